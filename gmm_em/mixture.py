@@ -1,0 +1,409 @@
+"""The Gaussian mixture as a value: its densities, responsibilities, sampling and relabelling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import solve_triangular
+from scipy.special import logsumexp
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Seed = int | np.random.Generator | np.random.SeedSequence | None
+
+_LOG_2PI = float(np.log(2.0 * np.pi))
+_EPS = float(np.finfo(np.float64).eps)
+# Inputs come from files and from other programs' float32 or rounded decimals.
+_WEIGHT_SUM_TOLERANCE = 1e-6
+_SYMMETRY_TOLERANCE = 1e-6
+# Rows handled at a time, so that a density of a long data set needs little memory.
+_BLOCK_ELEMENTS = 1 << 18
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Mixture:
+    """A finite mixture of multivariate normal distributions.
+
+    The value is checked once, when it is made, and cannot be changed afterwards: its arrays are
+    read-only float64. Truth, an EM estimate and one posterior draw are all of this type.
+
+    Parameters
+    ----------
+    weights : array_like, shape (K,)
+        Mixing proportions: not negative, summing to 1 (a rounding error of up to 1e-6 is
+        accepted and normalised away).
+    means : array_like, shape (K, D)
+        One row per component.
+    covariances : array_like, shape (K, D, D)
+        Symmetric positive-definite matrices.
+
+    Attributes
+    ----------
+    scale_trils : ndarray, shape (K, D, D)
+        Lower Cholesky factors ``L`` with ``L @ L.T == covariance``.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit together, a number is not finite, the weights are not a
+        distribution, or a covariance is not symmetric positive definite.
+
+    Examples
+    --------
+    >>> mixture = Mixture([0.4, 0.6], [[0.0], [3.0]], [[[1.0]], [[2.0]]])
+    >>> mixture.n_components, mixture.n_features
+    (2, 1)
+    """
+
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+    scale_trils: FloatArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        weights = _checked_weights(self.weights)
+        means = _checked_means(self.means, weights.shape[0])
+        covariances = _checked_covariances(self.covariances, means.shape)
+        values = {
+            "weights": weights,
+            "means": means,
+            "covariances": covariances,
+            "scale_trils": _cholesky(covariances),
+        }
+        for name, value in values.items():
+            value.flags.writeable = False
+            object.__setattr__(self, name, value)
+
+    @property
+    def n_components(self) -> int:
+        """Number of components, K."""
+        return int(self.means.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        """Number of features, D."""
+        return int(self.means.shape[1])
+
+    @property
+    def mean(self) -> FloatArray:
+        """Mean of the whole mixture, shape (D,)."""
+        return np.asarray(self.weights @ self.means)
+
+    @property
+    def covariance(self) -> FloatArray:
+        """Covariance of the whole mixture, shape (D, D)."""
+        centred = self.means - self.mean
+        within = np.einsum("k,kij->ij", self.weights, self.covariances)
+        between = (self.weights[:, None] * centred).T @ centred
+        return np.asarray(within + between)
+
+    # Densities -------------------------------------------------------------------------------
+
+    def component_log_prob(self, X: ArrayLike) -> FloatArray:
+        """Log of each component's weighted density at each row.
+
+        Parameters
+        ----------
+        X : array_like, shape (N, D)
+
+        Returns
+        -------
+        ndarray, shape (N, K)
+            ``log(weights[k]) + log N(X[n] | means[k], covariances[k])``; minus infinity where
+            the weight is zero.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not a finite matrix with `n_features` columns.
+        """
+        X = check_matrix(X, n_features=self.n_features, min_rows=0)
+        with np.errstate(divide="ignore"):
+            log_weights = np.log(self.weights)
+        diagonals = np.diagonal(self.scale_trils, axis1=1, axis2=2)
+        constants = log_weights - 0.5 * self.n_features * _LOG_2PI - np.log(diagonals).sum(axis=1)
+        out = np.empty((X.shape[0], self.n_components))
+        step = max(1, _BLOCK_ELEMENTS // self.n_features)
+        for start in range(0, X.shape[0], step):
+            block = X[start : start + step].T
+            for k, (mean, scale_tril) in enumerate(zip(self.means, self.scale_trils, strict=True)):
+                whitened = solve_triangular(
+                    scale_tril, block - mean[:, None], lower=True, check_finite=False
+                )
+                np.einsum("dn,dn->n", whitened, whitened, out=out[start : start + step, k])
+        out *= -0.5
+        out += constants
+        return out
+
+    def log_prob(self, X: ArrayLike) -> FloatArray:
+        """Log-density of the mixture at each row of `X`, shape (N,)."""
+        return np.asarray(logsumexp(self.component_log_prob(X), axis=1), dtype=np.float64)
+
+    def log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Total log-likelihood: the (weighted) sum over rows of :meth:`log_prob`.
+
+        Parameters
+        ----------
+        X : array_like, shape (N, D)
+        sample_weight : array_like, shape (N,), optional
+            Non-negative row weights; a weight of 2 counts a row twice, 0 leaves it out.
+        """
+        log_prob = self.log_prob(X)
+        if sample_weight is None:
+            return float(log_prob.sum())
+        weight = check_sample_weight(sample_weight, log_prob.shape[0])
+        # A row of weight zero is absent, even where its density underflows to zero.
+        return float(weight[weight > 0] @ log_prob[weight > 0])
+
+    def responsibilities(self, X: ArrayLike) -> FloatArray:
+        """Probability of each component given each row, shape (N, K); rows sum to 1."""
+        log_prob = self.component_log_prob(X)
+        log_prob -= log_prob.max(axis=1, keepdims=True)
+        np.exp(log_prob, out=log_prob)
+        log_prob /= log_prob.sum(axis=1, keepdims=True)
+        return log_prob
+
+    def predict(self, X: ArrayLike) -> IntArray:
+        """Most probable component of each row, shape (N,)."""
+        return np.asarray(self.component_log_prob(X).argmax(axis=1), dtype=np.int64)
+
+    # New values from this one ----------------------------------------------------------------
+
+    def sample(self, n_samples: int, rng: Seed = None) -> tuple[FloatArray, IntArray]:
+        """Draw independent rows.
+
+        Parameters
+        ----------
+        n_samples : int
+            Number of rows, not negative.
+        rng : None, int, numpy.random.SeedSequence or numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        X : ndarray, shape (n_samples, D)
+        labels : ndarray of int, shape (n_samples,)
+            The component each row was drawn from. Rows are in random order.
+        """
+        if isinstance(n_samples, bool) or not isinstance(n_samples, int | np.integer):
+            raise TypeError(f"n_samples must be an integer, got {n_samples!r}")
+        if n_samples < 0:
+            raise ValueError(f"n_samples must not be negative, got {n_samples}")
+        generator = np.random.default_rng(rng)
+        labels = generator.choice(self.n_components, size=int(n_samples), p=self.weights)
+        noise = generator.standard_normal((int(n_samples), self.n_features))
+        X = np.empty_like(noise)
+        for k in range(self.n_components):
+            rows = labels == k
+            X[rows] = self.means[k] + noise[rows] @ self.scale_trils[k].T
+        return X, labels.astype(np.int64, copy=False)
+
+    def permute(self, order: ArrayLike) -> Mixture:
+        """Return the same mixture with its components reordered.
+
+        Parameters
+        ----------
+        order : array_like of int, shape (K,)
+            Component ``i`` of the result is component ``order[i]`` of this mixture.
+
+        Raises
+        ------
+        ValueError
+            If `order` is not a permutation of 0, ..., K - 1.
+        """
+        index = np.asarray(order)
+        if index.ndim != 1 or not np.array_equal(np.sort(index), np.arange(self.n_components)):
+            raise ValueError(
+                f"order must be a permutation of 0 to {self.n_components - 1}, got {order!r}"
+            )
+        index = index.astype(np.intp)
+        return Mixture(self.weights[index], self.means[index], self.covariances[index])
+
+    def affine(self, shift: ArrayLike = 0.0, scale: ArrayLike = 1.0) -> Mixture:
+        """Distribution of ``scale * x + shift`` when ``x`` follows this mixture.
+
+        Parameters
+        ----------
+        shift, scale : float or array_like, shape (D,)
+            Per feature; `scale` must not be zero.
+        """
+        b = _per_feature("shift", shift, self.n_features)
+        a = _per_feature("scale", scale, self.n_features)
+        if np.any(a == 0.0):
+            raise ValueError("scale must not be zero")
+        return Mixture(self.weights, self.means * a + b, self.covariances * a[:, None] * a[None, :])
+
+    # Plain forms -----------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain nested lists under ``weights``, ``means`` and ``covariances``."""
+        return {
+            "weights": self.weights.tolist(),
+            "means": self.means.tolist(),
+            "covariances": self.covariances.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, d: Mapping[str, Any]) -> Mixture:
+        """Rebuild a mixture from :meth:`to_dict`; the round trip is exact.
+
+        Raises
+        ------
+        TypeError
+            If `d` is not a mapping.
+        ValueError
+            If a key is missing, or a value is not what :class:`Mixture` accepts.
+        """
+        if not isinstance(d, Mapping):
+            raise TypeError(f"expected a mapping with weights, means, covariances, got {d!r}")
+        missing = [name for name in ("weights", "means", "covariances") if name not in d]
+        if missing:
+            raise ValueError(f"a mixture needs weights, means and covariances; missing: {missing}")
+        return cls(d["weights"], d["means"], d["covariances"])
+
+    def __eq__(self, other: object) -> bool:
+        """Exact equality of every parameter, component by component in the given order."""
+        if not isinstance(other, Mixture):
+            return NotImplemented
+        return (
+            np.array_equal(self.weights, other.weights)
+            and np.array_equal(self.means, other.means)
+            and np.array_equal(self.covariances, other.covariances)
+        )
+
+    def __hash__(self) -> int:
+        # Adding zero maps -0.0 to 0.0, which compare equal and so must hash equal.
+        parts = (self.weights, self.means, self.covariances)
+        return hash(tuple((part + 0.0).tobytes() for part in parts))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{weight:.3g}" for weight in self.weights[:6])
+        more = ", ..." if self.n_components > 6 else ""
+        return (
+            f"Mixture(n_components={self.n_components}, n_features={self.n_features}, "
+            f"weights=[{shown}{more}])"
+        )
+
+    def __reduce__(self) -> tuple[type[Mixture], tuple[FloatArray, FloatArray, FloatArray]]:
+        # Rebuilding restores the read-only flags, which pickling arrays drops.
+        return Mixture, (self.weights, self.means, self.covariances)
+
+
+# The door ------------------------------------------------------------------------------------
+
+
+def check_matrix(X: ArrayLike, *, n_features: int | None = None, min_rows: int = 1) -> FloatArray:
+    """Return `X` as a finite float64 matrix, or say clearly why that is impossible.
+
+    Parameters
+    ----------
+    X : array_like, shape (N, D)
+    n_features : int, optional
+        The number of columns that is required.
+    min_rows : int, default 1
+        The number of rows that is required.
+    """
+    try:
+        array = np.asarray(X, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"X must be a numeric matrix of shape (n, d): {error}") from None
+    if array.ndim != 2:
+        hint = "; use X.reshape(-1, 1) for one feature" if array.ndim == 1 else ""
+        raise ValueError(f"X must be two-dimensional (n, d), got shape {array.shape}{hint}")
+    if n_features is not None and array.shape[1] != n_features:
+        raise ValueError(f"X has {array.shape[1]} features, but {n_features} are expected")
+    if array.shape[0] < min_rows:
+        raise ValueError(f"X has {array.shape[0]} rows, but at least {min_rows} are needed")
+    if not np.isfinite(array).all():
+        row, column = np.argwhere(~np.isfinite(array))[0]
+        raise ValueError(
+            f"X must be finite, got {array[row, column]} in row {row}, column {column}"
+        )
+    return array
+
+
+def check_sample_weight(sample_weight: ArrayLike, n_samples: int) -> FloatArray:
+    """Return non-negative finite row weights, shape (n_samples,), not all zero."""
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != (n_samples,):
+        raise ValueError(f"sample_weight must have shape ({n_samples},), got {weight.shape}")
+    if not np.isfinite(weight).all() or np.any(weight < 0):
+        raise ValueError("sample_weight must be finite and not negative")
+    if n_samples and not weight.any():
+        raise ValueError("sample_weight must not be zero for every row")
+    return weight
+
+
+def _as_float(name: str, value: ArrayLike) -> FloatArray:
+    try:
+        array = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be a rectangular numeric array: {error}") from None
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
+    return array
+
+
+def _checked_weights(value: ArrayLike) -> FloatArray:
+    weights = _as_float("weights", value)
+    if weights.ndim != 1 or weights.shape[0] == 0:
+        raise ValueError(f"weights must have shape (K,) with K >= 1, got {weights.shape}")
+    if np.any(weights < 0):
+        raise ValueError(f"weights must not be negative, got {weights.min()}")
+    total = float(weights.sum())
+    if abs(total - 1.0) > _WEIGHT_SUM_TOLERANCE:
+        raise ValueError(f"weights must sum to 1, got {total}")
+    # Dividing again what already sums to 1 would change last digits on every round trip.
+    return weights if abs(total - 1.0) <= 4 * _EPS * weights.shape[0] else weights / total
+
+
+def _checked_means(value: ArrayLike, n_components: int) -> FloatArray:
+    means = _as_float("means", value)
+    if means.ndim != 2 or means.shape[0] != n_components or means.shape[1] == 0:
+        raise ValueError(
+            f"means must have shape (K, D) with K = {n_components} as in weights and D >= 1, "
+            f"got {means.shape}"
+        )
+    return means
+
+
+def _checked_covariances(value: ArrayLike, shape: Sequence[int]) -> FloatArray:
+    covariances = _as_float("covariances", value)
+    n_components, n_features = shape
+    expected = (n_components, n_features, n_features)
+    if covariances.shape != expected:
+        raise ValueError(f"covariances must have shape {expected}, got {covariances.shape}")
+    transposed = covariances.transpose(0, 2, 1)
+    # Compared in correlation units: features may be on very different scales.
+    deviations = np.sqrt(np.abs(np.diagonal(covariances, axis1=1, axis2=2)))
+    allowed = _SYMMETRY_TOLERANCE * deviations[:, :, None] * deviations[:, None, :]
+    asymmetric = (np.abs(covariances - transposed) > allowed).any(axis=(1, 2))
+    if asymmetric.any():
+        raise ValueError(f"covariance {int(asymmetric.argmax())} is not symmetric")
+    return np.asarray(0.5 * (covariances + transposed))
+
+
+def _cholesky(covariances: FloatArray) -> FloatArray:
+    try:
+        return np.asarray(np.linalg.cholesky(covariances))
+    except np.linalg.LinAlgError:
+        for k, covariance in enumerate(covariances):
+            try:
+                np.linalg.cholesky(covariance)
+            except np.linalg.LinAlgError:
+                smallest = float(np.linalg.eigvalsh(covariance)[0])
+                raise ValueError(
+                    f"covariance {k} is not positive definite (smallest eigenvalue {smallest:.3g})"
+                ) from None
+        raise
+
+
+def _per_feature(name: str, value: ArrayLike, n_features: int) -> FloatArray:
+    array = _as_float(name, value)
+    if array.ndim > 1 or (array.ndim == 1 and array.shape[0] != n_features):
+        raise ValueError(f"{name} must be a number or have shape ({n_features},)")
+    return np.broadcast_to(array, (n_features,))
