@@ -1,0 +1,36 @@
+# Two commands do everything: `make demo` and `make test`. Both install what is missing into .venv.
+PY := .venv/bin/python
+RUNS ?= runs
+WORKERS ?= auto
+
+.PHONY: demo test lint format lock clean setup slow
+
+setup:
+	@.ci/setup
+
+demo: setup
+	@$(PY) -m experiments demo --out $(RUNS)
+
+test: lint
+	@$(PY) -m pytest -n $(WORKERS) --dist worksteal
+
+slow: setup
+	@$(PY) -m pytest -m slow -n $(WORKERS) --dist worksteal
+
+lint: setup
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+format: setup
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+# Exact versions for every platform and every supported Python, from pyproject.toml.
+lock: setup
+	@$(PY) -m uv pip compile pyproject.toml --universal --python-version 3.12 --extra dev --upgrade \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
+
+clean:
+	@rm -rf .venv .venv.partial dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find gmm_em gmm_bayes experiments tests -name __pycache__ -prune -exec rm -rf {} +
