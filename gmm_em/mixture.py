@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ _SYMMETRY_TOLERANCE = 1e-6
 _BLOCK_ELEMENTS = 1 << 18
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class Mixture:
     """A finite mixture of multivariate normal distributions.
 
@@ -62,17 +62,17 @@ class Mixture:
     weights: FloatArray
     means: FloatArray
     covariances: FloatArray
-    scale_trils: FloatArray = field(init=False)
+    scale_trils: FloatArray
 
-    def __post_init__(self) -> None:
-        weights = _checked_weights(self.weights)
-        means = _checked_means(self.means, weights.shape[0])
-        covariances = _checked_covariances(self.covariances, means.shape)
+    def __init__(self, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> None:
+        checked_weights = _checked_weights(weights)
+        checked_means = _checked_means(means, checked_weights.shape[0])
+        checked_covariances = _checked_covariances(covariances, checked_means.shape)
         values = {
-            "weights": weights,
-            "means": means,
-            "covariances": covariances,
-            "scale_trils": _cholesky(covariances),
+            "weights": checked_weights,
+            "means": checked_means,
+            "covariances": checked_covariances,
+            "scale_trils": _cholesky(checked_covariances),
         }
         for name, value in values.items():
             value.flags.writeable = False

@@ -1,0 +1,225 @@
+"""Covariance structures: what each leaves free, and its M-step.
+
+A structure is an object that answers. It says which second moments it needs, turns them into
+covariance matrices, counts its free parameters, and knows the compact shape in which
+scikit-learn stores its matrices. Each of mclust's fourteen models is one more such object.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal, override
+
+import numpy as np
+
+from gmm_em.mixture import FloatArray
+
+Second = Literal["full", "diagonal", "pooled"]
+
+
+class CovarianceStructure(ABC):
+    """One family of constraints on the covariance matrices.
+
+    Attributes
+    ----------
+    name : str
+        The name used in ``covariance_type``.
+    second : {"full", "diagonal", "pooled"}
+        The second moments its M-step needs: a matrix per component, the diagonal per component,
+        or one matrix summed over components.
+    """
+
+    name: ClassVar[str]
+    second: ClassVar[Second]
+
+    @abstractmethod
+    def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:
+        """Maximise the expected log-likelihood over the covariances.
+
+        Parameters
+        ----------
+        counts : ndarray, shape (K,)
+            Weighted count of each component.
+        scatter : ndarray, shape (K, D, D), (K, D) or (D, D), as `second` says
+            Weighted sums of products of deviations from the components' own means.
+        total : float
+            Sum of `counts`.
+
+        Returns
+        -------
+        ndarray, shape (K, D, D)
+        """
+
+    @abstractmethod
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        """Free parameters in the covariances of K components in D dimensions."""
+
+    @abstractmethod
+    def compact(self, covariances: FloatArray) -> FloatArray:
+        """Return matrices of shape (K, D, D) in scikit-learn's shape for this structure."""
+
+    @abstractmethod
+    def expand(self, compact: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        """Undo :meth:`compact`; also serves precisions and their Cholesky factors."""
+
+    @abstractmethod
+    def compact_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """Shape of :meth:`compact`'s result."""
+
+    @abstractmethod
+    def min_count(self, n_features: int) -> float:
+        """Distinct rows a component needs for its covariance to be non-singular."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class Full(CovarianceStructure):
+    """Every component has its own matrix (mclust's VVV)."""
+
+    name = "full"
+    second = "full"
+
+    @override
+    def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:
+        return scatter / counts[:, None, None]
+
+    @override
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        return n_components * n_features * (n_features + 1) // 2
+
+    @override
+    def compact(self, covariances: FloatArray) -> FloatArray:
+        return covariances
+
+    @override
+    def expand(self, compact: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return compact
+
+    @override
+    def compact_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components, n_features, n_features)
+
+    @override
+    def min_count(self, n_features: int) -> float:
+        return n_features + 1.0
+
+
+class Tied(CovarianceStructure):
+    """All components share one matrix (mclust's EEE)."""
+
+    name = "tied"
+    second = "pooled"
+
+    @override
+    def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:
+        return np.repeat(scatter[None] / total, counts.shape[0], axis=0)
+
+    @override
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        return n_features * (n_features + 1) // 2
+
+    @override
+    def compact(self, covariances: FloatArray) -> FloatArray:
+        return covariances[0]
+
+    @override
+    def expand(self, compact: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return np.repeat(compact[None], n_components, axis=0)
+
+    @override
+    def compact_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_features, n_features)
+
+    @override
+    def min_count(self, n_features: int) -> float:
+        return 0.0
+
+
+class Diagonal(CovarianceStructure):
+    """Every component has its own diagonal matrix (mclust's VVI)."""
+
+    name = "diag"
+    second = "diagonal"
+
+    @override
+    def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:
+        return _diagonal_matrices(scatter / counts[:, None])
+
+    @override
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        return n_components * n_features
+
+    @override
+    def compact(self, covariances: FloatArray) -> FloatArray:
+        return np.diagonal(covariances, axis1=1, axis2=2).copy()
+
+    @override
+    def expand(self, compact: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return _diagonal_matrices(compact)
+
+    @override
+    def compact_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components, n_features)
+
+    @override
+    def min_count(self, n_features: int) -> float:
+        return 2.0
+
+
+class Spherical(CovarianceStructure):
+    """Every component has one variance for all features (mclust's VII)."""
+
+    name = "spherical"
+    second = "diagonal"
+
+    @override
+    def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:
+        n_features = scatter.shape[1]
+        variances = scatter.sum(axis=1) / (n_features * counts)
+        return _diagonal_matrices(np.repeat(variances[:, None], n_features, axis=1))
+
+    @override
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        return n_components
+
+    @override
+    def compact(self, covariances: FloatArray) -> FloatArray:
+        return covariances[:, 0, 0].copy()
+
+    @override
+    def expand(self, compact: FloatArray, n_components: int, n_features: int) -> FloatArray:
+        return _diagonal_matrices(np.repeat(compact[:, None], n_features, axis=1))
+
+    @override
+    def compact_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components,)
+
+    @override
+    def min_count(self, n_features: int) -> float:
+        return 2.0
+
+
+STRUCTURES: dict[str, CovarianceStructure] = {
+    structure.name: structure for structure in (Full(), Tied(), Diagonal(), Spherical())
+}
+
+
+def get_structure(covariance_type: str | CovarianceStructure) -> CovarianceStructure:
+    """Return the structure of that name; a structure object is returned as it is."""
+    if isinstance(covariance_type, CovarianceStructure):
+        return covariance_type
+    try:
+        return STRUCTURES[covariance_type]
+    except (KeyError, TypeError):
+        raise ValueError(
+            f"covariance_type must be one of {sorted(STRUCTURES)}, got {covariance_type!r}"
+        ) from None
+
+
+def _diagonal_matrices(variances: FloatArray) -> FloatArray:
+    n_components, n_features = variances.shape
+    out = np.zeros((n_components, n_features, n_features), dtype=variances.dtype)
+    index = np.arange(n_features)
+    out[:, index, index] = variances
+    return out

@@ -1,0 +1,176 @@
+"""The data as the loops want it: centred, scaled, feature by feature, a block of rows at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gmm_em.mixture import FloatArray, Mixture, check_sample_weight
+from gmm_em.threads import run_all, single_threaded_blas
+
+# Rows that are copied at a time, and rows from which centre and scale are taken.
+_COPY_ROWS = 1 << 14
+_PILOT_ROWS = 1 << 16
+
+
+class Samples:
+    """Rows to fit, seen in units where they are centred and about as wide as 1.
+
+    Arrays of float64 in memory are kept as one transposed copy. Anything else with ``shape`` and
+    slicing of rows (float32 arrays, memory maps, dask arrays) is read block by block, and never
+    held whole as float64.
+
+    Parameters
+    ----------
+    X : array_like, shape (N, D)
+    sample_weight : array_like, shape (N,), optional
+        Rows of weight zero are left out from the start, as if they were missing.
+    common_scale : bool, default False
+        Scale all features alike, for structures that a scale per feature would distort.
+
+    Attributes
+    ----------
+    centre, scale : ndarray, shape (D,)
+        A row is seen as ``(x - centre) / scale``. Neither need be exact statistics: they keep
+        rounding errors small. The scales are powers of two, so dividing is exact.
+    constant : ndarray of bool, shape (D,)
+        Features that have one value only.
+    """
+
+    def __init__(
+        self, X: Any, sample_weight: Any = None, *, common_scale: bool = False, copy: bool = True
+    ) -> None:
+        X = _sliceable(X)
+        weight = None
+        if sample_weight is not None:
+            weight = check_sample_weight(sample_weight, X.shape[0])
+            if not weight.all():
+                X, weight = X[weight > 0], weight[weight > 0]
+        self.weight: FloatArray | None = weight
+        self.n_samples, self.n_features = int(X.shape[0]), int(X.shape[1])
+        self.total_weight = float(self.n_samples if weight is None else weight.sum())
+        self._rows = X
+        self._columns: FloatArray | None = None
+        self._set_units(common_scale)
+        keep = copy and type(X) is np.ndarray and X.dtype == np.float64
+        columns = np.empty((self.n_features, self.n_samples)) if keep else None
+        self._scan(columns)
+        self._columns = columns
+
+    @property
+    def log_jacobian(self) -> float:
+        """What the change of units adds to the total log-likelihood."""
+        return self.total_weight * float(np.log(self.scale).sum())
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the transposed copy is held."""
+        return self._columns is not None
+
+    def block(self, start: int, stop: int) -> FloatArray:
+        """Rows `start` to `stop` in the inner units, transposed: shape (D, stop - start)."""
+        if self._columns is not None:
+            return self._columns[:, start:stop]
+        return self._convert(start, stop)
+
+    def weights_of(self, start: int, stop: int) -> FloatArray | None:
+        """Weights of these rows, or None when all are 1."""
+        return None if self.weight is None else self.weight[start:stop]
+
+    def take(self, index: Any) -> FloatArray:
+        """Chosen rows (in increasing order) in the inner units, shape (n, D)."""
+        if self._columns is not None:
+            return np.ascontiguousarray(self._columns[:, index].T)
+        rows = np.asarray(self._rows[index], dtype=np.float64)
+        return (rows - self.centre) / self.scale
+
+    def inner(self, mixture: Mixture) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Weights, means and covariances of `mixture` in the inner units."""
+        means = (mixture.means - self.centre) / self.scale
+        covariances = mixture.covariances / (self.scale[:, None] * self.scale)
+        return mixture.weights, means, covariances
+
+    def outer(self, weights: FloatArray, means: FloatArray, covariances: FloatArray) -> Mixture:
+        """Undo :meth:`inner`."""
+        return Mixture(
+            weights / weights.sum(),
+            means * self.scale + self.centre,
+            covariances * (self.scale[:, None] * self.scale),
+        )
+
+    def _convert(self, start: int, stop: int) -> FloatArray:
+        rows = np.asarray(self._rows[start:stop], dtype=np.float64)
+        out = np.subtract(rows.T, self.centre[:, None], order="C")
+        out /= self.scale[:, None]
+        return out
+
+    def _set_units(self, common_scale: bool) -> None:
+        step = max(1, self.n_samples // _PILOT_ROWS)
+        pilot = np.asarray(self._rows[::step], dtype=np.float64)
+        # Non-finite entries are reported, with their place, by the scan that follows.
+        with np.errstate(all="ignore"):
+            middle = pilot.mean(axis=0)
+            # A second pass removes the rounding error of a mean far from zero.
+            self.centre = middle + (pilot - middle).mean(axis=0)
+            spread = (pilot - self.centre).std(axis=0)
+            if common_scale:
+                spread = np.full_like(spread, np.sqrt(np.mean(spread**2)))
+            usable = np.isfinite(spread) & (spread > 0)
+        self.scale = np.ones(self.n_features)
+        self.scale[usable] = np.exp2(np.round(np.log2(spread[usable])))
+
+    def _scan(self, columns: FloatArray | None) -> None:
+        """Look at every row once: copy it if asked, check it, and find constant features."""
+        starts = range(0, self.n_samples, _COPY_ROWS)
+        lows = np.empty((len(starts), self.n_features))
+        highs = np.empty_like(lows)
+
+        def scan(i: int) -> None:
+            start = i * _COPY_ROWS
+            stop = min(start + _COPY_ROWS, self.n_samples)
+            block = self._convert(start, stop)
+            lows[i], highs[i] = block.min(axis=1), block.max(axis=1)
+            if columns is not None:
+                columns[:, start:stop] = block
+
+        with single_threaded_blas() as available, np.errstate(all="ignore"):
+            run_all(scan, range(len(starts)), available if len(starts) > 1 else 1)
+        finite = np.isfinite(lows) & np.isfinite(highs)
+        if not finite.all():
+            self._report(int(starts[int((~finite).any(axis=1).argmax())]))
+        self.constant = lows.min(axis=0) == highs.max(axis=0)
+
+    def _report(self, start: int) -> None:
+        rows = np.asarray(self._rows[start : start + _COPY_ROWS], dtype=np.float64)
+        bad = ~np.isfinite(rows)
+        if not bad.any():
+            raise ValueError("X holds values too large for float64 arithmetic")
+        row, column = np.argwhere(bad)[0]
+        name = "NaN" if np.isnan(rows[row, column]) else "infinity"
+        raise ValueError(f"Input X contains {name} (row {start + row}, column {column})")
+
+
+def _sliceable(X: Any) -> Any:
+    """Return `X` as something two-dimensional whose rows can be sliced."""
+    if not (hasattr(X, "shape") and hasattr(X, "dtype") and hasattr(X, "__getitem__")):
+        X = _as_array(X)
+    elif not hasattr(X, "__array_function__") or np.dtype(X.dtype).kind not in "fiub":
+        # Data frames slice by column; object and complex arrays need a look of their own.
+        X = _as_array(X)
+    if len(X.shape) != 2:
+        hint = "; use X.reshape(-1, 1) for one feature" if len(X.shape) == 1 else ""
+        raise ValueError(f"X must be two-dimensional (n, d), got shape {tuple(X.shape)}{hint}")
+    if X.shape[0] < 1 or X.shape[1] < 1:
+        raise ValueError(f"X must have at least one row and one column, got {tuple(X.shape)}")
+    return X
+
+
+def _as_array(X: Any) -> FloatArray:
+    array = np.asarray(X)
+    if array.dtype.kind == "c":
+        raise ValueError("Complex data not supported: X must be real")
+    try:
+        return np.asarray(array, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"X must be a numeric matrix of shape (n, d): {error}") from None
