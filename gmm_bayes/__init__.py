@@ -1,0 +1,19 @@
+"""Bayesian Gaussian mixtures: priors, PyMC model, samplers, aligned and diagnosed posteriors."""
+
+from gmm_bayes.diagnostics import Diagnostics
+from gmm_bayes.draws import MixtureDraws
+from gmm_bayes.estimator import GaussianMixtureBayes
+from gmm_bayes.model import build_model
+from gmm_bayes.nuts import NUTS
+from gmm_bayes.priors import LKJPrior
+from gmm_bayes.relabel import relabel
+
+__all__ = [
+    "NUTS",
+    "Diagnostics",
+    "GaussianMixtureBayes",
+    "LKJPrior",
+    "MixtureDraws",
+    "build_model",
+    "relabel",
+]

@@ -1,0 +1,97 @@
+"""Checks at the door: what data and settings may be, said in one sentence when they are not."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+def check_data(X: ArrayLike, *, n_features: int | None = None) -> FloatArray:
+    """Return `X` as a C-contiguous float64 array of shape (N, D), at least one row and column.
+
+    Parameters
+    ----------
+    X : array_like of shape (N, D)
+    n_features : int, optional
+        The width that is required.
+
+    Raises
+    ------
+    TypeError
+        If `X` does not hold numbers.
+    ValueError
+        If `X` is not two-dimensional, empty, of the wrong width, or holds NaN or infinities.
+    """
+    array = np.asarray(X)
+    if array.dtype.kind not in "biuf":
+        try:
+            if array.dtype.kind != "O":
+                raise ValueError
+            array = array.astype(np.float64)
+        except (TypeError, ValueError):
+            raise TypeError(f"X must hold real numbers, but its dtype is {array.dtype}") from None
+    if array.ndim != 2:
+        hint = "; use X.reshape(-1, 1) for one feature" if array.ndim == 1 else ""
+        raise ValueError(
+            f"X must have two dimensions (samples, features), but has {array.ndim}{hint}"
+        )
+    if array.shape[0] == 0 or array.shape[1] == 0:
+        raise ValueError(f"X is empty: its shape is {array.shape}")
+    if n_features is not None and array.shape[1] != n_features:
+        raise ValueError(f"X has {array.shape[1]} features, but the mixture has {n_features}")
+    data = np.ascontiguousarray(array, dtype=np.float64)
+    if not np.isfinite(data).all():
+        row, column = np.argwhere(~np.isfinite(data))[0]
+        raise ValueError(
+            f"X holds {data[row, column]} in row {row}, column {column}; every value must be finite"
+        )
+    return data
+
+
+def check_count(name: str, value: Any, *, minimum: int = 1) -> int:
+    """Return `value` as an int of at least `minimum`.
+
+    Raises
+    ------
+    TypeError
+        If it is not an integer.
+    ValueError
+        If it is too small.
+    """
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, but is {value!r}") from None
+    if number < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, but is {number}")
+    return number
+
+
+def check_n_components(n_components: Any, n_samples: int) -> int:
+    """Return the number of components, at least 1 and at most the number of samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not an integer in that range.
+    """
+    number = check_count("n_components", n_components)
+    if number > n_samples:
+        raise ValueError(
+            f"n_components is {number}, but X has only {n_samples} samples; "
+            "a component needs at least one"
+        )
+    return number
+
+
+def check_enough_samples(n_samples: int) -> None:
+    """Raise ValueError if there are fewer than the two rows that a standard deviation needs."""
+    if n_samples < 2:
+        raise ValueError(f"X has {n_samples} sample; a spread needs at least 2")

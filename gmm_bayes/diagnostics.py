@@ -1,0 +1,281 @@
+"""Is this posterior to be trusted: convergence, effective sample sizes, label switching."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gmm_bayes.draws import MixtureDraws
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+MAX_R_HAT = 1.01
+"""Vehtari, Gelman, Simpson, Carpenter & Bürkner (2021), section 4."""
+MIN_ESS_PER_CHAIN = 100
+"""Bulk and tail effective draws per chain (same source), so 400 for four chains."""
+MIN_BFMI = 0.3
+"""Betancourt (2016): below, the momentum resampling explores the energy too slowly."""
+MAX_DIVERGENT_SHARE = 0.0
+"""Any divergence may mean a part of the posterior that was left out."""
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """Convergence diagnostics of one posterior.
+
+    Attributes
+    ----------
+    parameters : pandas.DataFrame
+        One row per free entry of weights, means and covariances of the *aligned* draws: ``mean``,
+        ``sd``, ``mcse_mean``, ``mcse_sd``, ``ess_bulk``, ``ess_tail``, ``r_hat`` and ``verdict``:
+        "ok", what is wrong, or "constant" for an entry that cannot vary (the weight when K = 1).
+    label_free : pandas.DataFrame
+        The same for quantities that do not depend on labels: ``log_likelihood``, ``lp`` (log
+        posterior density on unconstrained space, where the sampler reports it), and the mean and
+        covariance entries of the whole mixture.
+    before_alignment : pandas.DataFrame
+        The same as `parameters` for the draws as they came, with labels as they fell.
+    n_divergent : int
+        Divergent transitions after tuning.
+    bfmi : tuple of float
+        Energy Bayesian fraction of missing information, per chain; empty without an energy.
+    n_max_treedepth : int
+        Draws whose trajectory was cut short.
+    switch_rate : float
+        Share of draws whose alignment differs from that of the draw before, within chains.
+    n_labelings : int
+        How many different labellings occurred.
+    problems : tuple of str
+        One sentence each; empty if the posterior can be trusted as far as these diagnostics tell.
+    """
+
+    parameters: pd.DataFrame
+    label_free: pd.DataFrame
+    before_alignment: pd.DataFrame
+    n_divergent: int
+    bfmi: tuple[float, ...]
+    n_max_treedepth: int
+    switch_rate: float
+    n_labelings: int
+    problems: tuple[str, ...]
+
+    @property
+    def converged(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    @property
+    def max_r_hat(self) -> float:
+        """Largest R-hat over aligned parameters and label-free quantities."""
+        both = pd.concat([self.parameters["r_hat"], self.label_free["r_hat"]])
+        return float(both.max())
+
+    @property
+    def min_ess_bulk(self) -> float:
+        """Smallest bulk effective sample size over aligned parameters and label-free quantities."""
+        both = pd.concat([self.parameters["ess_bulk"], self.label_free["ess_bulk"]])
+        return float(both.min())
+
+    @property
+    def min_ess_tail(self) -> float:
+        """Smallest tail effective sample size over aligned parameters and label-free quantities."""
+        both = pd.concat([self.parameters["ess_tail"], self.label_free["ess_tail"]])
+        return float(both.min())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values fit for JSON; what is undefined is None."""
+        return {
+            "converged": self.converged,
+            "problems": list(self.problems),
+            "max_r_hat": _plain(self.max_r_hat),
+            "min_ess_bulk": _plain(self.min_ess_bulk),
+            "min_ess_tail": _plain(self.min_ess_tail),
+            "n_divergent": self.n_divergent,
+            "n_max_treedepth": self.n_max_treedepth,
+            "bfmi": [_plain(value) for value in self.bfmi],
+            "switch_rate": self.switch_rate,
+            "n_labelings": self.n_labelings,
+            "max_r_hat_before_alignment": _plain(float(self.before_alignment["r_hat"].max())),
+            "parameters": _rows(self.parameters),
+            "label_free": _rows(self.label_free),
+        }
+
+
+def diagnose(
+    aligned: MixtureDraws,
+    raw: MixtureDraws,
+    permutations: IntArray,
+    log_likelihood: FloatArray,
+    stats: Mapping[str, NDArray[Any]],
+) -> Diagnostics:
+    """Return the diagnostics of aligned draws.
+
+    Parameters
+    ----------
+    aligned, raw : MixtureDraws
+        After and before alignment.
+    permutations : ndarray of int, shape (C, S, K)
+        What turned `raw` into `aligned`.
+    log_likelihood : ndarray of shape (C, S)
+    stats : mapping of str to ndarray of shape (C, S)
+        The sampler's statistics, as in :class:`gmm_bayes.sampling.Sampled`.
+    """
+    from arviz_stats.base import array_stats
+
+    parameters = _table(dict(_free_entries(aligned)), aligned.n_chains)
+    label_free = _table(_label_free(aligned, log_likelihood, stats), aligned.n_chains)
+    n_divergent = int(stats["diverging"].sum()) if "diverging" in stats else 0
+    cut_short = stats.get("reached_max_treedepth")
+    n_max_treedepth = int(cut_short.sum()) if cut_short is not None else 0
+    bfmi: tuple[float, ...] = ()
+    if "energy" in stats and aligned.n_draws > 2:
+        bfmi = tuple(float(b) for b in np.atleast_1d(array_stats.bfmi(stats["energy"])))
+    changed = (permutations[:, 1:] != permutations[:, :-1]).any(axis=-1)
+    problems = [
+        *_table_problems("parameter", parameters),
+        *_table_problems("label-free quantity", label_free),
+        *_sampler_problems(n_divergent, n_max_treedepth, bfmi, len(aligned)),
+    ]
+    return Diagnostics(
+        parameters=parameters,
+        label_free=label_free,
+        before_alignment=_table(dict(_free_entries(raw)), raw.n_chains),
+        n_divergent=n_divergent,
+        bfmi=bfmi,
+        n_max_treedepth=n_max_treedepth,
+        switch_rate=float(changed.mean()) if changed.size else 0.0,
+        n_labelings=len(np.unique(permutations.reshape(-1, permutations.shape[-1]), axis=0)),
+        problems=tuple(problems),
+    )
+
+
+def _free_entries(draws: MixtureDraws) -> Iterator[tuple[str, FloatArray]]:
+    """Yield name and draws (C, S) of each weight, mean and lower-triangle covariance entry."""
+    components, features = range(draws.n_components), range(draws.n_features)
+    for k in components:
+        yield f"weights[{k}]", draws.weights[:, :, k]
+    for k in components:
+        for i in features:
+            yield f"means[{k}, {i}]", draws.means[:, :, k, i]
+    for k in components:
+        for i in features:
+            for j in range(i + 1):
+                yield f"covariances[{k}, {i}, {j}]", draws.covariances[:, :, k, i, j]
+
+
+def _label_free(
+    draws: MixtureDraws, log_likelihood: FloatArray, stats: Mapping[str, NDArray[Any]]
+) -> dict[str, FloatArray]:
+    """Return draws (C, S) of quantities that renumbering the components does not change."""
+    quantities = {"log_likelihood": log_likelihood}
+    if "lp" in stats:
+        quantities["lp"] = stats["lp"]
+    mean = np.einsum("csk,cskd->csd", draws.weights, draws.means)
+    centred = draws.means - mean[:, :, None, :]
+    covariance = np.einsum("csk,cskij->csij", draws.weights, draws.covariances)
+    covariance += np.einsum("csk,cski,cskj->csij", draws.weights, centred, centred)
+    for i in range(draws.n_features):
+        quantities[f"mean[{i}]"] = mean[:, :, i]
+    for i in range(draws.n_features):
+        for j in range(i + 1):
+            quantities[f"covariance[{i}, {j}]"] = covariance[:, :, i, j]
+    return quantities
+
+
+def _table(quantities: Mapping[str, FloatArray], n_chains: int) -> pd.DataFrame:
+    from arviz_stats.base import array_stats
+
+    values = np.stack(list(quantities.values()))
+    rows = {
+        "mean": values.mean(axis=(1, 2)),
+        "sd": values.reshape(len(values), -1).std(axis=1, ddof=1)
+        if values[0].size > 1
+        else np.full(len(values), np.nan),
+    }
+    # Up to rounding: a single component's weight is 1 in every draw.
+    varies = np.ptp(values, axis=(1, 2)) > 1e-12 * np.abs(values).max(axis=(1, 2))
+    usable = varies & (values.shape[2] >= 4)
+    for name, statistic in {
+        "mcse_mean": lambda v: array_stats.mcse(v, method="mean"),
+        "mcse_sd": lambda v: array_stats.mcse(v, method="sd"),
+        "ess_bulk": lambda v: array_stats.ess(v, method="bulk"),
+        "ess_tail": lambda v: array_stats.ess(v, method="tail", prob=(0.05, 0.95)),
+        "r_hat": lambda v: array_stats.rhat(v, method="rank"),
+    }.items():
+        rows[name] = np.full(len(values), np.nan)
+        if usable.any():
+            rows[name][usable] = statistic(values[usable])
+    table = pd.DataFrame(rows, index=list(quantities))
+    table["verdict"] = [
+        _verdict(row, bool(v), n_chains)
+        for (_, row), v in zip(table.iterrows(), varies, strict=True)
+    ]
+    return table
+
+
+def _verdict(row: pd.Series, varies: bool, n_chains: int) -> str:
+    if not varies:
+        return "constant"
+    if not math.isfinite(row["ess_bulk"]):
+        return "too few draws"
+    wrong = []
+    if row["r_hat"] > MAX_R_HAT:
+        wrong.append("chains disagree")
+    if min(row["ess_bulk"], row["ess_tail"]) < MIN_ESS_PER_CHAIN * n_chains:
+        wrong.append("few effective draws")
+    return ", ".join(wrong) or "ok"
+
+
+def _table_problems(what: str, table: pd.DataFrame) -> Iterator[str]:
+    def named(rows: pd.DataFrame) -> str:
+        others = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+        return f"{what} {rows.index[0]}{others}"
+
+    apart = table[table["r_hat"] > MAX_R_HAT].sort_values("r_hat", ascending=False)
+    if len(apart):
+        yield (
+            f"R-hat of {named(apart)} is {apart['r_hat'].iloc[0]:.3f}, above {MAX_R_HAT}: "
+            "the chains do not agree"
+        )
+    lowest = table[["ess_bulk", "ess_tail"]].min(axis=1)
+    few = table[table["verdict"].str.contains("few")].assign(lowest=lowest).sort_values("lowest")
+    if len(few):
+        yield (
+            f"{named(few)} has {few['lowest'].iloc[0]:.0f} effective draws, too few: sample longer"
+        )
+
+
+def _sampler_problems(
+    n_divergent: int, n_max_treedepth: int, bfmi: tuple[float, ...], n_draws: int
+) -> Iterator[str]:
+    if n_divergent > MAX_DIVERGENT_SHARE * n_draws:
+        yield (
+            f"{n_divergent} of {n_draws} transitions diverged: part of the posterior may be "
+            "missing; raise target_accept or use a more informative prior"
+        )
+    if n_max_treedepth > 0.05 * n_draws:
+        yield f"{n_max_treedepth} of {n_draws} trajectories were cut short: raise max_treedepth"
+    low = [value for value in bfmi if value < MIN_BFMI]
+    if low:
+        yield f"E-BFMI is {min(low):.2f} in {len(low)} chains, below {MIN_BFMI}: sample longer"
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _rows(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    return {
+        str(name): {
+            column: value if isinstance(value, str) else _plain(value)
+            for column, value in row.items()
+        }
+        for name, row in table.to_dict(orient="index").items()
+    }

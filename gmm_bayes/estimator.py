@@ -1,0 +1,337 @@
+"""GaussianMixtureBayes: the posterior of a Gaussian mixture, behind scikit-learn's conventions."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
+
+from gmm_bayes.checks import check_count, check_data, check_enough_samples, check_n_components
+from gmm_bayes.diagnostics import Diagnostics, diagnose
+from gmm_bayes.draws import MixtureDraws
+from gmm_bayes.posterior import MAX_POINTWISE, to_datatree
+from gmm_bayes.priors import LKJPrior
+from gmm_bayes.progress import reporting
+from gmm_bayes.relabel import relabel
+from gmm_bayes.sampling import Sampler, Task, get_sampler
+from gmm_em import Mixture
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+RandomState = int | np.random.Generator | np.random.SeedSequence | np.random.RandomState | None
+
+
+class GaussianMixtureBayes:
+    """The posterior distribution of a Gaussian mixture with full covariances.
+
+    The twin of :class:`gmm_em.GaussianMixtureEM`: the same data and the same questions, answered
+    with uncertainty. Labels are aligned (:func:`gmm_bayes.relabel`) before anything is summarised.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+        The number of components, K.
+    prior : LKJPrior, optional
+        By default ``LKJPrior()``, weakly informative on standardised data.
+    sampler : {"nuts"} or Sampler, default "nuts"
+        A name, or an object such as ``gmm_bayes.NUTS(backend="pymc")``.
+    draws : int, default 1000
+        Kept draws per chain; at least 4, the fewest that can be diagnosed.
+    tune : int, default 1000
+        Discarded draws per chain, in which the sampler adapts.
+    chains : int, default 4
+    cores : int, optional
+        Chains run at the same time; by default one per processor. Does not change the draws.
+    random_state : int, Generator, SeedSequence, RandomState or None, default None
+        The same seed gives the same draws.
+    progressbar : bool, default True
+        Show progress on a terminal; nothing is ever written to a pipe or a file.
+
+    Attributes
+    ----------
+    posterior_ : xarray.DataTree
+        ArviZ's schema, data's own units, aligned labels: ``posterior`` with weights (chain, draw,
+        component), means (chain, draw, component, feature) and covariances (chain, draw, component,
+        feature, feature_bis); ``sample_stats``; ``observed_data``; ``log_likelihood``, pointwise,
+        unless it would hold more than 50 million values (:meth:`pointwise_log_likelihood` gives it
+        on demand). The attribute ``interrupted`` of ``posterior`` is 1 if sampling was stopped
+        early. Components are numbered by decreasing posterior mean weight.
+    draws_ : MixtureDraws
+        The same draws as mixtures.
+    mixture_ : gmm_em.Mixture
+        A point: posterior means of weights, means and covariances over aligned draws.
+    weights_, means_, covariances_ : ndarray
+        Those of `mixture_`.
+    permutations_ : ndarray of int, shape (C, S, K)
+        What aligned the sampler's draws.
+    diagnostics_ : Diagnostics
+    log_likelihood_ : ndarray of shape (C, S)
+        Every draw's log-likelihood of the data.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only if `X` had string column names.
+
+    Examples
+    --------
+    >>> from gmm_bayes import GaussianMixtureBayes
+    >>> model = GaussianMixtureBayes(n_components=2, random_state=0).fit(X)   # doctest: +SKIP
+    >>> import arviz as az
+    >>> az.summary(model.posterior_)                                          # doctest: +SKIP
+    """
+
+    posterior_: xr.DataTree
+    draws_: MixtureDraws
+    mixture_: Mixture
+    permutations_: IntArray
+    diagnostics_: Diagnostics
+    log_likelihood_: FloatArray
+    n_features_in_: int
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        prior: LKJPrior | None = None,
+        sampler: str | Sampler = "nuts",
+        draws: int = 1000,
+        tune: int = 1000,
+        chains: int = 4,
+        cores: int | None = None,
+        random_state: RandomState = None,
+        progressbar: bool = True,
+    ) -> None:
+        self.n_components = n_components
+        self.prior = prior
+        self.sampler = sampler
+        self.draws = draws
+        self.tune = tune
+        self.chains = chains
+        self.cores = cores
+        self.random_state = random_state
+        self.progressbar = progressbar
+
+    # scikit-learn's conventions ------------------------------------------------------------------
+
+    @classmethod
+    def _parameter_names(cls) -> list[str]:
+        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the constructor's parameters by name; `deep` is accepted and changes nothing."""
+        return {name: getattr(self, name) for name in self._parameter_names()}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set constructor parameters by name.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown.
+        """
+        names = self._parameter_names()
+        for name in params:
+            if name not in names:
+                raise ValueError(
+                    f"{type(self).__name__} has no parameter {name!r}; it has {', '.join(names)}"
+                )
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self).__init__).parameters
+        changed = [
+            f"{name}={value!r}"
+            for name, value in self.get_params().items()
+            if value is not defaults[name].default and value != defaults[name].default
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    # Fitting -------------------------------------------------------------------------------------
+
+    def fit(
+        self, X: ArrayLike, y: object = None, *, callback: Callable[[int, int], None] | None = None
+    ) -> Self:
+        """Draw the posterior given `X`.
+
+        Parameters
+        ----------
+        X : array_like of shape (N, D)
+        y : ignored
+        callback : callable, optional
+            Called as ``callback(n_done, n_total)`` with the iterations of all chains, tuning
+            included, from the thread that called `fit`; it replaces the progress bar.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data or a parameter cannot be used; the message says which and why.
+        KeyboardInterrupt
+            If interrupted before every chain has 4 draws to keep. Later, what was drawn is kept,
+            and ``posterior_`` is marked as interrupted.
+        """
+        data = check_data(X)
+        check_enough_samples(data.shape[0])
+        n_components = check_n_components(self.n_components, data.shape[0])
+        prior = LKJPrior() if self.prior is None else self.prior
+        if not isinstance(prior, LKJPrior):
+            raise TypeError(f"prior must be an LKJPrior, but is {prior!r}")
+        prior.check_width(data.shape[1])
+        sampler = get_sampler(self.sampler)
+        draws = check_count("draws", self.draws, minimum=4)
+        tune = check_count("tune", self.tune, minimum=1)
+        chains = check_count("chains", self.chains)
+        cores = None if self.cores is None else check_count("cores", self.cores)
+        seed = _seed_sequence(self.random_state)
+        total = chains * (draws + tune)
+        with reporting(total, shown=self.progressbar, callback=callback) as progress:
+            task = Task(data, n_components, prior, draws, tune, chains, cores, seed, progress)
+            sampled = sampler.sample(task)
+        self._set_names(X, data.shape[1])
+        self._summarise(data, sampled)
+        return self
+
+    def _set_names(self, X: ArrayLike, n_features: int) -> None:
+        self.n_features_in_ = n_features
+        columns = getattr(X, "columns", None)
+        self.__dict__.pop("feature_names_in_", None)
+        if columns is not None and all(isinstance(c, str) for c in columns):
+            self.feature_names_in_ = np.asarray(columns, dtype=object)
+
+    def _summarise(self, data: FloatArray, sampled: Any) -> None:
+        aligned, permutations = relabel(sampled.draws)
+        pointwise = None
+        if len(aligned) * data.shape[0] <= MAX_POINTWISE:
+            pointwise = aligned.log_prob(data)
+        log_likelihood = (
+            aligned.log_likelihood(data) if pointwise is None else pointwise.sum(axis=-1)
+        )
+        self.draws_ = aligned
+        self.permutations_ = permutations
+        self.log_likelihood_ = log_likelihood
+        self.mixture_ = aligned.mean()
+        self.diagnostics_ = diagnose(
+            aligned, sampled.draws, permutations, log_likelihood, sampled.stats
+        )
+        names = getattr(self, "feature_names_in_", None)
+        attributes = {**sampled.attributes, "interrupted": int(sampled.interrupted)}
+        self.posterior_ = to_datatree(
+            aligned,
+            sampled.stats,
+            data,
+            pointwise,
+            attributes,
+            None if names is None else [str(name) for name in names],
+        )
+
+    @property
+    def weights_(self) -> FloatArray:
+        """Posterior means of the weights, shape (K,)."""
+        return self._fitted().mixture_.weights
+
+    @property
+    def means_(self) -> FloatArray:
+        """Posterior means of the component means, shape (K, D)."""
+        return self._fitted().mixture_.means
+
+    @property
+    def covariances_(self) -> FloatArray:
+        """Posterior means of the covariances, shape (K, D, D)."""
+        return self._fitted().mixture_.covariances
+
+    # Asking --------------------------------------------------------------------------------------
+
+    def score_samples(self, X: ArrayLike) -> FloatArray:
+        """Return the log posterior predictive density of each row, shape (N,).
+
+        ``log mean_s p(x | s)`` over all draws: parameter uncertainty included.
+        """
+        joint = self._fitted().draws_.predictive_component_log_prob(self._check(X))
+        return np.asarray(logsumexp(joint, axis=1))
+
+    def score(self, X: ArrayLike, y: object = None) -> float:
+        """Return the mean of :meth:`score_samples`."""
+        return float(self.score_samples(X).mean())
+
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
+        """Return the posterior predictive probability of each component, shape (N, K).
+
+        ``p(k | x) = mean_s w_k N(x | k, s) / mean_s p(x | s)``, for a new row at `x`.
+        """
+        joint = self._fitted().draws_.predictive_component_log_prob(self._check(X))
+        return np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
+
+    def predict(self, X: ArrayLike) -> IntArray:
+        """Return the most probable component of each row, shape (N,)."""
+        return np.asarray(self.predict_proba(X).argmax(axis=1))
+
+    def fit_predict(self, X: ArrayLike, y: object = None) -> IntArray:
+        """Fit, then return the most probable component of each row."""
+        return self.fit(X).predict(X)
+
+    def sample(self, n_samples: int = 1) -> tuple[FloatArray, IntArray]:
+        """Return new rows from the posterior predictive distribution, and their components.
+
+        Each row comes from a draw of its own. Repeated calls with the same integer `random_state`
+        return the same rows.
+
+        Parameters
+        ----------
+        n_samples : int, default 1
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, D)
+        labels : ndarray of int, shape (n_samples,)
+        """
+        draws = self._fitted().draws_
+        n = check_count("n_samples", n_samples)
+        rng = np.random.default_rng(_seed_sequence(self.random_state).spawn(1)[0])
+        chains = rng.integers(draws.n_chains, size=n)
+        picks = rng.integers(draws.n_draws, size=n)
+        cumulative = draws.weights[chains, picks].cumsum(axis=1)
+        points = rng.random((n, 1)) * cumulative[:, -1:]
+        labels = (points >= cumulative).sum(axis=1)
+        noise = rng.standard_normal((n, draws.n_features))
+        factors = draws.scale_trils[chains, picks, labels]
+        rows = draws.means[chains, picks, labels] + np.einsum("nij,nj->ni", factors, noise)
+        return rows, labels
+
+    def pointwise_log_likelihood(self, X: ArrayLike) -> FloatArray:
+        """Return every draw's log density at every row, shape (C, S, N)."""
+        return self._fitted().draws_.log_prob(self._check(X))
+
+    def _check(self, X: ArrayLike) -> FloatArray:
+        return check_data(X, n_features=self._fitted().n_features_in_)
+
+    def _fitted(self) -> Self:
+        if not hasattr(self, "draws_"):
+            raise AttributeError(f"this {type(self).__name__} is not fitted yet; call fit first")
+        return self
+
+
+def _seed_sequence(random_state: RandomState) -> np.random.SeedSequence:
+    """Return the one source of randomness that `random_state` stands for.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it cannot seed anything.
+    """
+    if isinstance(random_state, np.random.SeedSequence):
+        # Children are counted by the sequence: a copy gives the same stream every time.
+        return np.random.SeedSequence(random_state.entropy, spawn_key=random_state.spawn_key)
+    if isinstance(random_state, np.random.Generator):
+        return np.random.SeedSequence(random_state.integers(2**63, size=4).tolist())
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.SeedSequence(random_state.randint(2**31, size=4).tolist())
+    if random_state is None:
+        return np.random.SeedSequence()
+    return np.random.SeedSequence(check_count("random_state", random_state, minimum=0))

@@ -1,0 +1,170 @@
+"""The Gaussian mixture as a PyMC model."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gmm_bayes.checks import check_data, check_n_components
+from gmm_bayes.priors import LKJPrior
+from gmm_bayes.scaling import Scaling
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+FloatArray = NDArray[np.float64]
+
+
+def build_model(X: ArrayLike, n_components: int, prior: LKJPrior | None = None) -> pm.Model:
+    """Return the marginal Gaussian mixture model of `X`.
+
+    The allocations are summed out, so every free variable is continuous. All components are handled
+    at once: the graph is the same for every number of components.
+
+    The free variables live on the standardised scale, where one unit is one standard deviation of
+    the data: ``means_standardised`` and ``sds_standardised`` (component, feature), and the
+    canonical partial correlations of each component, each mapped to (0, 1), as
+    ``correlations_unit`` (component, feature_pair). In the data's own units are ``weights``
+    (component), ``means`` (component, feature), ``covariances`` (component, feature, feature_bis)
+    and the observed ``x`` (obs, feature), whose log-likelihood, prior and posterior predictive
+    draws PyMC gives as usual.
+
+    The data are in ``pm.Data("X")``: ``pm.set_data({"X": other})`` moves the whole model,
+    standardisation included, to another data set of the same number of features.
+
+    Parameters
+    ----------
+    X : array_like of shape (N, D)
+        The data.
+    n_components : int
+        The number of components, K.
+    prior : LKJPrior, optional
+        By default ``LKJPrior()``.
+
+    Returns
+    -------
+    pymc.Model
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data, the number of components or the prior cannot be used; the message says why.
+
+    Examples
+    --------
+    >>> model = build_model(X, n_components=2)              # doctest: +SKIP
+    >>> idata = pm.sample(model=model)                      # doctest: +SKIP
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    data = check_data(X)
+    n_components = check_n_components(n_components, data.shape[0])
+    prior = LKJPrior() if prior is None else prior
+    n_features = data.shape[1]
+    prior.check_width(n_features)
+    Scaling.from_data(data)  # refuses constant columns
+
+    coords = {
+        "component": np.arange(n_components),
+        "feature": np.arange(n_features),
+        "feature_bis": np.arange(n_features),
+    }
+    with pm.Model(coords=coords) as model:
+        observed = pm.Data("X", data, dims=("obs", "feature"))
+        loc = pt.specify_shape(observed.mean(axis=0), (n_features,))
+        scale = pt.specify_shape(observed.std(axis=0), (n_features,))
+        mean_loc, mean_scale, sd_scale = prior.standardised(loc, scale)
+
+        weights = _weights(n_components, prior.concentration)
+        means = pm.Normal("means_standardised", mean_loc, mean_scale, dims=("component", "feature"))
+        sds = pm.HalfNormal("sds_standardised", sd_scale, dims=("component", "feature"))
+        factors = sds[:, :, None] * _correlation_factors(n_components, n_features, prior)
+
+        means = pm.Deterministic("means", loc + scale * means, dims=("component", "feature"))
+        factors = scale[:, None] * factors
+        pm.Deterministic(
+            "covariances",
+            pt.matmul(factors, factors.mT),
+            dims=("component", "feature", "feature_bis"),
+        )
+        pm.CustomDist(
+            "x",
+            weights,
+            means,
+            factors,
+            logp=partial(_mixture_logp, n_features),
+            dist=_mixture_dist,
+            signature="(k),(k,d),(k,d,d)->(d)",
+            class_name="GaussianMixture",
+            observed=observed,
+            dims=("obs", "feature"),
+        )
+    return model
+
+
+def _weights(n_components: int, concentration: float) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    if n_components == 1:
+        return pm.Deterministic("weights", pt.ones(1), dims="component")
+    return pm.Dirichlet("weights", np.full(n_components, concentration), dims="component")
+
+
+def _correlation_factors(n_components: int, n_features: int, prior: LKJPrior) -> Any:
+    """Return Cholesky factors (K, D, D) of LKJ correlation matrices, without a loop.
+
+    Row i of the factor breaks a stick of unit length: entry j takes the share ``z[i, j]`` of what
+    the entries before it left, ``prod_{l < j} sqrt(1 - z[i, l]**2)``, and the diagonal takes the
+    rest (Lewandowski, Kurowicka & Joe 2009, section 2.4).
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    if n_features == 1:
+        return pt.ones((n_components, 1, 1))
+    shapes = prior.correlation_shapes(n_features)
+    pm.modelcontext(None).add_coord("feature_pair", np.arange(shapes.size))
+    unit = pm.Beta("correlations_unit", shapes, shapes, dims=("component", "feature_pair"))
+    rows, columns = np.tril_indices(n_features, -1)
+    blank = pt.zeros((n_components, n_features, n_features))
+    shares = blank[:, rows, columns].set(2.0 * unit - 1.0)
+    log_left = blank[:, rows, columns].set(0.5 * pt.log(4.0 * unit * (1.0 - unit)))
+    log_stick = pt.cumsum(log_left, axis=-1) - log_left
+    return (shares + np.eye(n_features)) * pt.exp(log_stick)
+
+
+def _mixture_logp(n_features: int, value: Any, weights: Any, means: Any, factors: Any) -> Any:
+    """Return the log density (N,) at `value` (N, D), all components whitened at once."""
+    import pytensor.tensor as pt
+
+    weights, means, factors = _one_mixture(weights, means, factors)
+    whiteners = pt.linalg.solve_triangular(factors, pt.eye(n_features), lower=True, b_ndim=2)
+    residuals = value[None, :, :] - means[:, None, :]
+    white = pt.matmul(residuals, whiteners.mT)
+    log_det = pt.log(pt.diagonal(factors, axis1=-2, axis2=-1)).sum(axis=-1)
+    log_norm = pt.log(weights) - log_det - 0.5 * n_features * np.log(2.0 * np.pi)
+    return pt.logsumexp(log_norm[:, None] - 0.5 * (white**2).sum(axis=-1), axis=0)
+
+
+def _mixture_dist(weights: Any, means: Any, factors: Any, size: Any) -> Any:
+    """Return draws of shape ``size + (D,)``."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    weights, means, factors = _one_mixture(weights, means, factors)
+    labels = pm.Categorical.dist(p=weights, size=size)
+    centres = means[labels]
+    noise = pm.Normal.dist(pt.zeros_like(centres))
+    return centres + pt.matmul(factors[labels], noise[..., None])[..., 0]
+
+
+def _one_mixture(weights: Any, means: Any, factors: Any) -> tuple[Any, Any, Any]:
+    """Drop the batch axis of length 1 that PyMC adds over rows: they all come from one mixture."""
+    if weights.ndim == 1:
+        return weights, means, factors
+    return weights[0], means[0], factors[0]

@@ -1,0 +1,302 @@
+"""The No-U-Turn sampler (Hoffman & Gelman 2014) on the marginal posterior."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_bayes.draws import MixtureDraws
+from gmm_bayes.starts import random_start
+from gmm_bayes.target import LogPosterior
+from gmm_em import Mixture
+
+if TYPE_CHECKING:
+    from gmm_bayes.sampling import Sampled, Task
+
+FloatArray = NDArray[np.float64]
+
+# An evaluation cheaper than this is over before another thread has got the interpreter's lock, so
+# chains run faster one after another than side by side.
+_WORTH_A_THREAD = 60e-6
+_POLL_SECONDS = 0.02
+
+_NUTPIE_STATS = {
+    "logp": "lp",
+    "diverging": "diverging",
+    "energy": "energy",
+    "depth": "tree_depth",
+    "maxdepth_reached": "reached_max_treedepth",
+    "n_steps": "n_steps",
+    "step_size": "step_size",
+    "mean_tree_accept": "acceptance_rate",
+}
+
+
+@dataclass(frozen=True)
+class NUTS:
+    """The No-U-Turn sampler, by one of three routes to the same posterior.
+
+    Parameters
+    ----------
+    backend : {"closed-form", "nutpie", "pymc"}, default "closed-form"
+        "closed-form" gives nutpie the hand-derived density and gradient of
+        :class:`gmm_bayes.target.LogPosterior`: compiled in seconds the first time on a machine and
+        read from disk afterwards. "nutpie" compiles the model of :func:`gmm_bayes.build_model` for
+        nutpie and "pymc" runs PyMC's own sampler on it; both take a minute or more to compile the
+        first time.
+    target_accept : float, default 0.9
+        Acceptance rate that the step size is tuned to. Above nutpie's 0.8, because a gradient is
+        cheap here and a small component's posterior is curved.
+    max_treedepth : int, default 10
+        A draw costs at most ``2**max_treedepth`` gradients.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
+    """
+
+    backend: str = "closed-form"
+    target_accept: float = 0.9
+    max_treedepth: int = 10
+
+    def __post_init__(self) -> None:
+        if self.backend not in _BACKENDS:
+            raise ValueError(
+                f"backend of NUTS is {self.backend!r}; allowed are "
+                f"{', '.join(map(repr, _BACKENDS))}"
+            )
+        if not 0.0 < self.target_accept < 1.0:
+            raise ValueError(f"target_accept must lie in (0, 1), but is {self.target_accept!r}")
+        if self.max_treedepth < 1:
+            raise ValueError(f"max_treedepth must be at least 1, but is {self.max_treedepth!r}")
+
+    def sample(self, task: Task) -> Sampled:
+        """Return the draws that `task` asks for."""
+        return _BACKENDS[self.backend](self, task)
+
+
+# The hand-derived density -----------------------------------------------------------------------
+
+
+def _sample_closed_form(nuts: NUTS, task: Task) -> Sampled:
+    import nutpie
+    from nutpie.compiled_pyfunc import from_pyfunc
+
+    from gmm_bayes.sampling import Sampled
+
+    target = LogPosterior(task.X, task.n_components, task.prior)
+    starts = _ChainStarts(task, target)
+
+    def make_expand(*_: Any) -> Callable[..., dict[str, FloatArray]]:
+        return lambda theta: {"theta": np.asarray(theta)}
+
+    model = from_pyfunc(
+        target.space.size,
+        lambda: target,
+        make_expand,
+        [np.dtype(np.float64)],
+        [(target.space.size,)],
+        ["theta"],
+        make_initial_point_fn=starts,
+    )
+    cores = 1 if _seconds_per_call(target, starts(0)) < _WORTH_A_THREAD else _cores(task)
+    trace, interrupted = _run_nutpie(nuts, task, model, cores)
+    kept = _common_length(trace)
+    theta = trace["posterior"]["theta"].to_numpy()[:, :kept]
+    weights, means, covariances = target.space.to_mixtures(theta)
+    loc, scale = target.scaling.loc, target.scaling.scale
+    draws = MixtureDraws(
+        weights, loc + scale * means, covariances * scale[:, None] * scale[None, :]
+    )
+    return Sampled(draws, _nutpie_stats(trace, kept), interrupted, _attributes(nuts, nutpie))
+
+
+class _ChainStarts:
+    """Give each chain its start as an unconstrained vector, from the seed nutpie draws for it."""
+
+    def __init__(self, task: Task, target: LogPosterior) -> None:
+        self._entropy = task.seed.generate_state(4).tolist()
+        self._target = target
+        self._Z = target.scaling.standardise(task.X)
+        self._n_components = task.n_components
+
+    def mixture(self, seed: int) -> Mixture:
+        rng = np.random.default_rng([*self._entropy, seed])
+        return random_start(self._Z, self._n_components, rng)
+
+    def __call__(self, seed: int) -> FloatArray:
+        start = self.mixture(seed)
+        return self._target.space.from_mixture(start.weights, start.means, start.covariances)
+
+
+def _seconds_per_call(target: LogPosterior, theta: FloatArray) -> float:
+    target(theta)  # compiles, or reads the machine code from disk
+    times = []
+    for _ in range(5):
+        before = time.perf_counter()
+        target(theta)
+        times.append(time.perf_counter() - before)
+    return min(times)
+
+
+# The PyMC model ---------------------------------------------------------------------------------
+
+
+def _sample_nutpie_model(nuts: NUTS, task: Task) -> Sampled:
+    import nutpie
+
+    from gmm_bayes.model import build_model
+    from gmm_bayes.sampling import Sampled
+
+    model = build_model(task.X, task.n_components, task.prior)
+    compiled = nutpie.compile_pymc_model(model, var_names=["weights", "means", "covariances"])
+    trace, interrupted = _run_nutpie(nuts, task, compiled, _cores(task))
+    kept = _common_length(trace)
+    draws = _draws_from(trace["posterior"], kept)
+    return Sampled(draws, _nutpie_stats(trace, kept), interrupted, _attributes(nuts, nutpie))
+
+
+def _sample_pymc(nuts: NUTS, task: Task) -> Sampled:
+    import pymc as pm
+
+    from gmm_bayes.model import build_model
+    from gmm_bayes.sampling import Sampled
+
+    model = build_model(task.X, task.n_components, task.prior)
+    total = task.chains * (task.draws + task.tune)
+    done = 0
+
+    def count(**_: Any) -> None:
+        nonlocal done
+        done += 1
+        task.progress(done, total)
+
+    with warnings.catch_warnings():
+        # Convergence is this package's own business (diagnostics.py), on aligned draws.
+        warnings.simplefilter("ignore")
+        trace = pm.sample(
+            model=model,
+            draws=task.draws,
+            tune=task.tune,
+            chains=task.chains,
+            cores=_cores(task),
+            random_seed=task.seed.generate_state(task.chains).tolist(),
+            nuts_sampler="pymc",
+            target_accept=nuts.target_accept,
+            nuts={"max_treedepth": nuts.max_treedepth},
+            progressbar=False,
+            quiet=True,
+            compute_convergence_checks=False,
+            callback=count if _cores(task) == 1 else None,
+        )
+    stats = trace["sample_stats"]
+    names = [*_NUTPIE_STATS.values()]
+    kept = trace["posterior"].sizes["draw"]
+    return Sampled(
+        _draws_from(trace["posterior"], kept),
+        {name: stats[name].to_numpy() for name in names if name in stats},
+        kept < task.draws,
+        _attributes(nuts, pm),
+    )
+
+
+def _draws_from(posterior: Any, kept: int) -> MixtureDraws:
+    names = ("weights", "means", "covariances")
+    return MixtureDraws(*(posterior[name].to_numpy()[:, :kept] for name in names))
+
+
+_BACKENDS: dict[str, Callable[[NUTS, Task], Sampled]] = {
+    "closed-form": _sample_closed_form,
+    "nutpie": _sample_nutpie_model,
+    "pymc": _sample_pymc,
+}
+
+
+# nutpie -----------------------------------------------------------------------------------------
+
+
+def _run_nutpie(nuts: NUTS, task: Task, model: Any, cores: int) -> tuple[Any, bool]:
+    """Run nutpie in the background, reporting progress; return its trace and if it was interrupted.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user interrupts before every chain has a draw to keep.
+    """
+    import nutpie
+
+    total = task.chains * (task.draws + task.tune)
+    finished = 0
+
+    def note(chains: list[Any]) -> None:
+        nonlocal finished  # called from nutpie's thread: only an integer is handed over
+        finished = sum(chain.finished_draws for chain in chains)
+
+    background = nutpie.sample(
+        model,
+        draws=task.draws,
+        tune=task.tune,
+        chains=task.chains,
+        cores=cores,
+        seed=int(task.seed.generate_state(1, np.uint64)[0]),
+        target_accept=nuts.target_accept,
+        maxdepth=nuts.max_treedepth,
+        progress_bar=False,
+        progress_callback=note,
+        progress_rate=50,
+        blocking=False,
+    )
+    try:
+        trace, interrupted = None, False
+        while trace is None:
+            try:
+                trace = background.wait(timeout=_POLL_SECONDS)
+            except TimeoutError:
+                task.progress(finished, total)
+    except KeyboardInterrupt:
+        trace, interrupted = background.abort(), True
+        if _common_length(trace) == 0:
+            raise
+    except BaseException:  # the progress callback failed: leave no sampler running behind its back
+        background.cancel()
+        raise
+    task.progress(total if not interrupted else finished, total)
+    return trace, interrupted
+
+
+def _common_length(trace: Any) -> int:
+    """Return how many draws every chain has; an interrupted chain's missing ones are NaN."""
+    if "posterior" not in trace.children or not trace["posterior"].sizes.get("draw", 0):
+        return 0
+    values = next(iter(trace["posterior"].data_vars.values())).to_numpy()
+    there = np.isfinite(values.reshape(*values.shape[:2], -1)).all(axis=-1)
+    return int(there.sum(axis=1).min())
+
+
+def _nutpie_stats(trace: Any, kept: int) -> Mapping[str, NDArray[Any]]:
+    stats = trace["sample_stats"]
+    return {new: stats[old].to_numpy()[:, :kept] for old, new in _NUTPIE_STATS.items()}
+
+
+def _attributes(nuts: NUTS, library: Any) -> dict[str, Any]:
+    return {
+        "inference_library": library.__name__,
+        "inference_library_version": library.__version__,
+        "sampler": "nuts",
+        "nuts_backend": nuts.backend,
+        "target_accept": nuts.target_accept,
+        "max_treedepth": nuts.max_treedepth,
+    }
+
+
+def _cores(task: Task) -> int:
+    available = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
+    return min(task.chains, task.cores or available or 1)

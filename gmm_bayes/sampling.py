@@ -1,0 +1,102 @@
+"""How a posterior is drawn: the small interface that every sampler answers to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_bayes.draws import MixtureDraws
+from gmm_bayes.nuts import NUTS
+from gmm_bayes.priors import LKJPrior
+
+FloatArray = NDArray[np.float64]
+
+Progress = Callable[[int, int], None]
+"""Called from the main thread with the iterations done and the iterations in all, every chain's."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be sampled, and how long.
+
+    Parameters
+    ----------
+    X : ndarray of shape (N, D)
+        The data in their own units.
+    n_components : int
+    prior : LKJPrior
+    draws, tune, chains : int
+        Kept and discarded iterations of each chain, and how many chains.
+    cores : int or None
+        Chains that run at the same time; None for one per processor. Never changes the draws.
+    seed : numpy.random.SeedSequence
+        The one source of randomness.
+    progress : callable
+    """
+
+    X: FloatArray
+    n_components: int
+    prior: LKJPrior
+    draws: int
+    tune: int
+    chains: int
+    cores: int | None
+    seed: np.random.SeedSequence
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What a sampler returns.
+
+    Parameters
+    ----------
+    draws : MixtureDraws
+        In the data's own units, labels as they fell.
+    stats : mapping of str to ndarray of shape (C, S)
+        Per-draw statistics under ArviZ's names (``lp``, ``diverging``, ``energy``, ...).
+    interrupted : bool
+        Whether the user stopped the sampler, so that there are fewer draws than asked for.
+    attributes : mapping
+        Plain values to record with the posterior: library, version, settings.
+    """
+
+    draws: MixtureDraws
+    stats: Mapping[str, NDArray[Any]]
+    interrupted: bool
+    attributes: Mapping[str, Any]
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """Anything that can draw a posterior."""
+
+    def sample(self, task: Task) -> Sampled:
+        """Return the draws that `task` asks for."""
+        ...
+
+
+SAMPLERS: dict[str, Callable[[], Sampler]] = {"nuts": NUTS}
+
+
+def get_sampler(sampler: str | Sampler) -> Sampler:
+    """Return the sampler of that name with its defaults, or the given sampler itself.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the name is unknown, or the object cannot sample.
+    """
+    if isinstance(sampler, str):
+        if sampler not in SAMPLERS:
+            raise ValueError(
+                f"sampler is {sampler!r}; allowed are {', '.join(map(repr, SAMPLERS))}"
+            )
+        return SAMPLERS[sampler]()
+    if not isinstance(sampler, Sampler) or isinstance(sampler, type):
+        raise TypeError(f"sampler must be a name or have a method sample(task), but is {sampler!r}")
+    return sampler
