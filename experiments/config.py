@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
@@ -198,6 +199,11 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Experiment
     return config
 
 
+def safe_name(text: str) -> str:
+    """Turn any text into a name that an experiment may have."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._") or "experiment"
+
+
 def parse_config(values: Mapping[str, Any], origin: str) -> ExperimentConfig:
     """Validate the values of a config; `origin` is what errors call it."""
     try:
@@ -236,8 +242,8 @@ def _key(location: Sequence[str | int]) -> str:
 def _nearest(key: str, known: Sequence[str]) -> str:
     if key in known:
         return f": '{key}' does not go with this {key.rpartition('.')[0]}.source"
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    near = near or difflib.get_close_matches(key.rpartition(".")[2], known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    near = near or difflib.get_close_matches(key.rpartition(".")[2], known, n=1, cutoff=0.6)
     if near:
         return f", did you mean '{near[0]}'?"
     return f"; known keys: {', '.join(k for k in known if '.' not in k)}"

@@ -1,0 +1,40 @@
+"""The harness: fit one data set by several engines, compare them, and report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from experiments.comparison import Comparison, compare, compare_fits
+    from experiments.config import ExperimentConfig, load_config
+    from experiments.errors import UsageError
+    from experiments.runner import run_experiment
+
+__all__ = [
+    "Comparison",
+    "ExperimentConfig",
+    "UsageError",
+    "compare",
+    "compare_fits",
+    "load_config",
+    "run_experiment",
+]
+
+_HOMES = {
+    "Comparison": "comparison",
+    "ExperimentConfig": "config",
+    "UsageError": "errors",
+    "compare": "comparison",
+    "compare_fits": "comparison",
+    "load_config": "config",
+    "run_experiment": "runner",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when first asked for: the command line answers --help without them.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'experiments' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(f"experiments.{_HOMES[name]}"), name)

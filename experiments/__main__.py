@@ -1,0 +1,5 @@
+"""`python -m experiments` is `gmm-compare`."""
+
+from experiments.cli import main
+
+main()

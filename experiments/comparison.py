@@ -1,0 +1,359 @@
+"""The comparison: from fits, and a truth where there is one, to a plain value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import PrivateAttr
+
+from experiments.certificate import certify
+from experiments.datasets import Dataset, from_arrays
+from experiments.engines import Fit, fit_engines
+from experiments.errors import UsageError
+from experiments.matching import match
+from experiments.metrics import errors_against
+from experiments.parameters import Parameters, combine
+from experiments.progress import Report, silent
+from experiments.schema import (
+    Agreement,
+    Certificate,
+    ComparisonValues,
+    DatasetInfo,
+    EngineResult,
+    Illustration,
+    IntervalValues,
+    LogLikelihoods,
+    ParameterValues,
+    PosteriorLogLikelihood,
+    Spread,
+    TrainTest,
+)
+from experiments.verdict import judge
+from gmm_em import Mixture
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+MAX_POINTS = 2000
+MAX_POSTERIOR_MIXTURES = 40
+
+
+class Comparison(ComparisonValues):
+    """What the fits say about the data and about each other.
+
+    A plain value: its fields are those of `comparison.json` and survive the round trip through
+    it. A comparison made in this process also remembers the `fits` it was made from; one that
+    was read back does not.
+    """
+
+    _fits: Mapping[str, Fit] = PrivateAttr(default_factory=dict)
+
+    @property
+    def fits(self) -> Mapping[str, Fit]:
+        """The fits compared, by engine; empty when the comparison was read from a file."""
+        return self._fits
+
+    def __eq__(self, other: object) -> bool:
+        """Equal values: where a comparison came from makes no difference."""
+        return isinstance(other, Comparison) and self.__dict__ == other.__dict__
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, numbers and strings, as in `comparison.json`."""
+        return self.model_dump(mode="json")
+
+    def to_json(self) -> str:
+        """Return the text of `comparison.json`."""
+        return json.dumps(self.to_dict(), allow_nan=False, indent=1)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Rebuild a comparison from what `to_dict` returned."""
+        return cls.model_validate(values)
+
+    def table(self) -> pd.DataFrame:
+        """Return one row per parameter: truth, and each engine's estimate and uncertainty.
+
+        Columns are ``truth`` where it is known, and for each engine its name and its name with
+        ``_sd`` (EM: bootstrap standard error; posterior: standard deviation).
+        """
+        columns: dict[str, dict[str, float]] = {}
+        if self.truth is not None:
+            columns["truth"] = dict(to_arrays(self.truth).free())
+        for name, engine in self.engines.items():
+            columns[name] = dict(to_arrays(engine.mixture).free())
+            columns[f"{name}_sd"] = dict(to_arrays(engine.uncertainty).free())
+        return pd.DataFrame(columns).rename_axis("parameter")
+
+    def report(self, path: str | Path) -> Path:
+        """Write the self-contained HTML page and return its path."""
+        from experiments.report.page import write_report
+
+        return write_report(self, Path(path))
+
+    def save(self, directory: str | Path) -> Path:
+        """Write `comparison.json`, `report.html` and, where there is one, `posterior.nc`.
+
+        The directory appears whole or not at all; an earlier run in its place is moved aside,
+        never overwritten. Returns the directory.
+        """
+        from experiments.store import write_run
+
+        return write_run(Path(directory), self)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from experiments.table import render
+
+        yield from render(self)
+
+
+def compare(
+    X: object,
+    n_components: int,
+    *,
+    truth: Mixture | None = None,
+    X_test: object = None,
+    engines: Sequence[str] = ("em", "bayes"),
+    seed: int = 0,
+    progress: Report = silent,
+    **options: Mapping[str, Any],
+) -> Comparison:
+    """Fit the same data by several engines and compare what they found.
+
+    Parameters
+    ----------
+    X : array_like or DataFrame of shape (n_samples, n_features)
+        The rows to fit.
+    n_components : int
+        Number of mixture components.
+    truth : Mixture, optional
+        The mixture that the data were drawn from, where it is known.
+    X_test : array_like or DataFrame of shape (n_test, n_features), optional
+        Rows held out, for the log-likelihood only.
+    engines : sequence of str
+        Names of engines: ``"em"``, ``"bayes"``.
+    seed : int
+        Determines every random number.
+    progress : callable
+        Called with (stage, done, total) as the work goes on.
+    **options
+        Settings of an engine under its name, as in a config's table of that name:
+        ``em={"n_init": 50}, bayes={"draws": 2000, "prior": {"eta": 2.0}}``.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    UsageError
+        A ValueError in one sentence, if the data, the number of components or an option cannot
+        be used.
+    """
+    dataset = from_arrays(X, X_test, truth)
+    fits = fit_engines(dataset, n_components, engines, options, seed, progress)
+    return compare_fits(dataset, fits, seed=seed)
+
+
+def compare_fits(
+    dataset: Dataset, fits: Mapping[str, Fit], *, experiment: str = "", seed: int = 0
+) -> Comparison:
+    """Compare ready fits of one data set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    fits : mapping of str to Fit
+        By engine; all with the same number of components, at least one.
+    experiment : str
+        Name of the experiment; by default the data set's.
+    seed : int
+        The seed that the fits were made with, for the record.
+    """
+    if not fits:
+        raise UsageError("no fits to compare, allowed is at least one")
+    fits = _in_one_order(dataset.truth, fits)
+    results = {name: _engine_result(dataset, fit) for name, fit in fits.items()}
+    draws = {
+        name: fit.draws.log_likelihood(dataset.X)
+        for name, fit in fits.items()
+        if fit.draws is not None
+    }
+    log_likelihood = _log_likelihoods(dataset, fits, results, draws)
+    agreement = certificate = None
+    if "em" in fits and "bayes" in draws:
+        agreement = _agreement(fits["em"], fits["bayes"])
+        certificate = _certificate(results["em"], draws["bayes"], fits["em"])
+    first = next(iter(fits.values()))
+    comparison = Comparison(
+        experiment=experiment or dataset.name,
+        seed=seed,
+        dataset=_dataset_info(dataset),
+        n_components=first.mixture.n_components,
+        truth=None if dataset.truth is None else to_values(Parameters.of(dataset.truth)),
+        engines=results,
+        log_likelihood=log_likelihood,
+        agreement=agreement,
+        certificate=certificate,
+        verdict=judge(
+            results,
+            log_likelihood,
+            agreement,
+            certificate,
+            n_test=0 if dataset.X_test is None else len(dataset.X_test),
+        ),
+        illustration=_illustration(dataset, fits),
+    )
+    comparison._fits = fits
+    return comparison
+
+
+def to_values(parameters: Parameters) -> ParameterValues:
+    """Turn arrays into plain lists."""
+    return ParameterValues(**parameters.to_lists())
+
+
+def to_arrays(values: ParameterValues) -> Parameters:
+    """Turn plain lists into arrays."""
+    return Parameters(
+        np.asarray(values.weights), np.asarray(values.means), np.asarray(values.covariances)
+    )
+
+
+def _in_one_order(truth: Mixture | None, fits: Mapping[str, Fit]) -> dict[str, Fit]:
+    first = fits["em"] if "em" in fits else next(iter(fits.values()))
+    if truth is not None and truth.n_components == first.mixture.n_components:
+        reference = truth
+    else:
+        reference = first.mixture.permute(np.argsort(-first.mixture.weights, kind="stable"))
+    return {name: fit.reorder(match(reference, fit.mixture)) for name, fit in fits.items()}
+
+
+def _dataset_info(dataset: Dataset) -> DatasetInfo:
+    return DatasetInfo(
+        name=dataset.name,
+        n_samples=dataset.X.shape[0],
+        n_features=dataset.X.shape[1],
+        n_test=0 if dataset.X_test is None else len(dataset.X_test),
+        sha256=dataset.sha256,
+        feature_names=list(dataset.feature_names),
+    )
+
+
+def _train_test(mixture: Mixture, dataset: Dataset) -> TrainTest:
+    return TrainTest(
+        train=mixture.log_likelihood(dataset.X),
+        test=None if dataset.X_test is None else mixture.log_likelihood(dataset.X_test),
+    )
+
+
+def _engine_result(dataset: Dataset, fit: Fit) -> EngineResult:
+    comparable = (
+        dataset.truth is not None and dataset.truth.n_components == fit.mixture.n_components
+    )
+    return EngineResult(
+        mixture=to_values(Parameters.of(fit.mixture)),
+        uncertainty=to_values(fit.uncertainty),
+        intervals=IntervalValues(
+            level=fit.level, lower=to_values(fit.lower), upper=to_values(fit.upper)
+        ),
+        log_likelihood=_train_test(fit.mixture, dataset),
+        errors=errors_against(dataset.truth, fit.mixture)
+        if comparable and dataset.truth is not None
+        else None,
+        seconds=fit.seconds,
+        diagnostics=dict(fit.diagnostics),
+    )
+
+
+def _log_likelihoods(
+    dataset: Dataset,
+    fits: Mapping[str, Fit],
+    results: Mapping[str, EngineResult],
+    draws: Mapping[str, NDArray[np.float64]],
+) -> LogLikelihoods:
+    bayes = None
+    if "bayes" in draws:
+        posterior, point = fits["bayes"].draws, results["bayes"].log_likelihood
+        test = None
+        if dataset.X_test is not None and posterior is not None:
+            test = _spread(posterior.log_likelihood(dataset.X_test))
+        bayes = PosteriorLogLikelihood(
+            at_point=point.train,
+            at_point_test=point.test,
+            draws=_spread(draws["bayes"]),
+            draws_test=test,
+        )
+    return LogLikelihoods(
+        truth=None if dataset.truth is None else _train_test(dataset.truth, dataset),
+        em=results["em"].log_likelihood if "em" in results else None,
+        bayes=bayes,
+    )
+
+
+def _spread(values: NDArray[np.float64]) -> Spread:
+    return Spread(
+        mean=float(values.mean()),
+        sd=float(values.std(ddof=1)),
+        max=float(values.max()),
+        min=float(values.min()),
+    )
+
+
+def _agreement(em: Fit, bayes: Fit) -> Agreement:
+    sd = bayes.uncertainty
+    # Only the single weight of a one-component mixture has no spread: it is 1 for certain.
+    z_scores = combine(
+        lambda ml, mean, sd: np.divide(ml - mean, sd, out=np.zeros_like(sd), where=sd > 0),
+        Parameters.of(em.mixture),
+        Parameters.of(bayes.mixture),
+        sd,
+    )
+    ratios = combine(
+        lambda se, sd: np.divide(se, sd, out=np.ones_like(sd), where=sd > 0), em.uncertainty, sd
+    )
+    certain = {name for name, value in sd.free() if value == 0}
+    entries = {name: z for name, z in z_scores.free() if name not in certain}
+    # The last of several weights is what the others leave: no parameter of its own.
+    n_parameters = len(entries) - (len(sd.weights) > 1)
+    worst = max(entries, key=lambda name: abs(entries[name]))
+    return Agreement(
+        z_scores=to_values(z_scores),
+        sd_ratios=to_values(ratios),
+        n_parameters=n_parameters,
+        max_abs_z=abs(entries[worst]),
+        worst_parameter=worst,
+        median_sd_ratio=float(np.median([r for name, r in ratios.free() if name not in certain])),
+    )
+
+
+def _certificate(em: EngineResult, draws: NDArray[np.float64], fit: Fit) -> Certificate:
+    n_parameters = fit.diagnostics["n_parameters"]
+    return certify(em.log_likelihood.train, draws, n_parameters)
+
+
+def _illustration(dataset: Dataset, fits: Mapping[str, Fit]) -> Illustration:
+    first = next(iter(fits.values()))
+    # Evenly spaced rows: a fixed choice, so that a report needs no random numbers of its own.
+    step = max(1, -(-len(dataset.X) // MAX_POINTS))
+    points = dataset.X[::step]
+    posterior = next((fit.draws for fit in fits.values() if fit.draws is not None), None)
+    mixtures: list[ParameterValues] = []
+    if posterior is not None:
+        n_chains, n_draws = posterior.weights.shape[:2]
+        chosen = np.linspace(0, n_chains * n_draws - 1, MAX_POSTERIOR_MIXTURES).astype(int)
+        for chain, draw in zip(*np.divmod(np.unique(chosen), n_draws), strict=True):
+            mixtures.append(to_values(Parameters.of(posterior[chain, draw])))
+    em = fits.get("em")
+    return Illustration(
+        points=points.tolist(),
+        responsibilities=first.mixture.responsibilities(points).tolist(),
+        posterior_mixtures=mixtures,
+        em_paths=[] if em is None else [path.tolist() for path in em.paths],
+        em_best_path=None if em is None else em.best_path,
+    )

@@ -1,0 +1,191 @@
+"""The interactive figures of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from experiments.comparison import Comparison, to_arrays
+from experiments.parameters import Parameters
+from experiments.report.geometry import ellipses, marginal_density
+
+# Okabe & Ito (2008), told apart by colour-blind readers: one colour per source, everywhere.
+COLOURS = {"truth": "#8a8a8a", "em": "#0072b2", "bayes": "#e69f00"}
+NAMES = {"truth": "truth", "em": "EM", "bayes": "posterior"}
+POINT = "rgba(120, 120, 120, 0.45)"
+MAX_FEATURES = 4
+MAX_PATHS = 30
+
+
+def mixture_figure(comparison: Comparison) -> go.Figure:
+    """Draw the data with truth, EM and posterior draws.
+
+    One feature: a histogram with densities. Two: ellipses. More: every pair of the first
+    `MAX_FEATURES` features.
+    """
+    draw = _histogram if comparison.dataset.n_features == 1 else _pairs
+    return draw(comparison)
+
+
+def paths_figure(comparison: Comparison) -> go.Figure:
+    """Draw the log-likelihood path of each EM restart, as its distance from the best optimum."""
+    illustration = comparison.illustration
+    paths = [np.asarray(path) for path in illustration.em_paths]
+    best = max(path[-1] for path in paths)
+    figure = go.Figure()
+    kept = illustration.em_best_path
+    shown = [index for index in range(len(paths)) if index != kept][: MAX_PATHS - 1]
+    for index in [*shown, *([] if kept is None else [kept])]:
+        path, is_best = paths[index], index == kept
+        figure.add_scatter(
+            x=np.arange(len(path)),
+            y=path,
+            mode="lines",
+            name="best restart" if is_best else "other restarts",
+            legendgroup="best" if is_best else "others",
+            showlegend=is_best or index == shown[0],
+            line={
+                "color": COLOURS["em"] if is_best else "rgba(120, 120, 120, 0.6)",
+                "width": 3 if is_best else 1,
+            },
+            hovertemplate=f"restart {index + 1}<br>iteration %{{x}}<br>%{{y:.4f}}<extra></extra>",
+        )
+    # The first iterations climb from far below: what matters is where the paths end.
+    floor = min(min(path[min(3, len(path) - 1)], path[-1]) for path in paths)
+    room = max(best - floor, 1e-3) * 0.06
+    figure.update_yaxes(title="log-likelihood", range=[floor - room, best + room])
+    figure.update_xaxes(title="EM iteration")
+    return _styled(figure, 380)
+
+
+def _histogram(comparison: Comparison) -> go.Figure:
+    x = np.asarray(comparison.illustration.points)[:, 0]
+    room = 0.15 * np.ptp(x)
+    grid = np.linspace(x.min() - room, x.max() + room, 400)
+    figure = go.Figure()
+    figure.add_histogram(
+        x=x,
+        histnorm="probability density",
+        name="data",
+        marker={"color": POINT},
+        nbinsx=int(np.clip(2 * np.sqrt(len(x)), 10, 80)),
+    )
+    for source, parameters, many in _sources(comparison):
+        curves = [marginal_density(p, 0, grid) for p in parameters]
+        _add_lines(figure, source, [(grid, curve) for curve in curves], many)
+    figure.update_xaxes(title=comparison.dataset.feature_names[0])
+    figure.update_yaxes(title="density")
+    return _styled(figure, 480)
+
+
+def _pairs(comparison: Comparison) -> go.Figure:
+    names = comparison.dataset.feature_names[:MAX_FEATURES]
+    points = np.asarray(comparison.illustration.points)
+    size = len(names) - 1
+    figure = make_subplots(
+        size, size, shared_xaxes=True, shared_yaxes=True, horizontal_spacing=0.03,
+        vertical_spacing=0.03,
+    )  # fmt: skip
+    for row in range(1, size + 1):
+        for column in range(1, row + 1):
+            j, i = row, column - 1
+            cell = {"row": row, "col": column}
+            first = row == column == 1
+            figure.add_scattergl(
+                x=points[:, i],
+                y=points[:, j],
+                mode="markers",
+                name="data",
+                legendgroup="data",
+                showlegend=first,
+                marker={"size": 5 if size == 1 else 3, "color": POINT},
+                hovertemplate="%{x:.4g}, %{y:.4g}<extra></extra>",
+                **cell,
+            )
+            for source, parameters, many in _sources(comparison):
+                curves = [ellipses(p, i, j) for p in parameters]
+                _add_lines(figure, source, curves, many, legend=first, **cell)
+            _add_numbers(figure, comparison, i, j, **cell)
+            if row == size:
+                figure.update_xaxes(title=names[i], **cell)
+            if column == 1:
+                figure.update_yaxes(title=names[j], **cell)
+    return _styled(figure, 560 if size == 1 else 260 * size)
+
+
+def _sources(comparison: Comparison) -> Iterator[tuple[str, list[Parameters], bool]]:
+    """Yield source, its mixtures and whether they are many, from the back to the front."""
+    draws = [to_arrays(values) for values in comparison.illustration.posterior_mixtures]
+    if draws:
+        yield "bayes", draws, True
+    if "em" in comparison.engines:
+        yield "em", [to_arrays(comparison.engines["em"].mixture)], False
+    if comparison.truth is not None:
+        yield "truth", [to_arrays(comparison.truth)], False
+
+
+def _add_lines(
+    figure: go.Figure,
+    source: str,
+    curves: list[tuple[np.ndarray, np.ndarray]],
+    many: bool,
+    *,
+    legend: bool = True,
+    **cell: int,
+) -> None:
+    gap = np.array([np.nan])
+    # One trace for all: dozens of draws toggle together and weigh little.
+    x = np.concatenate([part for curve in curves for part in (curve[0], gap)])
+    y = np.concatenate([part for curve in curves for part in (curve[1], gap)])
+    figure.add_scatter(
+        x=np.round(x, 6),
+        y=np.round(y, 6),
+        mode="lines",
+        name=f"{NAMES[source]} ({len(curves)} draws)" if many else NAMES[source],
+        legendgroup=source,
+        showlegend=legend,
+        opacity=0.35 if many else 1.0,
+        line={
+            "color": COLOURS[source],
+            "width": 1 if many else 3,
+            "dash": "dash" if source == "truth" else "solid",
+        },
+        hoverinfo="skip",
+        **cell,
+    )
+
+
+def _add_numbers(figure: go.Figure, comparison: Comparison, i: int, j: int, **cell: int) -> None:
+    """Write each component's number, as the tables have it, at its centre."""
+    means = np.asarray(next(iter(comparison.engines.values())).mixture.means)
+    figure.add_scatter(
+        x=means[:, i],
+        y=means[:, j],
+        mode="text",
+        text=[f"<b>{k + 1}</b>" for k in range(len(means))],
+        textfont={"size": 15},
+        showlegend=False,
+        hoverinfo="skip",
+        **cell,
+    )
+
+
+def _styled(figure: go.Figure, height: int) -> go.Figure:
+    figure.update_layout(
+        template="plotly_white",
+        height=height,
+        margin={"l": 60, "r": 20, "t": 40, "b": 50},
+        paper_bgcolor="rgba(0, 0, 0, 0)",
+        plot_bgcolor="rgba(0, 0, 0, 0)",
+        font={"family": "system-ui, sans-serif", "size": 13},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        modebar={"bgcolor": "rgba(0, 0, 0, 0)", "color": "#999", "activecolor": "#666"},
+        bargap=0.05,
+    )
+    lines = {"gridcolor": "rgba(128, 128, 128, 0.2)", "zeroline": False}
+    figure.update_xaxes(**lines)
+    figure.update_yaxes(**lines)
+    return figure

@@ -1,0 +1,43 @@
+"""One experiment: from a config to a run directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from experiments.comparison import Comparison, compare_fits
+from experiments.config import ExperimentConfig
+from experiments.datasets import load_dataset
+from experiments.engines import fit_engines
+from experiments.progress import Report, silent
+from experiments.store import check_target, write_run
+from experiments.streams import stream
+
+
+def run_experiment(
+    config: ExperimentConfig, directory: str | Path, progress: Report = silent
+) -> Comparison:
+    """Load the data, fit every engine, compare, and write the run directory.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+    directory : str or Path
+        Where the run directory goes; it appears once everything is done.
+    progress : callable
+        Called with (stage, done, total) as the work goes on.
+
+    Raises
+    ------
+    UsageError
+        If the data, the config or the directory cannot be used.
+    """
+    directory = Path(directory)
+    check_target(directory)
+    dataset = load_dataset(config.data, config.name, stream(config.seed, "data"))
+    options = {name: getattr(config, name).model_dump() for name in config.engines}
+    fits = fit_engines(dataset, config.n_components, config.engines, options, config.seed, progress)
+    comparison = compare_fits(dataset, fits, experiment=config.name, seed=config.seed)
+    progress("Report", 0, 1)
+    write_run(directory, comparison, config.to_toml())
+    progress("Report", 1, 1)
+    return comparison

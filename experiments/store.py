@@ -1,0 +1,198 @@
+"""Run directories on disk: written whole or not at all, never over somebody's work."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from experiments.errors import UsageError
+
+if TYPE_CHECKING:
+    from experiments.comparison import Comparison
+
+COMPARISON, CONFIG, ENVIRONMENT = "comparison.json", "config.toml", "environment.json"
+POSTERIOR, REPORT = "posterior.nc", "report.html"
+
+PACKAGES = ("gmm-compare", "numpy", "scipy", "pymc", "nutpie", "numba", "arviz", "xarray", "plotly")
+
+
+def check_target(directory: Path) -> None:
+    """Refuse a place where a run directory must not go, before any work is done.
+
+    Raises
+    ------
+    UsageError
+        If the path, or a folder above it, is a file, or the folder holds something else than
+        an earlier run.
+    """
+    for folder in (directory, *directory.parents):
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder}: is a file, allowed is a folder for the run")
+    if directory.is_dir() and any(directory.iterdir()) and not (directory / COMPARISON).is_file():
+        raise UsageError(
+            f"{directory}: holds files that are not a run's, allowed is a new or empty folder "
+            "or that of an earlier run"
+        )
+
+
+def write_run(directory: Path, comparison: Comparison, config: str | None = None) -> Path:
+    """Write a run directory so that it appears complete or not at all.
+
+    An earlier run in its place is replaced when it came from the same config and data with the
+    same versions, and so holds the same numbers; any other is moved aside to ``NAME-1``,
+    ``NAME-2``, and so on.
+
+    Parameters
+    ----------
+    directory : Path
+    comparison : Comparison
+    config : str, optional
+        Text of the resolved config.
+
+    Raises
+    ------
+    UsageError
+        If `check_target` refuses the directory.
+    """
+    check_target(directory)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with _scratch_folder(directory) as scratch:
+        (scratch / COMPARISON).write_text(comparison.to_json() + "\n", encoding="utf-8")
+        environment = json.dumps(_environment(comparison), indent=1) + "\n"
+        (scratch / ENVIRONMENT).write_text(environment, encoding="utf-8")
+        if config is not None:
+            (scratch / CONFIG).write_text(config, encoding="utf-8")
+        for fit in comparison.fits.values():
+            if fit.posterior is not None:
+                fit.posterior.to_netcdf(scratch / POSTERIOR, engine="h5netcdf")
+        comparison.report(scratch / REPORT)
+        for file in scratch.iterdir():
+            _flush(file)
+        _put_in_place(scratch, directory)
+    return directory
+
+
+def read_run(directory: Path) -> Comparison:
+    """Read the comparison of a run directory.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or it is not one that this version can read.
+    """
+    from experiments.comparison import Comparison
+
+    path = directory / COMPARISON
+    if not path.is_file():
+        raise UsageError(f"{directory}: no {COMPARISON} in it, allowed is a run directory")
+    try:
+        return Comparison.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"])) or "the file"
+        raise UsageError(
+            f"{path}: not a comparison of this version: {key}: {first['msg']}"
+        ) from None
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary file beside `path` to write to, and rename it to `path` when all is well."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    scratch = Path(name)
+    try:
+        yield scratch
+        scratch.chmod(0o666 & ~_umask())
+        _flush(scratch)
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def _scratch_folder(directory: Path) -> Iterator[Path]:
+    # A sibling: a rename is atomic only within one file system.
+    scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    try:
+        scratch.chmod(0o777 & ~_umask())
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _put_in_place(scratch: Path, directory: Path) -> None:
+    if not directory.exists():
+        scratch.rename(directory)
+        return
+    if not any(directory.iterdir()):
+        directory.rmdir()
+        scratch.rename(directory)
+        return
+    aside = _free_name(directory)
+    repeated = _recipe(scratch) == _recipe(directory)
+    directory.rename(aside)
+    scratch.rename(directory)
+    if repeated:
+        shutil.rmtree(aside)
+
+
+def _recipe(directory: Path) -> object:
+    """Return what determines a run's numbers: config, data and versions."""
+    try:
+        comparison = json.loads((directory / COMPARISON).read_bytes())
+        environment = json.loads((directory / ENVIRONMENT).read_bytes())
+        config = (directory / CONFIG).read_text(encoding="utf-8")
+        return config, comparison["dataset"]["sha256"], environment["versions"]
+    except (OSError, ValueError, KeyError, TypeError):
+        # Incomplete or foreign: equal to nothing, so that it is kept.
+        return object()
+
+
+def _free_name(directory: Path) -> Path:
+    number = 1
+    while (candidate := directory.with_name(f"{directory.name}-{number}")).exists():
+        number += 1
+    return candidate
+
+
+def _environment(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "seconds": {name: engine.seconds for name, engine in comparison.engines.items()},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _flush(file: Path) -> None:
+    with file.open("rb+") as handle:
+        os.fsync(handle.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gmm_em import Mixture
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20261121)
+
+
+@pytest.fixture
+def reference_data() -> Path:
+    return Path(__file__).parent / "data"
+
+
+def random_mixture(rng: np.random.Generator, n_components: int, n_features: int) -> Mixture:
+    """A mixture with Dirichlet weights, means a few units apart and Wishart-like covariances."""
+    factors = np.tril(0.4 * rng.normal(size=(n_components, n_features, n_features)))
+    factors += np.eye(n_features) * rng.uniform(0.5, 1.5, size=(n_components, 1, 1))
+    return Mixture(
+        rng.dirichlet(np.full(n_components, 5.0)),
+        2.5 * rng.normal(size=(n_components, n_features)),
+        factors @ factors.transpose(0, 2, 1),
+    )

@@ -1,0 +1,71 @@
+"""Fits made by hand, so that the comparison is tested without fitting anything."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from experiments.engines import Fit
+from experiments.parameters import Parameters, combine
+from gmm_bayes import MixtureDraws
+from gmm_em import Mixture
+
+
+def perturbed(mixture: Mixture, rng: np.random.Generator, size: float = 0.02) -> Mixture:
+    """A mixture near another: a plausible estimate or posterior draw."""
+    weights = mixture.weights * np.exp(size * rng.normal(size=mixture.n_components))
+    noise = np.eye(mixture.n_features) + size * rng.normal(size=mixture.covariances.shape)
+    return Mixture(
+        weights / weights.sum(),
+        mixture.means + size * rng.normal(size=mixture.means.shape),
+        noise @ mixture.covariances @ noise.transpose(0, 2, 1),
+    )
+
+
+def made_em(mixture: Mixture, sd: float = 0.02, n_init: int = 4) -> Fit:
+    values = Parameters.of(mixture)
+    spread = combine(lambda v: np.full_like(v, sd), values)
+    d = mixture.n_features
+    return Fit(
+        mixture=mixture,
+        uncertainty=spread,
+        lower=combine(lambda v: v - 2 * sd, values),
+        upper=combine(lambda v: v + 2 * sd, values),
+        seconds=0.1,
+        diagnostics={
+            "converged": True,
+            "n_iter": 5,
+            "n_init": n_init,
+            "n_best": n_init,
+            "n_parameters": mixture.n_components * (1 + d + d * (d + 1) // 2) - 1,
+        },
+        paths=tuple(np.array([-900.0, -850.0, -840.0 - i, -839.9 - i]) for i in range(n_init)),
+        best_path=0,
+    )
+
+
+def made_bayes(
+    mixture: Mixture, rng: np.random.Generator, n_chains: int = 2, n_draws: int = 40
+) -> Fit:
+    chains = [[perturbed(mixture, rng) for _ in range(n_draws)] for _ in range(n_chains)]
+    draws = MixtureDraws(
+        *(
+            np.array([[getattr(m, name) for m in chain] for chain in chains])
+            for name in ("weights", "means", "covariances")
+        )
+    )
+    every = Parameters(draws.weights, draws.means, draws.covariances)
+    return Fit(
+        mixture=draws.mean(),
+        uncertainty=combine(lambda v: v.std(axis=(0, 1), ddof=1), every),
+        lower=combine(lambda v: np.quantile(v, 0.025, axis=(0, 1)), every),
+        upper=combine(lambda v: np.quantile(v, 0.975, axis=(0, 1)), every),
+        seconds=2.0,
+        diagnostics={
+            "max_r_hat": 1.002,
+            "min_ess_bulk": 900.0,
+            "min_ess_tail": 800.0,
+            "n_divergent": 0,
+            "n_draws": n_chains * n_draws,
+        },
+        draws=draws,
+    )

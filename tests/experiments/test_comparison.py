@@ -1,0 +1,211 @@
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from experiments.certificate import certify
+from experiments.comparison import Comparison, compare_fits
+from experiments.datasets import Dataset
+from experiments.engines import fit_engines
+from experiments.errors import UsageError
+from experiments.verdict import THRESHOLDS
+from gmm_em import Mixture
+from tests.conftest import random_mixture
+from tests.experiments.made import made_bayes, made_em, perturbed
+
+
+def printed(comparison: Comparison) -> str:
+    stream = io.StringIO()
+    Console(width=80, file=stream).print(comparison)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def truth() -> Mixture:
+    return Mixture(
+        [0.2, 0.5, 0.3],
+        [[0.0, 0.0], [4.0, 0.0], [0.0, 5.0]],
+        [np.eye(2), [[1.0, 0.4], [0.4, 0.8]], [[0.5, 0.0], [0.0, 1.5]]],
+    )
+
+
+@pytest.fixture
+def dataset(truth, rng) -> Dataset:
+    X, _ = truth.sample(300, rng)
+    X_test, _ = truth.sample(100, rng)
+    return Dataset("made", X, ("u", "v"), X_test, truth)
+
+
+@pytest.fixture
+def fits(truth, rng):
+    shuffled = truth.permute([2, 0, 1])
+    return {
+        "em": made_em(perturbed(truth, rng).permute([1, 2, 0])),
+        "bayes": made_bayes(shuffled, rng),
+    }
+
+
+@pytest.fixture
+def comparison(dataset, fits) -> Comparison:
+    return compare_fits(dataset, fits, experiment="made", seed=3)
+
+
+def test_every_engine_stands_in_the_order_of_the_truth(comparison, truth):
+    for engine in comparison.engines.values():
+        assert np.allclose(engine.mixture.means, truth.means, atol=0.2)
+        assert np.allclose(engine.mixture.weights, truth.weights, atol=0.1)
+        assert np.all(np.array(engine.intervals.lower.means) < engine.mixture.means)
+    for mixture in comparison.illustration.posterior_mixtures:
+        assert np.allclose(mixture.means, truth.means, atol=0.3)
+
+
+def test_without_truth_components_stand_by_decreasing_weight_of_em(dataset, fits):
+    comparison = compare_fits(replace(dataset, truth=None), fits)
+    weights = comparison.engines["em"].mixture.weights
+    assert weights == sorted(weights, reverse=True)
+    assert np.allclose(comparison.engines["bayes"].mixture.weights, weights, atol=0.1)
+    assert comparison.truth is None
+    assert comparison.engines["em"].errors is None
+
+
+def test_log_likelihoods_are_sums_over_rows(comparison, dataset, truth):
+    found = comparison.log_likelihood
+    assert found.truth.train == pytest.approx(truth.log_prob(dataset.X).sum())
+    assert found.truth.test == pytest.approx(truth.log_prob(dataset.X_test).sum())
+    draws = comparison.fits["bayes"].draws
+    each = [draws[i].log_likelihood(dataset.X) for i in range(len(draws))]
+    assert found.bayes.draws.mean == pytest.approx(np.mean(each))
+    assert found.bayes.draws.sd == pytest.approx(np.std(each, ddof=1))
+    assert found.bayes.draws.max == pytest.approx(np.max(each))
+    assert found.bayes.draws.min == pytest.approx(np.min(each))
+    assert found.em == comparison.engines["em"].log_likelihood
+
+
+def test_agreement_is_measured_in_posterior_standard_deviations(comparison):
+    agreement, em, bayes = comparison.agreement, *comparison.engines.values()
+    expected = (np.array(em.mixture.means) - bayes.mixture.means) / bayes.uncertainty.means
+    assert np.allclose(agreement.z_scores.means, expected)
+    assert agreement.n_parameters == 2 + 6 + 9
+    every = np.concatenate(
+        [
+            np.ravel(agreement.z_scores.weights),
+            np.ravel(agreement.z_scores.means),
+            np.ravel(agreement.z_scores.covariances),
+        ]
+    )
+    assert agreement.max_abs_z == pytest.approx(np.abs(every).max())
+
+
+def test_json_round_trip_is_exact_and_holds_no_nan(comparison):
+    text = comparison.to_json()
+    assert Comparison.from_dict(json.loads(text)) == comparison
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    assert json.loads(text)["schema_version"] == 1
+
+
+def test_table_has_a_row_for_every_parameter(comparison):
+    table = comparison.table()
+    assert list(table.columns) == ["truth", "em", "em_sd", "bayes", "bayes_sd"]
+    assert len(table) == 3 + 6 + 9
+    assert table.loc["mean[2, 1]", "truth"] == 4.0
+    assert table.loc["covariance[2, 2, 1]", "truth"] == 0.4
+
+
+def test_terminal_table_fits_80_columns_and_shows_everything(comparison):
+    text = printed(comparison)
+    assert max(map(len, text.splitlines())) <= 80
+    for expected in ("truth", "EM ± se", "posterior ± sd", "weights", "2, v, u", "held-out rows"):
+        assert expected in text
+    for finding in comparison.verdict:
+        assert finding.text.split()[0] in text
+
+
+def test_a_local_optimum_is_caught_by_a_better_draw(dataset, fits, rng):
+    lost = replace(fits["em"], mixture=random_mixture(rng, 3, 2))
+    comparison = compare_fits(dataset, {**fits, "em": lost})
+    certificate = comparison.certificate
+    assert certificate.n_draws_above == certificate.n_draws
+    assert certificate.margin < 0
+    finding = {finding.id: finding for finding in comparison.verdict}["certificate"]
+    assert finding.level == "fail"
+    assert comparison.verdict[0].level == "fail", "the gravest come first"
+
+
+def test_certificate_counts_draws_beyond_the_tolerance():
+    certificate = certify(-10.0, np.array([[-12.0, -10.0], [-9.9995, -9.0]]), 5)
+    assert certificate.n_draws_above == 1
+    assert certificate.margin == pytest.approx(-1.0)
+    assert certificate.deviance_mean == pytest.approx(2 * (-10 + (12 + 10 + 9.9995 + 9) / 4))
+
+
+@pytest.mark.parametrize(
+    ("engine", "key", "value", "identity", "level"),
+    [
+        ("bayes", "max_r_hat", 1.02, "posterior-r-hat", "warn"),
+        ("bayes", "max_r_hat", 1.3, "posterior-r-hat", "fail"),
+        ("bayes", "min_ess_bulk", 300.0, "posterior-ess", "warn"),
+        ("bayes", "min_ess_tail", 50.0, "posterior-ess", "fail"),
+        ("bayes", "n_divergent", 40, "posterior-divergences", "fail"),
+        ("em", "n_best", 1, "em-optimum", "warn"),
+        ("em", "converged", False, "em-optimum", "fail"),
+    ],
+)
+def test_poor_diagnostics_reach_the_verdict(dataset, fits, engine, key, value, identity, level):
+    poor = replace(fits[engine], diagnostics={**fits[engine].diagnostics, key: value})
+    comparison = compare_fits(dataset, {**fits, engine: poor})
+    assert {finding.id: finding.level for finding in comparison.verdict}[identity] == level
+    good = compare_fits(dataset, fits)
+    assert {finding.id: finding.level for finding in good.verdict}[identity] == "ok"
+
+
+def test_every_threshold_is_used(comparison):
+    assert set(THRESHOLDS) <= {finding.id for finding in comparison.verdict}
+
+
+def test_one_component_has_nothing_to_disagree_about_in_its_weight(rng):
+    one = Mixture([1.0], [[0.0]], [[[1.0]]])
+    dataset = Dataset("one", one.sample(50, rng)[0], ("u",))
+    comparison = compare_fits(dataset, {"em": made_em(one), "bayes": made_bayes(one, rng)})
+    assert comparison.agreement.n_parameters == 2
+    assert comparison.agreement.sd_ratios.weights == [1.0]
+
+
+def test_a_truth_with_another_number_of_components_gives_no_errors(dataset, fits):
+    other = Mixture([1.0], [[0.0, 0.0]], [np.eye(2)])
+    comparison = compare_fits(replace(dataset, truth=other), fits)
+    assert comparison.engines["em"].errors is None
+    assert comparison.truth.weights == [1.0]
+    assert comparison.log_likelihood.truth.train == pytest.approx(other.log_likelihood(dataset.X))
+    assert "1.000" in printed(comparison)
+
+
+def test_engines_can_be_compared_alone(dataset, fits):
+    alone = compare_fits(dataset, {"bayes": fits["bayes"]})
+    assert alone.agreement is None
+    assert alone.certificate is None
+    assert alone.log_likelihood.em is None
+    assert compare_fits(dataset, {"em": fits["em"]}).log_likelihood.bayes is None
+    with pytest.raises(UsageError, match="at least one"):
+        compare_fits(dataset, {})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((0, ["em"], {}), "n_components = 0: allowed is 1 to 300"),
+        ((-2, ["em"], {}), "n_components = -2"),
+        ((301, ["em"], {}), "n_components = 301: allowed is 1 to 300"),
+        ((2.5, ["em"], {}), "n_components = 2.5: allowed is a whole number"),
+        ((2, ["mclust"], {}), "engine 'mclust' is not known, allowed is em, bayes"),
+        ((2, ["em"], {"em": {"n_inti": 3}}), "em: unknown key 'n_inti', did you mean 'n_init'"),
+        ((2, ["em"], {"em": {"n_init": "3"}}), "em: n_init = '3': allowed is a whole number"),
+        ((2, ["em"], {"bayes": {}}), "options for 'bayes', allowed is em"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused_before_any_work(dataset, arguments, expected):
+    with pytest.raises(UsageError, match=expected):
+        fit_engines(dataset, *arguments, seed=0)
