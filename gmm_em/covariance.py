@@ -11,9 +11,11 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Literal, override
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gmm_em.mixture import FloatArray
 
+IndexArray = NDArray[np.intp]
 Second = Literal["full", "diagonal", "pooled"]
 
 
@@ -51,6 +53,28 @@ class CovarianceStructure(ABC):
         """
 
     @abstractmethod
+    def to_log_factors(self, free: FloatArray, roots: FloatArray, n_features: int) -> FloatArray:
+        """Spread free coordinates over the lower triangles of log-Cholesky matrices.
+
+        A linear map, scaled so that a unit step is a unit of the complete data's information
+        when component k has weight ``roots[k] ** 2``. Used by the accelerator.
+
+        Parameters
+        ----------
+        free : ndarray, shape (n_parameters(K, D),)
+        roots : ndarray, shape (K,)
+        n_features : int
+
+        Returns
+        -------
+        ndarray, shape (K, D, D), or (1, D, D) where components share one matrix
+        """
+
+    @abstractmethod
+    def from_log_factors(self, gradient: FloatArray, roots: FloatArray) -> FloatArray:
+        """Apply the adjoint of :meth:`to_log_factors`, which carries a gradient back."""
+
+    @abstractmethod
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Free parameters in the covariances of K components in D dimensions."""
 
@@ -85,6 +109,18 @@ class Full(CovarianceStructure):
         return scatter / counts[:, None, None]
 
     @override
+    def to_log_factors(self, free: FloatArray, roots: FloatArray, n_features: int) -> FloatArray:
+        rows, columns, scale = _triangle(n_features)
+        out = np.zeros((roots.shape[0], n_features, n_features))
+        out[:, rows, columns] = free.reshape(roots.shape[0], -1) * scale / roots[:, None]
+        return out
+
+    @override
+    def from_log_factors(self, gradient: FloatArray, roots: FloatArray) -> FloatArray:
+        rows, columns, scale = _triangle(gradient.shape[1])
+        return (gradient[:, rows, columns] * scale / roots[:, None]).ravel()
+
+    @override
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_components * n_features * (n_features + 1) // 2
 
@@ -114,6 +150,18 @@ class Tied(CovarianceStructure):
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:
         return np.repeat(scatter[None] / total, counts.shape[0], axis=0)
+
+    @override
+    def to_log_factors(self, free: FloatArray, roots: FloatArray, n_features: int) -> FloatArray:
+        rows, columns, scale = _triangle(n_features)
+        out = np.zeros((1, n_features, n_features))
+        out[0, rows, columns] = free * scale
+        return out
+
+    @override
+    def from_log_factors(self, gradient: FloatArray, roots: FloatArray) -> FloatArray:
+        rows, columns, scale = _triangle(gradient.shape[1])
+        return np.asarray(gradient[0, rows, columns] * scale)
 
     @override
     def n_parameters(self, n_components: int, n_features: int) -> int:
@@ -147,6 +195,17 @@ class Diagonal(CovarianceStructure):
         return _diagonal_matrices(scatter / counts[:, None])
 
     @override
+    def to_log_factors(self, free: FloatArray, roots: FloatArray, n_features: int) -> FloatArray:
+        return _diagonal_matrices(
+            free.reshape(roots.shape[0], n_features) / (np.sqrt(2.0) * roots[:, None])
+        )
+
+    @override
+    def from_log_factors(self, gradient: FloatArray, roots: FloatArray) -> FloatArray:
+        diagonals = np.diagonal(gradient, axis1=1, axis2=2)
+        return np.asarray(diagonals / (np.sqrt(2.0) * roots[:, None])).ravel()
+
+    @override
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_components * n_features
 
@@ -178,6 +237,16 @@ class Spherical(CovarianceStructure):
         n_features = scatter.shape[1]
         variances = scatter.sum(axis=1) / (n_features * counts)
         return _diagonal_matrices(np.repeat(variances[:, None], n_features, axis=1))
+
+    @override
+    def to_log_factors(self, free: FloatArray, roots: FloatArray, n_features: int) -> FloatArray:
+        scaled = free / (np.sqrt(2.0 * n_features) * roots)
+        return _diagonal_matrices(np.repeat(scaled[:, None], n_features, axis=1))
+
+    @override
+    def from_log_factors(self, gradient: FloatArray, roots: FloatArray) -> FloatArray:
+        traces = np.trace(gradient, axis1=1, axis2=2)
+        return np.asarray(traces / (np.sqrt(2.0 * gradient.shape[1]) * roots))
 
     @override
     def n_parameters(self, n_components: int, n_features: int) -> int:
@@ -215,6 +284,16 @@ def get_structure(covariance_type: str | CovarianceStructure) -> CovarianceStruc
         raise ValueError(
             f"covariance_type must be one of {sorted(STRUCTURES)}, got {covariance_type!r}"
         ) from None
+
+
+def _triangle(n_features: int) -> tuple[IndexArray, IndexArray, FloatArray]:
+    """Lower triangle: its rows, its columns, and the scale of a unit step of information."""
+    rows, columns = np.tril_indices(n_features)
+    return (
+        rows.astype(np.intp),
+        columns.astype(np.intp),
+        np.where(rows == columns, np.sqrt(0.5), 1.0),
+    )
 
 
 def _diagonal_matrices(variances: FloatArray) -> FloatArray:

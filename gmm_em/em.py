@@ -8,22 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from gmm_em.climb import Climb
 from gmm_em.covariance import CovarianceStructure, get_structure
-from gmm_em.kernels import Kernel, Parameters, Totals
+from gmm_em.kernels import Kernel, Parameters
 from gmm_em.mixture import FloatArray, Mixture, Seed
+from gmm_em.problem import DegenerateError, Problem
 from gmm_em.samples import Samples
 from gmm_em.starts import PILOT_ROWS, get_start
 
 Callback = Callable[[int, int, float], None]
-
-# A conditional standard deviation this small, in units of the data's width, is a collapse.
-_COLLAPSED = 1e-9
-# Log-likelihoods this close, relatively, cannot be told apart from rounding.
-_ROUNDING = 1e-13
-
-
-class DegenerateError(ValueError):
-    """A component collapsed onto a point or a hyperplane, or became empty."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,125 +82,6 @@ class EMResult:
     covariance_type: str
 
 
-class Problem:
-    """The two steps for one data set, number of components and structure."""
-
-    def __init__(
-        self,
-        samples: Samples,
-        n_components: int,
-        structure: CovarianceStructure,
-        reg_covar: float,
-    ) -> None:
-        self.samples = samples
-        self.structure = structure
-        self.kernel = Kernel(samples, n_components, structure.second)
-        self._ridge = np.diag(reg_covar / samples.scale**2) if reg_covar else None
-
-    def expect(self, parameters: Parameters) -> Totals:
-        """E-step; raises DegenerateError where a covariance is singular."""
-        try:
-            totals = self.kernel.expect(parameters)
-        except np.linalg.LinAlgError:
-            raise DegenerateError("a covariance became singular") from None
-        totals.log_likelihood -= self.samples.log_jacobian
-        return totals
-
-    def maximize(self, totals: Totals) -> Parameters:
-        """M-step; raises DegenerateError where a component has collapsed or is empty."""
-        counts = totals.counts
-        if not counts.min() > 1e-8:
-            raise DegenerateError(f"component {int(counts.argmin())} became empty")
-        offset = totals.first / counts[:, None]
-        if self.structure.second == "full":
-            scatter = totals.second - totals.first[:, :, None] * offset[:, None, :]
-        elif self.structure.second == "diagonal":
-            scatter = totals.second - totals.first * offset
-        else:
-            scatter = totals.second - totals.first.T @ offset
-        total = float(counts.sum())
-        covariances = self.structure.covariances(counts, scatter, total)
-        if self._ridge is not None:
-            covariances = covariances + self._ridge
-        self._check(covariances)
-        return Parameters(counts / total, totals.origin + offset, covariances)
-
-    def _check(self, covariances: FloatArray) -> None:
-        try:
-            factors = np.linalg.cholesky(covariances)
-        except np.linalg.LinAlgError:
-            raise DegenerateError("a component collapsed onto a hyperplane") from None
-        smallest = np.diagonal(factors, axis1=1, axis2=2).min(axis=1)
-        if smallest.min() < _COLLAPSED:
-            k = int(smallest.argmin())
-            raise DegenerateError(f"component {k} collapsed onto a point or a hyperplane")
-
-
-@dataclass
-class _Climb:
-    """The state of one run while it climbs."""
-
-    parameters: Parameters
-    trace: list[float] = field(default_factory=list)
-    path: list[Parameters] = field(default_factory=list)
-    converged: bool = False
-    degenerate: str = ""
-
-
-def climb(
-    problem: Problem,
-    start: Parameters,
-    *,
-    tol: float,
-    max_iter: int,
-    keep_path: bool = False,
-    report: Callable[[int, float], None] | None = None,
-) -> _Climb:
-    """Iterate from `start` until the gain still to come is below `tol` per unit of weight.
-
-    The log-likelihood converges linearly, so that with successive gains a, b the gain still to
-    come is about ``b r / (1 - r)``, ``r = b / a`` (Aitken; Boehning et al. 1994). This estimate,
-    not the last gain, which is small on a long plateau too, is compared with the tolerance.
-    """
-    state = _Climb(start)
-    parameters = start
-    total = problem.samples.total_weight
-    try:
-        for iteration in range(max_iter + 1):
-            totals = problem.expect(parameters)
-            value = totals.log_likelihood
-            if state.trace and value < state.trace[-1]:
-                # The optimum, to rounding: keep the better of the two.
-                state.converged = value > state.trace[-1] - _ROUNDING * abs(value) - 1e-9 * total
-                break
-            state.parameters = parameters
-            state.trace.append(value)
-            if keep_path:
-                state.path.append(parameters)
-            if report is not None:
-                report(iteration, value)
-            if _remaining_gain(state.trace) < tol * total:
-                state.converged = True
-                break
-            if iteration < max_iter:
-                parameters = problem.maximize(totals)
-    except DegenerateError as error:
-        state.degenerate = str(error)
-    return state
-
-
-def _remaining_gain(trace: list[float]) -> float:
-    if len(trace) < 3:
-        return np.inf
-    before, last = trace[-2] - trace[-3], trace[-1] - trace[-2]
-    if last <= _ROUNDING * abs(trace[-1]):
-        return 0.0
-    if last >= before:
-        return np.inf
-    ratio = last / before
-    return last * ratio / (1.0 - ratio)
-
-
 def fit_em(
     X: Any,
     n_components: int,
@@ -223,6 +97,7 @@ def fit_em(
     random_state: Seed = None,
     callback: Callback | None = None,
     snapshots: bool = False,
+    accelerate: bool = True,
 ) -> EMResult:
     """Fit a Gaussian mixture by maximum likelihood.
 
@@ -265,15 +140,17 @@ def fit_em(
     n_components = _check_options(n_components, tol, reg_covar, max_iter, n_init)
     samples = Samples(X, sample_weight, common_scale=structure.name == "spherical")
     _check_data(samples, n_components, reg_covar)
-    problem = Problem(samples, n_components, structure, reg_covar)
+    kernel = Kernel(samples, n_components, structure.second)
+    problem = Problem(samples, kernel, structure, reg_covar)
     runs = []
     for i, start in enumerate(
         _starts(problem, n_components, n_init, init_params, init, random_state)
     ):
         report = None if callback is None else _reporter(callback, i)
-        state = climb(
-            problem, start, tol=tol, max_iter=max_iter, keep_path=snapshots, report=report
+        state = Climb(
+            problem, start, tol=tol, keep_path=snapshots, report=report, accelerate=accelerate
         )
+        state.advance(max_iter)
         runs.append(_record(samples, start, state))
     return _choose(tuple(runs), structure)
 
@@ -310,7 +187,7 @@ def _starts(
     return [start.propose(X, weight, n_components, problem.structure, rng) for rng in streams]
 
 
-def _record(samples: Samples, start: Parameters, state: _Climb) -> Run:
+def _record(samples: Samples, start: Parameters, state: Climb) -> Run:
     trace = np.array(state.trace)
     return Run(
         samples.outer(*start),

@@ -57,7 +57,8 @@ class Totals:
     """Sums over rows, in the samples' inner units.
 
     `first` and `second` are moments about `origin`, which has one row per component. `second`
-    has shape (K, D, D), (K, D) or (D, D).
+    has shape (K, D, D), (K, D) or (D, D). `objective` is the log-likelihood plus a log-prior,
+    where there is one; who knows the prior sets it.
     """
 
     log_likelihood: float
@@ -65,6 +66,7 @@ class Totals:
     first: FloatArray
     second: FloatArray
     origin: FloatArray
+    objective: float = np.nan
 
 
 class FeatureMap(ABC):

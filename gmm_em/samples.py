@@ -85,6 +85,20 @@ class Samples:
         rows = np.asarray(self._rows[index], dtype=np.float64)
         return (rows - self.centre) / self.scale
 
+    def moments(self) -> tuple[FloatArray, FloatArray]:
+        """Weighted mean (D,) and covariance (D, D) of all rows, in the inner units."""
+        starts = range(0, self.n_samples, _COPY_ROWS)
+        first = np.zeros(self.n_features)
+        second = np.zeros((self.n_features, self.n_features))
+        for start in starts:
+            block = self.block(start, min(start + _COPY_ROWS, self.n_samples))
+            weight = self.weights_of(start, start + block.shape[1])
+            weighted = block if weight is None else block * weight
+            first += weighted.sum(axis=1)
+            second += weighted @ block.T
+        mean = first / self.total_weight
+        return mean, second / self.total_weight - np.outer(mean, mean)
+
     def inner(self, mixture: Mixture) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Weights, means and covariances of `mixture` in the inner units."""
         means = (mixture.means - self.centre) / self.scale

@@ -1,0 +1,191 @@
+"""The two steps of EM for one data set, number of components, structure and penalty."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from gmm_em.covariance import CovarianceStructure
+from gmm_em.kernels import Parameters, Totals
+from gmm_em.mixture import FloatArray
+from gmm_em.penalty import Penalty
+from gmm_em.samples import Samples
+
+# A conditional standard deviation this small, in units of the data's width, is a collapse.
+_COLLAPSED = 1e-9
+_EMPTY = 1e-8
+
+
+class DegenerateError(ValueError):
+    """A component collapsed onto a point or a hyperplane, or became empty."""
+
+
+class EStep(Protocol):
+    """What computes expected sufficient statistics: complete rows, or rows with missing values."""
+
+    def expect(self, parameters: Parameters) -> Totals:
+        """Return sums over rows in the samples' inner units."""
+
+
+class CompleteData(NamedTuple):
+    """Sums that, with the missing labels filled in, decide every parameter.
+
+    `scatter` and `counts` have one entry per free covariance: one for shared covariances.
+    """
+
+    weight_counts: FloatArray
+    first: FloatArray
+    scatter: FloatArray
+    counts: FloatArray
+
+
+class Problem:
+    """Objective, E-step and M-step in the samples' inner units.
+
+    Parameters
+    ----------
+    samples : Samples
+    estep : EStep
+    structure : CovarianceStructure
+    reg_covar : float
+        Added to the diagonals, in the data's squared units.
+    penalty : Penalty, optional
+        A conjugate log-prior, in inner units, that is added to the log-likelihood.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        estep: EStep,
+        structure: CovarianceStructure,
+        reg_covar: float = 0.0,
+        penalty: Penalty | None = None,
+    ) -> None:
+        self.samples = samples
+        self.structure = structure
+        self.penalty = penalty
+        self._estep = estep
+        self._ridge = np.diag(reg_covar / samples.scale**2) if reg_covar else None
+
+    @property
+    def total_weight(self) -> float:
+        """Sum of the row weights."""
+        return self.samples.total_weight
+
+    @property
+    def smooth(self) -> bool:
+        """Whether the M-step maximises the objective, which adding to diagonals does not."""
+        return self._ridge is None
+
+    def expect(self, parameters: Parameters) -> Totals:
+        """E-step, with the objective at `parameters`.
+
+        Raises
+        ------
+        DegenerateError
+            Where a covariance is singular.
+        """
+        try:
+            totals = self._estep.expect(parameters)
+        except np.linalg.LinAlgError:
+            raise DegenerateError("a covariance became singular") from None
+        totals.log_likelihood -= self.samples.log_jacobian
+        totals.objective = totals.log_likelihood
+        if self.penalty is not None:
+            totals.objective += self.penalty.log_density(
+                parameters, self.structure.second == "pooled"
+            )
+        return totals
+
+    def maximize(self, totals: Totals) -> Parameters:
+        """M-step.
+
+        Raises
+        ------
+        DegenerateError
+            Where a component has collapsed or is empty.
+        """
+        counts = totals.counts
+        if not counts.min() > _EMPTY:
+            raise DegenerateError(f"component {int(counts.argmin())} became empty")
+        parameters = self._plain(totals) if self.penalty is None else self._penalised(totals)
+        if self._ridge is not None:
+            parameters = parameters._replace(covariances=parameters.covariances + self._ridge)
+        self.check(parameters)
+        return parameters
+
+    def complete(self, totals: Totals, means: FloatArray) -> CompleteData:
+        """Sum rows and the prior's pseudo-rows: counts, and moments about `means`."""
+        kind = self.structure.second
+        first = totals.first + totals.counts[:, None] * (totals.origin - means)
+        scatter = scatter_about(totals, means, kind)
+        shared = kind == "pooled"
+        counts = totals.counts.sum(keepdims=True) if shared else totals.counts
+        if self.penalty is None:
+            return CompleteData(totals.counts, first, scatter, counts)
+        k, d = means.shape
+        added = self.penalty.prior_counts(d)
+        if shared:
+            added += (k - 1.0) * (self.penalty.kappa > 0)
+        return CompleteData(
+            totals.counts + self.penalty.concentration - 1.0,
+            first + self.penalty.pull(means),
+            scatter + self.penalty.scatter(means, kind),
+            counts + added,
+        )
+
+    def _plain(self, totals: Totals) -> Parameters:
+        counts = totals.counts
+        offset = totals.first / counts[:, None]
+        if self.structure.second == "full":
+            scatter = totals.second - totals.first[:, :, None] * offset[:, None, :]
+        elif self.structure.second == "diagonal":
+            scatter = totals.second - totals.first * offset
+        else:
+            scatter = totals.second - totals.first.T @ offset
+        total = float(counts.sum())
+        covariances = self.structure.covariances(counts, scatter, total)
+        return Parameters(counts / total, totals.origin + offset, covariances)
+
+    def _penalised(self, totals: Totals) -> Parameters:
+        assert self.penalty is not None
+        pulled = totals.first + self.penalty.pull(totals.origin)
+        means = totals.origin + pulled / (totals.counts + self.penalty.kappa)[:, None]
+        data = self.complete(totals, means)
+        shared = self.structure.second == "pooled"
+        scatter = data.scatter[0] if shared else data.scatter
+        covariances = self.structure.covariances(
+            totals.counts if shared else data.counts, scatter, float(data.counts.sum())
+        )
+        weights = data.weight_counts / data.weight_counts.sum()
+        return Parameters(weights, means, covariances)
+
+    def check(self, parameters: Parameters) -> None:
+        """Raise DegenerateError where a covariance is singular."""
+        try:
+            factors = np.linalg.cholesky(parameters.covariances)
+        except np.linalg.LinAlgError:
+            raise DegenerateError("a component collapsed onto a hyperplane") from None
+        smallest = np.diagonal(factors, axis1=1, axis2=2).min(axis=1)
+        if not smallest.min() > _COLLAPSED:
+            k = int(smallest.argmin())
+            raise DegenerateError(f"component {k} collapsed onto a point or a hyperplane")
+
+
+def scatter_about(totals: Totals, means: FloatArray, kind: str) -> FloatArray:
+    """Sum products of deviations from `means`, in the shape `kind` says.
+
+    The shape is (K, D, D) for "full", (K, D) for "diagonal", (1, D, D) for "pooled".
+    """
+    step = totals.origin - means
+    if kind == "diagonal":
+        diagonal = totals.second + (2.0 * totals.first + totals.counts[:, None] * step) * step
+        return np.asarray(diagonal)
+    if kind == "pooled":
+        cross = totals.first.T @ step
+        square = (step * totals.counts[:, None]).T @ step
+        return np.asarray(totals.second + cross + cross.T + square)[None]
+    outer = totals.first[:, :, None] * step[:, None, :]
+    square = totals.counts[:, None, None] * step[:, :, None] * step[:, None, :]
+    return np.asarray(totals.second + outer + outer.transpose(0, 2, 1) + square)
