@@ -9,7 +9,7 @@ setup:
 	@.ci/setup
 
 demo: setup
-	@$(PY) -m experiments demo --out $(RUNS)
+	@$(PY) -m experiments run quickstart old-faithful --out $(RUNS)
 
 test: lint
 	@$(PY) -m pytest -n $(WORKERS) --dist worksteal

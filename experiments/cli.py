@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -86,14 +86,15 @@ def fit(
     """Fit your own table: a CSV file with a header line, or a .npy array."""
     from experiments.config import parse_config, safe_name
 
+    table: dict[str, Any] = {"source": "file", "path": str(data.resolve())}
+    if columns is not None:
+        table["columns"] = [name.strip() for name in columns.split(",")]
     values = {
         "name": safe_name(f"{data.stem}-k{components}"),
         "seed": seed,
         "n_components": components,
-        "data": {"source": "file", "path": str(data.resolve())},
+        "data": table,
     }
-    if columns is not None:
-        values["data"]["columns"] = [name.strip() for name in columns.split(",")]
     config = parse_config(values, "gmm-compare fit")
     _run(config, out or Path("runs") / config.name, as_json)
 

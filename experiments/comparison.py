@@ -188,12 +188,13 @@ def compare_fits(
     agreement = certificate = None
     if "em" in fits and "bayes" in draws:
         agreement = _agreement(fits["em"], fits["bayes"])
-        certificate = _certificate(results["em"], draws["bayes"], fits["em"])
+        certificate = _certificate(fits["em"], fits["bayes"], results["em"], draws["bayes"])
     first = next(iter(fits.values()))
+    info = _dataset_info(dataset)
     comparison = Comparison(
         experiment=experiment or dataset.name,
         seed=seed,
-        dataset=_dataset_info(dataset),
+        dataset=info,
         n_components=first.mixture.n_components,
         truth=None if dataset.truth is None else to_values(Parameters.of(dataset.truth)),
         engines=results,
@@ -205,7 +206,7 @@ def compare_fits(
             log_likelihood,
             agreement,
             certificate,
-            n_test=0 if dataset.X_test is None else len(dataset.X_test),
+            info,
         ),
         illustration=_illustration(dataset, fits),
     )
@@ -332,9 +333,18 @@ def _agreement(em: Fit, bayes: Fit) -> Agreement:
     )
 
 
-def _certificate(em: EngineResult, draws: NDArray[np.float64], fit: Fit) -> Certificate:
-    n_parameters = fit.diagnostics["n_parameters"]
-    return certify(em.log_likelihood.train, draws, n_parameters)
+def _certificate(
+    em: Fit, bayes: Fit, result: EngineResult, log_likelihoods: NDArray[np.float64]
+) -> Certificate | None:
+    if bayes.draws is None:
+        return None
+    return certify(
+        em.mixture,
+        result.log_likelihood.train,
+        bayes.draws.covariances,
+        log_likelihoods,
+        em.diagnostics["n_parameters"],
+    )
 
 
 def _illustration(dataset: Dataset, fits: Mapping[str, Fit]) -> Illustration:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -66,8 +67,9 @@ class Parameters(NamedTuple):
             for i, value in enumerate(mean, start=1):
                 yield f"mean[{k}, {i}]", float(value)
         for k, covariance in enumerate(self.covariances, start=1):
-            for i, j in zip(*np.tril_indices(len(covariance)), strict=True):
-                yield f"covariance[{k}, {i + 1}, {j + 1}]", float(covariance[i, j])
+            for i, row in enumerate(covariance, start=1):
+                for j, value in enumerate(row[:i], start=1):
+                    yield f"covariance[{k}, {i}, {j}]", float(value)
 
     def to_lists(self) -> dict[str, Any]:
         """Return plain nested lists."""
@@ -77,3 +79,21 @@ class Parameters(NamedTuple):
 def combine(function: Callable[..., Floats], *sets: Parameters) -> Parameters:
     """Apply a function to the weights, the means and the covariances of several sets."""
     return Parameters(*(function(*values) for values in zip(*sets, strict=True)))
+
+
+def parameter_label(name: str, feature_names: Sequence[str]) -> str:
+    """Write ``mean[1, 2]``, a name of `Parameters.free`, with its feature: ``1, waiting``."""
+    component, *features = name.partition("[")[2].removesuffix("]").split(", ")
+    return ", ".join([component, *(feature_names[int(i) - 1] for i in features)])
+
+
+def with_uncertainty(value: float, uncertainty: float) -> str:
+    """Write a value and its uncertainty, both to the uncertainty's second significant digit."""
+    shown = in_digits_of(uncertainty, value)
+    return f"{shown} ± {in_digits_of(uncertainty, uncertainty)}"
+
+
+def in_digits_of(uncertainty: float, value: float) -> str:
+    """Write a value to the second significant digit of its uncertainty."""
+    decimals = 3 if not uncertainty > 0 else min(12, 1 - math.floor(math.log10(uncertainty)))
+    return f"{round(value, decimals):.{max(0, decimals)}f}"

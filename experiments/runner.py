@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from experiments.comparison import Comparison, compare_fits
 from experiments.config import ExperimentConfig
@@ -34,7 +35,7 @@ def run_experiment(
     directory = Path(directory)
     check_target(directory)
     dataset = load_dataset(config.data, config.name, stream(config.seed, "data"))
-    options = {name: getattr(config, name).model_dump() for name in config.engines}
+    options: dict[str, Any] = {name: getattr(config, name).model_dump() for name in config.engines}
     fits = fit_engines(dataset, config.n_components, config.engines, options, config.seed, progress)
     comparison = compare_fits(dataset, fits, experiment=config.name, seed=config.seed)
     progress("Report", 0, 1)

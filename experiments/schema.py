@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 SCHEMA_VERSION = 1
 
+Level = Literal["ok", "warn", "fail"]
 Vector = list[FiniteFloat]
 Matrix = list[Vector]
 
@@ -126,15 +127,17 @@ class Certificate(Value):
 
     em: FiniteFloat
     """EM's log-likelihood."""
-    best_draw: FiniteFloat
-    """The highest log-likelihood of a posterior draw."""
-    margin: FiniteFloat
+    best_draw: FiniteFloat | None
+    """The highest log-likelihood of a posterior draw; null if every draw has collapsed."""
+    margin: FiniteFloat | None
     """em - best_draw: negative when EM is caught in a local optimum."""
     n_draws_above: int
     """Draws with a higher log-likelihood than EM's, beyond the tolerance."""
     n_draws: int
+    n_collapsed: int
+    """Draws with a component shrunk onto a point or repeated values; left out of the above."""
     tolerance: FiniteFloat
-    deviance_mean: FiniteFloat
+    deviance_mean: FiniteFloat | None
     """Mean over draws of 2 (em - draw)."""
     n_parameters: int
     """Free parameters: the mean deviance's limit for large samples."""
@@ -144,7 +147,7 @@ class Finding(Value):
     """One sentence of the verdict and the number it rests on."""
 
     id: str
-    level: Literal["ok", "warn", "fail"]
+    level: Level
     text: str
     value: FiniteFloat
     """The number that was judged."""

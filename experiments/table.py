@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from rich.console import RenderableType
@@ -10,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.comparison import Comparison, to_arrays
+from experiments.parameters import in_digits_of, parameter_label, with_uncertainty
 from experiments.schema import TrainTest
 
 MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
@@ -25,18 +25,6 @@ def render(comparison: Comparison) -> Iterator[RenderableType]:
         line = Table.grid(padding=(0, 1))
         line.add_row(Text(mark, style=f"bold {colour}"), Text(finding.text))
         yield line
-
-
-def with_uncertainty(value: float, uncertainty: float) -> str:
-    """Write a value and its uncertainty, both to the uncertainty's second significant digit."""
-    decimals = _decimals(uncertainty)
-    return f"{value:.{decimals}f} ± {uncertainty:.{decimals}f}"
-
-
-def parameter_label(name: str, feature_names: list[str]) -> str:
-    """Write ``mean[1, 2]`` with the name of the feature: ``1, waiting``."""
-    component, *features = name.partition("[")[2].removesuffix("]").split(", ")
-    return ", ".join([component, *(feature_names[int(i) - 1] for i in features)])
 
 
 def _heading(comparison: Comparison) -> Text:
@@ -78,8 +66,8 @@ def _parameter_rows(comparison: Comparison) -> Iterator[tuple[str, list[tuple[st
         cells = [with_uncertainty(values[name], sds[name]) for values, sds in engines]
         if comparison.truth is not None:
             # A truth with another number of components has no value in every row.
-            decimals = _decimals(engines[0][1][name])
-            cells.insert(0, f"{truth[name]:.{decimals}f}" if name in truth else "")
+            uncertainty = engines[0][1][name]
+            cells.insert(0, in_digits_of(uncertainty, truth[name]) if name in truth else "")
         label = parameter_label(name, comparison.dataset.feature_names)
         groups.setdefault(name.partition("[")[0], []).append((label, cells))
     titles = {"weight": "weights", "mean": "means", "covariance": "covariances"}
@@ -110,9 +98,3 @@ def _likelihood_rows(comparison: Comparison) -> Iterator[tuple[str, list[str]]]:
 
 def _optional(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
-
-
-def _decimals(uncertainty: float) -> int:
-    if not uncertainty > 0:
-        return 3
-    return min(12, max(0, 1 - math.floor(math.log10(uncertainty))))

@@ -2,25 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-from experiments.schema import Agreement, Certificate, EngineResult, Finding, LogLikelihoods
+from experiments.parameters import parameter_label
+from experiments.schema import (
+    Agreement,
+    Certificate,
+    DatasetInfo,
+    EngineResult,
+    Finding,
+    Level,
+    LogLikelihoods,
+)
 
-Level = Literal["ok", "warn", "fail"]
+GRAVEST_FIRST: tuple[Level, ...] = ("fail", "warn", "ok")
 
-# id: (warn beyond, fail beyond). Above the first the reader should look, above the second doubt.
-THRESHOLDS: dict[str, tuple[float, float]] = {
+
+class Threshold(NamedTuple):
+    """Where a number begins to be a warning, and where a failure.
+
+    Larger numbers are worse where `fail` is above `warn`, smaller ones where it is below.
+    """
+
+    warn: float
+    fail: float
+
+    def level(self, value: float) -> Level:
+        """Judge a number."""
+        sign = 1 if self.fail >= self.warn else -1
+        if sign * value > sign * self.fail:
+            return "fail"
+        return "warn" if sign * value > sign * self.warn else "ok"
+
+
+THRESHOLDS: dict[str, Threshold] = {
     # Largest |EM - posterior mean| in posterior standard deviations.
-    "agreement": (2.0, 4.0),
-    # EM restarts out of all that missed the best optimum: warn when most of them did.
-    "em-optimum": (0.5, 0.95),
-    # Largest R-hat over aligned parameters (Vehtari et al. 2021 recommend 1.01).
-    "posterior-r-hat": (1.01, 1.05),
-    # Shortfall of the smallest effective sample size below 400 (same source), as 400 / ESS.
-    "posterior-ess": (1.0, 4.0),
-    # Divergent transitions per kept draw: any is a warning.
-    "posterior-divergences": (0.0, 0.01),
+    "agreement": Threshold(2.0, 4.0),
+    # Share of EM restarts that reached the best optimum.
+    "em-optimum": Threshold(0.5, 0.05),
+    # Largest R-hat (Vehtari et al. 2021 recommend 1.01).
+    "posterior-r-hat": Threshold(1.01, 1.05),
+    # Smallest bulk or tail effective sample size (same source: 400).
+    "posterior-ess": Threshold(400.0, 100.0),
+    # Share of draws that diverged: any is a warning.
+    "posterior-divergences": Threshold(0.0, 0.01),
+    # Share of draws with a collapsed component (see certificate.py).
+    "posterior-collapsed": Threshold(0.0, 0.0),
 }
 
 
@@ -29,104 +57,122 @@ def judge(
     log_likelihood: LogLikelihoods,
     agreement: Agreement | None,
     certificate: Certificate | None,
-    n_test: int,
+    dataset: DatasetInfo,
 ) -> list[Finding]:
     """Draw up the findings, the gravest first."""
+    posterior = list(_posterior(engines["bayes"])) if "bayes" in engines else []
+    if certificate is not None and certificate.n_collapsed:
+        posterior.append(_collapsed(certificate))
     findings: list[Finding] = []
     if agreement is not None:
-        findings.append(_agreement(agreement))
-    if certificate is not None:
-        findings.append(_certificate(certificate))
+        sound = all(finding.level != "fail" for finding in posterior)
+        findings.append(_agreement(agreement, dataset, sound))
+    if certificate is not None and certificate.margin is not None:
+        findings.append(_certificate(certificate, certificate.margin))
     if "em" in engines:
         findings.append(_em_optimum(engines["em"]))
-    if "bayes" in engines:
-        findings.extend(_posterior(engines["bayes"]))
-    findings.extend(_held_out(log_likelihood, n_test))
-    grave: Sequence[str] = ("fail", "warn", "ok")
-    return sorted(findings, key=lambda finding: grave.index(finding.level))
+    findings += posterior
+    findings.extend(_held_out(log_likelihood, dataset.n_test))
+    return sorted(findings, key=lambda finding: GRAVEST_FIRST.index(finding.level))
 
 
-def _level(identity: str, value: float) -> tuple[Level, float]:
-    warn, fail = THRESHOLDS[identity]
-    if value > fail:
-        return "fail", fail
-    return ("warn" if value > warn else "ok"), warn
+def _finding(identity: str, value: float, good: str, poor: str) -> Finding:
+    """Judge a number by its threshold and say the sentence that goes with the level."""
+    threshold = THRESHOLDS[identity]
+    level = threshold.level(value)
+    text = good if level == "ok" else poor
+    return Finding(id=identity, level=level, text=text, value=value, threshold=threshold.warn)
 
 
-def _agreement(agreement: Agreement) -> Finding:
-    level, threshold = _level("agreement", agreement.max_abs_z)
+def _agreement(agreement: Agreement, dataset: DatasetInfo, sound: bool) -> Finding:
     count, size = agreement.n_parameters, agreement.max_abs_z
-    text = (
-        f"EM and the posterior agree on all {count} parameters to within {size:.2g} posterior sd."
-        if level == "ok"
-        else f"EM and the posterior differ by {size:.2g} posterior sd "
-        f"in {agreement.worst_parameter}, the worst of {count} parameters."
+    worst = agreement.worst_parameter
+    where = f"{worst.partition('[')[0]} {parameter_label(worst, dataset.feature_names)}"
+    finding = _finding(
+        "agreement",
+        size,
+        f"EM and the posterior agree on all {count} parameters to within {size:.2g} posterior sd.",
+        f"EM and the posterior differ by {size:.2g} posterior sd in {where}, "
+        f"the worst of {count} parameters.",
     )
-    return Finding(id="agreement", level=level, text=text, value=size, threshold=threshold)
+    if sound or finding.level == "fail":
+        return finding
+    text = f"EM lies within {size:.2g} posterior sd, but this posterior cannot be trusted to judge."
+    return finding.model_copy(update={"level": "warn", "text": text})
 
 
-def _certificate(certificate: Certificate) -> Finding:
-    caught = certificate.n_draws_above > 0
+def _certificate(certificate: Certificate, margin: float) -> Finding:
+    caught, count = certificate.n_draws_above, certificate.n_draws - certificate.n_collapsed
     text = (
-        f"EM is in a local optimum: {certificate.n_draws_above} of {certificate.n_draws} posterior "
-        f"draws have a higher log-likelihood, the best by {-certificate.margin:.4g}: raise n_init."
+        f"EM is in a local optimum: {caught} of {count} posterior draws have a higher "
+        f"log-likelihood, the best by {-margin:.4g}: raise n_init."
         if caught
-        else f"No posterior draw beats EM's log-likelihood: the best of {certificate.n_draws} "
-        f"stays {certificate.margin:.2f} below it."
+        else f"No posterior draw beats EM's log-likelihood: the best of {count} "
+        f"stays {margin:.2f} below it."
     )
     return Finding(
         id="certificate",
         level="fail" if caught else "ok",
         text=text,
-        value=certificate.margin,
+        value=margin,
         threshold=-certificate.tolerance,
     )
 
 
+def _collapsed(certificate: Certificate) -> Finding:
+    share = certificate.n_collapsed / certificate.n_draws
+    text = (
+        f"{certificate.n_collapsed} of {certificate.n_draws} posterior draws have collapsed onto "
+        "a point or repeated values, where the likelihood is unbounded: fewer components, or a "
+        "prior that keeps covariances from zero."
+    )
+    return _finding("posterior-collapsed", share, text, text)
+
+
 def _em_optimum(em: EngineResult) -> Finding:
-    n_best, n_init = em.diagnostics["n_best"], em.diagnostics["n_init"]
-    missed = 1 - n_best / n_init
-    level, threshold = _level("em-optimum", missed)
-    if not em.diagnostics["converged"]:
-        level = "fail"
-        text = f"EM did not converge in {em.diagnostics['n_iter']} iterations: raise max_iter."
-    else:
-        text = f"{n_best} of {n_init} EM restarts reached the best optimum"
-        text += "." if level == "ok" else ": the likelihood has other optima, raise n_init."
-    return Finding(id="em-optimum", level=level, text=text, value=missed, threshold=threshold)
+    found = em.diagnostics
+    reached = f"{found['n_best']} of {found['n_init']} EM restarts reached the best optimum"
+    finding = _finding(
+        "em-optimum",
+        found["n_best"] / found["n_init"],
+        f"{reached}.",
+        f"{reached}: the likelihood has other optima, raise n_init.",
+    )
+    if found["converged"]:
+        return finding
+    text = f"EM did not converge in {found['n_iter']} iterations: raise max_iter."
+    return finding.model_copy(update={"level": "fail", "text": text})
 
 
 def _posterior(bayes: EngineResult) -> Iterator[Finding]:
     found = bayes.diagnostics
-    r_hat, n_draws, divergent = found["max_r_hat"], found["n_draws"], found["n_divergent"]
+    r_hat, n_draws, n_divergent = found["max_r_hat"], found["n_draws"], found["n_divergent"]
     if r_hat is None:
-        # A single chain has nothing to be compared with: as doubtful as chains that disagree.
-        level, r_hat, threshold = "warn", 0.0, THRESHOLDS["posterior-r-hat"][0]
-        text = "One chain cannot show that it has converged: draw at least two."
+        yield Finding(
+            id="posterior-r-hat",
+            level="warn",
+            text="One chain cannot show that it has converged: draw at least two.",
+            value=1.0,
+            threshold=THRESHOLDS["posterior-r-hat"].warn,
+        )
     else:
-        level, threshold = _level("posterior-r-hat", r_hat)
-        text = f"The chains agree with each other: largest R-hat {r_hat:.3f}."
-        if level != "ok":
-            text = f"The chains disagree: R-hat {r_hat:.3f}; draw longer or distrust them."
-    yield Finding(id="posterior-r-hat", level=level, text=text, value=r_hat, threshold=threshold)
+        yield _finding(
+            "posterior-r-hat",
+            r_hat,
+            f"The chains agree with each other: largest R-hat {r_hat:.3f}.",
+            f"The chains disagree: R-hat {r_hat:.3f}; draw longer or distrust them.",
+        )
     ess = min(found["min_ess_bulk"], found["min_ess_tail"])
-    level, threshold = _level("posterior-ess", 400 / ess)
-    text = f"Every posterior summary rests on at least {ess:.0f} effective draws"
-    text += "." if level == "ok" else ", fewer than the 400 recommended: draw more."
-    yield Finding(id="posterior-ess", level=level, text=text, value=400 / ess, threshold=threshold)
-    level, threshold = _level("posterior-divergences", divergent / n_draws)
-    text = (
-        f"{divergent} of {n_draws} draws diverged: the sampler may have missed part of the "
-        "posterior."
-        if divergent
-        else "No divergent transitions."
+    rests = f"Every posterior summary rests on at least {ess:.0f} effective draws"
+    yield _finding(
+        "posterior-ess", ess, f"{rests}.", f"{rests}, fewer than the 400 recommended: draw more."
     )
-    yield Finding(
-        id="posterior-divergences",
-        level=level,
-        text=text,
-        value=divergent / n_draws,
-        threshold=threshold,
+    yield _finding(
+        "posterior-divergences",
+        n_divergent / n_draws,
+        "No divergent transitions.",
+        f"{n_divergent} of {n_draws} draws diverged: the sampler may have missed part of the "
+        "posterior.",
     )
 
 

@@ -53,10 +53,11 @@ def paths_figure(comparison: Comparison) -> go.Figure:
             },
             hovertemplate=f"restart {index + 1}<br>iteration %{{x}}<br>%{{y:.4f}}<extra></extra>",
         )
-    # The first iterations climb from far below: what matters is where the paths end.
-    floor = min(min(path[min(3, len(path) - 1)], path[-1]) for path in paths)
-    room = max(best - floor, 1e-3) * 0.06
-    figure.update_yaxes(title="log-likelihood", range=[floor - room, best + room])
+    # The first iterations climb from far below: what matters is where the paths end. Less than
+    # two units of log-likelihood are no evidence either way, so no axis shows less.
+    floor = min(best - 2.0, *(min(path[min(3, len(path) - 1)], path[-1]) for path in paths))
+    room = 0.06 * (best - floor)
+    figure.update_yaxes(title="log-likelihood", range=[floor - room, best + room], tickformat="~f")
     figure.update_xaxes(title="EM iteration")
     return _styled(figure, 380)
 
@@ -77,7 +78,7 @@ def _histogram(comparison: Comparison) -> go.Figure:
         curves = [marginal_density(p, 0, grid) for p in parameters]
         _add_lines(figure, source, [(grid, curve) for curve in curves], many)
     figure.update_xaxes(title=comparison.dataset.feature_names[0])
-    figure.update_yaxes(title="density")
+    figure.update_yaxes(title="density", exponentformat="power")
     return _styled(figure, 480)
 
 
@@ -186,6 +187,6 @@ def _styled(figure: go.Figure, height: int) -> go.Figure:
         bargap=0.05,
     )
     lines = {"gridcolor": "rgba(128, 128, 128, 0.2)", "zeroline": False}
-    figure.update_xaxes(**lines)
+    figure.update_xaxes(exponentformat="none", **lines)
     figure.update_yaxes(**lines)
     return figure

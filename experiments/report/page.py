@@ -12,10 +12,10 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from experiments.comparison import Comparison, to_arrays
+from experiments.parameters import parameter_label, with_uncertainty
 from experiments.report.figures import COLOURS, NAMES, mixture_figure, paths_figure
 from experiments.report.geometry import ELLIPSE_PROBABILITY
 from experiments.store import replacing
-from experiments.table import parameter_label, with_uncertainty
 
 KINDS = {"weight": "Weights", "mean": "Means", "covariance": "Covariances"}
 

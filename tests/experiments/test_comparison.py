@@ -12,6 +12,7 @@ from experiments.datasets import Dataset
 from experiments.engines import fit_engines
 from experiments.errors import UsageError
 from experiments.verdict import THRESHOLDS
+from gmm_bayes import MixtureDraws
 from gmm_em import Mixture
 from tests.conftest import random_mixture
 from tests.experiments.made import made_bayes, made_em, perturbed
@@ -136,10 +137,40 @@ def test_a_local_optimum_is_caught_by_a_better_draw(dataset, fits, rng):
 
 
 def test_certificate_counts_draws_beyond_the_tolerance():
-    certificate = certify(-10.0, np.array([[-12.0, -10.0], [-9.9995, -9.0]]), 5)
+    one = Mixture([1.0], [[0.0]], [[[2.0]]])
+    draws = np.array([[-12.0, -10.0], [-9.9995, -9.0]])
+    certificate = certify(one, -10.0, np.ones((2, 2, 1, 1, 1)), draws, 5)
     assert certificate.n_draws_above == 1
     assert certificate.margin == pytest.approx(-1.0)
     assert certificate.deviance_mean == pytest.approx(2 * (-10 + (12 + 10 + 9.9995 + 9) / 4))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
+def test_collapsed_draws_are_counted_apart_whatever_the_units(scale):
+    em = Mixture([0.5, 0.5], [[0.0, 0.0], [3.0, 3.0]], [np.eye(2)] * 2).affine(0.0, [scale, 1.0])
+    covariances = np.stack([em.covariances, em.covariances])
+    # A line through the second component: thin along a direction that is no axis.
+    along, across = np.array([1.0, 1.0]) / np.sqrt(2), np.array([1.0, -1.0]) / np.sqrt(2)
+    thin = np.outer(along, along) + 1e-6 * np.outer(across, across)
+    covariances[1, 1] = thin * np.outer([scale, 1.0], [scale, 1.0])
+    certificate = certify(em, -10.0, covariances, np.array([-12.0, 100.0]), 11)
+    assert certificate.n_collapsed == 1
+    assert certificate.n_draws_above == 0
+    assert certificate.margin == pytest.approx(2.0)
+    every = certify(em, -10.0, covariances[1:], np.array([100.0]), 11)
+    assert every.margin is None
+
+
+def test_a_collapsed_posterior_is_not_held_against_em(dataset, fits):
+    bayes = fits["bayes"]
+    covariances = bayes.draws.covariances.copy()
+    covariances[0, :, 2] *= 1e-6
+    draws = MixtureDraws(bayes.draws.weights, bayes.draws.means, covariances)
+    comparison = compare_fits(dataset, {**fits, "bayes": replace(bayes, draws=draws)})
+    levels = {finding.id: finding.level for finding in comparison.verdict}
+    assert levels["posterior-collapsed"] == "fail"
+    assert levels["agreement"] == "warn"
+    assert comparison.certificate.n_collapsed == draws.n_draws
 
 
 @pytest.mark.parametrize(
@@ -163,7 +194,8 @@ def test_poor_diagnostics_reach_the_verdict(dataset, fits, engine, key, value, i
 
 
 def test_every_threshold_is_used(comparison):
-    assert set(THRESHOLDS) <= {finding.id for finding in comparison.verdict}
+    seen = {finding.id for finding in comparison.verdict}
+    assert set(THRESHOLDS) - seen == {"posterior-collapsed"}, "said only where it happened"
 
 
 def test_one_component_has_nothing_to_disagree_about_in_its_weight(rng):
