@@ -63,7 +63,6 @@ class Climb:
         accelerate: bool = True,
         keep_path: bool = False,
         report: Report | None = None,
-        history: tuple[float, ...] = (),
     ) -> None:
         self._problem = problem
         self._tol = tol * problem.total_weight
@@ -72,7 +71,6 @@ class Climb:
         size = Chart(problem, start).size if accelerate else 0
         self._accelerate = accelerate and problem.smooth and InverseHessian.worthwhile(size)
         self._newton: QuasiNewton | None = None
-        self._history = list(history)
         self.start = self.parameters = start
         self.trace: list[float] = []
         self.log_likelihoods: list[float] = []
@@ -143,7 +141,7 @@ class Climb:
             self.converged = True
             return
         self._move(parameters, totals)
-        remaining = _aitken((self._history + self.trace)[-3:])
+        remaining = _aitken(self.trace[-3:])
         if remaining < self._tol:
             self.converged = True
         elif self._accelerate and self.n_iter >= WARM_UP:

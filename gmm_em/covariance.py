@@ -29,10 +29,13 @@ class CovarianceStructure(ABC):
     second : {"full", "diagonal", "pooled"}
         The second moments its M-step needs: a matrix per component, the diagonal per component,
         or one matrix summed over components.
+    common_scale : bool
+        Whether rescaling features one by one would leave the family.
     """
 
     name: ClassVar[str]
     second: ClassVar[Second]
+    common_scale: ClassVar[bool] = False
 
     @abstractmethod
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:
@@ -231,6 +234,7 @@ class Spherical(CovarianceStructure):
 
     name = "spherical"
     second = "diagonal"
+    common_scale = True
 
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:

@@ -42,7 +42,7 @@ class GaussianMixtureEM:
     reg_covar : float, default 0.0
         Added to the diagonal of every covariance.
     max_iter : int, default 1000
-    n_init : int, default 10
+    n_init : int, default 30
         Number of restarts.
     init_params : {"kmeans", "k-means++", "random", "random_from_data"}, default "kmeans"
     weights_init : array_like, shape (K,), optional
@@ -82,8 +82,8 @@ class GaussianMixtureEM:
         tol: float = 1e-8,
         reg_covar: float = 0.0,
         max_iter: int = 1000,
-        n_init: int = 10,
-        init_params: str = "kmeans",
+        n_init: int = 30,
+        init_params: str = "auto",
         weights_init: ArrayLike | None = None,
         means_init: ArrayLike | None = None,
         precisions_init: ArrayLike | None = None,

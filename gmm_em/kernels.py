@@ -321,6 +321,29 @@ class Kernel:
         self._run(work)
         return log_density, responsibilities
 
+    def support(self, parameters: Parameters) -> FloatArray:
+        """How many rows each component rests on, ``(sum_n r)^2 / sum_n r^2``, shape (K,).
+
+        A weighted row counts as that many rows.
+        """
+        density = self._density(parameters)
+        sums = np.zeros((self._n_lanes, 2, self.n_components))
+
+        def work(lane: int, start: int, workspace: _Workspace) -> None:
+            block = self._block(start)
+            views = workspace.views(block.shape[1])
+            self._posterior(block, self._features(block, views.phi), density, views)
+            np.divide(views.posterior, views.total, out=views.posterior)
+            weight = self.samples.weights_of(start, start + block.shape[1])
+            ones = np.ones(block.shape[1]) if weight is None else weight
+            sums[lane, 0] += views.posterior @ ones
+            np.multiply(views.posterior, views.posterior, out=views.posterior)
+            sums[lane, 1] += views.posterior @ ones
+
+        self._run(work)
+        first, second = sums.sum(axis=0)
+        return np.asarray(first**2 / np.maximum(second, np.finfo(np.float64).tiny))
+
     # Blocks, lanes and threads ---------------------------------------------------------------
 
     def _set_blocks(self, block_columns: int | None) -> None:

@@ -12,8 +12,11 @@ from gmm_em.mixture import FloatArray
 from gmm_em.penalty import Penalty
 from gmm_em.samples import Samples
 
-# A conditional standard deviation this small, in units of the data's width, is a collapse.
-_COLLAPSED = 1e-9
+# A feature's variance given the others, this small in units of the data's variance, is a point...
+_COLLAPSED = 1e-18
+# ... and this small in units of its own variance in the component, a hyperplane: rounding errors
+# of the covariance are about 1e-16.
+_FLAT = 1e-12
 _EMPTY = 1e-8
 
 
@@ -26,6 +29,9 @@ class EStep(Protocol):
 
     def expect(self, parameters: Parameters) -> Totals:
         """Return sums over rows in the samples' inner units."""
+
+    def support(self, parameters: Parameters) -> FloatArray:
+        """Return how many rows each component rests on, shape (K,)."""
 
 
 class CompleteData(NamedTuple):
@@ -115,6 +121,10 @@ class Problem:
         self.check(parameters)
         return parameters
 
+    def support(self, parameters: Parameters) -> FloatArray:
+        """Return how many rows each component rests on, shape (K,)."""
+        return self._estep.support(parameters)
+
     def complete(self, totals: Totals, means: FloatArray) -> CompleteData:
         """Sum rows and the prior's pseudo-rows: counts, and moments about `means`."""
         kind = self.structure.second
@@ -162,14 +172,17 @@ class Problem:
         return Parameters(weights, means, covariances)
 
     def check(self, parameters: Parameters) -> None:
-        """Raise DegenerateError where a covariance is singular."""
+        """Raise DegenerateError where a covariance is singular, as far as float64 can tell."""
+        shared = self.structure.second == "pooled"
+        covariances = parameters.covariances[:1] if shared else parameters.covariances
         try:
-            factors = np.linalg.cholesky(parameters.covariances)
+            factors = np.linalg.cholesky(covariances)
         except np.linalg.LinAlgError:
             raise DegenerateError("a component collapsed onto a hyperplane") from None
-        smallest = np.diagonal(factors, axis1=1, axis2=2).min(axis=1)
-        if not smallest.min() > _COLLAPSED:
-            k = int(smallest.argmin())
+        conditional = np.diagonal(factors, axis1=1, axis2=2) ** 2
+        limit = _FLAT * np.diagonal(covariances, axis1=1, axis2=2) + _COLLAPSED
+        if not (conditional > limit).all():
+            k = int((conditional <= limit).any(axis=1).argmax())
             raise DegenerateError(f"component {k} collapsed onto a point or a hyperplane")
 
 

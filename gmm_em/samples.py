@@ -85,6 +85,22 @@ class Samples:
         rows = np.asarray(self._rows[index], dtype=np.float64)
         return (rows - self.centre) / self.scale
 
+    def resolution(self) -> FloatArray:
+        """Spacing of the grid the data are rounded to, per feature; 0 where there is none.
+
+        Shape (D,), in the inner units. A feature is on a grid when fewer than half of (up to
+        2000) values differ; the spacing is the smallest difference.
+        """
+        rows = self.take(slice(None, None, max(1, self.n_samples // 2000)))
+        out = np.zeros(self.n_features)
+        for j, column in enumerate(rows.T):
+            gaps = np.diff(np.sort(column))
+            # Decimal fractions are not exact: equal values may differ in their last digits.
+            gaps = gaps[gaps > 1e-9 * max(1.0, float(np.abs(column).max()))]
+            if 0 < gaps.shape[0] < 0.5 * rows.shape[0]:
+                out[j] = gaps.min()
+        return out
+
     def moments(self) -> tuple[FloatArray, FloatArray]:
         """Weighted mean (D,) and covariance (D, D) of all rows, in the inner units."""
         starts = range(0, self.n_samples, _COPY_ROWS)
@@ -98,6 +114,10 @@ class Samples:
             second += weighted @ block.T
         mean = first / self.total_weight
         return mean, second / self.total_weight - np.outer(mean, mean)
+
+    def rows(self, index: Any) -> FloatArray:
+        """Chosen rows (in increasing order) in the data's own units, shape (n, D)."""
+        return np.asarray(self._rows[index], dtype=np.float64)
 
     def inner(self, mixture: Mixture) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Weights, means and covariances of `mixture` in the inner units."""

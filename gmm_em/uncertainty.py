@@ -9,8 +9,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from gmm_em.covariance import CovarianceStructure
-from gmm_em.em import DegenerateError, fit_em
+from gmm_em.em import fit_em
 from gmm_em.mixture import FloatArray, Mixture, Seed, check_matrix, check_sample_weight
+from gmm_em.problem import DegenerateError
 
 
 @dataclass(frozen=True, eq=False)
