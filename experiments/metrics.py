@@ -1,10 +1,31 @@
-"""Distances between an estimated mixture and a reference with the same components."""
+"""Distances between an estimated mixture and a reference.
+
+Distances between parameters compare component by component, so both mixtures need the same number
+of components in the same order (see matching.py). Distances between densities need neither. Each
+is zero exactly where the two are equal, and unchanged when both sides are relabelled alike.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigvalsh
+from scipy.special import rel_entr
+
+from experiments.matching import match
 from gmm_em import Mixture
+
+Floats = NDArray[np.float64]
+
+# Weights ---------------------------------------------------------------------------------------
+
+
+def weight_max_error(reference: Mixture, estimate: Mixture) -> float:
+    """Largest absolute difference of two weights; in [0, 1]."""
+    return float(np.abs(reference.weights - estimate.weights).max())
 
 
 def weight_total_variation(reference: Mixture, estimate: Mixture) -> float:
@@ -12,30 +33,203 @@ def weight_total_variation(reference: Mixture, estimate: Mixture) -> float:
     return float(np.abs(reference.weights - estimate.weights).sum() / 2)
 
 
-def mean_distances(reference: Mixture, estimate: Mixture) -> list[float]:
+def weight_kl(reference: Mixture, estimate: Mixture) -> float | None:
+    """Kullback-Leibler divergence of the estimated weights from the reference's, in nats.
+
+    ``sum(w log(w / v))`` with w the reference's (Kullback & Leibler 1951); None where it is
+    infinite: a weight estimated as zero that is not.
+    """
+    divergence = float(rel_entr(reference.weights, estimate.weights).sum())
+    return max(divergence, 0.0) if np.isfinite(divergence) else None
+
+
+# Means -----------------------------------------------------------------------------------------
+
+
+def mean_euclidean(reference: Mixture, estimate: Mixture) -> list[float]:
     """Euclidean distance of each component's mean, in the data's units; K numbers."""
-    return [float(d) for d in np.linalg.norm(reference.means - estimate.means, axis=1)]
+    return _numbers(np.linalg.norm(reference.means - estimate.means, axis=1))
 
 
 def mean_mahalanobis(reference: Mixture, estimate: Mixture) -> list[float]:
-    """Mahalanobis distance of each component's mean in the reference's metric; K numbers."""
+    """Mahalanobis distance of each mean in the reference component's metric; K numbers.
+
+    Unchanged by any affine transform of the data (Mahalanobis 1936).
+    """
     difference = estimate.means - reference.means
     whitened = np.linalg.solve(reference.scale_trils, difference[..., None])[..., 0]
-    return [float(d) for d in np.linalg.norm(whitened, axis=1)]
+    return _numbers(np.linalg.norm(whitened, axis=1))
+
+
+# Covariances -----------------------------------------------------------------------------------
 
 
 def covariance_relative_frobenius(reference: Mixture, estimate: Mixture) -> list[float]:
     """Frobenius norm of each covariance's error over that of the reference; K numbers."""
     error = np.linalg.norm(estimate.covariances - reference.covariances, axis=(1, 2))
     size = np.linalg.norm(reference.covariances, axis=(1, 2))
-    return [float(ratio) for ratio in error / size]
+    return _numbers(error / size)
 
 
-def errors_against(reference: Mixture, estimate: Mixture) -> dict[str, float | list[float]]:
-    """Every distance of this module; the components must stand in the same order."""
-    return {
-        "weight_total_variation": weight_total_variation(reference, estimate),
-        "mean_euclidean": mean_distances(reference, estimate),
-        "mean_mahalanobis": mean_mahalanobis(reference, estimate),
-        "covariance_relative_frobenius": covariance_relative_frobenius(reference, estimate),
-    }
+def covariance_affine_invariant(reference: Mixture, estimate: Mixture) -> list[float]:
+    """Geodesic distance of positive-definite matrices; K numbers.
+
+    ``sqrt(sum(log(l)**2))`` over the generalised eigenvalues l of the two covariances (Förstner &
+    Moonen 1999, eq. 2). Symmetric, and unchanged by any affine transform of the data.
+    """
+    return _numbers(np.linalg.norm(np.log(_generalised(reference, estimate)), axis=1))
+
+
+def covariance_stein(reference: Mixture, estimate: Mixture) -> list[float]:
+    """Stein's loss ``tr(E R^-1) - log det(E R^-1) - D``; K numbers (James & Stein 1961, eq. 72).
+
+    Twice the Kullback-Leibler divergence of N(0, R) from N(0, E); unchanged by any affine
+    transform of the data.
+    """
+    ratios = _generalised(reference, estimate)
+    # Each term is l - 1 - log l >= 0; log1p keeps the digits where l is near 1.
+    return _numbers((ratios - 1 - np.log1p(ratios - 1)).sum(axis=1))
+
+
+def covariance_bures(reference: Mixture, estimate: Mixture) -> list[float]:
+    """Bures-Wasserstein distance of each covariance, in the data's units; K numbers.
+
+    The 2-Wasserstein distance of N(0, R) and N(0, E),
+    ``sqrt(tr R + tr E - 2 tr (R^1/2 E R^1/2)^1/2)`` (Bhatia, Jain & Lim 2019, eq. 1), computed as
+    the smallest Frobenius distance of two square roots, which loses no digits where the matrices
+    are close (same source, theorem 1).
+    """
+    left, right = reference.scale_trils, estimate.scale_trils
+    outer, _, inner = np.linalg.svd(right.transpose(0, 2, 1) @ left)
+    return _numbers(np.linalg.norm(left - right @ (outer @ inner), axis=(1, 2)))
+
+
+def _generalised(reference: Mixture, estimate: Mixture) -> Floats:
+    """Eigenvalues of each pair of covariances, ``det(E - l R) = 0``; shape (K, D)."""
+    pairs = zip(estimate.covariances, reference.covariances, strict=True)
+    return np.array([eigvalsh(e, r) for e, r in pairs])
+
+
+def _numbers(values: Floats) -> list[float]:
+    return [float(value) for value in values]
+
+
+PARAMETER_DISTANCES = {
+    "weight_max_error": weight_max_error,
+    "weight_total_variation": weight_total_variation,
+    "weight_kl": weight_kl,
+    "mean_euclidean": mean_euclidean,
+    "mean_mahalanobis": mean_mahalanobis,
+    "covariance_relative_frobenius": covariance_relative_frobenius,
+    "covariance_affine_invariant": covariance_affine_invariant,
+    "covariance_stein": covariance_stein,
+    "covariance_bures": covariance_bures,
+}
+
+
+def errors_against(reference: Mixture, estimate: Mixture) -> dict[str, Any]:
+    """Every distance between parameters, by name; components in the same order on both sides."""
+    return {name: distance(reference, estimate) for name, distance in PARAMETER_DISTANCES.items()}
+
+
+# Densities -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class MonteCarlo:
+    """A Monte Carlo estimate and its standard error."""
+
+    value: float
+    se: float
+
+    @classmethod
+    def of(cls, terms: Floats) -> MonteCarlo:
+        """Average independent terms."""
+        return cls(float(terms.mean()), float(terms.std(ddof=1) / np.sqrt(len(terms))))
+
+
+class DensityComparison:
+    """Distances of whole densities from one reference, on common random numbers.
+
+    Rows are drawn once from the reference p, and for each estimate q by turning the same uniform
+    and normal numbers into rows of q. So two estimates are compared on the same draws, which
+    cancels most of the noise in their difference, and an estimate equal to the reference is at
+    distance exactly zero.
+
+    Parameters
+    ----------
+    reference : Mixture
+    n_samples : int
+        Rows drawn from each side.
+    seed : SeedSequence, int or Generator
+        Of the random numbers.
+    """
+
+    def __init__(
+        self, reference: Mixture, n_samples: int, seed: np.random.SeedSequence | int
+    ) -> None:
+        if n_samples < 2:
+            raise ValueError(f"n_samples is {n_samples}, allowed is at least 2")
+        order = np.lexsort((*reference.means.T, reference.weights))
+        self.reference = reference.permute(order)
+        self.n_samples = n_samples
+        self._seed = seed
+        self._rows = self._draw(self.reference)
+        self._reference_log_prob = self.reference.log_prob(self._rows)
+
+    def distances(self, estimate: Mixture) -> dict[str, MonteCarlo]:
+        """Return each distance of an estimate q from the reference p.
+
+        ``kl``: KL(p || q) and ``kl_reverse``: KL(q || p) (Kullback & Leibler 1951), ``js``: the
+        Jensen-Shannon divergence (Lin 1991, eq. 3.1, equal weights; in [0, log 2]), all in nats;
+        ``hellinger``: the squared Hellinger distance ``1 - int sqrt(p q)`` in [0, 1];
+        ``total_variation``: ``int |p - q| / 2`` in [0, 1]. Integrals under p and under q are
+        averaged where both serve; every integrand but those of the two KL is bounded, so that
+        its error is finite for any pair of mixtures.
+        """
+        rows = self._draw(self._in_order(estimate))
+        # log(q / p) on rows of p, and on rows of q.
+        on_p = estimate.log_prob(self._rows) - self._reference_log_prob
+        on_q = estimate.log_prob(rows) - self.reference.log_prob(rows)
+        return {
+            "kl": MonteCarlo.of(-on_p),
+            "kl_reverse": MonteCarlo.of(on_q),
+            "js": MonteCarlo.of((_js_half(on_p) + _js_half(-on_q)) / 2),
+            "hellinger": MonteCarlo.of((_hellinger(on_p) + _hellinger(-on_q)) / 2),
+            "total_variation": MonteCarlo.of((_variation(on_p) + _variation(-on_q)) / 2),
+        }
+
+    def _in_order(self, estimate: Mixture) -> Mixture:
+        """Order the components so that no relabelling of either side changes the draws."""
+        if estimate.n_components == self.reference.n_components:
+            return estimate.permute(match(self.reference, estimate))
+        return estimate.permute(np.lexsort((*estimate.means.T, estimate.weights)))
+
+    def _draw(self, mixture: Mixture) -> Floats:
+        """Draw rows as an increasing function of the same numbers for every mixture."""
+        rng = np.random.default_rng(self._seed)
+        uniform = rng.random(self.n_samples)
+        noise = rng.standard_normal((self.n_samples, mixture.n_features))
+        edges = np.cumsum(mixture.weights)[:-1]
+        labels = np.searchsorted(edges, uniform, side="right")
+        moved = np.einsum("nij,nj->ni", mixture.scale_trils[labels], noise)
+        return np.asarray(mixture.means[labels] + moved)
+
+
+# With r = log(q / p) on rows of p, and by symmetry r = log(p / q) on rows of q:
+
+
+def _js_half(r: Floats) -> Floats:
+    """Return ``log(p / ((p + q) / 2))``."""
+    return np.asarray(np.log(2.0) - np.logaddexp(0.0, r))
+
+
+def _hellinger(r: Floats) -> Floats:
+    """Return the bounded form of ``1 - sqrt(q / p)``: ``(sqrt(p) - sqrt(q))**2 / (p + q)``."""
+    # int (sqrt p - sqrt q)^2 / 2, as an average under (p + q) / 2.
+    return np.asarray(1.0 - 1.0 / np.cosh(np.clip(r, -700, 700) / 2))
+
+
+def _variation(r: Floats) -> Floats:
+    """Return ``|p - q| / (p + q)``."""
+    return np.asarray(np.abs(np.tanh(r / 2)))

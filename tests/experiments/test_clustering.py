@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import adjusted_rand_score
+
+from experiments.clustering import adjusted_rand, score_labels
+from gmm_em import Mixture
+from tests.conftest import random_mixture
+
+labels = st.lists(st.integers(0, 4), min_size=1, max_size=40)
+
+
+@given(labels, st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_adjusted_rand_equals_the_reference_library(a, seed):
+    b = np.random.default_rng(seed).integers(0, 4, size=len(a))
+    assert adjusted_rand(a, b) == pytest.approx(adjusted_rand_score(a, b), abs=1e-12)
+    assert adjusted_rand(a, a) == 1.0
+    assert adjusted_rand(a, b) == adjusted_rand(b, a)
+
+
+def test_labels_that_do_not_go_together_are_refused():
+    with pytest.raises(ValueError, match=r"shapes \(2,\) and \(3,\)"):
+        adjusted_rand([0, 1], [0, 1, 2])
+    with pytest.raises(ValueError, match="n >= 1"):
+        adjusted_rand([], [])
+
+
+def test_the_truth_scores_perfectly_and_nothing_scores_better(rng):
+    truth = random_mixture(rng, 3, 2)
+    X, drawn = truth.sample(4000, rng)
+    perfect = score_labels(truth, truth, X)
+    assert (perfect.adjusted_rand, perfect.agreement, perfect.regret) == (1.0, 1.0, 0.0)
+    other = truth.affine(0.4)
+    worse = score_labels(truth, other, X)
+    assert worse.regret > 0
+    assert worse.agreement < 1
+    # The regret predicts how many more of the drawn labels are missed: 4 standard errors.
+    optimal, found = truth.predict(X), other.predict(X)
+    lost = (optimal == drawn).astype(float) - (found == drawn)
+    assert abs(lost.mean() - worse.regret) < 4 * lost.std() / np.sqrt(len(X))
+
+
+def test_with_another_number_of_components_only_the_partition_is_compared(rng):
+    truth = random_mixture(rng, 3, 2)
+    X, _ = truth.sample(50, rng)
+    scores = score_labels(truth, Mixture([1.0], [[0.0, 0.0]], [np.eye(2)]), X)
+    assert scores.agreement is None
+    assert scores.regret is None
+    assert scores.adjusted_rand == 0.0
