@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,18 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_bayes.draws import MixtureDraws
+from gmm_bayes.kernels import c_copy, c_log_density
 from gmm_bayes.starts import random_start
 from gmm_bayes.target import LogPosterior
-from gmm_em import Mixture
 
 if TYPE_CHECKING:
     from gmm_bayes.sampling import Sampled, Task
 
 FloatArray = NDArray[np.float64]
 
-# An evaluation cheaper than this is over before another thread has got the interpreter's lock, so
-# chains run faster one after another than side by side.
-_WORTH_A_THREAD = 60e-6
 _POLL_SECONDS = 0.02
 
 _NUTPIE_STATS = {
@@ -88,27 +84,12 @@ class NUTS:
 
 def _sample_closed_form(nuts: NUTS, task: Task) -> Sampled:
     import nutpie
-    from nutpie.compiled_pyfunc import from_pyfunc
 
     from gmm_bayes.sampling import Sampled
 
     target = LogPosterior(task.X, task.n_components, task.prior)
-    starts = _ChainStarts(task, target)
-
-    def make_expand(*_: Any) -> Callable[..., dict[str, FloatArray]]:
-        return lambda theta: {"theta": np.asarray(theta)}
-
-    model = from_pyfunc(
-        target.space.size,
-        lambda: target,
-        make_expand,
-        [np.dtype(np.float64)],
-        [(target.space.size,)],
-        ["theta"],
-        make_initial_point_fn=starts,
-    )
-    cores = 1 if _seconds_per_call(target, starts(0)) < _WORTH_A_THREAD else _cores(task)
-    trace, interrupted = _run_nutpie(nuts, task, model, cores)
+    model = _nutpie_model(target, _chain_starts(task, target))
+    trace, interrupted = _run_nutpie(nuts, task, model)
     kept = _common_length(trace)
     theta = trace["posterior"]["theta"].to_numpy()[:, :kept]
     weights, means, covariances = target.space.to_mixtures(theta)
@@ -119,32 +100,41 @@ def _sample_closed_form(nuts: NUTS, task: Task) -> Sampled:
     return Sampled(draws, _nutpie_stats(trace, kept), interrupted, _attributes(nuts, nutpie))
 
 
-class _ChainStarts:
-    """Give each chain its start as an unconstrained vector, from the seed nutpie draws for it."""
+def _chain_starts(task: Task, target: LogPosterior) -> Callable[[int], FloatArray]:
+    """Return what gives a chain its start, from the seed that nutpie draws for that chain."""
+    entropy = task.seed.generate_state(4).tolist()
+    Z = target.scaling.standardise(task.X)
 
-    def __init__(self, task: Task, target: LogPosterior) -> None:
-        self._entropy = task.seed.generate_state(4).tolist()
-        self._target = target
-        self._Z = target.scaling.standardise(task.X)
-        self._n_components = task.n_components
+    def start(seed: int) -> FloatArray:
+        return random_start(Z, task.n_components, np.random.default_rng([*entropy, seed]))
 
-    def mixture(self, seed: int) -> Mixture:
-        rng = np.random.default_rng([*self._entropy, seed])
-        return random_start(self._Z, self._n_components, rng)
-
-    def __call__(self, seed: int) -> FloatArray:
-        start = self.mixture(seed)
-        return self._target.space.from_mixture(start.weights, start.means, start.covariances)
+    return start
 
 
-def _seconds_per_call(target: LogPosterior, theta: FloatArray) -> float:
-    target(theta)  # compiles, or reads the machine code from disk
-    times = []
-    for _ in range(5):
-        before = time.perf_counter()
-        target(theta)
-        times.append(time.perf_counter() - before)
-    return min(times)
+def _nutpie_model(target: LogPosterior, starts: Callable[[int], FloatArray]) -> Any:
+    """Return the compiled density in the form that nutpie gives to its own compiled PyMC models.
+
+    Nothing of it passes through the interpreter, so that chains run side by side.
+    """
+    from nutpie.compile_pymc import CompiledPyMCModel
+
+    size = target.space.size
+    return CompiledPyMCModel(
+        _n_dim=size,
+        _shapes={"theta": (size,)},
+        _coords={},
+        dims={},
+        compiled_logp_func=c_log_density,
+        compiled_expand_func=c_copy,
+        initial_point_func=starts,
+        shared_data={},
+        shared_var_keys={},
+        user_data=target.packed,
+        n_expanded=size,
+        shape_info=(["theta"], [slice(0, size)], [(size,)]),
+        logp_func=None,
+        expand_func=None,
+    )
 
 
 # The PyMC model ---------------------------------------------------------------------------------
@@ -158,7 +148,7 @@ def _sample_nutpie_model(nuts: NUTS, task: Task) -> Sampled:
 
     model = build_model(task.X, task.n_components, task.prior)
     compiled = nutpie.compile_pymc_model(model, var_names=["weights", "means", "covariances"])
-    trace, interrupted = _run_nutpie(nuts, task, compiled, _cores(task))
+    trace, interrupted = _run_nutpie(nuts, task, compiled)
     kept = _common_length(trace)
     draws = _draws_from(trace["posterior"], kept)
     return Sampled(draws, _nutpie_stats(trace, kept), interrupted, _attributes(nuts, nutpie))
@@ -223,7 +213,7 @@ _BACKENDS: dict[str, Callable[[NUTS, Task], Sampled]] = {
 # nutpie -----------------------------------------------------------------------------------------
 
 
-def _run_nutpie(nuts: NUTS, task: Task, model: Any, cores: int) -> tuple[Any, bool]:
+def _run_nutpie(nuts: NUTS, task: Task, model: Any) -> tuple[Any, bool]:
     """Run nutpie in the background, reporting progress; return its trace and if it was interrupted.
 
     Raises
@@ -245,7 +235,7 @@ def _run_nutpie(nuts: NUTS, task: Task, model: Any, cores: int) -> tuple[Any, bo
         draws=task.draws,
         tune=task.tune,
         chains=task.chains,
-        cores=cores,
+        cores=_cores(task),
         seed=int(task.seed.generate_state(1, np.uint64)[0]),
         target_accept=nuts.target_accept,
         maxdepth=nuts.max_treedepth,
