@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm_em.kernels import Parameters, Totals
+from gmm_em.features import Parameters
+from gmm_em.kernels import Totals
 from gmm_em.mixture import FloatArray
 from gmm_em.problem import Problem
 

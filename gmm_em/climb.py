@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from gmm_em.acceleration import Chart, InverseHessian, QuasiNewton
-from gmm_em.kernels import Parameters, Totals
+from gmm_em.features import Parameters
+from gmm_em.kernels import Totals
 from gmm_em.problem import DegenerateError, Problem
 
 # Plain steps before acceleration: they leave the start's neighbourhood and settle in a basin.
@@ -99,7 +100,7 @@ class Climb:
         """Iterate until `n_iter` is `until`, or the run has finished."""
         try:
             while not self.finished and self.n_iter < until:
-                if self._newton is not None:
+                if self._accelerate and self.n_iter >= WARM_UP:
                     self._accelerated_step(until)
                 else:
                     self._em_step()
@@ -144,19 +145,17 @@ class Climb:
         remaining = _aitken(self.trace[-3:])
         if remaining < self._tol:
             self.converged = True
-        elif self._accelerate and self.n_iter >= WARM_UP:
-            self._newton = QuasiNewton(self._problem, parameters, totals)
 
     def _accelerated_step(self, until: int) -> None:
-        newton = self._newton
-        assert newton is not None
         assert self._totals is not None
+        if self._newton is None:
+            self._newton = QuasiNewton(self._problem, self.parameters, self._totals)
+        newton = self._newton
         for _ in range(_MAX_TRIALS):
             if self.n_iter >= until:
                 return
             point, length = newton.trial()
             try:
-                self._problem.check(point.parameters)
                 totals = self._problem.expect(point.parameters)
                 objective = totals.objective
             except DegenerateError:

@@ -9,7 +9,8 @@ import numpy as np
 
 from gmm_em.climb import Climb
 from gmm_em.covariance import CovarianceStructure, get_structure
-from gmm_em.kernels import Kernel, Parameters
+from gmm_em.features import Parameters
+from gmm_em.kernels import Kernel
 from gmm_em.mixture import Mixture, Seed
 from gmm_em.penalty import ConjugatePrior
 from gmm_em.problem import DegenerateError, Problem
@@ -122,7 +123,7 @@ def fit_em(
     _check_data(samples, n_components, reg_covar, prior)
 
     def pose(samples: Samples) -> Problem:
-        kernel = Kernel(samples, n_components, structure.second, n_threads=n_threads)
+        kernel = Kernel(samples, n_components, structure.second, strict=True, n_threads=n_threads)
         penalty = None if prior is None else prior.resolve(samples, n_components)
         return Problem(samples, kernel, structure, reg_covar, penalty)
 

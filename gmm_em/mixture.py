@@ -378,6 +378,8 @@ def _checked_covariances(value: ArrayLike, shape: Sequence[int]) -> FloatArray:
     if covariances.shape != expected:
         raise ValueError(f"covariances must have shape {expected}, got {covariances.shape}")
     transposed = covariances.transpose(0, 2, 1)
+    if np.array_equal(covariances, transposed):
+        return covariances
     # Compared in correlation units: features may be on very different scales.
     deviations = np.sqrt(np.abs(np.diagonal(covariances, axis1=1, axis2=2)))
     allowed = _SYMMETRY_TOLERANCE * deviations[:, :, None] * deviations[:, None, :]

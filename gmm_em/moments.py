@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gmm_em.covariance import CovarianceStructure, get_structure
-from gmm_em.kernels import Kernel, Parameters
+from gmm_em.features import Parameters
+from gmm_em.kernels import Kernel
 from gmm_em.mixture import FloatArray, Mixture
 from gmm_em.samples import Samples
 

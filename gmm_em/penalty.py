@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gmm_em.kernels import Parameters
+from gmm_em.features import Parameters
 from gmm_em.mixture import FloatArray
 from gmm_em.samples import Samples
 

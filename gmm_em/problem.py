@@ -7,16 +7,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from gmm_em.covariance import CovarianceStructure
-from gmm_em.kernels import Parameters, Totals
+from gmm_em.features import Parameters, SingularError
+from gmm_em.kernels import Totals
 from gmm_em.mixture import FloatArray
 from gmm_em.penalty import Penalty
 from gmm_em.samples import Samples
 
-# A feature's variance given the others, this small in units of the data's variance, is a point...
-_COLLAPSED = 1e-18
-# ... and this small in units of its own variance in the component, a hyperplane: rounding errors
-# of the covariance are about 1e-16.
-_FLAT = 1e-12
+# Fewer rows than this are none.
 _EMPTY = 1e-8
 
 
@@ -94,8 +91,8 @@ class Problem:
         """
         try:
             totals = self._estep.expect(parameters)
-        except np.linalg.LinAlgError:
-            raise DegenerateError("a covariance became singular") from None
+        except SingularError as error:
+            raise DegenerateError(str(error)) from None
         totals.log_likelihood -= self.samples.log_jacobian
         totals.objective = totals.log_likelihood
         if self.penalty is not None:
@@ -118,7 +115,6 @@ class Problem:
         parameters = self._plain(totals) if self.penalty is None else self._penalised(totals)
         if self._ridge is not None:
             parameters = parameters._replace(covariances=parameters.covariances + self._ridge)
-        self.check(parameters)
         return parameters
 
     def support(self, parameters: Parameters) -> FloatArray:
@@ -170,20 +166,6 @@ class Problem:
         )
         weights = data.weight_counts / data.weight_counts.sum()
         return Parameters(weights, means, covariances)
-
-    def check(self, parameters: Parameters) -> None:
-        """Raise DegenerateError where a covariance is singular, as far as float64 can tell."""
-        shared = self.structure.second == "pooled"
-        covariances = parameters.covariances[:1] if shared else parameters.covariances
-        try:
-            factors = np.linalg.cholesky(covariances)
-        except np.linalg.LinAlgError:
-            raise DegenerateError("a component collapsed onto a hyperplane") from None
-        conditional = np.diagonal(factors, axis1=1, axis2=2) ** 2
-        limit = _FLAT * np.diagonal(covariances, axis1=1, axis2=2) + _COLLAPSED
-        if not (conditional > limit).all():
-            k = int((conditional <= limit).any(axis=1).argmax())
-            raise DegenerateError(f"component {k} collapsed onto a point or a hyperplane")
 
 
 def scatter_about(totals: Totals, means: FloatArray, kind: str) -> FloatArray:

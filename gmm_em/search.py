@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gmm_em.climb import Climb, Report
-from gmm_em.kernels import Parameters
+from gmm_em.features import Parameters
 from gmm_em.problem import Problem
 from gmm_em.result import Run
 

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.cluster.hierarchy import cut_tree, linkage
 
 from gmm_em.covariance import CovarianceStructure
-from gmm_em.kernels import Parameters
+from gmm_em.features import Parameters
 from gmm_em.mixture import FloatArray, IntArray
 from gmm_em.samples import Samples
 
