@@ -139,8 +139,8 @@ def diagnose(
         bfmi = tuple(float(b) for b in np.atleast_1d(array_stats.bfmi(stats["energy"])))
     changed = (permutations[:, 1:] != permutations[:, :-1]).any(axis=-1)
     problems = [
-        *_table_problems("parameter", parameters),
-        *_table_problems("label-free quantity", label_free),
+        *_table_problems("parameter", parameters, aligned.n_chains),
+        *_table_problems("label-free quantity", label_free, aligned.n_chains),
         *_sampler_problems(n_divergent, n_max_treedepth, bfmi, len(aligned)),
     ]
     return Diagnostics(
@@ -233,7 +233,7 @@ def _verdict(row: pd.Series, varies: bool, n_chains: int) -> str:
     return ", ".join(wrong) or "ok"
 
 
-def _table_problems(what: str, table: pd.DataFrame) -> Iterator[str]:
+def _table_problems(what: str, table: pd.DataFrame, n_chains: int) -> Iterator[str]:
     def named(rows: pd.DataFrame) -> str:
         others = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
         return f"{what} {rows.index[0]}{others}"
@@ -244,12 +244,12 @@ def _table_problems(what: str, table: pd.DataFrame) -> Iterator[str]:
             f"R-hat of {named(apart)} is {apart['r_hat'].iloc[0]:.3f}, above {MAX_R_HAT}: "
             "the chains do not agree"
         )
-    lowest = table[["ess_bulk", "ess_tail"]].min(axis=1)
-    few = table[table["verdict"].str.contains("few")].assign(lowest=lowest).sort_values("lowest")
+    lowest = table[["ess_bulk", "ess_tail"]].min(axis=1).sort_values()
+    few = table.loc[lowest.index[lowest < MIN_ESS_PER_CHAIN * n_chains]]
     if len(few):
-        yield (
-            f"{named(few)} has {few['lowest'].iloc[0]:.0f} effective draws, too few: sample longer"
-        )
+        yield f"{named(few)} has {lowest.iloc[0]:.0f} effective draws, too few: sample longer"
+    if table["verdict"].eq("too few draws").any():
+        yield f"there are too few draws per chain to diagnose any {what}"
 
 
 def _sampler_problems(
@@ -274,7 +274,7 @@ def _plain(value: float) -> float | None:
 def _rows(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return {
         str(name): {
-            column: value if isinstance(value, str) else _plain(value)
+            str(column): value if isinstance(value, str) else _plain(value)
             for column, value in row.items()
         }
         for name, row in table.to_dict(orient="index").items()

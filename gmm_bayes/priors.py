@@ -148,7 +148,7 @@ class LKJPrior:
             In row-major order of the strict lower triangle.
         """
         _, columns = np.tril_indices(n_features, -1)
-        return self.eta + (n_features - 2.0 - columns) / 2.0
+        return np.asarray(self.eta + (n_features - 2.0 - columns) / 2.0, dtype=np.float64)
 
 
 def _number(name: str, value: Any, *, positive: bool) -> float:
