@@ -82,10 +82,12 @@ class QuadraticMap(FeatureMap):
     def fill(self, block: FloatArray, out: FloatArray) -> None:
         d = self.n_features
         out[0] = 1.0
-        out[1 : d + 1] = block
+        # Multiplied from the copy: the block's own rows are far apart in memory.
+        rows = out[1 : d + 1]
+        rows[:] = block
         start = d + 1
         for i in range(d):
-            np.multiply(block[i], block[i:], out=out[start : start + d - i])
+            np.multiply(rows[i], rows[i:], out=out[start : start + d - i])
             start += d - i
 
     @override

@@ -21,9 +21,14 @@ from gmm_em.mixture import FloatArray
 from gmm_em.samples import Samples
 from gmm_em.threads import run_all, single_threaded_blas
 
+# Rows per block: enough to make light of the interpreter, few enough for the caches.
 _BLOCK_COLUMNS = 8192
-_WORKSPACE_ELEMENTS = 1 << 17
-_MIN_COLUMNS = 512
+_PHI_ELEMENTS = 600_000
+_MIN_COLUMNS = 64
+# OpenBLAS multiplies matrices of up to this many multiplications without packing them, which is
+# half as long again for the few rows of W and R; longer blocks are multiplied in tiles.
+_SMALL_PRODUCT = 1_000_000
+_TILE_STEP = 32
 _LANE_ELEMENTS = 1 << 22
 _MAX_LANES = 64
 # Below this many elements of phi, it is kept from one E-step to the next.
@@ -208,14 +213,19 @@ class Kernel:
     def _set_blocks(self, block_columns: int | None) -> None:
         n, d = self.samples.n_samples, self.samples.n_features
         per_column = self.map.size + self.n_components
-        fitting = max(_MIN_COLUMNS, _WORKSPACE_ELEMENTS // per_column)
+        fitting = max(_MIN_COLUMNS, _PHI_ELEMENTS // self.map.size)
         columns = block_columns or min(_BLOCK_COLUMNS, fitting)
         n_blocks = -(-n // columns)
         if block_columns is None and n * per_column > _SERIAL_ELEMENTS:
             # An even number of equal blocks keeps two threads equally busy.
             n_blocks += n_blocks % 2
         self._columns = -(-n // n_blocks)
+        if block_columns is None and n_blocks > 1 and self._columns % 64 == 0:
+            # Rows of memory a power of two apart share cache lines.
+            self._columns += 8
         self._starts = range(0, n, self._columns)
+        tile = _SMALL_PRODUCT // (self.n_components * self.map.size)
+        self._tile = max(_TILE_STEP, tile // _TILE_STEP * _TILE_STEP)
         lanes = _LANE_ELEMENTS // (self.n_components * (self.map.size + d * d))
         self._n_lanes = min(len(self._starts), max(2, min(lanes, _MAX_LANES)))
 
@@ -272,6 +282,27 @@ class Kernel:
         self.map.fill(block, buffer)
         return buffer
 
+    def _project(self, coefficients: FloatArray, phi: FloatArray, out: FloatArray) -> None:
+        """Write ``coefficients @ phi`` to `out`."""
+        n, tile = phi.shape[1], self._tile
+        if tile >= n or tile < 2 * _TILE_STEP:
+            np.dot(coefficients, phi, out=out)
+            return
+        for start in range(0, n, tile):
+            part = slice(start, start + tile)
+            np.matmul(coefficients, phi[:, part], out=out[:, part])
+
+    def _collect(self, posterior: FloatArray, phi: FloatArray) -> FloatArray:
+        """``posterior @ phi.T``."""
+        n, tile = phi.shape[1], self._tile
+        if tile >= n or tile < 8 * _TILE_STEP:
+            return np.dot(posterior, phi.T)
+        out = np.matmul(posterior[:, :tile], phi[:, :tile].T)
+        for start in range(tile, n, tile):
+            part = slice(start, start + tile)
+            out += np.matmul(posterior[:, part], phi[:, part].T)
+        return np.asarray(out)
+
     def _posterior(
         self,
         block: FloatArray,
@@ -285,7 +316,7 @@ class Kernel:
         Returns the whitened deviations of the components that are whitened.
         """
         _, posterior, row, total = views
-        np.dot(prepared.coefficients, phi, out=posterior)
+        self._project(prepared.coefficients, phi, posterior)
         deviations = []
         for k in prepared.whitened:
             assert whiteners is not None
@@ -323,7 +354,7 @@ class Kernel:
             log_likelihood = float(weight @ views.row)
             np.divide(weight, views.total, out=views.total)
         np.multiply(views.posterior, views.total, out=views.posterior)
-        sums = np.dot(views.posterior, phi.T)
+        sums = self._collect(views.posterior, phi)
         first = second = None
         if deviations:
             chosen = views.posterior[list(prepared.whitened)]
