@@ -9,31 +9,20 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import PrivateAttr
 
+from experiments.agreement import agree, joint_distance
 from experiments.certificate import certify
 from experiments.datasets import Dataset, from_arrays
 from experiments.engines import Fit, fit_engines
 from experiments.errors import UsageError
+from experiments.likelihoods import log_likelihoods
 from experiments.matching import match
-from experiments.metrics import errors_against
-from experiments.parameters import Parameters, combine
+from experiments.metrics import DensityComparison
 from experiments.progress import Report, silent
-from experiments.schema import (
-    Agreement,
-    Certificate,
-    ComparisonValues,
-    DatasetInfo,
-    EngineResult,
-    Illustration,
-    IntervalValues,
-    LogLikelihoods,
-    ParameterValues,
-    PosteriorLogLikelihood,
-    Spread,
-    TrainTest,
-)
+from experiments.results import engine_result
+from experiments.schema import ComparisonValues, DatasetInfo, Illustration, ParameterValues
+from experiments.streams import stream
 from experiments.verdict import judge
 from gmm_em import Mixture
 
@@ -41,6 +30,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
 MAX_POINTS = 2000
+DENSITY_SAMPLES = 20_000
 MAX_POSTERIOR_MIXTURES = 40
 
 
@@ -84,10 +74,10 @@ class Comparison(ComparisonValues):
         """
         columns: dict[str, dict[str, float]] = {}
         if self.truth is not None:
-            columns["truth"] = dict(to_arrays(self.truth).free())
+            columns["truth"] = self.truth.by_name()
         for name, engine in self.engines.items():
-            columns[name] = dict(to_arrays(engine.mixture).free())
-            columns[f"{name}_sd"] = dict(to_arrays(engine.uncertainty).free())
+            columns[name] = engine.mixture.by_name()
+            columns[f"{name}_sd"] = engine.uncertainty.by_name()
         return pd.DataFrame(columns).rename_axis("parameter")
 
     def report(self, path: str | Path) -> Path:
@@ -178,52 +168,36 @@ def compare_fits(
     if not fits:
         raise UsageError("no fits to compare, allowed is at least one")
     fits = _in_one_order(dataset.truth, fits)
-    results = {name: _engine_result(dataset, fit) for name, fit in fits.items()}
-    draws = {
-        name: fit.draws.log_likelihood(dataset.X)
-        for name, fit in fits.items()
-        if fit.draws is not None
-    }
-    log_likelihood = _log_likelihoods(dataset, fits, results, draws)
+    densities = None
+    if dataset.truth is not None:
+        densities = DensityComparison(dataset.truth, DENSITY_SAMPLES, stream(seed, "densities"))
+    results = {name: engine_result(dataset, fit, densities) for name, fit in fits.items()}
+    posterior = fits["bayes"].draws if "bayes" in fits else None
+    draws = None if posterior is None else posterior.log_likelihood(dataset.X)
+    likelihoods = log_likelihoods(dataset, fits, results, draws)
     agreement = certificate = None
-    if "em" in fits and "bayes" in draws:
-        agreement = _agreement(fits["em"], fits["bayes"])
-        certificate = _certificate(fits["em"], fits["bayes"], results["em"], draws["bayes"])
-    first = next(iter(fits.values()))
+    if "em" in fits and posterior is not None and draws is not None:
+        em, bayes = fits["em"], fits["bayes"]
+        joint = joint_distance(em.mixture, posterior)
+        agreement = agree(em, bayes, posterior, joint)
+        n_parameters = em.diagnostics["n_parameters"]
+        certificate = certify(em.mixture, dataset.X, posterior, draws, n_parameters, joint)
     info = _dataset_info(dataset)
     comparison = Comparison(
         experiment=experiment or dataset.name,
         seed=seed,
         dataset=info,
-        n_components=first.mixture.n_components,
-        truth=None if dataset.truth is None else to_values(Parameters.of(dataset.truth)),
+        n_components=next(iter(fits.values())).mixture.n_components,
+        truth=None if dataset.truth is None else ParameterValues.of(dataset.truth),
         engines=results,
-        log_likelihood=log_likelihood,
+        log_likelihood=likelihoods,
         agreement=agreement,
         certificate=certificate,
-        verdict=judge(
-            results,
-            log_likelihood,
-            agreement,
-            certificate,
-            info,
-        ),
+        verdict=judge(results, likelihoods, agreement, certificate, info),
         illustration=_illustration(dataset, fits),
     )
     comparison._fits = fits
     return comparison
-
-
-def to_values(parameters: Parameters) -> ParameterValues:
-    """Turn arrays into plain lists."""
-    return ParameterValues(**parameters.to_lists())
-
-
-def to_arrays(values: ParameterValues) -> Parameters:
-    """Turn plain lists into arrays."""
-    return Parameters(
-        np.asarray(values.weights), np.asarray(values.means), np.asarray(values.covariances)
-    )
 
 
 def _in_one_order(truth: Mixture | None, fits: Mapping[str, Fit]) -> dict[str, Fit]:
@@ -246,107 +220,6 @@ def _dataset_info(dataset: Dataset) -> DatasetInfo:
     )
 
 
-def _train_test(mixture: Mixture, dataset: Dataset) -> TrainTest:
-    return TrainTest(
-        train=mixture.log_likelihood(dataset.X),
-        test=None if dataset.X_test is None else mixture.log_likelihood(dataset.X_test),
-    )
-
-
-def _engine_result(dataset: Dataset, fit: Fit) -> EngineResult:
-    comparable = (
-        dataset.truth is not None and dataset.truth.n_components == fit.mixture.n_components
-    )
-    return EngineResult(
-        mixture=to_values(Parameters.of(fit.mixture)),
-        uncertainty=to_values(fit.uncertainty),
-        intervals=IntervalValues(
-            level=fit.level, lower=to_values(fit.lower), upper=to_values(fit.upper)
-        ),
-        log_likelihood=_train_test(fit.mixture, dataset),
-        errors=errors_against(dataset.truth, fit.mixture)
-        if comparable and dataset.truth is not None
-        else None,
-        seconds=fit.seconds,
-        diagnostics=dict(fit.diagnostics),
-    )
-
-
-def _log_likelihoods(
-    dataset: Dataset,
-    fits: Mapping[str, Fit],
-    results: Mapping[str, EngineResult],
-    draws: Mapping[str, NDArray[np.float64]],
-) -> LogLikelihoods:
-    bayes = None
-    if "bayes" in draws:
-        posterior, point = fits["bayes"].draws, results["bayes"].log_likelihood
-        test = None
-        if dataset.X_test is not None and posterior is not None:
-            test = _spread(posterior.log_likelihood(dataset.X_test))
-        bayes = PosteriorLogLikelihood(
-            at_point=point.train,
-            at_point_test=point.test,
-            draws=_spread(draws["bayes"]),
-            draws_test=test,
-        )
-    return LogLikelihoods(
-        truth=None if dataset.truth is None else _train_test(dataset.truth, dataset),
-        em=results["em"].log_likelihood if "em" in results else None,
-        bayes=bayes,
-    )
-
-
-def _spread(values: NDArray[np.float64]) -> Spread:
-    return Spread(
-        mean=float(values.mean()),
-        sd=float(values.std(ddof=1)),
-        max=float(values.max()),
-        min=float(values.min()),
-    )
-
-
-def _agreement(em: Fit, bayes: Fit) -> Agreement:
-    sd = bayes.uncertainty
-    # Only the single weight of a one-component mixture has no spread: it is 1 for certain.
-    z_scores = combine(
-        lambda ml, mean, sd: np.divide(ml - mean, sd, out=np.zeros_like(sd), where=sd > 0),
-        Parameters.of(em.mixture),
-        Parameters.of(bayes.mixture),
-        sd,
-    )
-    ratios = combine(
-        lambda se, sd: np.divide(se, sd, out=np.ones_like(sd), where=sd > 0), em.uncertainty, sd
-    )
-    certain = {name for name, value in sd.free() if value == 0}
-    entries = {name: z for name, z in z_scores.free() if name not in certain}
-    # The last of several weights is what the others leave: no parameter of its own.
-    n_parameters = len(entries) - (len(sd.weights) > 1)
-    worst = max(entries, key=lambda name: abs(entries[name]))
-    return Agreement(
-        z_scores=to_values(z_scores),
-        sd_ratios=to_values(ratios),
-        n_parameters=n_parameters,
-        max_abs_z=abs(entries[worst]),
-        worst_parameter=worst,
-        median_sd_ratio=float(np.median([r for name, r in ratios.free() if name not in certain])),
-    )
-
-
-def _certificate(
-    em: Fit, bayes: Fit, result: EngineResult, log_likelihoods: NDArray[np.float64]
-) -> Certificate | None:
-    if bayes.draws is None:
-        return None
-    return certify(
-        em.mixture,
-        result.log_likelihood.train,
-        bayes.draws.covariances,
-        log_likelihoods,
-        em.diagnostics["n_parameters"],
-    )
-
-
 def _illustration(dataset: Dataset, fits: Mapping[str, Fit]) -> Illustration:
     first = next(iter(fits.values()))
     # Evenly spaced rows: a fixed choice, so that a report needs no random numbers of its own.
@@ -358,7 +231,7 @@ def _illustration(dataset: Dataset, fits: Mapping[str, Fit]) -> Illustration:
         n_chains, n_draws = posterior.weights.shape[:2]
         chosen = np.linspace(0, n_chains * n_draws - 1, MAX_POSTERIOR_MIXTURES).astype(int)
         for chain, draw in zip(*np.divmod(np.unique(chosen), n_draws), strict=True):
-            mixtures.append(to_values(Parameters.of(posterior[chain, draw])))
+            mixtures.append(ParameterValues.of(posterior[chain, draw]))
     em = fits.get("em")
     return Illustration(
         points=points.tolist(),

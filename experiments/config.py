@@ -76,16 +76,16 @@ Data = Annotated[SyntheticData | BuiltinData | FileData, Field(discriminator="so
 class EMSettings(Section):
     """How the maximum-likelihood fit is made."""
 
-    init_params: Literal["k-means++", "kmeans", "random", "random_from_data", "textbook"] = (
-        "k-means++"
+    init_params: Literal["auto", "ward", "kmeans", "k-means++", "random", "random_from_data"] = (
+        "auto"
     )
-    """How each restart begins."""
-    n_init: PositiveInt = 20
-    """Number of restarts."""
-    max_iter: PositiveInt = 2000
+    """How restarts begin; "auto" mixes all ways."""
+    n_init: PositiveInt = 30
+    """Number of restarts: short runs, the best half of which are carried to convergence."""
+    max_iter: PositiveInt = 1000
     """Most EM iterations of a restart."""
-    tol: Positive = 1e-10
-    """Stop when the mean log-likelihood is this close to its limit."""
+    tol: Positive = 1e-8
+    """Stop when the gain still to come in mean log-likelihood is estimated below this."""
     reg_covar: Annotated[float, Field(ge=0)] = 0.0
     """Added to the diagonal of every covariance."""
     n_bootstrap: Annotated[int, Field(ge=2)] = 200

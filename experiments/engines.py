@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from experiments.certificate import TOLERANCE
 from experiments.config import BayesSettings, EMSettings, Section, describe
 from experiments.datasets import Dataset
 from experiments.errors import UsageError
@@ -20,14 +19,14 @@ from experiments.parameters import Parameters, combine
 from experiments.progress import Report, silent
 from experiments.streams import stream
 from gmm_em import Bootstrap, EMResult, Mixture, bootstrap, fit_em
-from gmm_em.criteria import aic, bic, n_parameters
+from gmm_em.criteria import aic, bic, icl, n_parameters
 
 if TYPE_CHECKING:
     from xarray import DataTree
 
     from gmm_bayes import MixtureDraws
 
-LEVEL = 0.95
+LEVELS = (0.5, 0.8, 0.95)
 
 Floats = NDArray[np.float64]
 
@@ -42,10 +41,8 @@ class Fit:
         The estimate.
     uncertainty : Parameters
         Standard error or posterior standard deviation of every parameter.
-    lower, upper : Parameters
-        Bounds of equal-tailed intervals.
-    level : float
-        Nominal coverage of the intervals.
+    intervals : mapping of float to (Parameters, Parameters)
+        Lower and upper bounds of equal-tailed intervals, by nominal coverage; `LEVELS` at least.
     seconds : float
         Wall-clock time of the fit.
     diagnostics : mapping
@@ -62,11 +59,9 @@ class Fit:
 
     mixture: Mixture
     uncertainty: Parameters
-    lower: Parameters
-    upper: Parameters
+    intervals: Mapping[float, tuple[Parameters, Parameters]]
     seconds: float
     diagnostics: Mapping[str, Any]
-    level: float = LEVEL
     draws: MixtureDraws | None = None
     posterior: DataTree | None = None
     paths: tuple[Floats, ...] = ()
@@ -79,8 +74,10 @@ class Fit:
             self,
             mixture=self.mixture.permute(index),
             uncertainty=self.uncertainty.permute(index),
-            lower=self.lower.permute(index),
-            upper=self.upper.permute(index),
+            intervals={
+                level: (lower.permute(index), upper.permute(index))
+                for level, (lower, upper) in self.intervals.items()
+            },
             draws=None if self.draws is None else self.draws.permute(index),
             posterior=None if self.posterior is None else _reorder_tree(self.posterior, index),
         )
@@ -143,16 +140,16 @@ class EMEngine:
             random_state=seed_bootstrap,
         )
         progress("EM bootstrap", 1, 1)
-        lower, upper = replicates.interval(LEVEL)
+        # Runs on a sample of the rows have log-likelihoods of their own.
+        complete = [i for i, run in enumerate(result.runs) if run.n_rows == len(X)]
         return Fit(
             mixture=result.mixture,
             uncertainty=Parameters.of(replicates.standard_errors),
-            lower=Parameters.of(lower),
-            upper=Parameters.of(upper),
+            intervals=central(Parameters.of(replicates), axis=0),
             seconds=time.perf_counter() - start,
-            diagnostics=_em_diagnostics(result, X.shape, replicates),
-            paths=tuple(run.trace for run in result.runs),
-            best_path=result.best,
+            diagnostics=_em_diagnostics(result, X, replicates),
+            paths=tuple(result.runs[i].trace for i in complete),
+            best_path=complete.index(result.best),
         )
 
 
@@ -191,14 +188,10 @@ class BayesEngine:
         ).fit(X, callback=lambda done, total: progress(stage, done, total))
         draws = model.draws_
         every = Parameters.of(draws)
-        tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-        bounds = [np.quantile(values, tails, axis=(0, 1)) for values in every]
-        lower, upper = (Parameters(*(bound[i] for bound in bounds)) for i in (0, 1))
         return Fit(
             mixture=model.mixture_,
             uncertainty=combine(lambda values: values.std(axis=(0, 1), ddof=1), every),
-            lower=lower,
-            upper=upper,
+            intervals=central(every, axis=(0, 1)),
             seconds=time.perf_counter() - start,
             diagnostics={**model.diagnostics_.to_dict(), "n_draws": len(draws)},
             draws=draws,
@@ -238,20 +231,34 @@ def fit_engines(
     return fits
 
 
-def _em_diagnostics(
-    result: EMResult, shape: tuple[int, ...], replicates: Bootstrap
-) -> dict[str, Any]:
-    sound = [run.log_likelihood for run in result.runs if not run.degenerate]
-    criteria = n_parameters(result.mixture.n_components, shape[1])
+def central(
+    every: Parameters, axis: int | tuple[int, ...]
+) -> dict[float, tuple[Parameters, Parameters]]:
+    """Return equal-tailed intervals of replicates or draws."""
+    tails = [tail for level in LEVELS for tail in ((1 - level) / 2, (1 + level) / 2)]
+    bounds = [np.quantile(values, tails, axis=axis) for values in every]
+    ends = [Parameters(*(bound[i] for bound in bounds)) for i in range(len(tails))]
+    return dict(zip(LEVELS, zip(ends[::2], ends[1::2], strict=True), strict=True))
+
+
+def _em_diagnostics(result: EMResult, X: Floats, replicates: Bootstrap) -> dict[str, Any]:
+    value, n_free = result.log_likelihood, n_parameters(result.mixture.n_components, X.shape[1])
     return {
         "converged": result.converged,
         "n_iter": result.n_iter,
         "n_init": len(result.runs),
-        "n_best": sum(value >= result.log_likelihood - TOLERANCE for value in sound),
-        "n_degenerate": len(result.runs) - len(sound),
-        "n_parameters": criteria,
-        "aic": aic(result.log_likelihood, criteria),
-        "bic": bic(result.log_likelihood, criteria, shape[0]),
+        "n_converged": sum(optimum.n_runs for optimum in result.optima),
+        "n_best": result.n_reached,
+        "optima": [
+            {"log_likelihood": optimum.objective, "n_runs": optimum.n_runs}
+            for optimum in result.optima
+        ],
+        "n_degenerate": result.n_degenerate,
+        "spurious": result.spurious,
+        "n_parameters": n_free,
+        "aic": aic(value, n_free),
+        "bic": bic(value, n_free, len(X)),
+        "icl": icl(value, n_free, result.mixture.responsibilities(X)),
         "n_bootstrap": len(replicates.weights),
         "n_bootstrap_failed": replicates.n_failed,
     }

@@ -6,9 +6,12 @@ throughout: the truth's where there is one, otherwise by decreasing weight of th
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+from experiments.parameters import HasParameters, Parameters
 
 SCHEMA_VERSION = 1
 
@@ -33,6 +36,19 @@ class ParameterValues(Value):
     covariances: list[Matrix]
     """K matrices of D x D numbers."""
 
+    @classmethod
+    def of(cls, values: HasParameters) -> Self:
+        """Turn arrays into plain lists."""
+        return cls(**Parameters.of(values).to_lists())
+
+    def arrays(self) -> Parameters:
+        """Turn plain lists into arrays."""
+        return Parameters(*map(np.asarray, (self.weights, self.means, self.covariances)))
+
+    def by_name(self) -> dict[str, float]:
+        """Return each entry once under its name, as `Parameters.free`."""
+        return dict(self.arrays().free())
+
 
 class IntervalValues(Value):
     """Equal-tailed intervals, parameter by parameter."""
@@ -41,6 +57,12 @@ class IntervalValues(Value):
     """Nominal coverage."""
     lower: ParameterValues
     upper: ParameterValues
+
+    @classmethod
+    def of(cls, level: float, bounds: tuple[Parameters, Parameters]) -> Self:
+        """Turn arrays of lower and upper bounds into plain lists."""
+        lower, upper = map(ParameterValues.of, bounds)
+        return cls(level=level, lower=lower, upper=upper)
 
 
 class DatasetInfo(Value):
@@ -62,6 +84,31 @@ class TrainTest(Value):
     test: FiniteFloat | None
 
 
+class MonteCarloValue(Value):
+    """A Monte Carlo estimate and its standard error."""
+
+    value: FiniteFloat
+    se: FiniteFloat
+
+
+class ClusteringValues(Value):
+    """Labels of the fitted rows against the Bayes-optimal labels of the truth."""
+
+    adjusted_rand: FiniteFloat
+    agreement: FiniteFloat | None
+    """Share of rows with the same label; null where the numbers of components differ."""
+    regret: FiniteFloat | None
+    """Probability of a right label lost per row; null as above."""
+
+
+class CoverageValues(Value):
+    """How many true parameters an engine's intervals hold."""
+
+    level: FiniteFloat
+    n_inside: int
+    n_parameters: int
+
+
 class EngineResult(Value):
     """What one engine found."""
 
@@ -73,8 +120,16 @@ class EngineResult(Value):
     """Bootstrap percentile intervals for EM, credible intervals for the posterior."""
     log_likelihood: TrainTest
     """At the estimate."""
-    errors: dict[str, FiniteFloat | list[FiniteFloat]] | None
-    """Distances from the truth; null where no truth is known."""
+    more_intervals: list[IntervalValues] = []
+    """The same at other levels."""
+    coverage: list[CoverageValues] | None = None
+    """Of the true parameters, level by level; null without a truth of as many components."""
+    errors: dict[str, FiniteFloat | list[FiniteFloat] | None] | None
+    """Distances of the parameters from the truth's; null without one of as many components."""
+    density_errors: dict[str, MonteCarloValue] | None = None
+    """Distances of the whole density from the truth's; null where no truth is known."""
+    clustering: ClusteringValues | None = None
+    """Null where no truth is known."""
     seconds: FiniteFloat
     """Wall-clock time of the fit."""
     diagnostics: dict[str, Any]
@@ -97,6 +152,12 @@ class PosteriorLogLikelihood(Value):
     at_point_test: FiniteFloat | None
     draws: Spread
     draws_test: Spread | None
+    log_predictive: FiniteFloat
+    """Log pointwise predictive density of the fitted rows, summed."""
+    log_predictive_test: FiniteFloat | None
+    """The same of the rows held out."""
+    loo: LeaveOneOutValues | None
+    """Null where there are too few draws."""
 
 
 class LogLikelihoods(Value):
@@ -105,13 +166,58 @@ class LogLikelihoods(Value):
     truth: TrainTest | None
     em: TrainTest | None
     bayes: PosteriorLogLikelihood | None
+    differences: list[ScoreDifference] = []
+    """Of the fitted rows, every two of truth, em and bayes (its predictive density)."""
+    differences_test: list[ScoreDifference] = []
+    """The same of the rows held out."""
+
+
+class ScoreDifference(Value):
+    """Mean difference of two log scores per row."""
+
+    first: str
+    second: str
+    mean: FiniteFloat
+    """first - second, per row."""
+    se: FiniteFloat
+    """Standard error of the mean of paired differences."""
+
+
+class LeaveOneOutValues(Value):
+    """Pareto-smoothed importance-sampling leave-one-out of the posterior."""
+
+    elpd: FiniteFloat
+    """Expected log predictive density, summed over the fitted rows."""
+    se: FiniteFloat
+    """Standard error of `elpd`."""
+    n_effective: FiniteFloat
+    """Effective number of parameters."""
+    max_pareto_k: FiniteFloat
+    n_high_pareto_k: int
+    """Rows whose estimate is unreliable."""
+    n_draws: int
+    """Posterior draws used."""
+
+
+class JointValues(Value):
+    """EM's distance from the posterior mean over all free parameters at once."""
+
+    squared: FiniteFloat
+    """Squared Mahalanobis distance in the posterior covariance."""
+    n_parameters: int
+    tail_probability: FiniteFloat
+    """Share of a normal posterior that lies farther out."""
 
 
 class Agreement(Value):
-    """EM against the posterior, parameter by parameter."""
+    """EM against the posterior, parameter by parameter and jointly."""
 
     z_scores: ParameterValues
     """(EM's estimate - posterior mean) / posterior standard deviation."""
+    z_score_errors: ParameterValues
+    """Monte Carlo standard error of each z-score."""
+    quantiles: ParameterValues
+    """Share of posterior draws below EM's estimate."""
     sd_ratios: ParameterValues
     """EM's standard error / posterior standard deviation."""
     n_parameters: int
@@ -120,27 +226,52 @@ class Agreement(Value):
     worst_parameter: str
     """Where the z-score is largest in absolute value; components and features from 1."""
     median_sd_ratio: FiniteFloat
+    joint: JointValues | None
+    """Null where there are too few draws for the parameters' joint distribution."""
+
+
+class OptimumValues(Value):
+    """A distinct optimum that EM reached from posterior draws."""
+
+    log_likelihood: FiniteFloat
+    n_reached: int
+    """Restarts that ended there."""
+    mixture: ParameterValues
 
 
 class Certificate(Value):
-    """What the posterior says about EM's optimum: see certificate.py."""
+    """What the posterior says about EM's optimum, and EM about it: see certificate.py.
+
+    Null where every draw has collapsed, so that there is nothing to compare with.
+    """
 
     em: FiniteFloat
     """EM's log-likelihood."""
-    best_draw: FiniteFloat | None
-    """The highest log-likelihood of a posterior draw; null if every draw has collapsed."""
-    margin: FiniteFloat | None
-    """em - best_draw: negative when EM is caught in a local optimum."""
-    n_draws_above: int
+    best_draw: FiniteFloat | None = None
+    """The highest log-likelihood of a posterior draw."""
+    margin: FiniteFloat | None = None
+    """em - best_draw: negative only when EM is caught in a local optimum."""
+    n_draws_above: int = 0
     """Draws with a higher log-likelihood than EM's, beyond the tolerance."""
     n_draws: int
     n_collapsed: int
-    """Draws with a component shrunk onto a point or repeated values; left out of the above."""
+    """Draws with a component shrunk onto a point or repeated values; left out of the others."""
     tolerance: FiniteFloat
-    deviance_mean: FiniteFloat | None
-    """Mean over draws of 2 (em - draw)."""
+    """Log-likelihoods closer than this count as one optimum."""
+    better_by: FiniteFloat = 0.0
+    """How much higher a draw, or EM restarted from one, gets than EM: zero at a global optimum."""
+    n_restarts: int = 0
+    """EM runs from posterior draws."""
+    optima: list[OptimumValues] = []
+    """The distinct optima that those runs reached, best first."""
+    deviance_mean: FiniteFloat | None = None
+    """Mean over draws of 2 (em - draw); tends to the number of parameters."""
+    deviance_distance: FiniteFloat | None = None
+    """Kolmogorov-Smirnov distance of the deviance from its chi-square limit."""
     n_parameters: int
-    """Free parameters: the mean deviance's limit for large samples."""
+    """Free parameters: the limit's degrees of freedom."""
+    em_mode_unvisited: bool = False
+    """Whether EM found a mode that no chain visited."""
 
 
 class Finding(Value):

@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from experiments.comparison import Comparison, to_arrays
+from experiments.comparison import Comparison
 from experiments.parameters import in_digits_of, parameter_label, with_uncertainty
 from experiments.schema import TrainTest
 
@@ -56,11 +56,8 @@ def _table(comparison: Comparison) -> Table:
 
 
 def _parameter_rows(comparison: Comparison) -> Iterator[tuple[str, list[tuple[str, list[str]]]]]:
-    truth = {} if comparison.truth is None else dict(to_arrays(comparison.truth).free())
-    engines = [
-        (dict(to_arrays(e.mixture).free()), dict(to_arrays(e.uncertainty).free()))
-        for e in comparison.engines.values()
-    ]
+    truth = {} if comparison.truth is None else comparison.truth.by_name()
+    engines = [(e.mixture.by_name(), e.uncertainty.by_name()) for e in comparison.engines.values()]
     groups: dict[str, list[tuple[str, list[str]]]] = {}
     for name in engines[0][0]:
         cells = [with_uncertainty(values[name], sds[name]) for values, sds in engines]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from scipy.stats import chi2
+
 from experiments.parameters import parameter_label
 from experiments.schema import (
     Agreement,
@@ -39,7 +41,7 @@ class Threshold(NamedTuple):
 THRESHOLDS: dict[str, Threshold] = {
     # Largest |EM - posterior mean| in posterior standard deviations.
     "agreement": Threshold(2.0, 4.0),
-    # Share of EM restarts that reached the best optimum.
+    # Share of converged EM runs that reached the best optimum.
     "em-optimum": Threshold(0.5, 0.05),
     # Largest R-hat (Vehtari et al. 2021 recommend 1.01).
     "posterior-r-hat": Threshold(1.01, 1.05),
@@ -47,6 +49,8 @@ THRESHOLDS: dict[str, Threshold] = {
     "posterior-ess": Threshold(400.0, 100.0),
     # Share of draws that diverged: any is a warning.
     "posterior-divergences": Threshold(0.0, 0.01),
+    # Distance of the deviance from its chi-square limit (Kolmogorov-Smirnov): never a failure.
+    "posterior-normal": Threshold(0.2, 1.0),
     # Share of draws with a collapsed component (see certificate.py).
     "posterior-collapsed": Threshold(0.0, 0.0),
 }
@@ -69,6 +73,7 @@ def judge(
         findings.append(_agreement(agreement, dataset, sound))
     if certificate is not None and certificate.margin is not None:
         findings.append(_certificate(certificate, certificate.margin))
+        findings.extend(_posterior_and_optimum(certificate))
     if "em" in engines:
         findings.append(_em_optimum(engines["em"]))
     findings += posterior
@@ -102,21 +107,43 @@ def _agreement(agreement: Agreement, dataset: DatasetInfo, sound: bool) -> Findi
 
 
 def _certificate(certificate: Certificate, margin: float) -> Finding:
-    caught, count = certificate.n_draws_above, certificate.n_draws - certificate.n_collapsed
+    better, runs = certificate.better_by, certificate.n_restarts
+    count = certificate.n_draws - certificate.n_collapsed
     text = (
-        f"EM is in a local optimum: {caught} of {count} posterior draws have a higher "
-        f"log-likelihood, the best by {-margin:.4g}: raise n_init."
-        if caught
-        else f"No posterior draw beats EM's log-likelihood: the best of {count} "
-        f"stays {margin:.2f} below it."
+        f"EM is in a local optimum: started from posterior draws it gets {better:.4g} higher in "
+        "log-likelihood; raise n_init."
+        if better
+        else f"EM's optimum stands: none of {count} posterior draws is above it (the best is "
+        f"{margin:.2f} below), nor does EM get higher from {runs} of them."
     )
     return Finding(
         id="certificate",
-        level="fail" if caught else "ok",
+        level="fail" if better else "ok",
         text=text,
-        value=margin,
-        threshold=-certificate.tolerance,
+        value=better,
+        threshold=certificate.tolerance,
     )
+
+
+def _posterior_and_optimum(certificate: Certificate) -> Iterator[Finding]:
+    if certificate.em_mode_unvisited and certificate.margin is not None:
+        yield Finding(
+            id="posterior-incomplete",
+            level="fail",
+            text="EM found a mode that no chain visited: the best draw stays "
+            f"{certificate.margin:.4g} below it in log-likelihood; the posterior is incomplete.",
+            value=2 * certificate.margin,
+            threshold=float(chi2.median(certificate.n_parameters)),
+        )
+    if certificate.deviance_distance is not None and certificate.deviance_mean is not None:
+        found = f"mean {certificate.deviance_mean:.1f} for {certificate.n_parameters} parameters"
+        yield _finding(
+            "posterior-normal",
+            certificate.deviance_distance,
+            f"The posterior is close to normal (deviance: {found}): Wald intervals can serve.",
+            f"The posterior is not yet normal at this sample size (deviance: {found}): do not "
+            "trust Wald intervals.",
+        )
 
 
 def _collapsed(certificate: Certificate) -> Finding:
@@ -131,13 +158,19 @@ def _collapsed(certificate: Certificate) -> Finding:
 
 def _em_optimum(em: EngineResult) -> Finding:
     found = em.diagnostics
-    reached = f"{found['n_best']} of {found['n_init']} EM restarts reached the best optimum"
+    reached = (
+        f"{found['n_best']} of {found['n_converged']} EM runs carried to convergence reached the "
+        "best optimum"
+    )
     finding = _finding(
         "em-optimum",
-        found["n_best"] / found["n_init"],
+        found["n_best"] / max(1, found["n_converged"]),
         f"{reached}.",
         f"{reached}: the likelihood has other optima, raise n_init.",
     )
+    if found["spurious"]:
+        text = f"EM's optimum is not to be trusted: {found['spurious']}."
+        return finding.model_copy(update={"level": "fail", "text": text})
     if found["converged"]:
         return finding
     text = f"EM did not converge in {found['n_iter']} iterations: raise max_iter."

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from experiments.comparison import Comparison, to_arrays
+from experiments.comparison import Comparison
 from experiments.parameters import Parameters
 from experiments.report.geometry import ellipses, marginal_density
 
@@ -119,13 +119,13 @@ def _pairs(comparison: Comparison) -> go.Figure:
 
 def _sources(comparison: Comparison) -> Iterator[tuple[str, list[Parameters], bool]]:
     """Yield source, its mixtures and whether they are many, from the back to the front."""
-    draws = [to_arrays(values) for values in comparison.illustration.posterior_mixtures]
+    draws = [values.arrays() for values in comparison.illustration.posterior_mixtures]
     if draws:
         yield "bayes", draws, True
     if "em" in comparison.engines:
-        yield "em", [to_arrays(comparison.engines["em"].mixture)], False
+        yield "em", [comparison.engines["em"].mixture.arrays()], False
     if comparison.truth is not None:
-        yield "truth", [to_arrays(comparison.truth)], False
+        yield "truth", [comparison.truth.arrays()], False
 
 
 def _add_lines(

@@ -11,7 +11,7 @@ import jinja2
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from experiments.comparison import Comparison, to_arrays
+from experiments.comparison import Comparison
 from experiments.parameters import parameter_label, with_uncertainty
 from experiments.report.figures import COLOURS, NAMES, mixture_figure, paths_figure
 from experiments.report.geometry import ELLIPSE_PROBABILITY
@@ -76,17 +76,17 @@ def _embed(figure: go.Figure) -> str:
 
 
 def _groups(comparison: Comparison) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    truth = {} if comparison.truth is None else dict(to_arrays(comparison.truth).free())
+    truth = {} if comparison.truth is None else comparison.truth.by_name()
     engines = {
         name: (
-            dict(to_arrays(engine.mixture).free()),
-            dict(to_arrays(engine.uncertainty).free()),
+            engine.mixture.by_name(),
+            engine.uncertainty.by_name(),
         )
         for name, engine in comparison.engines.items()
     }
     z_scores = {}
     if comparison.agreement is not None:
-        z_scores = dict(to_arrays(comparison.agreement.z_scores).free())
+        z_scores = comparison.agreement.z_scores.by_name()
     groups: dict[str, list[dict[str, Any]]] = {}
     for name in next(iter(engines.values()))[0]:
         row = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import norm
 
-from experiments.engines import Fit
+from experiments.engines import LEVELS, Fit, central
 from experiments.parameters import Parameters, combine
 from gmm_bayes import MixtureDraws
 from gmm_em import Mixture
@@ -21,6 +22,12 @@ def perturbed(mixture: Mixture, rng: np.random.Generator, size: float = 0.02) ->
     )
 
 
+def wald(values: Parameters, sd: Parameters, level: float) -> tuple[Parameters, Parameters]:
+    width = norm.ppf((1 + level) / 2)
+    lower = combine(lambda v, s: v - width * s, values, sd)
+    return lower, combine(lambda v, s: v + width * s, values, sd)
+
+
 def made_em(mixture: Mixture, sd: float = 0.02, n_init: int = 4) -> Fit:
     values = Parameters.of(mixture)
     spread = combine(lambda v: np.full_like(v, sd), values)
@@ -28,14 +35,15 @@ def made_em(mixture: Mixture, sd: float = 0.02, n_init: int = 4) -> Fit:
     return Fit(
         mixture=mixture,
         uncertainty=spread,
-        lower=combine(lambda v: v - 2 * sd, values),
-        upper=combine(lambda v: v + 2 * sd, values),
+        intervals={level: wald(values, spread, level) for level in LEVELS},
         seconds=0.1,
         diagnostics={
             "converged": True,
             "n_iter": 5,
             "n_init": n_init,
+            "n_converged": n_init,
             "n_best": n_init,
+            "spurious": "",
             "n_parameters": mixture.n_components * (1 + d + d * (d + 1) // 2) - 1,
         },
         paths=tuple(np.array([-900.0, -850.0, -840.0 - i, -839.9 - i]) for i in range(n_init)),
@@ -57,8 +65,7 @@ def made_bayes(
     return Fit(
         mixture=draws.mean(),
         uncertainty=combine(lambda v: v.std(axis=(0, 1), ddof=1), every),
-        lower=combine(lambda v: np.quantile(v, 0.025, axis=(0, 1)), every),
-        upper=combine(lambda v: np.quantile(v, 0.975, axis=(0, 1)), every),
+        intervals=central(every, axis=(0, 1)),
         seconds=2.0,
         diagnostics={
             "max_r_hat": 1.002,
