@@ -19,6 +19,7 @@ from experiments.errors import UsageError
 from experiments.likelihoods import log_likelihoods
 from experiments.matching import match
 from experiments.metrics import DensityComparison
+from experiments.predictive import score
 from experiments.progress import Report, silent
 from experiments.results import engine_result
 from experiments.schema import ComparisonValues, DatasetInfo, Illustration, ParameterValues
@@ -173,15 +174,15 @@ def compare_fits(
         densities = DensityComparison(dataset.truth, DENSITY_SAMPLES, stream(seed, "densities"))
     results = {name: engine_result(dataset, fit, densities) for name, fit in fits.items()}
     posterior = fits["bayes"].draws if "bayes" in fits else None
-    draws = None if posterior is None else posterior.log_likelihood(dataset.X)
-    likelihoods = log_likelihoods(dataset, fits, results, draws)
+    scores = None if posterior is None else score(posterior, dataset.X)
+    likelihoods = log_likelihoods(dataset, fits, results, scores)
     agreement = certificate = None
-    if "em" in fits and posterior is not None and draws is not None:
+    if "em" in fits and posterior is not None and scores is not None:
         em, bayes = fits["em"], fits["bayes"]
         joint = joint_distance(em.mixture, posterior)
         agreement = agree(em, bayes, posterior, joint)
         n_parameters = em.diagnostics["n_parameters"]
-        certificate = certify(em.mixture, dataset.X, posterior, draws, n_parameters, joint)
+        certificate = certify(em.mixture, dataset.X, posterior, scores.draws, n_parameters, joint)
     info = _dataset_info(dataset)
     comparison = Comparison(
         experiment=experiment or dataset.name,

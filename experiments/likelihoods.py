@@ -12,9 +12,10 @@ from experiments.datasets import Dataset
 from experiments.engines import Fit
 from experiments.predictive import (
     HIGH_PARETO_K,
+    Scores,
     leave_one_out,
-    log_predictive,
     paired_differences,
+    score,
 )
 from experiments.results import train_test
 from experiments.schema import (
@@ -37,7 +38,7 @@ def log_likelihoods(
     dataset: Dataset,
     fits: Mapping[str, Fit],
     results: Mapping[str, EngineResult],
-    draws: Floats | None,
+    posterior: Scores | None,
 ) -> LogLikelihoods:
     """Gather the log-likelihoods.
 
@@ -45,24 +46,27 @@ def log_likelihoods(
     ----------
     dataset : Dataset
     fits, results : mapping by engine
-    draws : ndarray of shape (C, S) or None
-        Log-likelihood of the fitted rows at each posterior draw.
+    posterior : Scores or None
+        Of the fitted rows under the posterior.
     """
-    posterior = fits["bayes"].draws if "bayes" in fits else None
-    train = _scores(dataset, fits, dataset.X)
-    test = {} if dataset.X_test is None else _scores(dataset, fits, dataset.X_test)
-    bayes = None
-    if posterior is not None and draws is not None:
+    draws, held_out = fits["bayes"].draws if "bayes" in fits else None, dataset.X_test
+    train = _pointwise(dataset, fits, dataset.X, posterior)
+    bayes, test = None, {}
+    scores_test = None if held_out is None or draws is None else score(draws, held_out)
+    if held_out is not None:
+        test = _pointwise(dataset, fits, held_out, scores_test)
+    if draws is not None and posterior is not None:
         point = results["bayes"].log_likelihood
-        held_out = dataset.X_test
         bayes = PosteriorLogLikelihood(
             at_point=point.train,
             at_point_test=point.test,
-            draws=_spread(draws),
-            draws_test=None if held_out is None else _spread(posterior.log_likelihood(held_out)),
-            log_predictive=float(train["bayes"].sum()),
-            log_predictive_test=float(test["bayes"].sum()) if test else None,
-            loo=_leave_one_out(posterior, dataset.X),
+            draws=_spread(posterior.draws),
+            draws_test=None if scores_test is None else _spread(scores_test.draws),
+            log_predictive=float(posterior.predictive.sum()),
+            log_predictive_test=None
+            if scores_test is None
+            else float(scores_test.predictive.sum()),
+            loo=_leave_one_out(draws, dataset.X),
         )
     return LogLikelihoods(
         truth=None if dataset.truth is None else train_test(dataset.truth, dataset),
@@ -73,12 +77,16 @@ def log_likelihoods(
     )
 
 
-def _scores(dataset: Dataset, fits: Mapping[str, Fit], X: Floats) -> dict[str, Floats]:
+def _pointwise(
+    dataset: Dataset, fits: Mapping[str, Fit], X: Floats, posterior: Scores | None
+) -> dict[str, Floats]:
     """Return the log score of each row: under the posterior, its predictive density."""
     scores = {} if dataset.truth is None else {"truth": dataset.truth.log_prob(X)}
     for name, fit in fits.items():
-        draws = fit.draws
-        scores[name] = fit.mixture.log_prob(X) if draws is None else log_predictive(draws, X)
+        if posterior is not None and fit.draws is not None:
+            scores[name] = posterior.predictive
+        else:
+            scores[name] = fit.mixture.log_prob(X)
     return scores
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 if TYPE_CHECKING:
     from gmm_bayes import MixtureDraws
@@ -17,7 +16,7 @@ Floats = NDArray[np.float64]
 
 # Pareto k above which an importance-sampling estimate is unreliable (Vehtari et al. 2024).
 HIGH_PARETO_K = 0.7
-# Leave-one-out works on at most this many values at a time, and this many in all.
+# At most this many densities are held at a time; leave-one-out uses this many in all.
 BLOCK_VALUES = 2_000_000
 MAX_VALUES = 10_000_000
 MIN_DRAWS = 500
@@ -45,9 +44,39 @@ class LeaveOneOut:
     n_draws: int
 
 
-def log_predictive(draws: MixtureDraws, X: Floats) -> Floats:
-    """Log of the posterior predictive density of each row, ``log mean_s p(x | s)``; shape (n,)."""
-    return np.asarray(logsumexp(draws.predictive_component_log_prob(X), axis=1))
+@dataclass(frozen=True)
+class Scores:
+    """Densities of some rows under a posterior.
+
+    Attributes
+    ----------
+    draws : ndarray of shape (C, S)
+        Log-likelihood of all rows at each draw.
+    predictive : ndarray of shape (n_samples,)
+        Log of each row's posterior predictive density, the mean over draws of its density.
+    """
+
+    draws: Floats
+    predictive: Floats
+
+
+def score(draws: MixtureDraws, X: Floats) -> Scores:
+    """Evaluate every draw at every row, once and in blocks of rows.
+
+    Parameters
+    ----------
+    draws : MixtureDraws
+    X : ndarray of shape (n_samples, n_features)
+    """
+    totals = np.zeros(draws.weights.shape[:2])
+    predictive = np.empty(len(X))
+    for rows, log_prob in _blocks(draws, X):
+        totals += log_prob.sum(axis=-1)
+        top = log_prob.max(axis=(0, 1))
+        log_prob -= top
+        np.exp(log_prob, out=log_prob)
+        predictive[rows] = np.log(log_prob.mean(axis=(0, 1))) + top
+    return Scores(totals, predictive)
 
 
 def leave_one_out(draws: MixtureDraws, X: Floats) -> LeaveOneOut:
@@ -67,13 +96,18 @@ def leave_one_out(draws: MixtureDraws, X: Floats) -> LeaveOneOut:
     every = len(draws)
     wanted = min(every, max(MIN_DRAWS, MAX_VALUES // len(X)))
     chosen = _thinned(draws, -(-every // wanted))
-    rows = max(1, BLOCK_VALUES // len(chosen))
     elpd, k, p = np.empty(len(X)), np.empty(len(X)), np.empty(len(X))
-    for start in range(0, len(X), rows):
-        part = slice(start, start + rows)
-        log_prob = chosen.log_prob(X[part])
-        elpd[part], k[part], p[part] = array_stats.loo(log_prob, chain_axis=0, draw_axis=1)
+    for rows, log_prob in _blocks(chosen, X):
+        elpd[rows], k[rows], p[rows] = array_stats.loo(log_prob, chain_axis=0, draw_axis=1)
     return LeaveOneOut(elpd, float(p.sum()), k, len(chosen))
+
+
+def _blocks(draws: MixtureDraws, X: Floats) -> Iterator[tuple[slice, Floats]]:
+    """Yield rows and every draw's log density there, (C, S, rows), a bounded number at a time."""
+    n_rows = max(1, BLOCK_VALUES // len(draws))
+    for start in range(0, len(X), n_rows):
+        rows = slice(start, start + n_rows)
+        yield rows, draws.log_prob(X[rows])
 
 
 def _thinned(draws: MixtureDraws, step: int) -> MixtureDraws:

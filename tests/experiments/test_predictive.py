@@ -4,7 +4,7 @@ import pytest
 from scipy.special import logsumexp
 
 from experiments import predictive
-from experiments.predictive import leave_one_out, log_predictive, paired_differences
+from experiments.predictive import leave_one_out, paired_differences, score
 from tests.conftest import random_mixture
 from tests.experiments.made import made_bayes
 
@@ -19,10 +19,11 @@ def X(draws, rng):
     return draws[0].sample(60, rng)[0]
 
 
-def test_log_predictive_is_the_log_of_the_draws_mean_density(draws, X):
+def test_scores_are_those_of_each_draw(draws, X):
     every = np.array([draws[i].log_prob(X) for i in range(len(draws))])
-    expected = logsumexp(every, axis=0) - np.log(len(draws))
-    assert np.allclose(log_predictive(draws, X), expected)
+    scores = score(draws, X)
+    assert np.allclose(scores.predictive, logsumexp(every, axis=0) - np.log(len(draws)))
+    assert np.allclose(scores.draws.ravel(), every.sum(axis=1))
 
 
 def test_leave_one_out_equals_arviz(draws, X):
@@ -38,9 +39,11 @@ def test_leave_one_out_equals_arviz(draws, X):
 
 
 def test_blocks_of_rows_change_nothing(draws, X, monkeypatch):
-    whole = leave_one_out(draws, X)
+    whole, scores = leave_one_out(draws, X), score(draws, X)
     monkeypatch.setattr(predictive, "BLOCK_VALUES", 7 * len(draws))
     assert np.allclose(leave_one_out(draws, X).elpd, whole.elpd)
+    assert np.allclose(score(draws, X).predictive, scores.predictive)
+    assert np.allclose(score(draws, X).draws, scores.draws)
 
 
 def test_large_work_uses_fewer_draws(draws, X, monkeypatch):
