@@ -73,7 +73,7 @@ def _exp_nonpositive(x, rounded, bits, out, out_bits, n):  # type: ignore[no-unt
 
 
 @_njit(fastmath={"contract", "reassoc", "nsz"})
-def _moments(data, log_const, means, whiteners, counts, first, second):  # type: ignore[no-untyped-def]
+def whitened_moments(data, log_const, means, whiteners, counts, first, second):  # type: ignore[no-untyped-def]
     """Add the sufficient statistics of whitened residuals; return the log-likelihood.
 
     Parameters are ``data`` (D, N), ``log_const`` (K,) = log weight minus log normaliser, ``means``
@@ -225,7 +225,7 @@ def _log_density(theta, data, concentration, hyper, beta_shapes, constant, grad)
     counts = np.zeros(n_components)
     first = np.zeros((n_components, n_features))
     second = np.zeros((n_components, n_features, n_features))
-    value += _moments(data, log_const, means, whiteners, counts, first, second)
+    value += whitened_moments(data, log_const, means, whiteners, counts, first, second)
 
     # Weights: d/dv_k of sum_k a_k log w_k is a_k - w_k sum a, with v_K = -sum of the others.
     mass = data.shape[1] + concentration * n_components

@@ -248,18 +248,26 @@ def _run_nutpie(nuts: NUTS, task: Task, model: Any) -> tuple[Any, bool]:
         trace, interrupted = None, False
         while trace is None:
             try:
-                trace = background.wait(timeout=_POLL_SECONDS)
+                trace = _quietly(background.wait, timeout=_POLL_SECONDS)
             except TimeoutError:
                 task.progress(finished, total)
     except KeyboardInterrupt:
-        trace, interrupted = background.abort(), True
+        trace, interrupted = _quietly(background.abort), True
         if _common_length(trace) == 0:
             raise
     except BaseException:  # the progress callback failed: leave no sampler running behind its back
         background.cancel()
         raise
-    task.progress(total if not interrupted else finished, total)
+    if not interrupted:
+        task.progress(total, total)
     return trace, interrupted
+
+
+def _quietly(function: Callable[..., Any], **options: Any) -> Any:
+    """Call without ArviZ's doubts about a trace of fewer draws than chains: that is a fact here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Found .* dimension to be longer than")
+        return function(**options)
 
 
 def _common_length(trace: Any) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
+from gmm_bayes.kernels import whitened_moments
 from gmm_bayes.unconstrained import UnconstrainedSpace
-from gmm_em import Mixture
 
 FloatArray = NDArray[np.float64]
 
@@ -16,7 +18,15 @@ _STEPS_ON_ALL = 5
 _LIGHT_STEPS = 10
 _LIGHT_PSEUDO_COUNT = 0.5
 _MAX_ROWS = 2000
-_OVERDISPERSION = 0.5
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Weights (K,), means (K, D) and covariances (K, D, D) on the way to a start."""
+
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
 
 
 def random_start(Z: FloatArray, n_components: int, rng: np.random.Generator) -> FloatArray:
@@ -49,14 +59,13 @@ def random_start(Z: FloatArray, n_components: int, rng: np.random.Generator) -> 
     heavy = n_features + 2.0
     best, best_value = None, -np.inf
     for _ in range(_SEEDINGS):
-        mixture = _em(_seed(half, n_components, rng), half, heavy, _STEPS_ON_HALF)
-        mixture = _em(mixture, everything, heavy, _STEPS_ON_ALL)
-        value = mixture.log_likelihood(everything)
+        start = _em(_seed(half, n_components, rng), half, heavy, _STEPS_ON_HALF)
+        start = _em(start, everything, heavy, _STEPS_ON_ALL)
+        value = _expect(start, everything)[0]
         if best is None or value > best_value:
-            best, best_value = mixture, value
+            best, best_value = start, value
     assert best is not None
-    mixture = _em(best, everything, _LIGHT_PSEUDO_COUNT, _LIGHT_STEPS)
-    return _jittered(mixture, n_samples, rng)
+    return _noisy(_em(best, everything, _LIGHT_PSEUDO_COUNT, _LIGHT_STEPS), n_samples, rng)
 
 
 def _subset(Z: FloatArray, size: int, rng: np.random.Generator) -> FloatArray:
@@ -65,7 +74,7 @@ def _subset(Z: FloatArray, size: int, rng: np.random.Generator) -> FloatArray:
     return np.asarray(Z[rng.choice(Z.shape[0], size=size, replace=False)])
 
 
-def _seed(Z: FloatArray, n_components: int, rng: np.random.Generator) -> Mixture:
+def _seed(Z: FloatArray, n_components: int, rng: np.random.Generator) -> _Start:
     n_samples, n_features = Z.shape
     centres = np.empty((n_components, n_features))
     centres[0] = Z[rng.integers(n_samples)]
@@ -77,7 +86,7 @@ def _seed(Z: FloatArray, n_components: int, rng: np.random.Generator) -> Mixture
         centres[k] = Z[rng.choice(n_samples, p=chance)]
     variance = _prior_variance(n_components, n_features)
     spread = np.tile(variance * np.eye(n_features), (n_components, 1, 1))
-    return Mixture(np.full(n_components, 1.0 / n_components), centres, spread)
+    return _Start(np.full(n_components, 1.0 / n_components), centres, spread)
 
 
 def _prior_variance(n_components: int, n_features: int) -> float:
@@ -85,39 +94,64 @@ def _prior_variance(n_components: int, n_features: int) -> float:
     return float(n_components ** (-2.0 / n_features))
 
 
-def _em(mixture: Mixture, Z: FloatArray, pseudo: float, n_steps: int) -> Mixture:
-    """Return the mixture after EM steps in which each component also owns `pseudo` observations.
+def _expect(start: _Start, Z: FloatArray) -> tuple[float, FloatArray, FloatArray, FloatArray]:
+    """Return the log-likelihood but for a constant, and the moments around the current means.
+
+    Those are the counts (K,), ``sum r (z - mean)`` (K, D) and ``sum r (z - mean)(z - mean)'``.
+    """
+    k, d = start.means.shape
+    factors = np.linalg.cholesky(start.covariances)
+    log_det = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+    counts, first, second = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
+    value = whitened_moments(
+        np.ascontiguousarray(Z.T),
+        np.log(start.weights) - log_det,
+        start.means,
+        np.linalg.inv(factors),
+        counts,
+        first,
+        second,
+    )
+    second += np.tril(second, -1).transpose(0, 2, 1)
+    shift = (factors @ first[..., None])[..., 0]
+    return value, counts, shift, factors @ second @ factors.transpose(0, 2, 1)
+
+
+def _em(start: _Start, Z: FloatArray, pseudo: float, n_steps: int) -> _Start:
+    """Return the start after EM steps in which each component also owns `pseudo` observations.
 
     They pull the covariance towards Fraley & Raftery's (2007) prior scale, one more pulls the mean
     to where it is, and one the weight towards equality, so that no component vanishes or collapses.
     """
     n_samples, n_features = Z.shape
-    k = mixture.n_components
+    k = start.weights.size
     spread = pseudo * _prior_variance(k, n_features) * np.eye(n_features)
     for _ in range(n_steps):
-        resp = mixture.responsibilities(Z)
-        counts = resp.sum(axis=0)
-        means = (resp.T @ Z + mixture.means) / (counts + 1.0)[:, None]
-        covariances = np.empty((k, n_features, n_features))
-        for j in range(k):
-            centred = Z - means[j]
-            covariances[j] = (resp[:, j, None] * centred).T @ centred + spread
-        covariances /= (counts + pseudo)[:, None, None]
-        mixture = Mixture((counts + 1.0) / (n_samples + k), means, covariances)
-    return mixture
+        _, counts, shift, scatter = _expect(start, Z)
+        step = shift / (counts + 1.0)[:, None]
+        # Around the new means: the cross terms of (z - mean - step).
+        cross = shift[:, :, None] * step[:, None, :]
+        scatter += counts[:, None, None] * step[:, :, None] * step[:, None, :]
+        scatter -= cross + cross.transpose(0, 2, 1)
+        start = _Start(
+            (counts + 1.0) / (n_samples + k),
+            start.means + step,
+            (scatter + spread) / (counts + pseudo)[:, None, None],
+        )
+    return start
 
 
-def _jittered(mixture: Mixture, n_samples: int, rng: np.random.Generator) -> FloatArray:
+def _noisy(start: _Start, n_samples: int, rng: np.random.Generator) -> FloatArray:
     """Return the unconstrained vector with asymptotic noise on every coordinate.
 
     For n rows of one Gaussian: sd of a mean is sd / sqrt(n), of a log standard deviation
     1 / sqrt(2 n), of Fisher's z (half the log-odds) and of a log weight about 1 / sqrt(n).
     """
-    k, d = mixture.n_components, mixture.n_features
+    k, d = start.means.shape
     space = UnconstrainedSpace(k, d)
-    centre = space.from_mixture(mixture.weights, mixture.means, mixture.covariances)
-    error = 1.0 / np.sqrt(n_samples * mixture.weights + 1.0)
-    sds = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
+    centre = space.from_mixture(start.weights, start.means, start.covariances)
+    error = 1.0 / np.sqrt(n_samples * start.weights + 1.0)
+    sds = np.sqrt(np.diagonal(start.covariances, axis1=1, axis2=2))
     scale = np.concatenate(
         [
             error[: k - 1],

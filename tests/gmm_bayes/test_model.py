@@ -1,0 +1,150 @@
+import numpy as np
+import pymc as pm
+import pytensor
+import pytest
+
+from gmm_bayes import LKJPrior, build_model
+from gmm_bayes.target import LogPosterior
+from gmm_em import Mixture
+
+# Interpreted graphs: these tests evaluate a density a few times, and compiling it takes a minute.
+INTERPRETED = pytensor.compile.mode.Mode(linker="py", optimizer="fast_compile")
+
+
+def _point(model: pm.Model, theta: np.ndarray) -> dict[str, np.ndarray]:
+    """Split an unconstrained vector among the model's value variables, in their order."""
+    shapes = model.initial_point()
+    point, at = {}, 0
+    for variable in model.value_vars:
+        size = shapes[variable.name].size
+        point[variable.name] = theta[at : at + size].reshape(shapes[variable.name].shape)
+        at += size
+    assert at == theta.size
+    return point
+
+
+@pytest.mark.parametrize(
+    ("d", "k", "prior"),
+    [
+        (2, 3, None),
+        (3, 2, LKJPrior(1.5, [1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [2.0, 1.0, 3.0], 2.5, "data")),
+        (1, 2, LKJPrior(3.0, 0.2, 2.0, 0.7)),
+        (2, 1, None),
+        (1, 1, None),
+    ],
+)
+def test_same_posterior_as_the_closed_form(rng, d, k, prior):
+    X = rng.normal(size=(40, d)) * 3.0 + 5.0
+    model = build_model(X, k, prior)
+    target = LogPosterior(X, k, prior or LKJPrior())
+    function = pytensor.function(
+        model.value_vars, [model.logp(), model.dlogp()], mode=INTERPRETED, on_unused_input="ignore"
+    )
+    for _ in range(2):
+        theta = 0.7 * rng.normal(size=target.space.size)
+        value, gradient = function(**_point(model, theta))
+        expected = target(theta)
+        np.testing.assert_allclose(value, expected[0], rtol=1e-12)
+        np.testing.assert_allclose(gradient, expected[1], rtol=1e-8, atol=1e-8)
+
+
+def test_other_data_move_the_whole_model(rng):
+    X, other = rng.normal(size=(40, 2)), rng.normal(size=(25, 2)) * 7.0 - 3.0
+    model = build_model(X, 2)
+    function = pytensor.function(model.value_vars, model.logp(), mode=INTERPRETED)
+    theta = rng.normal(size=LogPosterior(X, 2, LKJPrior()).space.size)
+    with model:
+        pm.set_data({"X": other})
+    expected = LogPosterior(other, 2, LKJPrior())(theta)[0]
+    np.testing.assert_allclose(function(**_point(model, theta)), expected, rtol=1e-12)
+
+
+def test_graph_does_not_grow_with_the_number_of_components(rng):
+    X = rng.normal(size=(30, 3))
+    sizes = {
+        k: len(list(pytensor.graph.traversal.ancestors([build_model(X, k).logp()]))) for k in (2, 7)
+    }
+    assert sizes[2] == sizes[7]
+
+
+def test_variables_and_dimensions_are_named(rng):
+    model = build_model(rng.normal(size=(30, 2)), 3)
+    dims = model.named_vars_to_dims
+    assert dims["weights"] == ("component",)
+    assert dims["means"] == ("component", "feature")
+    assert dims["covariances"] == ("component", "feature", "feature_bis")
+    assert dims["x"] == ("obs", "feature")
+    assert [v.name for v in model.observed_RVs] == ["x"]
+
+
+def test_pointwise_likelihood_and_units_are_those_of_the_data(rng):
+    X = rng.normal(size=(20, 2)) * [2.0, 50.0] + [100.0, -3.0]
+    model = build_model(X, 2)
+    theta = rng.normal(size=LogPosterior(X, 2, LKJPrior()).space.size)
+    outputs = [model["weights"], model["means"], model["covariances"]]
+    values = model.replace_rvs_by_values([*outputs])
+    (pointwise,) = model.logp(vars=[model["x"]], sum=False)
+    function = pytensor.function(
+        model.value_vars, [*values, pointwise], mode=INTERPRETED, on_unused_input="ignore"
+    )
+    weights, means, covariances, log_prob = function(**_point(model, theta))
+    np.testing.assert_allclose(
+        log_prob, Mixture(weights, means, covariances).log_prob(X), rtol=1e-10
+    )
+
+
+def test_predictive_draws_follow_the_mixture(rng):
+    """Means and covariance of 4000 rows of one mixture; z-scores below 5 fail less than 1e-5."""
+    X = rng.normal(size=(4000, 2))
+    model = build_model(X, 2)
+    mixture = Mixture([0.3, 0.7], [[-2.0, 0.0], [1.0, 3.0]], [np.eye(2), [[1.0, 0.6], [0.6, 2.0]]])
+    loc, scale = X.mean(axis=0), X.std(axis=0)
+    sds = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
+    correlation = mixture.covariances[:, 1, 0] / sds.prod(axis=1)
+    given = {
+        "weights": mixture.weights,
+        "means_standardised": (mixture.means - loc) / scale,
+        "sds_standardised": sds / scale,
+        "correlations_unit": 0.5 * (correlation[:, None] + 1.0),
+    }
+    fixed = pm.do(model, given)
+    function = pytensor.function([], fixed["x"], mode=INTERPRETED)
+    rows = function()
+    assert rows.shape == X.shape
+    error = np.sqrt(np.diag(mixture.covariance) / len(rows))
+    assert (np.abs(rows.mean(axis=0) - mixture.mean) < 5.0 * error).all()
+    np.testing.assert_allclose(np.cov(rows.T), mixture.covariance, rtol=0.12)
+
+
+@pytest.mark.parametrize(
+    ("X", "k", "words"),
+    [
+        (np.ones((5, 2)), 2, "column 0, 1 of X is constant"),
+        (np.array([[0.0], [np.nan]]), 1, "finite"),
+        (np.zeros(5), 1, "dimension"),
+        (np.arange(6.0).reshape(3, 2), 4, "n_components is 4, but X has only 3 samples"),
+        (np.arange(6.0).reshape(3, 2), 0, "n_components must be at least 1"),
+    ],
+)
+def test_unusable_input_is_refused(X, k, words):
+    with pytest.raises(ValueError, match=words):
+        build_model(X, k)
+
+
+@pytest.mark.slow
+def test_pymc_samples_the_model_as_it_stands(two_clusters):
+    idata = pm.sample(
+        model=build_model(two_clusters, 2),
+        draws=100, tune=200, chains=2, cores=1, random_seed=1,
+        progressbar=False, compute_convergence_checks=False, quiet=True,
+    )  # fmt: skip
+    assert idata["posterior"]["covariances"].dims[2:] == ("component", "feature", "feature_bis")
+    centre = (
+        np.einsum(
+            "sk,skd->d",
+            idata["posterior"]["weights"][0].to_numpy(),
+            idata["posterior"]["means"][0].to_numpy(),
+        )
+        / 100.0
+    )
+    np.testing.assert_allclose(centre, two_clusters.mean(axis=0), atol=0.5)

@@ -1,0 +1,152 @@
+import io
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from gmm_bayes import NUTS, GaussianMixtureBayes
+from gmm_bayes.priors import LKJPrior
+from gmm_bayes.sampling import get_sampler
+from gmm_bayes.starts import random_start
+from gmm_bayes.target import LogPosterior
+
+
+def test_samplers_are_found_by_name():
+    assert get_sampler("nuts") == NUTS()
+    own = NUTS(target_accept=0.7)
+    assert get_sampler(own) is own
+    with pytest.raises(ValueError, match="'hmc'; allowed are 'nuts'"):
+        get_sampler("hmc")
+    with pytest.raises(TypeError, match="sampler must be a name"):
+        get_sampler(NUTS)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"backend": "stan"}, "'closed-form', 'nutpie', 'pymc'"),
+        ({"target_accept": 1.0}, "target_accept must lie in"),
+        ({"max_treedepth": 0}, "max_treedepth must be at least 1"),
+    ],
+)
+def test_impossible_settings_are_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        NUTS(**change)
+
+
+def test_log_density_in_the_stats_is_the_targets(fitted, two_clusters):
+    """`lp` must be the value of the density at the very draws that are returned."""
+    target = LogPosterior(two_clusters, 2, LKJPrior())
+    loc, scale = target.scaling.loc, target.scaling.scale
+    lp = fitted.posterior_["sample_stats"]["lp"]
+    for chain, draw in [(0, 0), (1, 100)]:
+        # The density on unconstrained space does not depend on labels.
+        mixture = fitted.draws_[chain, draw].affine(-loc / scale, 1.0 / scale)
+        theta = target.space.from_mixture(mixture.weights, mixture.means, mixture.covariances)
+        np.testing.assert_allclose(target(theta)[0], lp[chain, draw], rtol=1e-8)
+
+
+def test_starts_are_plausible_and_differ(two_clusters):
+    target = LogPosterior(two_clusters, 2, LKJPrior())
+    Z = target.scaling.standardise(two_clusters)
+    starts = [random_start(Z, 2, np.random.default_rng(seed)) for seed in range(20)]
+    assert len({s.tobytes() for s in starts}) == 20
+    values = np.array([target(s)[0] for s in starts])
+    one_blob = target.space.from_mixture(
+        np.full(2, 0.5), np.zeros((2, 2)), np.tile(np.eye(2), (2, 1, 1))
+    )
+    assert values.min() > target(one_blob)[0]
+
+
+def test_starts_exist_for_awkward_data(rng):
+    tied = np.repeat(np.eye(2), 5, axis=0)
+    for Z, k in [(rng.normal(size=(3, 2)), 3), (tied, 4), (rng.normal(size=(9000, 1)), 2)]:
+        assert np.isfinite(random_start(Z, k, rng)).all()
+
+
+def test_callback_counts_every_iteration_in_the_calling_thread(two_clusters):
+    calls = []
+
+    def callback(n_done: int, n_total: int) -> None:
+        calls.append((n_done, n_total, threading.current_thread()))
+
+    model = GaussianMixtureBayes(2, draws=300, tune=100, chains=2, random_state=0)
+    model.fit(two_clusters, callback=callback)
+    assert calls[-1][:2] == (800, 800)
+    assert [c[0] for c in calls] == sorted(c[0] for c in calls)
+    assert {c[2] for c in calls} == {threading.current_thread()}
+
+
+def test_a_failing_callback_stops_the_sampler(two_clusters):
+    def callback(n_done: int, n_total: int) -> None:
+        raise RuntimeError("the caller's own trouble")
+
+    model = GaussianMixtureBayes(2, draws=50_000, chains=2, random_state=0)
+    before = time.perf_counter()
+    with pytest.raises(RuntimeError, match="own trouble"):
+        model.fit(two_clusters, callback=callback)
+    assert not hasattr(model, "draws_")
+    assert time.perf_counter() - before < 60.0
+
+
+def test_interrupting_keeps_what_was_drawn(two_clusters):
+    def callback(n_done: int, n_total: int) -> None:
+        if n_done > 4000:
+            signal.raise_signal(signal.SIGINT)
+
+    model = GaussianMixtureBayes(2, draws=500_000, tune=100, chains=2, cores=2, random_state=0)
+    model.fit(two_clusters, callback=callback)
+    posterior = model.posterior_["posterior"]
+    assert posterior.attrs["interrupted"] == 1
+    assert 4 <= posterior.sizes["draw"] < 500_000
+    assert np.isfinite(posterior["means"]).all()
+
+
+def test_interrupting_before_any_draw_is_an_interrupt(two_clusters):
+    def callback(n_done: int, n_total: int) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    model = GaussianMixtureBayes(2, draws=10, tune=200_000, chains=2, random_state=0)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(two_clusters, callback=callback)
+    assert not hasattr(model, "draws_")
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_drawn_on_a_terminal_only(two_clusters, monkeypatch):
+    model = GaussianMixtureBayes(2, draws=200, tune=100, chains=2, random_state=0)
+    pipe = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", pipe)
+    model.fit(two_clusters)
+    assert pipe.getvalue() == ""
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    model.fit(two_clusters)
+    assert "Sampling" in terminal.getvalue()
+    silent = _Terminal()
+    monkeypatch.setattr(sys, "stderr", silent)
+    model.set_params(progressbar=False).fit(two_clusters)
+    assert silent.getvalue() == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["nutpie", "pymc"])
+def test_backends_agree(two_clusters, backend):
+    """z-scores over 12 parameters below 5: fails for less than one seed in 10 000."""
+    settings = {"draws": 1000, "tune": 500, "chains": 2, "random_state": 0}
+    own = GaussianMixtureBayes(2, **settings).fit(two_clusters).diagnostics_.parameters
+    sampler = NUTS(backend=backend)
+    model = GaussianMixtureBayes(2, sampler=sampler, **settings).fit(two_clusters)
+    other = model.diagnostics_.parameters
+    error = np.hypot(own["mcse_mean"], other["mcse_mean"])
+    assert (np.abs(own["mean"] - other["mean"]) < 5.0 * error).all()
+    assert {"lp", "diverging", "energy", "tree_depth", "step_size"} <= set(
+        model.posterior_["sample_stats"].data_vars
+    )
