@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -142,7 +142,7 @@ class Climb:
             self.converged = True
             return
         self._move(parameters, totals)
-        remaining = _aitken(self.trace[-3:])
+        remaining = remaining_gain(self.trace[-3:])
         if remaining < self._tol:
             self.converged = True
 
@@ -179,12 +179,15 @@ def _noise(objective: float) -> float:
     return _ROUNDING * abs(objective)
 
 
-def _aitken(trace: list[float]) -> float:
-    """Gain still to come if gains shrink geometrically; infinite where they do not."""
+def remaining_gain(trace: Sequence[float]) -> float:
+    """Estimate the gain still to come from the last three objectives.
+
+    Aitken's estimate if gains shrink geometrically; infinite where they do not.
+    """
     if len(trace) < 3:
         return np.inf
-    before, last = trace[1] - trace[0], trace[2] - trace[1]
-    if last <= _noise(trace[2]):
+    before, last = trace[-2] - trace[-3], trace[-1] - trace[-2]
+    if last <= _noise(trace[-1]):
         return 0.0
     if last >= before:
         return np.inf

@@ -56,6 +56,13 @@ class CovarianceStructure(ABC):
         """
 
     @abstractmethod
+    def basis(self, n_features: int) -> FloatArray:
+        """Lower-triangle entries of one matrix as linear functions of its free coordinates.
+
+        Shape (D (D + 1) / 2, q); entries row by row.
+        """
+
+    @abstractmethod
     def to_log_factors(self, free: FloatArray, roots: FloatArray, n_features: int) -> FloatArray:
         """Spread free coordinates over the lower triangles of log-Cholesky matrices.
 
@@ -112,6 +119,10 @@ class Full(CovarianceStructure):
         return scatter / counts[:, None, None]
 
     @override
+    def basis(self, n_features: int) -> FloatArray:
+        return np.eye(n_features * (n_features + 1) // 2)
+
+    @override
     def to_log_factors(self, free: FloatArray, roots: FloatArray, n_features: int) -> FloatArray:
         rows, columns, scale = _triangle(n_features)
         out = np.zeros((roots.shape[0], n_features, n_features))
@@ -153,6 +164,10 @@ class Tied(CovarianceStructure):
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:
         return np.repeat(scatter[None] / total, counts.shape[0], axis=0)
+
+    @override
+    def basis(self, n_features: int) -> FloatArray:
+        return np.eye(n_features * (n_features + 1) // 2)
 
     @override
     def to_log_factors(self, free: FloatArray, roots: FloatArray, n_features: int) -> FloatArray:
@@ -198,6 +213,11 @@ class Diagonal(CovarianceStructure):
         return _diagonal_matrices(scatter / counts[:, None])
 
     @override
+    def basis(self, n_features: int) -> FloatArray:
+        rows, columns, _ = _triangle(n_features)
+        return np.eye(rows.shape[0])[:, rows == columns]
+
+    @override
     def to_log_factors(self, free: FloatArray, roots: FloatArray, n_features: int) -> FloatArray:
         return _diagonal_matrices(
             free.reshape(roots.shape[0], n_features) / (np.sqrt(2.0) * roots[:, None])
@@ -241,6 +261,11 @@ class Spherical(CovarianceStructure):
         n_features = scatter.shape[1]
         variances = scatter.sum(axis=1) / (n_features * counts)
         return _diagonal_matrices(np.repeat(variances[:, None], n_features, axis=1))
+
+    @override
+    def basis(self, n_features: int) -> FloatArray:
+        rows, columns, _ = _triangle(n_features)
+        return (rows == columns).astype(np.float64)[:, None]
 
     @override
     def to_log_factors(self, free: FloatArray, roots: FloatArray, n_features: int) -> FloatArray:

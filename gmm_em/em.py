@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,15 @@ from gmm_em.climb import Climb
 from gmm_em.covariance import CovarianceStructure, get_structure
 from gmm_em.features import Parameters
 from gmm_em.kernels import Kernel
-from gmm_em.mixture import Mixture, Seed
+from gmm_em.missing import MissingEStep, imputed, missing_log_jacobian, read_with_missing
+from gmm_em.mixture import Mixture, Seed, check_sample_weight
 from gmm_em.penalty import ConjugatePrior
-from gmm_em.problem import DegenerateError, Problem
-from gmm_em.result import EMResult, distinct_optima
+from gmm_em.problem import DegenerateError, EStep, Problem
+from gmm_em.result import EMResult, Run, distinct_optima
 from gmm_em.samples import Samples
 from gmm_em.search import FULL_RUNS, PILOT_ROWS, Options, record, run_all_starts
-from gmm_em.starts import propose
+from gmm_em.starts import PartialStart, propose
+from gmm_em.streaming import BlockEStep, Blocks, first_pass
 
 Callback = Callable[[int, int, float], None]
 
@@ -35,7 +38,7 @@ def fit_em(
     max_iter: int = 1000,
     n_init: int = 30,
     init_params: str = "auto",
-    init: Mixture | None = None,
+    init: Mixture | PartialStart | None = None,
     sample_weight: Any = None,
     prior: ConjugatePrior | None = None,
     random_state: Seed = None,
@@ -44,6 +47,7 @@ def fit_em(
     accelerate: bool = True,
     n_final: int | None = None,
     n_threads: int | None = None,
+    missing: str = "error",
 ) -> EMResult:
     """Fit a Gaussian mixture by maximum likelihood, or with a prior, maximum a posteriori.
 
@@ -73,8 +77,8 @@ def fit_em(
         Number of starts.
     init_params : {"auto", "ward", "kmeans", "k-means++", "random", "random_from_data"}
         How runs begin; "auto" mixes all of them, deterministic ones first.
-    init : Mixture, optional
-        Begin from this mixture, once, instead.
+    init : Mixture or PartialStart, optional
+        Begin from this mixture, once, instead; components keep its order.
     sample_weight : array_like, shape (N,), optional
         Non-negative; a weight of 2 counts a row twice, 0 leaves it out.
     prior : ConjugatePrior, optional
@@ -92,6 +96,9 @@ def fit_em(
     n_threads : int, optional
         At most this many threads; by default as many as BLAS would use. Results do not depend
         on it.
+    missing : {"error", "mar"}, default "error"
+        What to do with NaN in `X`: refuse it, or maximise the likelihood of what was observed,
+        which is right where values are missing at random.
 
     Returns
     -------
@@ -104,7 +111,6 @@ def fit_em(
     DegenerateError
         A ValueError: if every run degenerated and `reg_covar` is 0.
     """
-    structure = get_structure(covariance_type)
     options = Options(
         _number("tol", tol),
         _count("max_iter", max_iter, 0),
@@ -113,66 +119,214 @@ def fit_em(
         callback,
     )
     n_components = _count("n_components", n_components, 1)
-    n_init = _count("n_init", n_init, 1)
-    if n_components == 1:
-        # One maximum, which EM reaches in one step from anywhere.
-        n_init = 1
+    # One component has one maximum, which EM reaches in one step from anywhere.
+    n_init = _count("n_init", n_init, 1) if n_components > 1 else 1
     n_final = -(-n_init // 2) if n_final is None else _count("n_final", n_final, 1)
-    reg_covar = _number("reg_covar", reg_covar)
-    samples = Samples(X, sample_weight, common_scale=structure.common_scale)
-    _check_data(samples, n_components, reg_covar, prior)
-
-    def pose(samples: Samples) -> Problem:
-        kernel = Kernel(samples, n_components, structure.second, strict=True, n_threads=n_threads)
-        penalty = None if prior is None else prior.resolve(samples, n_components)
-        return Problem(samples, kernel, structure, reg_covar, penalty)
-
-    problem = pose(samples)
-    if init is not None:
-        climb = options.climb(problem, _inner_start(samples, init, n_components), 0)
-        climb.advance(options.max_iter)
-        return choose([(problem, climb)], problem)
+    if missing not in ("error", "mar"):
+        raise ValueError(f"missing must be 'error' or 'mar', got {missing!r}")
+    poser = _Poser(
+        n_components,
+        get_structure(covariance_type),
+        _number("reg_covar", reg_covar),
+        prior,
+        n_threads,
+        missing == "mar",
+    )
+    if missing == "mar":
+        X = read_with_missing(X)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, X.shape[0])
+            X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
+    problem = poser.pose(X, sample_weight)
+    if isinstance(init, Mixture):
+        return _from_start(problem, init, options)
     streams = np.random.default_rng(random_state).spawn(n_init * _ROUNDS + 1)
     pilot = problem
-    if samples.n_samples > PILOT_ROWS:
-        chosen = np.sort(streams[-1].choice(samples.n_samples, PILOT_ROWS, replace=False))
-        weight = None if samples.weight is None else samples.weight[chosen]
-        pilot = pose(Samples(samples.rows(chosen), weight, common_scale=structure.common_scale))
-    climbs: list[tuple[Problem, Climb]] = []
-    for i in range(_ROUNDS):
-        rngs = streams[i * n_init : (i + 1) * n_init]
-        starts = propose(pilot.samples, n_components, structure, init_params, rngs, i * n_init)
-        climbs += [(pilot, c) for c in run_all_starts(pilot, starts, n_final, options)]
-        if any(not climb.degenerate for _, climb in climbs):
-            break
+    if problem.n_rows > PILOT_ROWS:
+        chosen = np.sort(streams[-1].choice(problem.n_rows, PILOT_ROWS, replace=False))
+        rows = X[chosen] if missing == "mar" else problem.samples.rows(chosen)
+        weight = problem.samples.weight
+        pilot = poser.pose(rows, None if weight is None else weight[chosen])
+    climbs = _explore(pilot, init, init_params, streams[:-1], n_init, n_final, options)
+    keep_order = init is not None and init.means is not None
+    runs = [record(pilot, c, examine=c.converged, keep_order=keep_order) for c in climbs]
     if pilot is not problem:
-        climbs += _on_all_rows(problem, climbs, options)
-    return choose(climbs, problem)
+        runs += _on_all_rows(problem, runs, options, keep_order)
+    return choose(tuple(runs), problem)
+
+
+def fit_blocks(
+    blocks: Blocks,
+    n_components: int,
+    *,
+    covariance_type: str | CovarianceStructure = "full",
+    tol: float = 1e-8,
+    reg_covar: float = 0.0,
+    max_iter: int = 1000,
+    n_init: int = 30,
+    init_params: str = "auto",
+    init: Mixture | PartialStart | None = None,
+    prior: ConjugatePrior | None = None,
+    random_state: Seed = None,
+    callback: Callback | None = None,
+    snapshots: bool = False,
+    accelerate: bool = True,
+) -> EMResult:
+    """Fit to rows that come in blocks, of which only one is held at a time.
+
+    A first pass counts the rows and draws up to 20 000 of them at random; the search for the best
+    maximum is made on those, and its best results are carried to convergence on all rows, one
+    pass of the blocks per E-step. The defaults of a `prior` are taken from the drawn rows.
+
+    Parameters
+    ----------
+    blocks : iterable, or callable that returns one
+        Arrays of shape (n, D), the same in every pass: a list, or for a file larger than memory a
+        function that opens it anew.
+    n_components, covariance_type, tol, reg_covar, max_iter, n_init, init_params, init, prior, \
+random_state, callback, snapshots, accelerate
+        As in :func:`fit_em`.
+
+    Returns
+    -------
+    EMResult
+
+    Raises
+    ------
+    ValueError, TypeError, DegenerateError
+        As in :func:`fit_em`; and TypeError where `blocks` can be read once only.
+    """
+    options = Options(
+        _number("tol", tol),
+        _count("max_iter", max_iter, 0),
+        bool(accelerate),
+        bool(snapshots),
+        callback,
+    )
+    n_components = _count("n_components", n_components, 1)
+    n_init = _count("n_init", n_init, 1) if n_components > 1 else 1
+    streams = np.random.default_rng(random_state).spawn(n_init * _ROUNDS + 1)
+    sample, n_rows = first_pass(blocks, PILOT_ROWS, streams[-1])
+    structure = get_structure(covariance_type)
+    poser = _Poser(n_components, structure, _number("reg_covar", reg_covar), prior, None, False)
+    pilot = poser.pose(sample, None)
+    units = (pilot.samples.centre, pilot.samples.scale)
+    estep = BlockEStep(blocks, units, n_components, structure.second)
+    problem = Problem(pilot.samples, estep, structure, reg_covar, pilot.penalty, n_rows=n_rows)
+    if isinstance(init, Mixture):
+        return _from_start(problem, init, options)
+    climbs = _explore(pilot, init, init_params, streams[:-1], n_init, -(-n_init // 2), options)
+    keep_order = init is not None and init.means is not None
+    runs = [record(pilot, c, examine=c.converged, keep_order=keep_order) for c in climbs]
+    if n_rows > sample.shape[0]:
+        runs += _on_all_rows(problem, runs, options, keep_order)
+    return choose(tuple(runs), problem)
+
+
+@dataclass(frozen=True)
+class _Poser:
+    """Turns rows into a problem."""
+
+    n_components: int
+    structure: CovarianceStructure
+    reg_covar: float
+    prior: ConjugatePrior | None
+    n_threads: int | None
+    missing: bool
+
+    def pose(self, X: Any, weight: Any) -> Problem:
+        complete = imputed(X) if self.missing else X
+        samples = Samples(complete, weight, common_scale=self.structure.common_scale)
+        self._check(samples)
+        penalty = None if self.prior is None else self.prior.resolve(samples, self.n_components)
+        second = self.structure.second
+        estep: EStep
+        log_jacobian = None
+        if self.missing:
+            estep = MissingEStep(
+                (X - samples.centre) / samples.scale, samples.weight, second, self.n_components
+            )
+            log_jacobian = missing_log_jacobian(X, samples)
+        else:
+            estep = Kernel(
+                samples, self.n_components, second, strict=True, n_threads=self.n_threads
+            )
+        return Problem(
+            samples, estep, self.structure, self.reg_covar, penalty, log_jacobian=log_jacobian
+        )
+
+    def _check(self, samples: Samples) -> None:
+        if samples.n_samples < self.n_components:
+            raise ValueError(
+                "Expected n_samples >= n_components but got n_components = "
+                f"{self.n_components}, n_samples = {samples.n_samples}"
+            )
+        if samples.constant.any() and not self.reg_covar and self.prior is None:
+            raise ValueError(
+                f"feature {int(samples.constant.argmax())} is constant, so every covariance "
+                "would be singular: drop it, or set reg_covar > 0"
+            )
+
+
+def _explore(
+    pilot: Problem,
+    partial: PartialStart | None,
+    init_params: str,
+    streams: list[np.random.Generator],
+    n_init: int,
+    n_final: int,
+    options: Options,
+) -> list[Climb]:
+    """Make rounds of starts, until one run at least has not degenerated."""
+    climbs: list[Climb] = []
+    for first in range(0, len(streams), n_init):
+        rngs = streams[first : first + n_init]
+        k = pilot.n_components
+        starts = propose(pilot.samples, k, pilot.structure, init_params, rngs, first)
+        if partial is not None:
+            starts = partial.complete(pilot.samples, pilot.structure, starts)
+        climbs += run_all_starts(pilot, starts, n_final, options)
+        if any(not climb.degenerate for climb in climbs) or not pilot.smooth:
+            break
+    return climbs
+
+
+def _from_start(problem: Problem, init: Mixture, options: Options) -> EMResult:
+    """One run, from the user's mixture."""
+    expected = (problem.n_components, problem.samples.n_features)
+    if (init.n_components, init.n_features) != expected:
+        raise ValueError(
+            f"init has {init.n_components} components in {init.n_features} dimensions, but "
+            f"{expected[0]} in {expected[1]} are asked for"
+        )
+    climb = options.climb(problem, Parameters(*problem.samples.inner(init)), 0)
+    climb.advance(options.max_iter)
+    return choose((record(problem, climb, examine=climb.converged, keep_order=True),), problem)
 
 
 def _on_all_rows(
-    problem: Problem, climbs: list[tuple[Problem, Climb]], options: Options
-) -> list[tuple[Problem, Climb]]:
+    problem: Problem, runs: list[Run], options: Options, keep_order: bool
+) -> list[Run]:
     """Climb on all rows from the best distinct maxima of the runs on a sample."""
-    out: list[tuple[Problem, Climb]] = []
-    pilot = climbs[0][0]
-    runs = tuple(record(pilot, climb, examine=climb.converged) for _, climb in climbs)
-    optima = distinct_optima(runs, pilot.samples.n_samples, 1e-6 * pilot.total_weight)
-    order = sorted(optima, key=lambda optimum: bool(runs[optimum.runs[0]].spurious))
-    for optimum in order:
-        start = Parameters(*problem.samples.inner(runs[optimum.runs[0]].mixture))
-        climb = options.climb(problem, start, len(climbs) + len(out))
+    out: list[Run] = []
+    n_rows = runs[0].n_rows
+    optima = distinct_optima(tuple(runs), n_rows, 1e-6 * n_rows)
+    starts = [optimum.runs[0] for optimum in optima]
+    if not starts:
+        starts = [max(range(len(runs)), key=lambda i: (not runs[i].degenerate, runs[i].objective))]
+    for i in sorted(starts, key=lambda i: bool(runs[i].spurious)):
+        start = Parameters(*problem.samples.inner(runs[i].mixture))
+        climb = options.climb(problem, start, len(runs) + len(out))
         climb.advance(options.max_iter)
-        out.append((problem, climb))
-        if sum(not c.degenerate for _, c in out) == FULL_RUNS:
+        out.append(record(problem, climb, examine=climb.converged, keep_order=keep_order))
+        if sum(not run.degenerate for run in out) == FULL_RUNS:
             break
     return out
 
 
-def choose(climbs: list[tuple[Problem, Climb]], problem: Problem) -> EMResult:
+def choose(runs: tuple[Run, ...], problem: Problem) -> EMResult:
     """Take the best sound maximum; failing that a spurious or, with reg_covar, any one."""
-    n_rows = problem.samples.n_samples
-    runs = tuple(record(own, climb, examine=climb.converged) for own, climb in climbs)
+    n_rows = problem.n_rows
     candidates = [i for i, run in enumerate(runs) if run.n_rows == n_rows]
     usable = [i for i in candidates if not runs[i].degenerate]
     if not usable and not problem.smooth:
@@ -195,7 +349,7 @@ def choose(climbs: list[tuple[Problem, Climb]], problem: Problem) -> EMResult:
     run = runs[best]
     tolerance = 1e-6 * problem.total_weight + 1e-10 * abs(run.objective)
     return EMResult(
-        ordered(run.mixture),
+        run.mixture,
         run.log_likelihood,
         run.trace,
         run.converged,
@@ -204,23 +358,8 @@ def choose(climbs: list[tuple[Problem, Climb]], problem: Problem) -> EMResult:
         best,
         distinct_optima(runs, n_rows, tolerance),
         problem.structure.name,
+        problem.total_weight,
     )
-
-
-def ordered(mixture: Mixture) -> Mixture:
-    """Return the same mixture, components by decreasing weight."""
-    return mixture.permute(np.argsort(-mixture.weights, kind="stable"))
-
-
-def _inner_start(samples: Samples, init: Mixture, n_components: int) -> Parameters:
-    if not isinstance(init, Mixture):
-        raise TypeError(f"init must be a Mixture, got {type(init).__name__}")
-    if (init.n_components, init.n_features) != (n_components, samples.n_features):
-        raise ValueError(
-            f"init has {init.n_components} components in {init.n_features} dimensions, but "
-            f"{n_components} in {samples.n_features} are asked for"
-        )
-    return Parameters(*samples.inner(init))
 
 
 def _count(name: str, value: Any, low: int) -> int:
@@ -237,18 +376,3 @@ def _number(name: str, value: Any) -> float:
     if not (np.isfinite(value) and value >= 0):
         raise ValueError(f"{name} must be a number >= 0, got {value!r}")
     return float(value)
-
-
-def _check_data(
-    samples: Samples, n_components: int, reg_covar: float, prior: ConjugatePrior | None
-) -> None:
-    if samples.n_samples < n_components:
-        raise ValueError(
-            f"Expected n_samples >= n_components but got n_components = {n_components}, "
-            f"n_samples = {samples.n_samples}"
-        )
-    if samples.constant.any() and not reg_covar and prior is None:
-        raise ValueError(
-            f"feature {int(samples.constant.argmax())} is constant, so every covariance would be "
-            "singular: drop it, or set reg_covar > 0"
-        )

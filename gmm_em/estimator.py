@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import sys
+import time
 import warnings
 from typing import Any, Self
 
@@ -11,40 +11,51 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmm_em import criteria
+from gmm_em.climb import remaining_gain
 from gmm_em.covariance import CovarianceStructure, get_structure
-from gmm_em.em import fit_em
-from gmm_em.mixture import FloatArray, IntArray, Mixture, check_matrix, check_sample_weight
-
-
-class ConvergenceWarning(UserWarning):
-    """The best run stopped at max_iter."""
-
-
-class NotFittedError(ValueError, AttributeError):
-    """The estimator is used before it is fitted."""
-
-
-def _sklearn_or(own: type) -> type:
-    """Return scikit-learn's class of that name where the caller has it loaded."""
-    exceptions = sys.modules.get("sklearn.exceptions")
-    return own if exceptions is None else getattr(exceptions, own.__name__, own)
+from gmm_em.em import fit_blocks, fit_em
+from gmm_em.kernels import evaluate
+from gmm_em.missing import evaluate_missing
+from gmm_em.mixture import FloatArray, IntArray, Mixture, check_sample_weight
+from gmm_em.penalty import ConjugatePrior
+from gmm_em.result import EMResult
+from gmm_em.starts import PartialStart
+from gmm_em.streaming import Blocks, open_blocks
+from gmm_em.uncertainty import StandardErrors, standard_errors
+from gmm_em.validation import (
+    ConvergenceWarning,
+    NotFittedError,
+    check_feature_names,
+    check_rows,
+    feature_names,
+    initial_values,
+    sklearn_or,
+)
 
 
 class GaussianMixtureEM:
-    """Gaussian mixture fitted by maximum likelihood, as scikit-learn's ``GaussianMixture``.
+    """Gaussian mixture fitted by maximum likelihood, a drop-in for ``sklearn``'s.
+
+    Takes the constructor arguments of ``sklearn.mixture.GaussianMixture`` and has its attributes
+    and methods. Where the defaults differ, they do so for a reason: the search for the best
+    maximum (`n_init`, `init_params`), convergence to it (`tol`, `max_iter`), and no bias
+    (`reg_covar`).
 
     Parameters
     ----------
     n_components : int, default 1
-    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        Number of components, K.
+    covariance_type : {"full", "tied", "diag", "spherical"} or CovarianceStructure, default "full"
     tol : float, default 1e-8
         Stop when the estimated gain still to come, in log-likelihood per row, is below this.
     reg_covar : float, default 0.0
         Added to the diagonal of every covariance.
     max_iter : int, default 1000
+        At most this many E-steps after the first, per run; 0 keeps the best start.
     n_init : int, default 30
-        Number of restarts.
-    init_params : {"kmeans", "k-means++", "random", "random_from_data"}, default "kmeans"
+        Number of starts; short runs from all of them, the better half to convergence.
+    init_params : {"auto", "ward", "quantiles", "kmeans", "k-means++", "random", \
+"random_from_data"}, default "auto"
     weights_init : array_like, shape (K,), optional
     means_init : array_like, shape (K, D), optional
     precisions_init : array_like, optional
@@ -53,25 +64,42 @@ class GaussianMixtureEM:
     warm_start : bool, default False
         Begin the next fit where the last one ended.
     verbose : int, default 0
+        1 prints the runs and every `verbose_interval`-th iteration; 2 adds gains and times.
     verbose_interval : int, default 10
+    prior : ConjugatePrior, optional
+        Maximise the posterior density instead of the likelihood.
+    accelerate : bool, default True
+        Quasi-Newton steps after ten EM steps.
+    missing : {"error", "mar"}, default "error"
+        What to do with NaN: refuse it, or treat it as missing at random.
 
     Attributes
     ----------
-    mixture_ : Mixture
-    weights_, means_, covariances_, precisions_, precisions_cholesky_ : ndarray
-        As in scikit-learn.
+    weights_ : ndarray, shape (K,)
+    means_ : ndarray, shape (K, D)
+    covariances_, precisions_, precisions_cholesky_ : ndarray
+        In scikit-learn's shape for the covariance type.
     converged_ : bool
     n_iter_ : int
     lower_bound_ : float
-        Log-likelihood per row of the fit.
+        Objective per unit of weight of the fit: the mean log-likelihood, where there is no prior.
     lower_bounds_ : list of float
         Its path.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+        Only where `X` has string column names.
+    mixture_ : Mixture
+        The fit in float64, whatever the dtype of `X`.
     log_likelihood_ : float
         Total log-likelihood of the fit.
     trace_ : ndarray
-        Path of the total log-likelihood.
+        Path of the total objective, one entry per E-step; it never falls.
     result_ : EMResult
-    n_features_in_ : int
+        All runs, and the distinct maxima they reached.
+
+    See Also
+    --------
+    gmm_em.fit_em : The same as a function.
     """
 
     def __init__(
@@ -91,6 +119,9 @@ class GaussianMixtureEM:
         warm_start: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
+        prior: ConjugatePrior | None = None,
+        accelerate: bool = True,
+        missing: str = "error",
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -106,136 +137,242 @@ class GaussianMixtureEM:
         self.warm_start = warm_start
         self.verbose = verbose
         self.verbose_interval = verbose_interval
+        self.prior = prior
+        self.accelerate = accelerate
+        self.missing = missing
 
     # Fitting ---------------------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Fit to rows `X`, shape (N, D); `y` is ignored."""
-        init = self._initial_mixture(np.shape(X))
+        """Fit to rows.
+
+        Parameters
+        ----------
+        X : array_like, shape (N, D)
+        y : ignored
+        sample_weight : array_like, shape (N,), optional
+            Non-negative; a weight of 2 counts a row twice.
+
+        Returns
+        -------
+        self
+        """
+        names = feature_names(X)
+        rows = check_rows(X, min_samples=2)
+        progress = _Progress(self.verbose, self.verbose_interval) if self.verbose else None
         result = fit_em(
-            X,
+            rows,
             self.n_components,
-            covariance_type=self.covariance_type,
-            tol=self.tol,
-            reg_covar=self.reg_covar,
-            max_iter=self.max_iter,
+            **self._options(rows.shape[1]),
             n_init=self.n_init,
             init_params=self.init_params,
-            init=init,
             sample_weight=sample_weight,
             random_state=_seed(self.random_state),
+            callback=progress,
+            missing=self.missing,
         )
-        if not result.converged:
-            warnings.warn(
-                "Best performing initialization did not converge. Try different init parameters, "
-                "or increase max_iter, tol, or check for degenerate data.",
-                _sklearn_or(ConvergenceWarning),
-                stacklevel=2,
-            )
-        self._set(result.mixture)
-        total = float(np.shape(X)[0] if sample_weight is None else np.sum(sample_weight))
-        self.result_ = result
-        self.converged_ = result.converged
-        self.n_iter_ = result.n_iter
-        self.trace_ = result.trace
-        self.log_likelihood_ = result.log_likelihood
-        self.lower_bound_ = result.log_likelihood / total
-        self.lower_bounds_ = (result.trace[1:] / total).tolist()
+        if progress is not None:
+            progress.end(result)
+        float32 = np.dtype(rows.dtype) == np.float32
+        self._set(result, np.float32 if float32 else np.float64)
+        if names is not None:
+            self.feature_names_in_ = names
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        return self
+
+    def fit_blocks(self, blocks: Blocks) -> Self:
+        """Fit to rows that come in blocks, of which only one is held at a time.
+
+        Parameters
+        ----------
+        blocks : iterable, or callable that returns one
+            Arrays of shape (n, D), the same in every pass: a list, or for a file larger than
+            memory a function that opens it anew. See :func:`gmm_em.fit_blocks`.
+        """
+        first = next(iter(open_blocks(blocks)), None)
+        if first is None:
+            raise ValueError("there is no block with a row in it")
+        result = fit_blocks(
+            blocks,
+            self.n_components,
+            **self._options(np.shape(first)[1]),
+            n_init=self.n_init,
+            init_params=self.init_params,
+            random_state=_seed(self.random_state),
+        )
+        self._set(result, np.float64)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
         """Fit, then label the same rows."""
         return self.fit(X, y, sample_weight).predict(X)
 
-    def _initial_mixture(self, shape: tuple[int, ...]) -> Mixture | None:
+    def _options(self, n_features: int) -> dict[str, Any]:
+        structure = get_structure(self.covariance_type)
+        init: Mixture | PartialStart | None
         if self.warm_start and hasattr(self, "mixture_"):
-            return self.mixture_
-        given = (self.weights_init, self.means_init, self.precisions_init)
-        if all(value is None for value in given):
-            return None
-        if any(value is None for value in given):
-            raise ValueError("give all of weights_init, means_init and precisions_init, or none")
-        structure = get_structure(self.covariance_type)
-        precisions = structure.expand(
-            np.asarray(self.precisions_init, dtype=np.float64), self.n_components, shape[1]
-        )
-        assert self.weights_init is not None
-        assert self.means_init is not None
-        return Mixture(self.weights_init, self.means_init, np.linalg.inv(precisions))
+            init = self.mixture_
+        else:
+            init = initial_values(
+                self.weights_init,
+                self.means_init,
+                self.precisions_init,
+                structure,
+                (self.n_components, n_features),
+            )
+        return {
+            "covariance_type": structure,
+            "tol": self.tol,
+            "reg_covar": self.reg_covar,
+            "max_iter": self.max_iter,
+            "init": init,
+            "prior": self.prior,
+            "accelerate": self.accelerate,
+        }
 
-    def _set(self, mixture: Mixture) -> None:
+    def _set(self, result: EMResult, dtype: type[np.floating[Any]]) -> None:
         structure = get_structure(self.covariance_type)
+        mixture = result.mixture
+        total = result.total_weight
+        trace = result.trace
+        self.converged_ = result.converged
+        if self.warm_start and hasattr(self, "trace_"):
+            # Convergence may only show over several fits of few iterations each.
+            trace = np.concatenate([self.trace_[-2:-1], trace])
+            self.converged_ |= remaining_gain(trace.tolist()) < self.tol * total
+        if not self.converged_ and self.max_iter > 0:
+            warnings.warn(
+                "Best performing initialization did not converge. Try different init parameters, "
+                "or increase max_iter, tol, or check for degenerate data.",
+                sklearn_or(ConvergenceWarning),
+                stacklevel=3,
+            )
+        self.result_ = result
         self.mixture_ = mixture
         self.n_features_in_ = mixture.n_features
-        self.weights_ = mixture.weights.copy()
-        self.means_ = mixture.means.copy()
-        self.covariances_ = structure.compact(mixture.covariances).copy()
+        self.n_iter_ = result.n_iter
+        self.trace_ = trace
+        self.log_likelihood_ = result.log_likelihood
+        self.lower_bound_ = float(trace[-1]) / total
+        self.lower_bounds_ = (result.trace[1:] / total).tolist()
         upper = np.linalg.inv(mixture.scale_trils).transpose(0, 2, 1)
-        self.precisions_cholesky_ = structure.compact(upper).copy()
-        self.precisions_ = structure.compact(upper @ upper.transpose(0, 2, 1)).copy()
+        self.weights_ = mixture.weights.astype(dtype)
+        self.means_ = mixture.means.astype(dtype)
+        self.covariances_ = structure.compact(mixture.covariances).astype(dtype)
+        self.precisions_cholesky_ = structure.compact(upper).astype(dtype)
+        self.precisions_ = structure.compact(upper @ upper.transpose(0, 2, 1)).astype(dtype)
 
     # Using the fit ---------------------------------------------------------------------------
 
-    def _fitted(self) -> Mixture:
+    def _check_fitted(self) -> Mixture:
         if not hasattr(self, "mixture_"):
-            raise _sklearn_or(NotFittedError)(
+            raise sklearn_or(NotFittedError)(
                 f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with "
                 "appropriate arguments before using this estimator."
             )
         return self.mixture_
 
+    def _evaluate(self, X: Any) -> tuple[FloatArray, FloatArray, np.dtype[Any]]:
+        mixture = self._check_fitted()
+        name = type(self).__name__
+        check_feature_names(name, feature_names(X), getattr(self, "feature_names_in_", None))
+        rows = check_rows(X)
+        if rows.shape[1] != mixture.n_features:
+            raise ValueError(
+                f"X has {rows.shape[1]} features, but {name} is expecting {mixture.n_features} "
+                "features as input"
+            )
+        if self.missing == "mar":
+            log_prob, responsibilities = evaluate_missing(mixture, rows)
+        else:
+            structure = get_structure(self.covariance_type)
+            log_prob, responsibilities = evaluate(mixture, rows, structure.second)
+        return log_prob, responsibilities, np.dtype(rows.dtype)
+
     def predict(self, X: Any) -> IntArray:
         """Most probable component of each row, shape (N,)."""
-        return self._fitted().predict(X)
+        _, responsibilities, _ = self._evaluate(X)
+        return np.asarray(responsibilities.argmax(axis=1), dtype=np.int64)
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Responsibilities, shape (N, K)."""
-        return self._fitted().responsibilities(X)
+        _, responsibilities, dtype = self._evaluate(X)
+        return responsibilities.astype(np.float32 if dtype == np.float32 else np.float64)
 
     def score_samples(self, X: Any) -> FloatArray:
         """Log-density of each row, shape (N,)."""
-        return self._fitted().log_prob(X)
+        log_prob, _, dtype = self._evaluate(X)
+        return log_prob.astype(np.float32 if dtype == np.float32 else np.float64)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Mean log-density over rows (weighted by `sample_weight`)."""
-        log_prob = self.score_samples(X)
-        if sample_weight is None:
-            return float(log_prob.mean())
-        weight = check_sample_weight(sample_weight, log_prob.shape[0])
+        """Mean log-density over rows, weighted by `sample_weight` of shape (N,)."""
+        log_prob, _, _ = self._evaluate(X)
+        weight = _weights(sample_weight, log_prob.shape[0])
         return float(weight @ log_prob / weight.sum())
 
     def sample(self, n_samples: int = 1) -> tuple[FloatArray, IntArray]:
-        """Draw rows from the fitted mixture, with the component each came from."""
-        mixture = self._fitted()
+        """Draw rows from the fitted mixture, with the component each came from.
+
+        As in scikit-learn, rows are ordered by component.
+        """
+        mixture = self._check_fitted()
         if n_samples < 1:
-            raise ValueError(f"Invalid value for 'n_samples': {n_samples}; at least 1 is needed")
-        return mixture.sample(n_samples, np.random.default_rng(_seed(self.random_state)))
+            raise ValueError(
+                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least "
+                "one sample."
+            )
+        X, labels = mixture.sample(int(n_samples), np.random.default_rng(_seed(self.random_state)))
+        order = np.argsort(labels, kind="stable")
+        return X[order], labels[order]
 
-    def aic(self, X: Any) -> float:
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
         """Akaike's criterion on `X`; smaller is better."""
-        return criteria.aic(self._fitted().log_likelihood(X), self._n_parameters())
+        total, _ = self._total(X, sample_weight)
+        return criteria.aic(total, self._n_parameters())
 
-    def bic(self, X: Any) -> float:
-        """Schwarz's criterion on `X`; smaller is better."""
-        X = check_matrix(X)
-        return criteria.bic(self._fitted().log_likelihood(X), self._n_parameters(), X.shape[0])
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
+        """Schwarz's criterion on `X`; smaller is better (mclust prints minus this)."""
+        total, weight = self._total(X, sample_weight)
+        return criteria.bic(total, self._n_parameters(), float(weight.sum()))
 
-    def icl(self, X: Any) -> float:
-        """Integrated completed likelihood on `X`; smaller is better."""
-        mixture = self._fitted()
-        return criteria.icl(
-            mixture.log_likelihood(X), self._n_parameters(), mixture.responsibilities(X)
+    def icl(self, X: Any, sample_weight: Any = None) -> float:
+        """Integrated completed likelihood on `X`; smaller is better (mclust prints minus this)."""
+        log_prob, responsibilities, _ = self._evaluate(X)
+        weight = _weights(sample_weight, log_prob.shape[0])
+        total = float(weight @ log_prob)
+        return criteria.icl(total, self._n_parameters(), responsibilities, weight)
+
+    def standard_errors(
+        self, X: Any, sample_weight: Any = None, *, method: str = "information"
+    ) -> StandardErrors:
+        """Standard errors of weights, means and covariance entries at the fit.
+
+        See :func:`gmm_em.standard_errors`.
+        """
+        mixture = self._check_fitted()
+        return standard_errors(
+            X,
+            mixture,
+            covariance_type=self.covariance_type,
+            sample_weight=sample_weight,
+            method=method,
         )
 
+    def _total(self, X: Any, sample_weight: Any) -> tuple[float, FloatArray]:
+        log_prob, _, _ = self._evaluate(X)
+        weight = _weights(sample_weight, log_prob.shape[0])
+        return float(weight @ log_prob), weight
+
     def _n_parameters(self) -> int:
-        mixture = self._fitted()
+        mixture = self._check_fitted()
         return criteria.n_parameters(mixture.n_components, mixture.n_features, self.covariance_type)
 
     # scikit-learn's conventions --------------------------------------------------------------
 
     @classmethod
     def _parameter_names(cls) -> list[str]:
-        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+        return sorted(name for name in inspect.signature(cls.__init__).parameters if name != "self")
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the constructor's parameters."""
@@ -247,20 +384,68 @@ class GaussianMixtureEM:
         for name, value in params.items():
             if name not in names:
                 raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {type(self).__name__}; valid "
-                    f"parameters are {names}"
+                    f"Invalid parameter {name!r} for estimator {self}. Valid parameters are: "
+                    f"{names}."
                 )
             setattr(self, name, value)
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        """Describe the estimator to scikit-learn, which alone calls this."""
+        from sklearn.utils import InputTags, Tags, TargetTags  # type: ignore[import-untyped]
+
+        return Tags(
+            estimator_type="density_estimator",
+            target_tags=TargetTags(required=False),
+            input_tags=InputTags(allow_nan=self.missing == "mar"),
+        )
+
     def __repr__(self) -> str:
         defaults = inspect.signature(type(self).__init__).parameters
-        shown = [
-            f"{name}={getattr(self, name)!r}"
-            for name in self._parameter_names()
-            if getattr(self, name) is not defaults[name].default
-        ]
+        shown = []
+        for name in inspect.signature(type(self).__init__).parameters:
+            if name == "self":
+                continue
+            value, default = getattr(self, name), defaults[name].default
+            if value is not default and repr(value) != repr(default):
+                shown.append(f"{name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class _Progress:
+    """Prints what scikit-learn's mixtures print."""
+
+    def __init__(self, level: int, interval: int) -> None:
+        self._level, self._interval = level, interval
+        self._run: int | None = None
+        self._last = -np.inf
+        self._started = time.perf_counter()
+
+    def __call__(self, run: int, n_iter: int, log_likelihood: float) -> None:
+        """Print a line where one is due."""
+        if run != self._run:
+            print(f"Initialization {run}")
+            self._run, self._last = run, log_likelihood
+        if n_iter and n_iter % self._interval == 0:
+            line = f"  Iteration {n_iter}"
+            if self._level > 1:
+                elapsed = time.perf_counter() - self._started
+                line += (
+                    f"\t time lapse {elapsed:.5f}s\t ll change {log_likelihood - self._last:.5f}"
+                )
+            print(line)
+            self._last = log_likelihood
+
+    def end(self, result: EMResult) -> None:
+        """Print how the search ended."""
+        state = "converged" if result.converged else "did not converge"
+        print(f"Run {result.best} of {len(result.runs)} is the best; it {state}.")
+
+
+def _weights(sample_weight: Any, n_samples: int) -> FloatArray:
+    if sample_weight is None:
+        return np.ones(n_samples)
+    return check_sample_weight(sample_weight, n_samples)
 
 
 def _seed(random_state: Any) -> Any:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gmm_em.covariance import Second
 from gmm_em.features import MAPS, Density, FeatureMap, Parameters, density
-from gmm_em.mixture import FloatArray
+from gmm_em.mixture import FloatArray, Mixture
 from gmm_em.samples import Samples
 from gmm_em.threads import run_all, single_threaded_blas
 
@@ -195,6 +195,11 @@ class Kernel:
 
         A weighted row counts as that many rows.
         """
+        first, second = self.support_sums(parameters)
+        return np.asarray(first**2 / np.maximum(second, np.finfo(np.float64).tiny))
+
+    def support_sums(self, parameters: Parameters) -> FloatArray:
+        """Sums of responsibilities and of their squares, shape (2, K)."""
         sums = np.zeros((self._n_lanes, 2, self.n_components))
 
         def take(start: int, stop: int, views: _Views, lane: int) -> None:
@@ -205,8 +210,7 @@ class Kernel:
             sums[lane, 1] += views.posterior @ ones
 
         self._visit(parameters, take)
-        first, second = sums.sum(axis=0)
-        return np.asarray(first**2 / np.maximum(second, np.finfo(np.float64).tiny))
+        return np.asarray(sums.sum(axis=0))
 
     # Blocks, lanes and threads ---------------------------------------------------------------
 
@@ -406,3 +410,21 @@ class Kernel:
             self._run(work)
             self._pooled = sums.sum(axis=0)
         return self._pooled
+
+
+def evaluate(mixture: Mixture, X: Any, second: Second = "full") -> tuple[FloatArray, FloatArray]:
+    """Log-density of each row (N,) and responsibilities (N, K), block by block.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    X : array_like, shape (N, D)
+        Memory maps and dask arrays are not loaded whole.
+    second : {"full", "diagonal", "pooled"}
+        What is known of the covariances: any, diagonal, or equal.
+    """
+    samples = Samples.for_mixture(mixture, X)
+    kernel = Kernel(samples, mixture.n_components, second)
+    log_density, responsibilities = kernel.evaluate(Parameters(*samples.inner(mixture)))
+    log_density -= float(np.log(samples.scale).sum())
+    return log_density, responsibilities.T

@@ -132,11 +132,7 @@ def expect(mixture: Mixture, X: Any, sample_weight: Any = None) -> Moments:
     ValueError
         If `X` is not finite or does not have the mixture's number of columns.
     """
-    samples = Samples(X, sample_weight)
-    if samples.n_features != mixture.n_features:
-        raise ValueError(
-            f"X has {samples.n_features} features, but the mixture has {mixture.n_features}"
-        )
+    samples = Samples.for_mixture(mixture, X, sample_weight)
     kernel = Kernel(samples, mixture.n_components, "full")
     totals = kernel.expect(Parameters(*samples.inner(mixture)))
     scale = samples.scale

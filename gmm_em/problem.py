@@ -24,6 +24,8 @@ class DegenerateError(ValueError):
 class EStep(Protocol):
     """What computes expected sufficient statistics: complete rows, or rows with missing values."""
 
+    n_components: int
+
     def expect(self, parameters: Parameters) -> Totals:
         """Return sums over rows in the samples' inner units."""
 
@@ -55,6 +57,10 @@ class Problem:
         Added to the diagonals, in the data's squared units.
     penalty : Penalty, optional
         A conjugate log-prior, in inner units, that is added to the log-likelihood.
+    n_rows : int, optional
+        Rows the E-step sees, where `samples` holds only some of them.
+    log_jacobian : float, optional
+        What the change of units adds to the log-likelihood, where values are missing.
     """
 
     def __init__(
@@ -64,17 +70,21 @@ class Problem:
         structure: CovarianceStructure,
         reg_covar: float = 0.0,
         penalty: Penalty | None = None,
+        *,
+        n_rows: int | None = None,
+        log_jacobian: float | None = None,
     ) -> None:
         self.samples = samples
+        self.n_components = estep.n_components
+        self.n_rows = samples.n_samples if n_rows is None else n_rows
+        self.total_weight = samples.total_weight if n_rows is None else float(n_rows)
+        if log_jacobian is None:
+            log_jacobian = self.total_weight * float(np.log(samples.scale).sum())
+        self._log_jacobian = log_jacobian
         self.structure = structure
         self.penalty = penalty
         self._estep = estep
         self._ridge = np.diag(reg_covar / samples.scale**2) if reg_covar else None
-
-    @property
-    def total_weight(self) -> float:
-        """Sum of the row weights."""
-        return self.samples.total_weight
 
     @property
     def smooth(self) -> bool:
@@ -93,7 +103,7 @@ class Problem:
             totals = self._estep.expect(parameters)
         except SingularError as error:
             raise DegenerateError(str(error)) from None
-        totals.log_likelihood -= self.samples.log_jacobian
+        totals.log_likelihood -= self._log_jacobian
         totals.objective = totals.log_likelihood
         if self.penalty is not None:
             totals.objective += self.penalty.log_density(

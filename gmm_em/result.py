@@ -96,6 +96,8 @@ class EMResult:
     optima : tuple of Optimum
         The distinct maxima that converged runs on all rows reached, best first.
     covariance_type : str
+    total_weight : float
+        Sum of the row weights: the number of rows, where none were given.
     """
 
     mixture: Mixture
@@ -107,6 +109,7 @@ class EMResult:
     best: int
     optima: tuple[Optimum, ...] = field(repr=False)
     covariance_type: str
+    total_weight: float
 
     @property
     def n_reached(self) -> int:

@@ -11,7 +11,7 @@ from gmm_em.threads import run_all, single_threaded_blas
 
 # Rows that are copied at a time, and rows from which centre and scale are taken.
 _COPY_ROWS = 1 << 14
-_PILOT_ROWS = 1 << 16
+_PILOT_ROWS = 1 << 11
 
 
 class Samples:
@@ -28,6 +28,8 @@ class Samples:
         Rows of weight zero are left out from the start, as if they were missing.
     common_scale : bool, default False
         Scale all features alike, for structures that a scale per feature would distort.
+    units : tuple of ndarray, shape (D,), optional
+        Centre and scale to use, instead of the data's own.
 
     Attributes
     ----------
@@ -39,7 +41,12 @@ class Samples:
     """
 
     def __init__(
-        self, X: Any, sample_weight: Any = None, *, common_scale: bool = False, copy: bool = True
+        self,
+        X: Any,
+        sample_weight: Any = None,
+        *,
+        common_scale: bool = False,
+        units: tuple[FloatArray, FloatArray] | None = None,
     ) -> None:
         X = _sliceable(X)
         weight = None
@@ -52,8 +59,11 @@ class Samples:
         self.total_weight = float(self.n_samples if weight is None else weight.sum())
         self._rows = X
         self._columns: FloatArray | None = None
-        self._set_units(common_scale)
-        keep = copy and type(X) is np.ndarray and X.dtype == np.float64
+        if units is None:
+            self._set_units(common_scale)
+        else:
+            self.centre, self.scale = units
+        keep = type(X) is np.ndarray and X.dtype == np.float64
         columns = np.empty((self.n_features, self.n_samples)) if keep else None
         self._scan(columns)
         self._columns = columns
@@ -63,10 +73,15 @@ class Samples:
         """What the change of units adds to the total log-likelihood."""
         return self.total_weight * float(np.log(self.scale).sum())
 
-    @property
-    def in_memory(self) -> bool:
-        """Whether the transposed copy is held."""
-        return self._columns is not None
+    @classmethod
+    def for_mixture(cls, mixture: Mixture, X: Any, sample_weight: Any = None) -> Samples:
+        """Rows in units that depend on the mixture only, the same for any block of rows."""
+        samples = cls(X, sample_weight, units=mixture_units(mixture))
+        if samples.n_features != mixture.n_features:
+            raise ValueError(
+                f"X has {samples.n_features} features, but the mixture has {mixture.n_features}"
+            )
+        return samples
 
     def block(self, start: int, stop: int) -> FloatArray:
         """Rows `start` to `stop` in the inner units, transposed: shape (D, stop - start)."""
@@ -133,26 +148,28 @@ class Samples:
             covariances * (self.scale[:, None] * self.scale),
         )
 
-    def _convert(self, start: int, stop: int) -> FloatArray:
+    def _convert(self, start: int, stop: int, out: FloatArray | None = None) -> FloatArray:
         rows = np.asarray(self._rows[start:stop], dtype=np.float64)
-        out = np.subtract(rows.T, self.centre[:, None], order="C")
-        out /= self.scale[:, None]
+        if out is None:
+            out = np.empty(rows.shape[::-1])
+        np.subtract(rows.T, self.centre[:, None], out=out)
+        np.divide(out, self.scale[:, None], out=out)
         return out
 
     def _set_units(self, common_scale: bool) -> None:
         step = max(1, self.n_samples // _PILOT_ROWS)
-        pilot = np.asarray(self._rows[::step], dtype=np.float64)
+        pilot = np.array(self._rows[::step], dtype=np.float64).T.copy()
         # Non-finite entries are reported, with their place, by the scan that follows.
         with np.errstate(all="ignore"):
-            middle = pilot.mean(axis=0)
+            self.centre = pilot.mean(axis=1)
+            pilot -= self.centre[:, None]
             # A second pass removes the rounding error of a mean far from zero.
-            self.centre = middle + (pilot - middle).mean(axis=0)
-            spread = (pilot - self.centre).std(axis=0)
+            self.centre += pilot.mean(axis=1)
+            variance = np.einsum("dn,dn->d", pilot, pilot) / pilot.shape[1]
             if common_scale:
-                spread = np.full_like(spread, np.sqrt(np.mean(spread**2)))
-            usable = np.isfinite(spread) & (spread > 0)
-        self.scale = np.ones(self.n_features)
-        self.scale[usable] = np.exp2(np.round(np.log2(spread[usable])))
+                variance[:] = variance.mean()
+            usable = (variance > 0) & (variance < np.inf)
+            self.scale = np.exp2(np.round(0.5 * np.log2(np.where(usable, variance, 1.0))))
 
     def _scan(self, columns: FloatArray | None) -> None:
         """Look at every row once: copy it if asked, check it, and find constant features."""
@@ -163,14 +180,19 @@ class Samples:
         def scan(i: int) -> None:
             start = i * _COPY_ROWS
             stop = min(start + _COPY_ROWS, self.n_samples)
-            block = self._convert(start, stop)
-            lows[i], highs[i] = block.min(axis=1), block.max(axis=1)
-            if columns is not None:
-                columns[:, start:stop] = block
+            out = None if columns is None else columns[:, start:stop]
+            with np.errstate(all="ignore"):
+                block = self._convert(start, stop, out)
+                np.minimum.reduce(block, axis=1, out=lows[i])
+                np.maximum.reduce(block, axis=1, out=highs[i])
 
-        with single_threaded_blas() as available, np.errstate(all="ignore"):
-            run_all(scan, range(len(starts)), available if len(starts) > 1 else 1)
-        finite = np.isfinite(lows) & np.isfinite(highs)
+        if len(starts) == 1:
+            scan(0)
+        else:
+            with single_threaded_blas() as available:
+                run_all(scan, range(len(starts)), available)
+        with np.errstate(invalid="ignore"):
+            finite = np.isfinite(highs - lows)
         if not finite.all():
             self._report(int(starts[int((~finite).any(axis=1).argmax())]))
         self.constant = lows.min(axis=0) == highs.max(axis=0)
@@ -183,6 +205,12 @@ class Samples:
         row, column = np.argwhere(bad)[0]
         name = "NaN" if np.isnan(rows[row, column]) else "infinity"
         raise ValueError(f"Input X contains {name} (row {start + row}, column {column})")
+
+
+def mixture_units(mixture: Mixture) -> tuple[FloatArray, FloatArray]:
+    """Centre and scale of data that follow a mixture."""
+    deviations = np.sqrt(np.diagonal(mixture.covariance))
+    return mixture.mean, np.exp2(np.round(np.log2(deviations)))
 
 
 def _sliceable(X: Any) -> Any:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from gmm_em.climb import Climb, Report
 from gmm_em.features import Parameters
+from gmm_em.mixture import Mixture
 from gmm_em.problem import Problem
 from gmm_em.result import Run
 
@@ -77,21 +79,39 @@ def run_all_starts(
     return climbs
 
 
-def record(problem: Problem, climb: Climb, examine: bool) -> Run:
-    """Turn the climb into a value, examining whether its maximum is spurious if asked."""
+def record(problem: Problem, climb: Climb, *, examine: bool, keep_order: bool = False) -> Run:
+    """Turn the climb into a value.
+
+    Parameters
+    ----------
+    problem : Problem
+    climb : Climb
+    examine : bool
+        Whether to look if its maximum is spurious.
+    keep_order : bool, default False
+        Whether components keep the start's order, as users expect of a start of their own;
+        otherwise they are put in the order of decreasing weight, all along the run.
+    """
     samples = problem.samples
     spurious = why_spurious(problem, climb.parameters) if examine else ""
+
+    def outer(parameters: Parameters) -> Mixture:
+        return samples.outer(*(array[order] for array in parameters))
+
+    order: Any = slice(None)
+    if not keep_order:
+        order = np.argsort(-climb.parameters.weights, kind="stable")
     return Run(
-        samples.outer(*climb.start),
-        samples.outer(*climb.parameters),
+        outer(climb.start),
+        outer(climb.parameters),
         np.array(climb.trace),
         climb.log_likelihoods[-1] if climb.log_likelihoods else -np.inf,
         climb.converged,
         climb.n_iter,
         climb.degenerate,
         spurious,
-        tuple(samples.outer(*parameters) for parameters in climb.path),
-        samples.n_samples,
+        tuple(outer(parameters) for parameters in climb.path),
+        problem.n_rows,
     )
 
 

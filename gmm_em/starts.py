@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import override
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.cluster.hierarchy import cut_tree, linkage
 
 from gmm_em.covariance import CovarianceStructure
@@ -224,6 +226,45 @@ def _sequence(init_params: str, first: int, n: int) -> list[Start]:
         raise ValueError(
             f"init_params must be one of {['auto', *sorted(STARTS)]}, got {init_params!r}"
         ) from None
+
+
+@dataclass(frozen=True, eq=False)
+class PartialStart:
+    """What of a start is given, in the data's own units; the rest is estimated.
+
+    With `means` given, rows are assigned to the nearest, and weights and covariances estimated
+    from that. Otherwise whatever is given replaces what each start of a strategy proposed.
+
+    Parameters
+    ----------
+    weights : array_like, shape (K,), optional
+    means : array_like, shape (K, D), optional
+    covariances : array_like, shape (K, D, D), optional
+    """
+
+    weights: ArrayLike | None = None
+    means: ArrayLike | None = None
+    covariances: ArrayLike | None = None
+
+    def complete(
+        self, samples: Samples, structure: CovarianceStructure, proposals: list[Parameters]
+    ) -> list[Parameters]:
+        """Starts in inner units; the proposals are used where `means` are not given."""
+        if self.means is not None:
+            X = samples.take(slice(None))
+            weight = np.ones(X.shape[0]) if samples.weight is None else samples.weight
+            means = (np.asarray(self.means, dtype=np.float64) - samples.centre) / samples.scale
+            nearest = one_hot(squared_distances(X, means).argmin(axis=1), means.shape[0])
+            guess = from_responsibilities(X, weight, nearest, structure)
+            proposals = [guess._replace(means=means)]
+        if self.weights is not None:
+            weights = np.asarray(self.weights, dtype=np.float64)
+            proposals = [proposal._replace(weights=weights) for proposal in proposals]
+        if self.covariances is not None:
+            covariances = np.asarray(self.covariances, dtype=np.float64)
+            covariances = covariances / (samples.scale[:, None] * samples.scale)
+            proposals = [proposal._replace(covariances=covariances) for proposal in proposals]
+        return proposals
 
 
 def propose(

@@ -1,4 +1,4 @@
-"""How uncertain a maximum-likelihood fit is."""
+"""How uncertain a maximum-likelihood fit is: information, sandwich and bootstrap."""
 
 from __future__ import annotations
 
@@ -7,10 +7,20 @@ from typing import Any, Literal
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.special import ndtri
 
-from gmm_em.covariance import CovarianceStructure
+from gmm_em.covariance import CovarianceStructure, get_structure
 from gmm_em.em import fit_em
-from gmm_em.mixture import FloatArray, Mixture, Seed, check_matrix, check_sample_weight
+from gmm_em.information import Information, information
+from gmm_em.mixture import (
+    FloatArray,
+    IntArray,
+    Mixture,
+    Seed,
+    check_matrix,
+    check_sample_weight,
+)
+from gmm_em.moments import Moments
 from gmm_em.problem import DegenerateError
 
 
@@ -28,6 +38,165 @@ class ParameterArrays:
     weights: FloatArray
     means: FloatArray
     covariances: FloatArray
+
+
+class InformationError(ValueError):
+    """The observed information is not positive definite, so it gives no standard errors."""
+
+
+def score(mixture: Mixture, moments: Moments) -> ParameterArrays:
+    """Gradient of the log-likelihood, by Fisher's identity.
+
+    The gradient of the marginal log-likelihood is the expected gradient of the complete-data
+    log-likelihood, which is a function of the expected sufficient statistics (Fisher 1925;
+    McLachlan & Krishnan 2008, equation 3.44).
+
+    Parameters
+    ----------
+    mixture : Mixture
+    moments : Moments
+        ``expect(mixture, X)`` of the data, under the same mixture.
+
+    Returns
+    -------
+    ParameterArrays
+        Partial derivatives with respect to every entry as if it were free: weights without the
+        constraint that they sum to 1, covariances with ``dl = sum(G * dS)`` for symmetric
+        changes ``dS``.
+    """
+    about = moments.about(mixture.means)
+    whiteners = np.linalg.inv(mixture.scale_trils)
+    precisions = whiteners.transpose(0, 2, 1) @ whiteners
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weights = about.counts / mixture.weights
+    means = (precisions @ about.first[:, :, None])[:, :, 0]
+    excess = about.second - about.counts[:, None, None] * mixture.covariances
+    return ParameterArrays(weights, means, 0.5 * precisions @ excess @ precisions)
+
+
+@dataclass(frozen=True, eq=False)
+class StandardErrors:
+    """Asymptotic standard errors of a fit.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (K,)
+    means : ndarray, shape (K, D)
+    covariances : ndarray, shape (K, D, D)
+        Zero where the covariance structure fixes an entry.
+    mixture : Mixture
+    method : {"information", "sandwich"}
+    covariance : ndarray, shape (p, p)
+        Covariance matrix of the free parameters: the first K - 1 weights, the means row by row,
+        and the free covariance entries (lower triangles row by row, component by component).
+    expected_gain : float
+        Log-likelihood that a Newton step would still gain. Standard errors hold at a maximum,
+        where it is zero.
+    """
+
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+    mixture: Mixture
+    method: str
+    covariance: FloatArray
+    expected_gain: float
+
+    def interval(self, level: float = 0.95) -> tuple[ParameterArrays, ParameterArrays]:
+        """Wald interval: arrays of lower and upper ends.
+
+        Parameters
+        ----------
+        level : float, default 0.95
+            Probability inside, between 0 and 1.
+        """
+        z = float(ndtri((1.0 + _checked_level(level)) / 2.0))
+        ends = []
+        for sign in (-1.0, 1.0):
+            ends.append(
+                ParameterArrays(
+                    self.mixture.weights + sign * z * self.weights,
+                    self.mixture.means + sign * z * self.means,
+                    self.mixture.covariances + sign * z * self.covariances,
+                )
+            )
+        return ends[0], ends[1]
+
+
+def standard_errors(
+    X: Any,
+    mixture: Mixture,
+    *,
+    covariance_type: str | CovarianceStructure = "full",
+    sample_weight: Any = None,
+    method: str = "information",
+) -> StandardErrors:
+    """Asymptotic standard errors from the observed information, in closed form.
+
+    ``"information"`` inverts the observed information ``I``; ``"sandwich"`` is
+    ``I^-1 (sum_n s_n s_n^T) I^-1`` with the rows' scores ``s_n``, which holds when the model is
+    wrong, too (Boldea & Magnus 2009, theorems 1 and 2; White 1982).
+
+    Parameters
+    ----------
+    X : array_like, shape (N, D)
+        The data the mixture was fitted to.
+    mixture : Mixture
+        The maximum of the likelihood.
+    covariance_type : {"full", "tied", "diag", "spherical"} or CovarianceStructure
+        As in the fit.
+    sample_weight : array_like, shape (N,), optional
+        Row counts.
+    method : {"information", "sandwich"}
+
+    Returns
+    -------
+    StandardErrors
+
+    Raises
+    ------
+    InformationError
+        Where the information is not positive definite: the mixture is no interior maximum, or
+        the data do not identify it.
+    """
+    if method not in ("information", "sandwich"):
+        raise ValueError(f"method must be 'information' or 'sandwich', got {method!r}")
+    structure = get_structure(covariance_type)
+    info = information(X, mixture, structure, sample_weight)
+    inverse = _inverse(info)
+    gain = 0.5 * float(info.score @ inverse @ info.score)
+    covariance = inverse if method == "information" else inverse @ info.outer @ inverse
+    everything = info.to_entries @ covariance @ info.to_entries.T
+    variances = np.maximum(np.diagonal(everything), 0.0)
+    k, d = mixture.n_components, mixture.n_features
+    errors = np.sqrt(variances)
+    triangles = errors[k + k * d :].reshape(k, -1)
+    covariances = np.zeros((k, d, d))
+    rows, columns = np.tril_indices(d)
+    covariances[:, rows, columns] = covariances[:, columns, rows] = triangles
+    return StandardErrors(
+        errors[:k],
+        errors[k : k + k * d].reshape(k, d),
+        covariances,
+        mixture,
+        method,
+        info.to_free @ covariance @ info.to_free.T,
+        gain,
+    )
+
+
+def _inverse(info: Information) -> FloatArray:
+    scale = np.sqrt(np.maximum(np.diagonal(info.observed), np.finfo(np.float64).tiny))
+    values, vectors = np.linalg.eigh(info.observed / np.outer(scale, scale))
+    # In correlation units eigenvalues are of order 1, and rounding about 1e-16 of the largest.
+    if not values[0] > 1e-10 * values[-1]:
+        raise InformationError(
+            "the observed information is not positive definite (smallest eigenvalue "
+            f"{values[0]:.3g} in units of its diagonal): the mixture is not an interior maximum "
+            "of the likelihood, or the data do not identify all its parameters; a bootstrap "
+            "does not need it"
+        )
+    return np.asarray((vectors / values) @ vectors.T / np.outer(scale, scale))
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +237,9 @@ class Bootstrap:
         level : float, default 0.95
             Probability inside, between 0 and 1.
         """
-        if not 0 < level < 1:
-            raise ValueError(f"level must lie between 0 and 1, got {level!r}")
-        ends = [(1 - level) / 2, (1 + level) / 2]
+        outside = 1.0 - _checked_level(level)
         arrays = [
-            np.quantile(replicates, ends, axis=0)
+            np.quantile(replicates, [outside / 2, 1 - outside / 2], axis=0)
             for replicates in (self.weights, self.means, self.covariances)
         ]
         lower, upper = (ParameterArrays(*(array[i] for array in arrays)) for i in (0, 1))
@@ -113,7 +280,7 @@ def bootstrap(
         As in :func:`fit_em`; looser than there, because the replicates' own scatter is far wider.
     max_iter : int, default 500
     sample_weight : array_like, shape (N,), optional
-        Rows are then drawn in proportion to it.
+        Row counts: a row is drawn in proportion to its own.
     random_state : None, int, numpy.random.SeedSequence or numpy.random.Generator
 
     Raises
@@ -128,10 +295,9 @@ def bootstrap(
         raise ValueError(f"n_bootstrap must be at least 2, got {n_bootstrap}")
     if kind not in ("nonparametric", "parametric"):
         raise ValueError(f"kind must be 'nonparametric' or 'parametric', got {kind!r}")
-    n_samples = X.shape[0]
-    weight = np.ones(n_samples)
+    weight = np.ones(X.shape[0])
     if sample_weight is not None:
-        weight = check_sample_weight(sample_weight, n_samples)
+        weight = check_sample_weight(sample_weight, X.shape[0])
     size = round(float(weight.sum()))
     replicates: list[Mixture] = []
     for rng in np.random.default_rng(random_state).spawn(n_bootstrap):
@@ -165,12 +331,11 @@ def bootstrap(
     )
 
 
-def match(mixture: Mixture, reference: Mixture) -> FloatArray:
+def match(mixture: Mixture, reference: Mixture) -> IntArray:
     """Order of `mixture`'s components that is closest to `reference`'s.
 
-    The assignment minimises the sum over pairs of the squared Bures-Wasserstein-like distance:
-    squared difference of means, in the reference's overall metric, plus squared differences of
-    covariance factors and of root weights.
+    The assignment minimises the sum over pairs of squared differences of means and of covariance
+    factors, in the metric of the reference's overall covariance, and of root weights.
     """
     whiten = np.linalg.inv(np.linalg.cholesky(reference.covariance))
     means = (mixture.means[:, None] - reference.means[None]) @ whiten.T
@@ -178,4 +343,10 @@ def match(mixture: Mixture, reference: Mixture) -> FloatArray:
     roots = np.sqrt(mixture.weights)[:, None] - np.sqrt(reference.weights)[None]
     cost = (means**2).sum(axis=-1) + (factors**2).sum(axis=(-2, -1)) + roots**2
     rows, columns = linear_sum_assignment(cost.T)
-    return np.asarray(columns[np.argsort(rows)])
+    return np.asarray(columns[np.argsort(rows)], dtype=np.int64)
+
+
+def _checked_level(level: float) -> float:
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level!r}")
+    return level
