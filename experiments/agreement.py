@@ -42,11 +42,11 @@ class JointDistance:
 
 def agree(em: Fit, bayes: Fit, draws: MixtureDraws, joint: JointDistance | None) -> Agreement:
     """Compare EM with the posterior; components in the same order in both."""
-    sd = bayes.uncertainty
+    se, sd = em.uncertainty, bayes.uncertainty
+    if se is None or sd is None:
+        raise ValueError("both fits need uncertainties to be compared")
     z = z_scores(em.mixture, bayes.mixture, sd)
-    ratios = combine(
-        lambda se, sd: np.divide(se, sd, out=np.ones_like(sd), where=sd > 0), em.uncertainty, sd
-    )
+    ratios = combine(lambda se, sd: np.divide(se, sd, out=np.ones_like(sd), where=sd > 0), se, sd)
     certain = {name for name, value in sd.free() if value == 0}
     entries = {name: value for name, value in z.free() if name not in certain}
     worst = max(entries, key=lambda name: abs(entries[name]))

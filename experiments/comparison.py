@@ -78,7 +78,8 @@ class Comparison(ComparisonValues):
             columns["truth"] = self.truth.by_name()
         for name, engine in self.engines.items():
             columns[name] = engine.mixture.by_name()
-            columns[f"{name}_sd"] = engine.uncertainty.by_name()
+            if engine.uncertainty is not None:
+                columns[f"{name}_sd"] = engine.uncertainty.by_name()
         return pd.DataFrame(columns).rename_axis("parameter")
 
     def report(self, path: str | Path) -> Path:
@@ -172,7 +173,7 @@ def compare_fits(
     densities = None
     if dataset.truth is not None:
         densities = DensityComparison(dataset.truth, DENSITY_SAMPLES, stream(seed, "densities"))
-    results = {name: engine_result(dataset, fit, densities) for name, fit in fits.items()}
+    results = {name: engine_result(name, dataset, fit, densities) for name, fit in fits.items()}
     posterior = fits["bayes"].draws if "bayes" in fits else None
     scores = None if posterior is None else score(posterior, dataset.X)
     likelihoods = log_likelihoods(dataset, fits, results, scores)

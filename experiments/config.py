@@ -95,6 +95,8 @@ class EMSettings(Section):
 class PriorSettings(Section):
     """The LKJ prior of the Bayesian mixture."""
 
+    kind: Literal["lkj"] = "lkj"
+    """Which family of priors."""
     concentration: Positive = 2.0
     """weights ~ Dirichlet(concentration, ..., concentration)."""
     mean_loc: float | Vector = 0.0
@@ -124,9 +126,6 @@ class BayesSettings(Section):
     """The prior."""
 
 
-EngineName = Literal["em", "bayes"]
-
-
 class ExperimentConfig(Section):
     """One experiment: data, number of components, and how each engine fits them."""
 
@@ -138,19 +137,28 @@ class ExperimentConfig(Section):
     """Determines every random number of the run."""
     n_components: PositiveInt
     """Number of mixture components K."""
-    engines: Annotated[list[EngineName], Field(min_length=1)] = ["em", "bayes"]
-    """What is fitted and compared."""
+    engines: Annotated[list[str], Field(min_length=1)] = ["em", "bayes"]
+    """What is fitted and compared: em, bayes, sklearn, sklearn-bayes, kmeans, or a plug-in."""
     data: Data
     """What is fitted to."""
     em: EMSettings = EMSettings()
     """The maximum-likelihood fit."""
     bayes: BayesSettings = BayesSettings()
     """The posterior."""
+    settings: dict[str, dict[str, Any]] = {}
+    """Settings of the other engines, a table under each one's name."""
+
+    def engine_options(self, name: str) -> dict[str, Any]:
+        """Return the settings of an engine, as its own schema expects them."""
+        own: dict[str, Section] = {"em": self.em, "bayes": self.bayes}
+        return own[name].model_dump() if name in own else self.settings.get(name, {})
 
     @model_validator(mode="after")
     def _engines_once(self) -> Self:
         if len(set(self.engines)) < len(self.engines):
             raise ValueError(f"engines: {self.engines} names an engine twice")
+        if unused := sorted(set(self.settings) - set(self.engines)):
+            raise ValueError(f"settings.{unused[0]}: no such engine among {self.engines}")
         return self
 
     def to_toml(self) -> str:

@@ -1,25 +1,28 @@
-"""What can be compared: a name to a thing that fits."""
+"""What can be compared: a name to a thing that fits.
+
+Engines are found by name: those of this package, and those that other packages register under the
+entry-point group ``gmm_compare.engines``.
+"""
 
 from __future__ import annotations
 
 import operator
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, SupportsIndex, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from experiments.config import BayesSettings, EMSettings, Section, describe
+from experiments.config import Section, describe
 from experiments.datasets import Dataset
 from experiments.errors import UsageError
-from experiments.parameters import Parameters, combine
+from experiments.parameters import Parameters
 from experiments.progress import Report, silent
 from experiments.streams import stream
-from gmm_em import Bootstrap, EMResult, Mixture, bootstrap, fit_em
-from gmm_em.criteria import aic, bic, icl, n_parameters
+from gmm_em import Mixture
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -39,12 +42,13 @@ class Fit:
     ----------
     mixture : Mixture
         The estimate.
-    uncertainty : Parameters
-        Standard error or posterior standard deviation of every parameter.
-    intervals : mapping of float to (Parameters, Parameters)
-        Lower and upper bounds of equal-tailed intervals, by nominal coverage; `LEVELS` at least.
     seconds : float
         Wall-clock time of the fit.
+    uncertainty : Parameters, optional
+        Standard error or posterior standard deviation of every parameter.
+    intervals : mapping of float to (Parameters, Parameters)
+        Lower and upper bounds of equal-tailed intervals, by nominal coverage: `LEVELS` at least,
+        or none.
     diagnostics : mapping
         Plain values that say whether the engine did its work.
     draws : MixtureDraws, optional
@@ -55,17 +59,20 @@ class Fit:
         Log-likelihood at each iteration, restart by restart.
     best_path : int or None
         Which restart was kept.
+    title : str
+        What tables and figures call the engine; by default its name.
     """
 
     mixture: Mixture
-    uncertainty: Parameters
-    intervals: Mapping[float, tuple[Parameters, Parameters]]
     seconds: float
-    diagnostics: Mapping[str, Any]
+    uncertainty: Parameters | None = None
+    intervals: Mapping[float, tuple[Parameters, Parameters]] = field(default_factory=dict)
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
     draws: MixtureDraws | None = None
     posterior: DataTree | None = None
     paths: tuple[Floats, ...] = ()
     best_path: int | None = None
+    title: str = ""
 
     def reorder(self, order: Sequence[int] | NDArray[np.intp]) -> Fit:
         """Reorder the components everywhere: component ``i`` becomes the old ``order[i]``."""
@@ -73,7 +80,7 @@ class Fit:
         return replace(
             self,
             mixture=self.mixture.permute(index),
-            uncertainty=self.uncertainty.permute(index),
+            uncertainty=None if self.uncertainty is None else self.uncertainty.permute(index),
             intervals={
                 level: (lower.permute(index), upper.permute(index))
                 for level, (lower, upper) in self.intervals.items()
@@ -84,7 +91,13 @@ class Fit:
 
 
 class Engine(Protocol):
-    """Anything that fits a mixture to rows and says how sure it is."""
+    """Anything that fits a mixture to rows.
+
+    Attributes
+    ----------
+    settings : type of Section
+        The schema of the engine's table in a config; `from_settings` receives an instance.
+    """
 
     settings: ClassVar[type[Section]]
 
@@ -98,108 +111,39 @@ class Engine(Protocol):
         """Fit; `seed` determines every random number, `progress` hears (stage, done, total)."""
 
 
-@dataclass(frozen=True)
-class EMEngine:
-    """Maximum likelihood by EM with restarts; standard errors and intervals by the bootstrap."""
-
-    options: EMSettings
-    settings: ClassVar[type[Section]] = EMSettings
-
-    @classmethod
-    def from_settings(cls, settings: EMSettings) -> Self:
-        """Make an engine from its validated settings."""
-        return cls(settings)
-
-    def fit(
-        self, X: Floats, n_components: int, seed: np.random.SeedSequence, progress: Report
-    ) -> Fit:
-        """Fit by EM, then bootstrap the estimate."""
-        options = self.options
-        start = time.perf_counter()
-        seed_fit, seed_bootstrap = seed.spawn(2)
-        stage = "EM restarts"
-        progress(stage, 0, options.n_init)
-        result = fit_em(
-            X,
-            n_components,
-            init_params=options.init_params,
-            n_init=options.n_init,
-            max_iter=options.max_iter,
-            tol=options.tol,
-            reg_covar=options.reg_covar,
-            random_state=seed_fit,
-            callback=lambda run, iteration, value: progress(stage, run, options.n_init),
-        )
-        progress(stage, options.n_init, options.n_init)
-        progress("EM bootstrap", 0, 1)
-        replicates = bootstrap(
-            X,
-            result.mixture,
-            n_bootstrap=options.n_bootstrap,
-            reg_covar=options.reg_covar,
-            random_state=seed_bootstrap,
-        )
-        progress("EM bootstrap", 1, 1)
-        # Runs on a sample of the rows have log-likelihoods of their own.
-        complete = [i for i, run in enumerate(result.runs) if run.n_rows == len(X)]
-        return Fit(
-            mixture=result.mixture,
-            uncertainty=Parameters.of(replicates.standard_errors),
-            intervals=central(Parameters.of(replicates), axis=0),
-            seconds=time.perf_counter() - start,
-            diagnostics=_em_diagnostics(result, X, replicates),
-            paths=tuple(result.runs[i].trace for i in complete),
-            best_path=complete.index(result.best),
-        )
+GROUP = "gmm_compare.engines"
+OWN = {
+    "em": "experiments.engine.em:EMEngine",
+    "bayes": "experiments.engine.bayes:BayesEngine",
+    "sklearn": "experiments.engine.baselines:SklearnEngine",
+    "sklearn-bayes": "experiments.engine.baselines:SklearnBayesEngine",
+    "kmeans": "experiments.engine.baselines:KMeansEngine",
+}
 
 
-@dataclass(frozen=True)
-class BayesEngine:
-    """The posterior; its standard deviations and equal-tailed credible intervals."""
-
-    options: BayesSettings
-    settings: ClassVar[type[Section]] = BayesSettings
-
-    @classmethod
-    def from_settings(cls, settings: BayesSettings) -> Self:
-        """Make an engine from its validated settings."""
-        return cls(settings)
-
-    def fit(
-        self, X: Floats, n_components: int, seed: np.random.SeedSequence, progress: Report
-    ) -> Fit:
-        """Draw the posterior and summarise it."""
-        # Imported here: PyMC's world takes a while, and EM alone does not need it.
-        from gmm_bayes import GaussianMixtureBayes, LKJPrior
-
-        options = self.options
-        start = time.perf_counter()
-        stage = "posterior draws"
-        progress(stage, 0, options.chains * (options.tune + options.draws))
-        model = GaussianMixtureBayes(
-            n_components,
-            prior=LKJPrior(**options.prior.model_dump()),
-            sampler=options.sampler,
-            draws=options.draws,
-            tune=options.tune,
-            chains=options.chains,
-            random_state=seed,
-            progressbar=False,
-        ).fit(X, callback=lambda done, total: progress(stage, done, total))
-        draws = model.draws_
-        every = Parameters.of(draws)
-        return Fit(
-            mixture=model.mixture_,
-            uncertainty=combine(lambda values: values.std(axis=(0, 1), ddof=1), every),
-            intervals=central(every, axis=(0, 1)),
-            seconds=time.perf_counter() - start,
-            diagnostics={**model.diagnostics_.to_dict(), "n_draws": len(draws)},
-            draws=draws,
-            posterior=model.posterior_,
-        )
+def available_engines() -> dict[str, EntryPoint]:
+    """Return every engine by name, this package's own first; nothing is imported yet."""
+    own = {name: EntryPoint(name, value, GROUP) for name, value in OWN.items()}
+    return {**{point.name: point for point in entry_points(group=GROUP)}, **own}
 
 
-ENGINES: dict[str, type[Engine]] = {"em": EMEngine, "bayes": BayesEngine}
+def load_engine(name: str) -> type[Engine]:
+    """Import the engine of that name.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or the package that registered it cannot be imported.
+    """
+    known = available_engines()
+    if name not in known:
+        raise UsageError(f"engine '{name}' is not known, allowed is {', '.join(known)}")
+    try:
+        return cast("type[Engine]", known[name].load())
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"engine '{name}' ({known[name].value}) cannot be loaded: {error}"
+        ) from None
 
 
 def fit_engines(
@@ -241,33 +185,8 @@ def central(
     return dict(zip(LEVELS, zip(ends[::2], ends[1::2], strict=True), strict=True))
 
 
-def _em_diagnostics(result: EMResult, X: Floats, replicates: Bootstrap) -> dict[str, Any]:
-    value, n_free = result.log_likelihood, n_parameters(result.mixture.n_components, X.shape[1])
-    return {
-        "converged": result.converged,
-        "n_iter": result.n_iter,
-        "n_init": len(result.runs),
-        "n_converged": sum(optimum.n_runs for optimum in result.optima),
-        "n_best": result.n_reached,
-        "optima": [
-            {"log_likelihood": optimum.objective, "n_runs": optimum.n_runs}
-            for optimum in result.optima
-        ],
-        "n_degenerate": result.n_degenerate,
-        "spurious": result.spurious,
-        "n_parameters": n_free,
-        "aic": aic(value, n_free),
-        "bic": bic(value, n_free, len(X)),
-        "icl": icl(value, n_free, result.mixture.responsibilities(X)),
-        "n_bootstrap": len(replicates.weights),
-        "n_bootstrap_failed": replicates.n_failed,
-    }
-
-
 def _make(name: str, options: Mapping[str, Any]) -> Engine:
-    if name not in ENGINES:
-        raise UsageError(f"engine '{name}' is not known, allowed is {', '.join(ENGINES)}")
-    kind = ENGINES[name]
+    kind = load_engine(name)
     try:
         settings = kind.settings.model_validate(_plain(options))
     except ValidationError as error:

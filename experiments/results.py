@@ -26,11 +26,15 @@ from gmm_em import Mixture
 MAIN_LEVEL = 0.95
 
 
-def engine_result(dataset: Dataset, fit: Fit, densities: DensityComparison | None) -> EngineResult:
+def engine_result(
+    name: str, dataset: Dataset, fit: Fit, densities: DensityComparison | None
+) -> EngineResult:
     """Summarise a fit whose components already stand in the common order.
 
     Parameters
     ----------
+    name : str
+        Of the engine.
     dataset : Dataset
     fit : Fit
     densities : DensityComparison or None
@@ -40,15 +44,18 @@ def engine_result(dataset: Dataset, fit: Fit, densities: DensityComparison | Non
     # Components correspond only where there are as many.
     alike = truth if truth and truth.n_components == fit.mixture.n_components else None
     return EngineResult(
+        title=fit.title or name,
         mixture=ParameterValues.of(fit.mixture),
-        uncertainty=ParameterValues.of(fit.uncertainty),
-        intervals=IntervalValues.of(MAIN_LEVEL, fit.intervals[MAIN_LEVEL]),
+        uncertainty=None if fit.uncertainty is None else ParameterValues.of(fit.uncertainty),
+        intervals=IntervalValues.of(MAIN_LEVEL, fit.intervals[MAIN_LEVEL])
+        if fit.intervals
+        else None,
         more_intervals=[
             IntervalValues.of(level, bounds)
             for level, bounds in fit.intervals.items()
             if level != MAIN_LEVEL
         ],
-        coverage=None if alike is None else _coverage(alike, fit),
+        coverage=_coverage(alike, fit) if alike and fit.intervals else None,
         log_likelihood=train_test(fit.mixture, dataset),
         errors=None if alike is None else errors_against(alike, fit.mixture),
         density_errors=None

@@ -35,7 +35,7 @@ def run_experiment(
     directory = Path(directory)
     check_target(directory)
     dataset = load_dataset(config.data, config.name, stream(config.seed, "data"))
-    options: dict[str, Any] = {name: getattr(config, name).model_dump() for name in config.engines}
+    options: dict[str, Any] = {name: config.engine_options(name) for name in config.engines}
     fits = fit_engines(dataset, config.n_components, config.engines, options, config.seed, progress)
     comparison = compare_fits(dataset, fits, experiment=config.name, seed=config.seed)
     progress("Report", 0, 1)

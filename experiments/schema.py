@@ -112,11 +112,13 @@ class CoverageValues(Value):
 class EngineResult(Value):
     """What one engine found."""
 
+    title: str
+    """What tables and figures call the engine."""
     mixture: ParameterValues
     """The estimate: EM's optimum, or the posterior mean."""
-    uncertainty: ParameterValues
-    """Bootstrap standard errors for EM, posterior standard deviations for the posterior."""
-    intervals: IntervalValues
+    uncertainty: ParameterValues | None
+    """Bootstrap standard errors for EM, posterior sd for the posterior; null for baselines."""
+    intervals: IntervalValues | None
     """Bootstrap percentile intervals for EM, credible intervals for the posterior."""
     log_likelihood: TrainTest
     """At the estimate."""

@@ -9,22 +9,29 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.comparison import Comparison
-from experiments.parameters import in_digits_of, parameter_label, with_uncertainty
+from experiments.rows import column_title, parameter_groups
 from experiments.schema import TrainTest
 
 MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
-TITLES = {"em": "EM ± se", "bayes": "posterior ± sd"}
 
 
 def render(comparison: Comparison) -> Iterator[RenderableType]:
     """Yield the parts of the terminal's answer from top to bottom."""
     yield _heading(comparison)
-    yield _table(comparison)
+    for engines in _side_by_side(list(comparison.engines)):
+        yield _table(comparison, engines)
     for finding in comparison.verdict:
         mark, colour = MARKS[finding.level]
         line = Table.grid(padding=(0, 1))
         line.add_row(Text(mark, style=f"bold {colour}"), Text(finding.text))
         yield line
+
+
+def _side_by_side(names: list[str]) -> list[list[str]]:
+    """Split engines into tables that fit: EM and posterior first, baselines after them."""
+    main = [name for name in names if name in ("em", "bayes")]
+    others = [name for name in names if name not in main]
+    return [part for part in (main, *(others[i : i + 3] for i in range(0, len(others), 3))) if part]
 
 
 def _heading(comparison: Comparison) -> Text:
@@ -38,52 +45,34 @@ def _heading(comparison: Comparison) -> Text:
     )
 
 
-def _table(comparison: Comparison) -> Table:
+def _table(comparison: Comparison, engines: list[str]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2))
     table.add_column("")
     if comparison.truth is not None:
         table.add_column("truth", justify="right")
-    for name in comparison.engines:
-        table.add_column(TITLES.get(name, name), justify="right")
-    for kind, rows in _parameter_rows(comparison):
+    for name in engines:
+        table.add_column(column_title(comparison, name), justify="right")
+    for kind, rows in parameter_groups(comparison):
         table.add_row(Text(kind, style="bold cyan"))
-        for label, cells in rows:
-            table.add_row(f"  {label}", *cells)
+        for row in rows:
+            truth = [] if comparison.truth is None else [row.truth]
+            table.add_row(f"  {row.label}", *truth, *(row.cells[name] for name in engines))
     table.add_row(Text("log-likelihood", style="bold cyan"))
-    for label, cells in _likelihood_rows(comparison):
+    for label, cells in _likelihood_rows(comparison, engines):
         table.add_row(f"  {label}", *cells)
     return table
 
 
-def _parameter_rows(comparison: Comparison) -> Iterator[tuple[str, list[tuple[str, list[str]]]]]:
-    truth = {} if comparison.truth is None else comparison.truth.by_name()
-    engines = [(e.mixture.by_name(), e.uncertainty.by_name()) for e in comparison.engines.values()]
-    groups: dict[str, list[tuple[str, list[str]]]] = {}
-    for name in engines[0][0]:
-        cells = [with_uncertainty(values[name], sds[name]) for values, sds in engines]
-        if comparison.truth is not None:
-            # A truth with another number of components has no value in every row.
-            uncertainty = engines[0][1][name]
-            cells.insert(0, in_digits_of(uncertainty, truth[name]) if name in truth else "")
-        label = parameter_label(name, comparison.dataset.feature_names)
-        groups.setdefault(name.partition("[")[0], []).append((label, cells))
-    titles = {"weight": "weights", "mean": "means", "covariance": "covariances"}
-    for kind, rows in groups.items():
-        yield titles[kind], rows
-
-
-def _likelihood_rows(comparison: Comparison) -> Iterator[tuple[str, list[str]]]:
+def _likelihood_rows(comparison: Comparison, engines: list[str]) -> Iterator[tuple[str, list[str]]]:
     found = comparison.log_likelihood
-    engines = list(comparison.engines.values())
     points: list[TrainTest] = [] if found.truth is None else [found.truth]
-    points += [engine.log_likelihood for engine in engines]
+    points += [comparison.engines[name].log_likelihood for name in engines]
     yield "fitted rows", [f"{point.train:.2f}" for point in points]
     if comparison.dataset.n_test:
         yield "held-out rows", [_optional(point.test) for point in points]
-    if found.bayes is None:
+    if found.bayes is None or "bayes" not in engines:
         return
-    # The posterior's column is the last but where an engine after it was asked for.
-    before = [""] * (len(points) - len(engines) + list(comparison.engines).index("bayes"))
+    before = [""] * (len(points) - len(engines) + engines.index("bayes"))
     for label, spread in (
         ("  over draws", found.bayes.draws),
         ("  over draws, held out", found.bayes.draws_test),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,11 +14,23 @@ from experiments.parameters import Parameters
 from experiments.report.geometry import ellipses, marginal_density
 
 # Okabe & Ito (2008), told apart by colour-blind readers: one colour per source, everywhere.
-COLOURS = {"truth": "#8a8a8a", "em": "#0072b2", "bayes": "#e69f00"}
-NAMES = {"truth": "truth", "em": "EM", "bayes": "posterior"}
+COLOURS = {
+    "truth": "#8a8a8a",
+    "em": "#0072b2",
+    "bayes": "#e69f00",
+    "sklearn": "#009e73",
+    "sklearn-bayes": "#cc79a7",
+    "kmeans": "#d55e00",
+}
+OTHER_COLOUR = "#56b4e9"
 POINT = "rgba(120, 120, 120, 0.45)"
 MAX_FEATURES = 4
 MAX_PATHS = 30
+
+
+def colour_of(source: str) -> str:
+    """Return the one colour of an engine, or of the truth."""
+    return COLOURS.get(source, OTHER_COLOUR)
 
 
 def mixture_figure(comparison: Comparison) -> go.Figure:
@@ -74,9 +87,9 @@ def _histogram(comparison: Comparison) -> go.Figure:
         marker={"color": POINT},
         nbinsx=int(np.clip(2 * np.sqrt(len(x)), 10, 80)),
     )
-    for source, parameters, many in _sources(comparison):
-        curves = [marginal_density(p, 0, grid) for p in parameters]
-        _add_lines(figure, source, [(grid, curve) for curve in curves], many)
+    for source in _sources(comparison):
+        curves = [(grid, marginal_density(p, 0, grid)) for p in source.mixtures]
+        _add_lines(figure, source, curves)
     figure.update_xaxes(title=comparison.dataset.feature_names[0])
     figure.update_yaxes(title="density", exponentformat="power")
     return _styled(figure, 480)
@@ -106,9 +119,9 @@ def _pairs(comparison: Comparison) -> go.Figure:
                 hovertemplate="%{x:.4g}, %{y:.4g}<extra></extra>",
                 **cell,
             )
-            for source, parameters, many in _sources(comparison):
-                curves = [ellipses(p, i, j) for p in parameters]
-                _add_lines(figure, source, curves, many, legend=first, **cell)
+            for source in _sources(comparison):
+                curves = [ellipses(p, i, j) for p in source.mixtures]
+                _add_lines(figure, source, curves, legend=first, **cell)
             _add_numbers(figure, comparison, i, j, **cell)
             if row == size:
                 figure.update_xaxes(title=names[i], **cell)
@@ -117,22 +130,36 @@ def _pairs(comparison: Comparison) -> go.Figure:
     return _styled(figure, 560 if size == 1 else 260 * size)
 
 
-def _sources(comparison: Comparison) -> Iterator[tuple[str, list[Parameters], bool]]:
-    """Yield source, its mixtures and whether they are many, from the back to the front."""
+@dataclass(frozen=True)
+class Source:
+    """Something to draw: its name, what the legend says, and its mixtures."""
+
+    name: str
+    label: str
+    mixtures: list[Parameters]
+
+    @property
+    def many(self) -> bool:
+        """Whether it is a cloud of draws."""
+        return len(self.mixtures) > 1
+
+
+def _sources(comparison: Comparison) -> Iterator[Source]:
+    """Yield what to draw from the back to the front."""
     draws = [values.arrays() for values in comparison.illustration.posterior_mixtures]
     if draws:
-        yield "bayes", draws, True
-    if "em" in comparison.engines:
-        yield "em", [comparison.engines["em"].mixture.arrays()], False
+        yield Source("bayes", f"posterior ({len(draws)} draws)", draws)
+    for name, engine in comparison.engines.items():
+        if name != "bayes":
+            yield Source(name, engine.title, [engine.mixture.arrays()])
     if comparison.truth is not None:
-        yield "truth", [comparison.truth.arrays()], False
+        yield Source("truth", "truth", [comparison.truth.arrays()])
 
 
 def _add_lines(
     figure: go.Figure,
-    source: str,
+    source: Source,
     curves: list[tuple[np.ndarray, np.ndarray]],
-    many: bool,
     *,
     legend: bool = True,
     **cell: int,
@@ -145,14 +172,14 @@ def _add_lines(
         x=np.round(x, 6),
         y=np.round(y, 6),
         mode="lines",
-        name=f"{NAMES[source]} ({len(curves)} draws)" if many else NAMES[source],
-        legendgroup=source,
+        name=source.label,
+        legendgroup=source.name,
         showlegend=legend,
-        opacity=0.35 if many else 1.0,
+        opacity=0.35 if source.many else 1.0,
         line={
-            "color": COLOURS[source],
-            "width": 1 if many else 3,
-            "dash": "dash" if source == "truth" else "solid",
+            "color": colour_of(source.name),
+            "width": 1 if source.many else 3,
+            "dash": "dash" if source.name == "truth" else "solid",
         },
         hoverinfo="skip",
         **cell,

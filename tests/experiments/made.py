@@ -37,6 +37,7 @@ def made_em(mixture: Mixture, sd: float = 0.02, n_init: int = 4) -> Fit:
         uncertainty=spread,
         intervals={level: wald(values, spread, level) for level in LEVELS},
         seconds=0.1,
+        title="EM",
         diagnostics={
             "converged": True,
             "n_iter": 5,
@@ -67,6 +68,7 @@ def made_bayes(
         uncertainty=combine(lambda v: v.std(axis=(0, 1), ddof=1), every),
         intervals=central(every, axis=(0, 1)),
         seconds=2.0,
+        title="posterior",
         diagnostics={
             "max_r_hat": 1.002,
             "min_ess_bulk": 900.0,

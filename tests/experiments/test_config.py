@@ -54,7 +54,7 @@ def test_a_relative_data_path_starts_at_the_folder_of_the_config(tmp_path):
         ("bayes.prior.mean_scale=[1.0, -2.0]", ["bayes.prior.mean_scale", "allowed"]),
         ("engines=[]", ["engines = []", "at least 1"]),
         ("engines=['em', 'em']", ["engines", "twice"]),
-        ("engines=['em', 'mclust']", ["engines.1 = 'mclust'", "'bayes'"]),
+        ("settings.sklearn.n_init=3", ["settings.sklearn", "no such engine"]),
         ("data.source='web'", ["data.source = 'web'", "'builtin'"]),
         ("data.name='iris'", ["unknown key 'data.name'", "does not go with"]),
         ("data.truth.means=[[1, 'a']]", ["data.truth.means.0.1 = 'a'", "number"]),

@@ -1,0 +1,62 @@
+"""The posterior as an engine."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.config import BayesSettings, Section
+from experiments.engines import Fit, central
+from experiments.parameters import Parameters, combine
+from experiments.progress import Report
+from gmm_bayes import GaussianMixtureBayes, LKJPrior
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BayesEngine:
+    """The posterior; its standard deviations and equal-tailed credible intervals."""
+
+    options: BayesSettings
+    settings: ClassVar[type[Section]] = BayesSettings
+
+    @classmethod
+    def from_settings(cls, settings: BayesSettings) -> Self:
+        """Make an engine from its validated settings."""
+        return cls(settings)
+
+    def fit(
+        self, X: Floats, n_components: int, seed: np.random.SeedSequence, progress: Report
+    ) -> Fit:
+        """Draw the posterior and summarise it."""
+        options = self.options
+        start = time.perf_counter()
+        stage = "posterior draws"
+        progress(stage, 0, options.chains * (options.tune + options.draws))
+        model = GaussianMixtureBayes(
+            n_components,
+            prior=LKJPrior.from_dict(options.prior.model_dump()),
+            sampler=options.sampler,
+            draws=options.draws,
+            tune=options.tune,
+            chains=options.chains,
+            random_state=seed,
+            progressbar=False,
+        ).fit(X, callback=lambda done, total: progress(stage, done, total))
+        draws = model.draws_
+        every = Parameters.of(draws)
+        return Fit(
+            title="posterior",
+            mixture=model.mixture_,
+            uncertainty=combine(lambda values: values.std(axis=(0, 1), ddof=1), every),
+            intervals=central(every, axis=(0, 1)),
+            seconds=time.perf_counter() - start,
+            diagnostics={**model.diagnostics_.to_dict(), "n_draws": len(draws)},
+            draws=draws,
+            posterior=model.posterior_,
+        )

@@ -1,0 +1,98 @@
+"""EM with restarts as an engine."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.config import EMSettings, Section
+from experiments.engines import Fit, central
+from experiments.parameters import Parameters
+from experiments.progress import Report
+from gmm_em import Bootstrap, EMResult, bootstrap, fit_em
+from gmm_em.criteria import aic, bic, icl, n_parameters
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class EMEngine:
+    """Maximum likelihood by EM with restarts; standard errors and intervals by the bootstrap."""
+
+    options: EMSettings
+    settings: ClassVar[type[Section]] = EMSettings
+
+    @classmethod
+    def from_settings(cls, settings: EMSettings) -> Self:
+        """Make an engine from its validated settings."""
+        return cls(settings)
+
+    def fit(
+        self, X: Floats, n_components: int, seed: np.random.SeedSequence, progress: Report
+    ) -> Fit:
+        """Fit by EM, then bootstrap the estimate."""
+        options = self.options
+        start = time.perf_counter()
+        seed_fit, seed_bootstrap = seed.spawn(2)
+        stage = "EM restarts"
+        progress(stage, 0, options.n_init)
+        result = fit_em(
+            X,
+            n_components,
+            init_params=options.init_params,
+            n_init=options.n_init,
+            max_iter=options.max_iter,
+            tol=options.tol,
+            reg_covar=options.reg_covar,
+            random_state=seed_fit,
+            callback=lambda run, iteration, value: progress(stage, run, options.n_init),
+        )
+        progress(stage, options.n_init, options.n_init)
+        progress("EM bootstrap", 0, 1)
+        replicates = bootstrap(
+            X,
+            result.mixture,
+            n_bootstrap=options.n_bootstrap,
+            reg_covar=options.reg_covar,
+            random_state=seed_bootstrap,
+        )
+        progress("EM bootstrap", 1, 1)
+        # Runs on a sample of the rows have log-likelihoods of their own.
+        complete = [i for i, run in enumerate(result.runs) if run.n_rows == len(X)]
+        return Fit(
+            title="EM",
+            mixture=result.mixture,
+            uncertainty=Parameters.of(replicates.standard_errors),
+            intervals=central(Parameters.of(replicates), axis=0),
+            seconds=time.perf_counter() - start,
+            diagnostics=_em_diagnostics(result, X, replicates),
+            paths=tuple(result.runs[i].trace for i in complete),
+            best_path=complete.index(result.best),
+        )
+
+
+def _em_diagnostics(result: EMResult, X: Floats, replicates: Bootstrap) -> dict[str, Any]:
+    value, n_free = result.log_likelihood, n_parameters(result.mixture.n_components, X.shape[1])
+    return {
+        "converged": result.converged,
+        "n_iter": result.n_iter,
+        "n_init": len(result.runs),
+        "n_converged": sum(optimum.n_runs for optimum in result.optima),
+        "n_best": result.n_reached,
+        "optima": [
+            {"log_likelihood": optimum.objective, "n_runs": optimum.n_runs}
+            for optimum in result.optima
+        ],
+        "n_degenerate": result.n_degenerate,
+        "spurious": result.spurious,
+        "n_parameters": n_free,
+        "aic": aic(value, n_free),
+        "bic": bic(value, n_free, len(X)),
+        "icl": icl(value, n_free, result.mixture.responsibilities(X)),
+        "n_bootstrap": len(replicates.weights),
+        "n_bootstrap_failed": replicates.n_failed,
+    }

@@ -1,0 +1,101 @@
+import shutil
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.mixture import GaussianMixture
+
+from experiments import engines
+from experiments.comparison import compare
+from experiments.engines import available_engines, load_engine
+from experiments.errors import UsageError
+from experiments.streams import stream
+from gmm_bayes import LKJPrior
+from gmm_em import Mixture
+
+PLUGIN = Path(__file__).parents[2] / "docs" / "engine-plugin"
+
+
+@pytest.fixture(scope="module")
+def X():
+    truth = Mixture([0.6, 0.4], [[0.0, 0.0], [5.0, 5.0]], [np.eye(2), np.eye(2)])
+    return truth.sample(200, 8)[0]
+
+
+def test_every_engine_of_this_package_loads():
+    names = available_engines()
+    assert list(names)[-5:] == ["em", "bayes", "sklearn", "sklearn-bayes", "kmeans"]
+    for name in ("em", "bayes", "sklearn", "sklearn-bayes", "kmeans"):
+        assert load_engine(name).settings.model_validate({})
+
+
+def test_a_plug_in_that_cannot_be_imported_is_told(monkeypatch):
+    broken = {"ours": EntryPoint("ours", "no_such_module:Engine", engines.GROUP)}
+    monkeypatch.setattr(engines, "available_engines", lambda: broken)
+    with pytest.raises(UsageError, match=r"'ours' \(no_such_module:Engine\) cannot be loaded"):
+        load_engine("ours")
+
+
+def test_baselines_give_what_their_library_gives(X):
+    comparison = compare(X, 2, engines=["sklearn", "sklearn-bayes", "kmeans"], seed=4)
+    seed = int(stream(4, "sklearn").generate_state(1)[0])
+    expected = GaussianMixture(2, random_state=seed).fit(X)
+    found = comparison.fits["sklearn"].mixture
+    assert np.allclose(np.sort(found.means, axis=0), np.sort(expected.means_, axis=0))
+    for name, engine in comparison.engines.items():
+        assert np.allclose(engine.mixture.weights, [0.6, 0.4], atol=0.1), name
+        assert engine.uncertainty is None
+        assert engine.intervals is None
+    assert comparison.agreement is None
+
+
+def test_hard_assignment_underestimates_overlapping_covariances():
+    truth = Mixture([0.5, 0.5], [[0.0], [2.0]], np.ones((2, 1, 1)))
+    X = truth.sample(4000, 1)[0]
+    comparison = compare(X, 2, truth=truth, engines=["em", "kmeans"], seed=1)
+    hard = np.ravel(comparison.engines["kmeans"].mixture.covariances)
+    soft = np.ravel(comparison.engines["em"].mixture.covariances)
+    assert np.all(hard < 0.75)
+    assert np.all(np.abs(soft - 1) < 0.25)
+
+
+def test_options_reach_the_engines_and_priors_may_be_objects(X):
+    comparison = compare(
+        X,
+        2,
+        engines=["em", "bayes"],
+        em={"n_init": 3, "n_bootstrap": 5},
+        bayes={"draws": 50, "tune": 150, "chains": 2, "prior": LKJPrior(eta=2.0)},
+    )
+    assert comparison.engines["em"].diagnostics["n_init"] == 3
+    assert comparison.fits["bayes"].draws.weights.shape == (2, 50, 2)
+
+
+def test_an_engine_of_another_engines_order_or_number_changes_no_stream(X):
+    alone = compare(X, 2, engines=["sklearn"], seed=9)
+    among = compare(X, 2, engines=["kmeans", "sklearn"], seed=9)
+    assert alone.fits["sklearn"].mixture == among.fits["sklearn"].mixture
+
+
+def test_a_third_party_engine_is_installed_and_compared(tmp_path):
+    source = shutil.copytree(PLUGIN, tmp_path / "source")
+    site = tmp_path / "site"
+    subprocess.run(
+        [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--offline",
+         "--no-build-isolation", "--python", sys.executable, "--target", site, source],
+        check=True,
+    )  # fmt: skip
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import numpy as np; "
+        "from experiments import compare; X = np.random.default_rng(0).normal(size=(80, 2)); "
+        "c = compare(X, 1, engines=['em', 'moments'], moments={'shrinkage': 0.0}, "
+        "em={'n_bootstrap': 4}); "
+        "print(np.allclose(c.engines['em'].mixture.means, c.engines['moments'].mixture.means))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, site], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "True"
