@@ -1,6 +1,7 @@
 """From-scratch expectation-maximisation for Gaussian mixtures, in NumPy and SciPy."""
 
 from gmm_em.covariance import CovarianceStructure
+from gmm_em.criteria import Candidate, Selection, n_parameters, select
 from gmm_em.em import fit_blocks, fit_em
 from gmm_em.estimator import GaussianMixtureEM
 from gmm_em.mixture import Mixture
@@ -22,6 +23,7 @@ from gmm_em.validation import ConvergenceWarning, NotFittedError
 
 __all__ = [
     "Bootstrap",
+    "Candidate",
     "ConjugatePrior",
     "ConvergenceWarning",
     "CovarianceStructure",
@@ -36,12 +38,15 @@ __all__ = [
     "ParameterArrays",
     "PartialStart",
     "Run",
+    "Selection",
     "StandardErrors",
     "bootstrap",
     "expect",
     "fit_blocks",
     "fit_em",
     "maximize",
+    "n_parameters",
     "score",
+    "select",
     "standard_errors",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gmm_em.acceleration import Chart, InverseHessian, QuasiNewton
+from gmm_em.acceleration import InverseHessian, QuasiNewton
 from gmm_em.features import Parameters
 from gmm_em.kernels import Totals
 from gmm_em.problem import DegenerateError, Problem
@@ -31,7 +31,8 @@ class Climb:
     the last step alone, which other programs use, is small on a long plateau, too.
 
     **Every entry of the trace costs one E-step**, those of rejected trial steps included, and is
-    the best objective so far: the trace never falls.
+    the best objective so far: the trace never falls. (Adding to the diagonals of covariances is
+    no maximisation; with it the trace is the path as it is.)
 
     Parameters
     ----------
@@ -69,7 +70,8 @@ class Climb:
         self._tol = tol * problem.total_weight
         self._report = report
         self._keep_path = keep_path
-        size = Chart(problem, start).size if accelerate else 0
+        k, d = start.means.shape
+        size = k + k * d + problem.structure.n_parameters(k, d)
         self._accelerate = accelerate and problem.smooth and InverseHessian.worthwhile(size)
         self._newton: QuasiNewton | None = None
         self.start = self.parameters = start
@@ -136,8 +138,8 @@ class Climb:
         assert self._totals is not None
         parameters = self._problem.maximize(self._totals)
         totals = self._problem.expect(parameters)
-        if not totals.objective > self._totals.objective:
-            # At the optimum, to rounding; or where adding to diagonals outweighs the M-step.
+        if self._problem.smooth and not totals.objective > self._totals.objective:
+            # At the optimum, to rounding.
             self._note()
             self.converged = True
             return
@@ -186,7 +188,7 @@ def remaining_gain(trace: Sequence[float]) -> float:
     """
     if len(trace) < 3:
         return np.inf
-    before, last = trace[-2] - trace[-3], trace[-1] - trace[-2]
+    before, last = abs(trace[-2] - trace[-3]), abs(trace[-1] - trace[-2])
     if last <= _noise(trace[-1]):
         return 0.0
     if last >= before:

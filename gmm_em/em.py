@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gmm_em.climb import Climb
 from gmm_em.covariance import CovarianceStructure, get_structure
 from gmm_em.features import Parameters
 from gmm_em.kernels import Kernel
 from gmm_em.missing import MissingEStep, imputed, missing_log_jacobian, read_with_missing
-from gmm_em.mixture import Mixture, Seed, check_sample_weight
+from gmm_em.mixture import FloatArray, Mixture, Seed, check_sample_weight
 from gmm_em.penalty import ConjugatePrior
 from gmm_em.problem import DegenerateError, EStep, Problem
 from gmm_em.result import EMResult, Run, distinct_optima
@@ -34,7 +35,7 @@ def fit_em(
     *,
     covariance_type: str | CovarianceStructure = "full",
     tol: float = 1e-8,
-    reg_covar: float = 0.0,
+    reg_covar: ArrayLike = 0.0,
     max_iter: int = 1000,
     n_init: int = 30,
     init_params: str = "auto",
@@ -68,7 +69,7 @@ def fit_em(
     tol : float, default 1e-8
         Stop when the estimated gain still to come in the objective, per unit of sample weight,
         is below this; see :class:`gmm_em.climb.Climb` for how it is estimated, and why.
-    reg_covar : float, default 0.0
+    reg_covar : float or array_like of shape (D,), default 0.0
         Added to the diagonal of every covariance, in the data's squared units. The likelihood
         is then no longer maximised, and acceleration is off; `prior` is the better remedy.
     max_iter : int, default 1000
@@ -127,7 +128,7 @@ def fit_em(
     poser = _Poser(
         n_components,
         get_structure(covariance_type),
-        _number("reg_covar", reg_covar),
+        _ridge(reg_covar),
         prior,
         n_threads,
         missing == "mar",
@@ -161,7 +162,7 @@ def fit_blocks(
     *,
     covariance_type: str | CovarianceStructure = "full",
     tol: float = 1e-8,
-    reg_covar: float = 0.0,
+    reg_covar: ArrayLike = 0.0,
     max_iter: int = 1000,
     n_init: int = 30,
     init_params: str = "auto",
@@ -208,11 +209,13 @@ random_state, callback, snapshots, accelerate
     streams = np.random.default_rng(random_state).spawn(n_init * _ROUNDS + 1)
     sample, n_rows = first_pass(blocks, PILOT_ROWS, streams[-1])
     structure = get_structure(covariance_type)
-    poser = _Poser(n_components, structure, _number("reg_covar", reg_covar), prior, None, False)
+    poser = _Poser(n_components, structure, _ridge(reg_covar), prior, None, False)
     pilot = poser.pose(sample, None)
     units = (pilot.samples.centre, pilot.samples.scale)
     estep = BlockEStep(blocks, units, n_components, structure.second)
-    problem = Problem(pilot.samples, estep, structure, reg_covar, pilot.penalty, n_rows=n_rows)
+    problem = Problem(
+        pilot.samples, estep, structure, poser.reg_covar, pilot.penalty, n_rows=n_rows
+    )
     if isinstance(init, Mixture):
         return _from_start(problem, init, options)
     climbs = _explore(pilot, init, init_params, streams[:-1], n_init, -(-n_init // 2), options)
@@ -229,7 +232,7 @@ class _Poser:
 
     n_components: int
     structure: CovarianceStructure
-    reg_covar: float
+    reg_covar: FloatArray
     prior: ConjugatePrior | None
     n_threads: int | None
     missing: bool
@@ -261,7 +264,7 @@ class _Poser:
                 "Expected n_samples >= n_components but got n_components = "
                 f"{self.n_components}, n_samples = {samples.n_samples}"
             )
-        if samples.constant.any() and not self.reg_covar and self.prior is None:
+        if samples.constant.any() and not self.reg_covar.any() and self.prior is None:
             raise ValueError(
                 f"feature {int(samples.constant.argmax())} is constant, so every covariance "
                 "would be singular: drop it, or set reg_covar > 0"
@@ -279,16 +282,23 @@ def _explore(
 ) -> list[Climb]:
     """Make rounds of starts, until one run at least has not degenerated."""
     climbs: list[Climb] = []
+    if partial is not None and partial.means is not None:
+        # The means decide the start; nothing is drawn.
+        streams, n_init, n_final = streams[:1], 1, 1
     for first in range(0, len(streams), n_init):
         rngs = streams[first : first + n_init]
         k = pilot.n_components
         starts = propose(pilot.samples, k, pilot.structure, init_params, rngs, first)
+        starts = [pilot.regularise(start) for start in starts]
         if partial is not None:
             starts = partial.complete(pilot.samples, pilot.structure, starts)
         climbs += run_all_starts(pilot, starts, n_final, options)
         if any(not climb.degenerate for climb in climbs) or not pilot.smooth:
             break
-    return climbs
+    begun = [climb for climb in climbs if climb.trace]
+    if not begun:
+        raise _refusal([climb.degenerate for climb in climbs])
+    return begun
 
 
 def _from_start(problem: Problem, init: Mixture, options: Options) -> EMResult:
@@ -300,6 +310,8 @@ def _from_start(problem: Problem, init: Mixture, options: Options) -> EMResult:
             f"{expected[0]} in {expected[1]} are asked for"
         )
     climb = options.climb(problem, Parameters(*problem.samples.inner(init)), 0)
+    if not climb.trace:
+        raise _refusal([climb.degenerate])
     climb.advance(options.max_iter)
     return choose((record(problem, climb, examine=climb.converged, keep_order=True),), problem)
 
@@ -332,13 +344,7 @@ def choose(runs: tuple[Run, ...], problem: Problem) -> EMResult:
     if not usable and not problem.smooth:
         usable = [i for i in candidates if runs[i].trace.size]
     if not usable:
-        reasons = sorted({run.degenerate for run in runs})
-        raise DegenerateError(
-            "Fitting the mixture model failed because some components have ill-defined empirical "
-            "covariance (for instance caused by singleton or collapsed samples). Try to decrease "
-            "the number of components, increase reg_covar, or scale the input data. "
-            f"Every one of {len(runs)} runs was refused: {'; '.join(reasons[:3])}."
-        )
+        raise _refusal([run.degenerate for run in runs])
 
     def merit(i: int) -> tuple[bool, float]:
         return not runs[i].spurious, runs[i].objective
@@ -360,6 +366,26 @@ def choose(runs: tuple[Run, ...], problem: Problem) -> EMResult:
         problem.structure.name,
         problem.total_weight,
     )
+
+
+def _refusal(reasons: list[str]) -> DegenerateError:
+    found = "; ".join(sorted(set(reasons))[:3])
+    return DegenerateError(
+        "Fitting the mixture model failed because some components have ill-defined empirical "
+        "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
+        "number of components, increase reg_covar, or scale the input data. Every one of "
+        f"{len(reasons)} runs was refused: {found}."
+    )
+
+
+def _ridge(reg_covar: ArrayLike) -> FloatArray:
+    try:
+        ridge = np.asarray(reg_covar, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"reg_covar must be a number >= 0, got {reg_covar!r}") from None
+    if ridge.ndim > 1 or not (np.isfinite(ridge).all() and (ridge >= 0).all()):
+        raise ValueError(f"reg_covar must be a number >= 0, got {reg_covar!r}")
+    return ridge
 
 
 def _count(name: str, value: Any, low: int) -> int:

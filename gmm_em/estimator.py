@@ -18,7 +18,9 @@ from gmm_em.kernels import evaluate
 from gmm_em.missing import evaluate_missing
 from gmm_em.mixture import FloatArray, IntArray, Mixture, check_sample_weight
 from gmm_em.penalty import ConjugatePrior
+from gmm_em.problem import DegenerateError
 from gmm_em.result import EMResult
+from gmm_em.samples import Samples
 from gmm_em.starts import PartialStart
 from gmm_em.streaming import Blocks, open_blocks
 from gmm_em.uncertainty import StandardErrors, standard_errors
@@ -31,6 +33,9 @@ from gmm_em.validation import (
     initial_values,
     sklearn_or,
 )
+
+# What is added to the covariances where there is no maximum, in units of the features' variances.
+_RIDGE = 1e-6
 
 
 class GaussianMixtureEM:
@@ -48,8 +53,10 @@ class GaussianMixtureEM:
     covariance_type : {"full", "tied", "diag", "spherical"} or CovarianceStructure, default "full"
     tol : float, default 1e-8
         Stop when the estimated gain still to come, in log-likelihood per row, is below this.
-    reg_covar : float, default 0.0
-        Added to the diagonal of every covariance.
+    reg_covar : float or array_like of shape (D,), optional
+        Added to the diagonal of every covariance. By default nothing is; but where the data
+        admit no maximum, every run having degenerated, a millionth of each feature's variance
+        is, with a warning. Give 0 to have an error then.
     max_iter : int, default 1000
         At most this many E-steps after the first, per run; 0 keeps the best start.
     n_init : int, default 30
@@ -108,7 +115,7 @@ class GaussianMixtureEM:
         *,
         covariance_type: str | CovarianceStructure = "full",
         tol: float = 1e-8,
-        reg_covar: float = 0.0,
+        reg_covar: ArrayLike | None = None,
         max_iter: int = 1000,
         n_init: int = 30,
         init_params: str = "auto",
@@ -160,17 +167,28 @@ class GaussianMixtureEM:
         names = feature_names(X)
         rows = check_rows(X, min_samples=2)
         progress = _Progress(self.verbose, self.verbose_interval) if self.verbose else None
-        result = fit_em(
-            rows,
-            self.n_components,
-            **self._options(rows.shape[1]),
-            n_init=self.n_init,
-            init_params=self.init_params,
-            sample_weight=sample_weight,
-            random_state=_seed(self.random_state),
-            callback=progress,
-            missing=self.missing,
-        )
+        options = self._options(rows.shape[1]) | {
+            "n_init": self.n_init,
+            "init_params": self.init_params,
+            "sample_weight": sample_weight,
+            "random_state": _seed(self.random_state),
+            "callback": progress,
+            "missing": self.missing,
+        }
+        try:
+            result = fit_em(rows, self.n_components, **options)
+        except DegenerateError:
+            if self.reg_covar is not None:
+                raise
+            options["reg_covar"] = _RIDGE * Samples(rows, sample_weight).variances()
+            result = fit_em(rows, self.n_components, **options)
+            warnings.warn(
+                "The likelihood has no maximum on these data: every run degenerated, so a "
+                "millionth of each feature's variance was added to the covariances. Use fewer "
+                "components, a more constrained covariance_type, a prior, or set reg_covar.",
+                sklearn_or(ConvergenceWarning),
+                stacklevel=2,
+            )
         if progress is not None:
             progress.end(result)
         float32 = np.dtype(rows.dtype) == np.float32
@@ -224,7 +242,7 @@ class GaussianMixtureEM:
         return {
             "covariance_type": structure,
             "tol": self.tol,
-            "reg_covar": self.reg_covar,
+            "reg_covar": 0.0 if self.reg_covar is None else self.reg_covar,
             "max_iter": self.max_iter,
             "init": init,
             "prior": self.prior,
@@ -235,11 +253,12 @@ class GaussianMixtureEM:
         structure = get_structure(self.covariance_type)
         mixture = result.mixture
         total = result.total_weight
-        trace = result.trace
+        trace: FloatArray = result.trace
         self.converged_ = result.converged
-        if self.warm_start and hasattr(self, "trace_"):
+        before: FloatArray | None = getattr(self, "trace_", None)
+        if self.warm_start and before is not None:
             # Convergence may only show over several fits of few iterations each.
-            trace = np.concatenate([self.trace_[-2:-1], trace])
+            trace = np.concatenate([before[-2:-1], trace])
             self.converged_ |= remaining_gain(trace.tolist()) < self.tol * total
         if not self.converged_ and self.max_iter > 0:
             warnings.warn(
@@ -346,7 +365,7 @@ class GaussianMixtureEM:
     def standard_errors(
         self, X: Any, sample_weight: Any = None, *, method: str = "information"
     ) -> StandardErrors:
-        """Standard errors of weights, means and covariance entries at the fit.
+        """Compute standard errors of weights, means and covariance entries at the fit.
 
         See :func:`gmm_em.standard_errors`.
         """
@@ -392,7 +411,7 @@ class GaussianMixtureEM:
 
     def __sklearn_tags__(self) -> Any:
         """Describe the estimator to scikit-learn, which alone calls this."""
-        from sklearn.utils import InputTags, Tags, TargetTags  # type: ignore[import-untyped]
+        from sklearn.utils import InputTags, Tags, TargetTags
 
         return Tags(
             estimator_type="density_estimator",

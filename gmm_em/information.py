@@ -74,7 +74,7 @@ class _Layout:
         return np.concatenate([mean, start + np.arange(self.free)])
 
     def entries(self) -> FloatArray:
-        """Derivative of all weights, means and lower triangles by the free parameters."""
+        """Differentiate all weights, means and lower triangles by the free parameters."""
         k, d, triangle = self.k, self.d, self.rows.shape[0]
         out = np.zeros((k + k * d + k * triangle, self.size))
         out[: k - 1, : k - 1] = np.eye(k - 1)

@@ -199,7 +199,7 @@ class Kernel:
         return np.asarray(first**2 / np.maximum(second, np.finfo(np.float64).tiny))
 
     def support_sums(self, parameters: Parameters) -> FloatArray:
-        """Sums of responsibilities and of their squares, shape (2, K)."""
+        """Sum responsibilities and their squares, shape (2, K)."""
         sums = np.zeros((self._n_lanes, 2, self.n_components))
 
         def take(start: int, stop: int, views: _Views, lane: int) -> None:

@@ -132,7 +132,7 @@ def evaluate_missing(mixture: Mixture, X: ArrayLike) -> tuple[FloatArray, FloatA
 
 
 def missing_log_jacobian(X: FloatArray, samples: Samples) -> float:
-    """What the change of units adds to the log-likelihood of the observed values."""
+    """Return what the change of units adds to the observed values' log-likelihood."""
     weight = np.ones(X.shape[0]) if samples.weight is None else samples.weight
     return float(weight @ ((~np.isnan(X)) @ np.log(samples.scale)))
 

@@ -53,7 +53,7 @@ class Problem:
     samples : Samples
     estep : EStep
     structure : CovarianceStructure
-    reg_covar : float
+    reg_covar : float or ndarray of shape (D,)
         Added to the diagonals, in the data's squared units.
     penalty : Penalty, optional
         A conjugate log-prior, in inner units, that is added to the log-likelihood.
@@ -68,7 +68,7 @@ class Problem:
         samples: Samples,
         estep: EStep,
         structure: CovarianceStructure,
-        reg_covar: float = 0.0,
+        reg_covar: float | FloatArray = 0.0,
         penalty: Penalty | None = None,
         *,
         n_rows: int | None = None,
@@ -84,7 +84,7 @@ class Problem:
         self.structure = structure
         self.penalty = penalty
         self._estep = estep
-        self._ridge = np.diag(reg_covar / samples.scale**2) if reg_covar else None
+        self._ridge = np.diag(reg_covar / samples.scale**2) if np.any(reg_covar) else None
 
     @property
     def smooth(self) -> bool:
@@ -123,9 +123,13 @@ class Problem:
         if not counts.min() > _EMPTY:
             raise DegenerateError(f"component {int(counts.argmin())} became empty")
         parameters = self._plain(totals) if self.penalty is None else self._penalised(totals)
-        if self._ridge is not None:
-            parameters = parameters._replace(covariances=parameters.covariances + self._ridge)
-        return parameters
+        return self.regularise(parameters)
+
+    def regularise(self, parameters: Parameters) -> Parameters:
+        """Add `reg_covar` to the diagonals of the covariances."""
+        if self._ridge is None:
+            return parameters
+        return parameters._replace(covariances=parameters.covariances + self._ridge)
 
     def support(self, parameters: Parameters) -> FloatArray:
         """Return how many rows each component rests on, shape (K,)."""

@@ -130,6 +130,10 @@ class Samples:
         mean = first / self.total_weight
         return mean, second / self.total_weight - np.outer(mean, mean)
 
+    def variances(self) -> FloatArray:
+        """Variance of each feature, in the data's own units, shape (D,)."""
+        return np.asarray(np.diagonal(self.moments()[1]) * self.scale**2)
+
     def rows(self, index: Any) -> FloatArray:
         """Chosen rows (in increasing order) in the data's own units, shape (n, D)."""
         return np.asarray(self._rows[index], dtype=np.float64)

@@ -249,7 +249,7 @@ class PartialStart:
     def complete(
         self, samples: Samples, structure: CovarianceStructure, proposals: list[Parameters]
     ) -> list[Parameters]:
-        """Starts in inner units; the proposals are used where `means` are not given."""
+        """Return starts in inner units, from the proposals where `means` are not given."""
         if self.means is not None:
             X = samples.take(slice(None))
             weight = np.ones(X.shape[0]) if samples.weight is None else samples.weight

@@ -111,16 +111,15 @@ class StandardErrors:
             Probability inside, between 0 and 1.
         """
         z = float(ndtri((1.0 + _checked_level(level)) / 2.0))
-        ends = []
-        for sign in (-1.0, 1.0):
-            ends.append(
-                ParameterArrays(
-                    self.mixture.weights + sign * z * self.weights,
-                    self.mixture.means + sign * z * self.means,
-                    self.mixture.covariances + sign * z * self.covariances,
-                )
+        lower, upper = (
+            ParameterArrays(
+                self.mixture.weights + step * self.weights,
+                self.mixture.means + step * self.means,
+                self.mixture.covariances + step * self.covariances,
             )
-        return ends[0], ends[1]
+            for step in (-z, z)
+        )
+        return lower, upper
 
 
 def standard_errors(

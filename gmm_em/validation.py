@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmm_em.covariance import CovarianceStructure
-from gmm_em.mixture import FloatArray
+from gmm_em.mixture import FloatArray, Mixture
 from gmm_em.starts import PartialStart
 
 
@@ -146,7 +146,7 @@ def initial_values(
     precisions: ArrayLike | None,
     structure: CovarianceStructure,
     shape: tuple[int, int],
-) -> PartialStart | None:
+) -> Mixture | PartialStart | None:
     """Check ``weights_init``, ``means_init``, ``precisions_init``; None where none is given.
 
     Parameters
@@ -176,6 +176,8 @@ def initial_values(
             raise ValueError(f"'{name}' should be {wanted}")
         covariances = np.linalg.inv(full)
         covariances = 0.5 * (covariances + covariances.transpose(0, 2, 1))
+    if weights is not None and means is not None and covariances is not None:
+        return Mixture(weights, means, covariances)
     return PartialStart(weights, means, covariances)
 
 
