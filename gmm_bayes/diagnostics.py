@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from gmm_bayes.draws import MixtureDraws
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -22,6 +24,10 @@ MIN_ESS_PER_CHAIN = 100
 """Bulk and tail effective draws per chain (same source), so 400 for four chains."""
 MIN_BFMI = 0.3
 """Betancourt (2016): below, the momentum resampling explores the energy too slowly."""
+SEPARATE_MODES_R_HAT = 1.2
+"""Of the log-likelihood, which labels do not touch: above, chains live in different modes."""
+COLLAPSED_SD = 1e-6
+"""Standard deviation given other features, in units of the data's: below, it is singular."""
 MAX_DIVERGENT_SHARE = 0.0
 """Any divergence may mean a part of the posterior that was left out."""
 
@@ -71,23 +77,25 @@ class Diagnostics:
         """Whether nothing is wrong."""
         return not self.problems
 
+    def _defined(self, column: str) -> FloatArray:
+        both = np.concatenate([self.parameters[column], self.label_free[column]])
+        finite = both[np.isfinite(both)]
+        return finite if finite.size else np.array([np.nan])
+
     @property
     def max_r_hat(self) -> float:
         """Largest R-hat over aligned parameters and label-free quantities."""
-        both = pd.concat([self.parameters["r_hat"], self.label_free["r_hat"]])
-        return float(both.max())
+        return float(self._defined("r_hat").max())
 
     @property
     def min_ess_bulk(self) -> float:
         """Smallest bulk effective sample size over aligned parameters and label-free quantities."""
-        both = pd.concat([self.parameters["ess_bulk"], self.label_free["ess_bulk"]])
-        return float(both.min())
+        return float(self._defined("ess_bulk").min())
 
     @property
     def min_ess_tail(self) -> float:
         """Smallest tail effective sample size over aligned parameters and label-free quantities."""
-        both = pd.concat([self.parameters["ess_tail"], self.label_free["ess_tail"]])
-        return float(both.min())
+        return float(self._defined("ess_tail").min())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values fit for JSON; what is undefined is None."""
@@ -139,6 +147,8 @@ def diagnose(
         bfmi = tuple(float(b) for b in np.atleast_1d(array_stats.bfmi(stats["energy"])))
     changed = (permutations[:, 1:] != permutations[:, :-1]).any(axis=-1)
     problems = [
+        *_collapse_problems(aligned),
+        *_mode_problems(log_likelihood, label_free),
         *_table_problems("parameter", parameters, aligned.n_chains),
         *_table_problems("label-free quantity", label_free, aligned.n_chains),
         *_sampler_problems(n_divergent, n_max_treedepth, bfmi, len(aligned)),
@@ -190,6 +200,7 @@ def _label_free(
 
 
 def _table(quantities: Mapping[str, FloatArray], n_chains: int) -> pd.DataFrame:
+    import pandas as pd
     from arviz_stats.base import array_stats
 
     values = np.stack(list(quantities.values()))
@@ -250,6 +261,34 @@ def _table_problems(what: str, table: pd.DataFrame, n_chains: int) -> Iterator[s
         yield f"{named(few)} has {lowest.iloc[0]:.0f} effective draws, too few: sample longer"
     if table["verdict"].eq("too few draws").any():
         yield f"there are too few draws per chain to diagnose any {what}"
+
+
+def _collapse_problems(draws: MixtureDraws) -> Iterator[str]:
+    """Tell of chains with a component that all but lies on a hyperplane."""
+    spread = np.sqrt(draws.mean().covariance.diagonal())
+    smallest = (np.diagonal(draws.scale_trils, axis1=-2, axis2=-1) / spread).min(axis=(2, 3))
+    share = (smallest < COLLAPSED_SD).mean(axis=1)
+    collapsed = np.flatnonzero(share > 0.0)
+    if collapsed.size:
+        yield (
+            f"chains {_listed(collapsed)}: a component collapsed onto rows that are tied in some "
+            "direction, where the likelihood has no upper bound; sample from another seed, with "
+            "fewer components, or with a prior that keeps standard deviations away from zero"
+        )
+
+
+def _mode_problems(log_likelihood: FloatArray, label_free: pd.DataFrame) -> Iterator[str]:
+    """Tell of chains that live at different heights: no relabelling reconciles those."""
+    if label_free["r_hat"].to_dict()["log_likelihood"] > SEPARATE_MODES_R_HAT:
+        levels = ", ".join(f"{level:.1f}" for level in log_likelihood.mean(axis=1))
+        yield (
+            f"chains are in different modes (mean log-likelihood by chain: {levels}), which no "
+            "relabelling reconciles; averages over all chains mean nothing"
+        )
+
+
+def _listed(chains: NDArray[np.intp]) -> str:
+    return ", ".join(str(int(chain)) for chain in chains)
 
 
 def _sampler_problems(

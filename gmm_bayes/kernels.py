@@ -26,6 +26,8 @@ _LN2_HIGH = (
 )
 _LN2_LOW = 1.90821492927058770002e-10
 _ROUND = 6755399441055744.0  # 1.5 * 2**52: adding it leaves the nearest integer in the low bits
+MIN_SD = 1e-9
+MIN_CONDITIONAL_SD = 1e-6
 _EXP_MIN = -708.0  # below, exp underflows; such a responsibility is zero for every purpose here
 
 
@@ -160,8 +162,13 @@ def whitened_moments(data, log_const, means, whiteners, counts, first, second): 
 
 
 @_njit()
-def _log_density(theta, data, concentration, hyper, beta_shapes, constant, grad):  # type: ignore[no-untyped-def]
-    """Return the log posterior density at `theta`; write its gradient to `grad`.
+def _log_density(theta, data, concentration, hyper, beta_shapes, constant, gradient):  # type: ignore[no-untyped-def]
+    """Return the log posterior density at `theta`; write its gradient to `gradient`.
+
+    The support ends where a covariance can no longer be told from a singular one in float64: where
+    a standard deviation given the features before it falls below 1e-6 of the marginal one, or below
+    1e-9 of the data's. Beyond lie only the likelihood's singularities, which make the posterior
+    improper where rows are tied.
 
     ``hyper`` (3, D): ``mean_loc``, ``mean_scale`` and ``sd_scale``; ``beta_shapes`` (D(D-1)/2,).
     """
@@ -213,6 +220,9 @@ def _log_density(theta, data, concentration, hyper, beta_shapes, constant, grad)
                 value += beta_shapes[p] * (-u - 2.0 * math.log1p(math.exp(-u)))
                 stick *= 1.0 / math.cosh(0.5 * u)
                 p += 1
+            if not stick > max(MIN_CONDITIONAL_SD * sds[k, i], MIN_SD):
+                gradient[:] = 0.0
+                return -math.inf
             factors[k, i, i] = stick
             log_const[k] -= math.log(stick)
             whiteners[k, i, i] = 1.0 / stick
@@ -232,7 +242,7 @@ def _log_density(theta, data, concentration, hyper, beta_shapes, constant, grad)
     last_slope = counts[-1] + concentration - mass * math.exp(log_weights[-1])
     for k in range(n_components - 1):
         slope = counts[k] + concentration - mass * math.exp(log_weights[k])
-        grad[k] = slope - last_slope
+        gradient[k] = slope - last_slope
 
     slopes = np.empty((n_features, n_features))
     for k in range(n_components):
@@ -243,7 +253,7 @@ def _log_density(theta, data, concentration, hyper, beta_shapes, constant, grad)
                 acc += whiteners[k, m, i] * first[k, m]
             t = (means[k, i] - hyper[0, i]) / hyper[1, i]
             value -= 0.5 * t * t
-            grad[at_mean + k * n_features + i] = acc - t / hyper[1, i]
+            gradient[at_mean + k * n_features + i] = acc - t / hyper[1, i]
             # Cholesky factor: lower triangle of whitener' * second moment, less count / diagonal.
             for j in range(i + 1):
                 acc = 0.0
@@ -258,14 +268,14 @@ def _log_density(theta, data, concentration, hyper, beta_shapes, constant, grad)
                 acc += slopes[i, j] * factors[k, i, j]
             t = sds[k, i] / hyper[2, i]
             value += theta[at_sd + k * n_features + i] - 0.5 * t * t
-            grad[at_sd + k * n_features + i] = acc + 1.0 - t * t
+            gradient[at_sd + k * n_features + i] = acc + 1.0 - t * t
             # Partial correlations: each scales its own entry and shrinks those to its right.
             right = slopes[i, i] * factors[k, i, i]
             for j in range(i - 1, -1, -1):
                 p = i * (i - 1) // 2 + j
                 z = corr[k, p]
                 own = sticks[k, p] * (1.0 - z * z) * slopes[i, j]
-                grad[at_corr + k * n_corr + p] = 0.5 * (own - z * right) - beta_shapes[p] * z
+                gradient[at_corr + k * n_corr + p] = 0.5 * (own - z * right) - beta_shapes[p] * z
                 right += slopes[i, j] * factors[k, i, j]
     return value
 

@@ -12,12 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_bayes.draws import MixtureDraws
-from gmm_bayes.kernels import c_copy, c_log_density
-from gmm_bayes.starts import random_start
-from gmm_bayes.target import LogPosterior
 
 if TYPE_CHECKING:
     from gmm_bayes.sampling import Sampled, Task
+    from gmm_bayes.target import LogPosterior
 
 FloatArray = NDArray[np.float64]
 
@@ -86,6 +84,7 @@ def _sample_closed_form(nuts: NUTS, task: Task) -> Sampled:
     import nutpie
 
     from gmm_bayes.sampling import Sampled
+    from gmm_bayes.target import LogPosterior
 
     target = LogPosterior(task.X, task.n_components, task.prior)
     model = _nutpie_model(target, _chain_starts(task, target))
@@ -102,6 +101,8 @@ def _sample_closed_form(nuts: NUTS, task: Task) -> Sampled:
 
 def _chain_starts(task: Task, target: LogPosterior) -> Callable[[int], FloatArray]:
     """Return what gives a chain its start, from the seed that nutpie draws for that chain."""
+    from gmm_bayes.starts import random_start
+
     entropy = task.seed.generate_state(4).tolist()
     Z = target.scaling.standardise(task.X)
 
@@ -117,6 +118,8 @@ def _nutpie_model(target: LogPosterior, starts: Callable[[int], FloatArray]) -> 
     Nothing of it passes through the interpreter, so that chains run side by side.
     """
     from nutpie.compile_pymc import CompiledPyMCModel
+
+    from gmm_bayes.kernels import c_copy, c_log_density
 
     size = target.space.size
     return CompiledPyMCModel(
