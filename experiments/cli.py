@@ -109,11 +109,18 @@ def configs() -> None:
 
 
 @cli.command()
-def schema() -> None:
+@click.option("--comparison", is_flag=True, help="That of comparison.json instead.")
+def schema(comparison: bool) -> None:
     """Print the JSON Schema of a config, for editors to complete from."""
+    from experiments.comparison import Comparison
     from experiments.config import ExperimentConfig
 
-    click.echo(json.dumps(ExperimentConfig.model_json_schema(), indent=1))
+    found = (
+        Comparison.model_json_schema(mode="serialization")
+        if comparison
+        else ExperimentConfig.model_json_schema()
+    )
+    click.echo(json.dumps(found, indent=1))
 
 
 @cli.command()

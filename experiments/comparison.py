@@ -24,7 +24,7 @@ from experiments.progress import Report, silent
 from experiments.results import engine_result
 from experiments.schema import ComparisonValues, DatasetInfo, Illustration, ParameterValues
 from experiments.streams import stream
-from experiments.verdict import judge
+from experiments.verdict import Judge, thresholds_with
 from gmm_em import Mixture
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MAX_POINTS = 2000
 DENSITY_SAMPLES = 20_000
+SCHEMA_FILE = "comparison.schema.json"
 MAX_POSTERIOR_MIXTURES = 40
 
 
@@ -113,6 +114,7 @@ def compare(
     engines: Sequence[str] = ("em", "bayes"),
     seed: int = 0,
     progress: Report = silent,
+    thresholds: Mapping[str, Sequence[float]] | None = None,
     **options: Mapping[str, Any],
 ) -> Comparison:
     """Fit the same data by several engines and compare what they found.
@@ -133,6 +135,8 @@ def compare(
         Determines every random number.
     progress : callable
         Called with (stage, done, total) as the work goes on.
+    thresholds : mapping of str to (warn, fail), optional
+        Entries that replace those of `experiments.verdict.THRESHOLDS`.
     **options
         Settings of an engine under its name, as in a config's table of that name:
         ``em={"n_init": 50}, bayes={"draws": 2000, "prior": {"eta": 2.0}}``.
@@ -148,12 +152,18 @@ def compare(
         be used.
     """
     dataset = from_arrays(X, X_test, truth)
+    thresholds_with(thresholds or {})
     fits = fit_engines(dataset, n_components, engines, options, seed, progress)
-    return compare_fits(dataset, fits, seed=seed)
+    return compare_fits(dataset, fits, seed=seed, thresholds=thresholds)
 
 
 def compare_fits(
-    dataset: Dataset, fits: Mapping[str, Fit], *, experiment: str = "", seed: int = 0
+    dataset: Dataset,
+    fits: Mapping[str, Fit],
+    *,
+    experiment: str = "",
+    seed: int = 0,
+    thresholds: Mapping[str, Sequence[float]] | None = None,
 ) -> Comparison:
     """Compare ready fits of one data set.
 
@@ -166,7 +176,10 @@ def compare_fits(
         Name of the experiment; by default the data set's.
     seed : int
         The seed that the fits were made with, for the record.
+    thresholds : mapping of str to (warn, fail), optional
+        Entries that replace those of `experiments.verdict.THRESHOLDS`.
     """
+    judge = Judge(thresholds_with(thresholds or {}))
     if not fits:
         raise UsageError("no fits to compare, allowed is at least one")
     fits = _in_one_order(dataset.truth, fits)
@@ -195,7 +208,7 @@ def compare_fits(
         log_likelihood=likelihoods,
         agreement=agreement,
         certificate=certificate,
-        verdict=judge(results, likelihoods, agreement, certificate, info),
+        verdict=judge.findings(results, likelihoods, agreement, certificate, info),
         illustration=_illustration(dataset, fits),
     )
     comparison._fits = fits

@@ -148,6 +148,9 @@ class ExperimentConfig(Section):
     settings: dict[str, dict[str, Any]] = {}
     """Settings of the other engines, a table under each one's name."""
 
+    thresholds: dict[str, list[float]] = {}
+    """Entries of the verdict's table of thresholds to replace, each [warn, fail]."""
+
     def engine_options(self, name: str) -> dict[str, Any]:
         """Return the settings of an engine, as its own schema expects them."""
         own: dict[str, Section] = {"em": self.em, "bayes": self.bayes}

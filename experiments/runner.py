@@ -12,6 +12,7 @@ from experiments.engines import fit_engines
 from experiments.progress import Report, silent
 from experiments.store import check_target, write_run
 from experiments.streams import stream
+from experiments.verdict import thresholds_with
 
 
 def run_experiment(
@@ -34,10 +35,13 @@ def run_experiment(
     """
     directory = Path(directory)
     check_target(directory)
+    thresholds_with(config.thresholds)
     dataset = load_dataset(config.data, config.name, stream(config.seed, "data"))
     options: dict[str, Any] = {name: config.engine_options(name) for name in config.engines}
     fits = fit_engines(dataset, config.n_components, config.engines, options, config.seed, progress)
-    comparison = compare_fits(dataset, fits, experiment=config.name, seed=config.seed)
+    comparison = compare_fits(
+        dataset, fits, experiment=config.name, seed=config.seed, thresholds=config.thresholds
+    )
     progress("Report", 0, 1)
     write_run(directory, comparison, config.to_toml())
     progress("Report", 1, 1)

@@ -1,12 +1,14 @@
 import io
 import json
 from dataclasses import replace
+from importlib import resources
 
+import jsonschema
 import numpy as np
 import pytest
 from rich.console import Console
 
-from experiments.comparison import Comparison, compare_fits
+from experiments.comparison import SCHEMA_FILE, Comparison, compare_fits
 from experiments.datasets import Dataset
 from experiments.engines import fit_engines
 from experiments.errors import UsageError
@@ -255,3 +257,34 @@ def test_engines_can_be_compared_alone(dataset, fits):
 def test_what_cannot_be_fitted_is_refused_before_any_work(dataset, arguments, expected):
     with pytest.raises(UsageError, match=expected):
         fit_engines(dataset, *arguments, seed=0)
+
+
+def test_thresholds_can_be_replaced(dataset, fits):
+    size = compare_fits(dataset, fits).agreement.max_abs_z
+    strict = compare_fits(dataset, fits, thresholds={"agreement": [size / 3, size / 2]})
+    levels = {finding.id: finding.level for finding in strict.verdict}
+    assert levels["agreement"] == "fail"
+    with pytest.raises(UsageError, match=r"thresholds\.agreeement: no such threshold, allowed is"):
+        compare_fits(dataset, fits, thresholds={"agreeement": [1, 2]})
+    with pytest.raises(UsageError, match=r"allowed is two numbers"):
+        compare_fits(dataset, fits, thresholds={"agreement": [1]})
+
+
+def test_shipped_schema_describes_the_comparison_and_is_up_to_date(comparison):
+    shipped = json.loads(resources.files("experiments").joinpath(SCHEMA_FILE).read_text())
+    assert shipped == Comparison.model_json_schema(mode="serialization")
+    jsonschema.validate(comparison.to_dict(), shipped)
+    damaged = comparison.to_dict()
+    damaged["engines"]["em"]["mixture"]["weights"] = "half"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(damaged, shipped)
+
+
+def test_nan_never_reaches_the_file(comparison):
+    values = comparison.to_dict()
+    values["engines"]["em"]["diagnostics"]["bic"] = float("nan")
+    stored = json.loads(Comparison.from_dict(values).to_json())
+    assert stored["engines"]["em"]["diagnostics"]["bic"] is None
+    values["engines"]["em"]["mixture"]["weights"][0] = float("nan")
+    with pytest.raises(ValueError, match="finite"):
+        Comparison.from_dict(values)
