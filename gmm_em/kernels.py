@@ -29,7 +29,7 @@ _MIN_COLUMNS = 64
 # half as long again for the few rows of W and R; longer blocks are multiplied in tiles.
 _SMALL_PRODUCT = 1_000_000
 _TILE_STEP = 32
-_LANE_ELEMENTS = 1 << 22
+_LANE_ELEMENTS = 1 << 20
 _MAX_LANES = 64
 # Below this many elements of phi, it is kept from one E-step to the next.
 _CACHED_ELEMENTS = 1 << 17

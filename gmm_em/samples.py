@@ -11,15 +11,17 @@ from gmm_em.threads import run_all, single_threaded_blas
 
 # Rows that are copied at a time, and rows from which centre and scale are taken.
 _COPY_ROWS = 1 << 14
+# With more features than this, transposing anew in every pass costs next to nothing.
+_COPIED_FEATURES = 24
 _PILOT_ROWS = 1 << 11
 
 
 class Samples:
     """Rows to fit, seen in units where they are centred and about as wide as 1.
 
-    Arrays of float64 in memory are kept as one transposed copy. Anything else with ``shape`` and
-    slicing of rows (float32 arrays, memory maps, dask arrays) is read block by block, and never
-    held whole as float64.
+    Arrays of float64 in memory with few features are kept as one transposed copy. Anything else
+    with ``shape`` and slicing of rows (float32 arrays, memory maps, dask arrays) is read block by
+    block, and never held whole as float64.
 
     Parameters
     ----------
@@ -64,6 +66,7 @@ class Samples:
         else:
             self.centre, self.scale = units
         keep = type(X) is np.ndarray and X.dtype == np.float64
+        keep = keep and self.n_features <= _COPIED_FEATURES
         columns = np.empty((self.n_features, self.n_samples)) if keep else None
         self._scan(columns)
         self._columns = columns

@@ -30,6 +30,10 @@ _RESOLVED = 0.1
 _SPARE_ROWS = 0.5
 
 
+# So many runs in the same maximum, and none in another, are enough.
+_AGREEING = 5
+
+
 @dataclass(frozen=True)
 class Options:
     """How runs are carried out."""
@@ -64,6 +68,7 @@ def run_all_starts(
     """Short runs from all starts; the best `n_final` go on to convergence.
 
     Runs that degenerate on the way, or end in a spurious maximum, are replaced by the next best.
+    When several have reached the same best maximum, and none another, the rest are left short.
     """
     climbs = [options.climb(problem, start, i) for i, start in enumerate(starts)]
     if n_final < len(climbs):
@@ -71,12 +76,22 @@ def run_all_starts(
             climb.advance(min(SHORT_RUN, options.max_iter))
     waiting = sorted(climbs, key=lambda climb: -climb.objective)
     finished = 0
+    reached: list[float] = []
     for climb in waiting:
         if finished == n_final:
             break
         climb.advance(options.max_iter)
-        finished += not (climb.degenerate or why_spurious(problem, climb.parameters))
+        if climb.degenerate or why_spurious(problem, climb.parameters):
+            continue
+        finished += 1
+        reached.append(climb.objective)
+        if _agreed(reached, 1e-6 * problem.total_weight):
+            break
     return climbs
+
+
+def _agreed(reached: list[float], tolerance: float) -> bool:
+    return len(reached) >= _AGREEING and max(reached) - min(reached) <= tolerance
 
 
 def record(problem: Problem, climb: Climb, *, examine: bool, keep_order: bool = False) -> Run:

@@ -13,7 +13,7 @@ from typing import override
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.cluster.hierarchy import cut_tree, linkage
+from scipy.cluster.hierarchy import linkage
 
 from gmm_em.covariance import CovarianceStructure
 from gmm_em.features import Parameters
@@ -21,7 +21,7 @@ from gmm_em.mixture import FloatArray, IntArray
 from gmm_em.samples import Samples
 
 # Hierarchical clustering takes time and memory that grow as the square of the rows.
-_WARD_ROWS = 1000
+_WARD_ROWS = 500
 _LLOYD_ITERATIONS = 30
 
 
@@ -139,13 +139,30 @@ class Ward(Start):
     ) -> FloatArray:
         step = -(-X.shape[0] // _WARD_ROWS)
         tree = linkage(X[::step], "ward")
-        # Not fcluster: with tied heights it may return fewer clusters than asked for.
-        found = cut_tree(tree, n_clusters=[n_components])[:, 0]
-        R = one_hot(found, n_components)
+        R = one_hot(_cut(tree, n_components), n_components)
         centres = (R.T @ X[::step]) / R.sum(axis=0)[:, None]
         if step == 1:
             return R
         return one_hot(squared_distances(X, centres).argmin(axis=1), n_components)
+
+
+def _cut(tree: FloatArray, n_clusters: int) -> IntArray:
+    """Labels of the leaves when the last ``n_clusters - 1`` merges are undone.
+
+    Unlike SciPy's ``fcluster`` it gives as many clusters as asked for where heights are tied.
+    """
+    n_leaves = tree.shape[0] + 1
+    merges = tree[: n_leaves - n_clusters, :2].astype(np.int64)
+    labels = np.full(n_leaves + merges.shape[0], -1)
+    used = 0
+    # From the root down, so that a node's label is known before its children's.
+    for node in range(labels.shape[0] - 1, -1, -1):
+        if labels[node] < 0:
+            labels[node] = used
+            used += 1
+        if node >= n_leaves:
+            labels[merges[node - n_leaves]] = labels[node]
+    return labels[:n_leaves]
 
 
 class Quantiles(Start):
