@@ -46,7 +46,7 @@ def agree(em: Fit, bayes: Fit, draws: MixtureDraws, joint: JointDistance | None)
     if se is None or sd is None:
         raise ValueError("both fits need uncertainties to be compared")
     z = z_scores(em.mixture, bayes.mixture, sd)
-    ratios = combine(lambda se, sd: np.divide(se, sd, out=np.ones_like(sd), where=sd > 0), se, sd)
+    ratios = _ratios(se, sd)
     certain = {name for name, value in sd.free() if value == 0}
     entries = {name: value for name, value in z.free() if name not in certain}
     worst = max(entries, key=lambda name: abs(entries[name]))
@@ -59,9 +59,21 @@ def agree(em: Fit, bayes: Fit, draws: MixtureDraws, joint: JointDistance | None)
         n_parameters=len(entries) - (len(sd.weights) > 1),
         max_abs_z=abs(entries[worst]),
         worst_parameter=worst,
-        median_sd_ratio=float(np.median([r for name, r in ratios.free() if name not in certain])),
+        median_sd_ratio=_median(ratios, certain),
+        median_sd_ratio_by_method={
+            method: _median(_ratios(errors, sd), certain)
+            for method, errors in em.more_uncertainty.items()
+        },
         joint=None if joint is None else JointValues(**asdict(joint)),
     )
+
+
+def _ratios(se: Parameters, sd: Parameters) -> Parameters:
+    return combine(lambda se, sd: np.divide(se, sd, out=np.ones_like(sd), where=sd > 0), se, sd)
+
+
+def _median(values: Parameters, without: set[str]) -> float:
+    return float(np.median([value for name, value in values.free() if name not in without]))
 
 
 def z_scores(estimate: Mixture, mean: Mixture, sd: Parameters) -> Parameters:

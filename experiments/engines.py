@@ -46,6 +46,8 @@ class Fit:
         Wall-clock time of the fit.
     uncertainty : Parameters, optional
         Standard error or posterior standard deviation of every parameter.
+    more_uncertainty : mapping of str to Parameters
+        The same by other methods.
     intervals : mapping of float to (Parameters, Parameters)
         Lower and upper bounds of equal-tailed intervals, by nominal coverage: `LEVELS` at least,
         or none.
@@ -66,6 +68,7 @@ class Fit:
     mixture: Mixture
     seconds: float
     uncertainty: Parameters | None = None
+    more_uncertainty: Mapping[str, Parameters] = field(default_factory=dict)
     intervals: Mapping[float, tuple[Parameters, Parameters]] = field(default_factory=dict)
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
     draws: MixtureDraws | None = None
@@ -81,6 +84,9 @@ class Fit:
             self,
             mixture=self.mixture.permute(index),
             uncertainty=None if self.uncertainty is None else self.uncertainty.permute(index),
+            more_uncertainty={
+                method: errors.permute(index) for method, errors in self.more_uncertainty.items()
+            },
             intervals={
                 level: (lower.permute(index), upper.permute(index))
                 for level, (lower, upper) in self.intervals.items()

@@ -47,6 +47,9 @@ def engine_result(
         title=fit.title or name,
         mixture=ParameterValues.of(fit.mixture),
         uncertainty=None if fit.uncertainty is None else ParameterValues.of(fit.uncertainty),
+        more_uncertainty={
+            method: ParameterValues.of(errors) for method, errors in fit.more_uncertainty.items()
+        },
         intervals=IntervalValues.of(MAIN_LEVEL, fit.intervals[MAIN_LEVEL])
         if fit.intervals
         else None,

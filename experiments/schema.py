@@ -118,6 +118,8 @@ class EngineResult(Value):
     """The estimate: EM's optimum, or the posterior mean."""
     uncertainty: ParameterValues | None
     """Bootstrap standard errors for EM, posterior sd for the posterior; null for baselines."""
+    more_uncertainty: dict[str, ParameterValues] = {}
+    """EM's asymptotic standard errors, by method: "information" and "sandwich"."""
     intervals: IntervalValues | None
     """Bootstrap percentile intervals for EM, credible intervals for the posterior."""
     log_likelihood: TrainTest
@@ -228,6 +230,8 @@ class Agreement(Value):
     worst_parameter: str
     """Where the z-score is largest in absolute value; components and features from 1."""
     median_sd_ratio: FiniteFloat
+    median_sd_ratio_by_method: dict[str, FiniteFloat] = {}
+    """The same for EM's standard errors by other methods."""
     joint: JointValues | None
     """Null where there are too few draws for the parameters' joint distribution."""
 

@@ -13,7 +13,15 @@ from experiments.config import EMSettings, Section
 from experiments.engines import Fit, central
 from experiments.parameters import Parameters
 from experiments.progress import Report
-from gmm_em import Bootstrap, EMResult, bootstrap, fit_em
+from gmm_em import (
+    Bootstrap,
+    EMResult,
+    InformationError,
+    Mixture,
+    bootstrap,
+    fit_em,
+    standard_errors,
+)
 from gmm_em.criteria import aic, bic, icl, n_parameters
 
 Floats = NDArray[np.float64]
@@ -61,6 +69,7 @@ class EMEngine:
             random_state=seed_bootstrap,
         )
         progress("EM bootstrap", 1, 1)
+        asymptotic, reasons = _asymptotic(X, result.mixture)
         # Runs on a sample of the rows have log-likelihoods of their own.
         complete = [i for i, run in enumerate(result.runs) if run.n_rows == len(X)]
         return Fit(
@@ -69,10 +78,22 @@ class EMEngine:
             uncertainty=Parameters.of(replicates.standard_errors),
             intervals=central(Parameters.of(replicates), axis=0),
             seconds=time.perf_counter() - start,
-            diagnostics=_em_diagnostics(result, X, replicates),
+            more_uncertainty=asymptotic,
+            diagnostics={**_em_diagnostics(result, X, replicates), **reasons},
             paths=tuple(result.runs[i].trace for i in complete),
             best_path=complete.index(result.best),
         )
+
+
+def _asymptotic(X: Floats, mixture: Mixture) -> tuple[dict[str, Parameters], dict[str, str]]:
+    """Return standard errors by method and, where there are none, the reason."""
+    errors, reasons = {}, {}
+    for method in ("information", "sandwich"):
+        try:
+            errors[method] = Parameters.of(standard_errors(X, mixture, method=method))
+        except InformationError as error:
+            reasons[f"no_{method}"] = str(error)
+    return errors, reasons
 
 
 def _em_diagnostics(result: EMResult, X: Floats, replicates: Bootstrap) -> dict[str, Any]:
