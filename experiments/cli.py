@@ -133,6 +133,17 @@ def report(directory: Path) -> None:
     click.echo(f"Report: {path}")
 
 
+@cli.command()
+@click.argument("what", type=click.Choice(["em"]))
+@click.option("--quick", is_flag=True, help="Small sizes only, to see that it runs.")
+def bench(what: str, quick: bool) -> int:
+    """Measure speed against other libraries, as ratios in one run."""
+    from importlib import import_module
+
+    status: int = import_module(f"experiments.benchmarks.{what}").main(quick=quick)
+    return status
+
+
 def _run(config: ExperimentConfig, target: Path, as_json: bool) -> None:
     from rich.console import Console
 
