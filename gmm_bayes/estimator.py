@@ -14,7 +14,7 @@ from gmm_bayes.checks import check_count, check_data, check_enough_samples, chec
 from gmm_bayes.diagnostics import Diagnostics, diagnose
 from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.posterior import MAX_POINTWISE, to_datatree
-from gmm_bayes.priors import LKJPrior
+from gmm_bayes.priors import LKJPrior, NIWPrior
 from gmm_bayes.progress import reporting
 from gmm_bayes.relabel import relabel
 from gmm_bayes.sampling import Sampler, Task, get_sampler
@@ -38,10 +38,12 @@ class GaussianMixtureBayes:
     ----------
     n_components : int, default 1
         The number of components, K.
-    prior : LKJPrior, optional
-        By default ``LKJPrior()``, weakly informative on standardised data.
-    sampler : {"nuts"} or Sampler, default "nuts"
-        A name, or an object such as ``gmm_bayes.NUTS(backend="pymc")``.
+    prior : LKJPrior or NIWPrior, optional
+        By default weakly informative on standardised data: ``LKJPrior()``, or ``NIWPrior()`` where
+        the sampler needs a conjugate prior.
+    sampler : {"nuts", "gibbs"} or Sampler, default "nuts"
+        "nuts" takes either prior, "gibbs" an :class:`NIWPrior`. A name, or an object such as
+        ``gmm_bayes.NUTS(backend="pymc")``.
     draws : int, default 1000
         Kept draws per chain; at least 4, the fewest that can be diagnosed.
     tune : int, default 1000
@@ -98,7 +100,7 @@ class GaussianMixtureBayes:
         self,
         n_components: int = 1,
         *,
-        prior: LKJPrior | None = None,
+        prior: LKJPrior | NIWPrior | None = None,
         sampler: str | Sampler = "nuts",
         draws: int = 1000,
         tune: int = 1000,
@@ -174,17 +176,17 @@ class GaussianMixtureBayes:
         TypeError, ValueError
             If the data or a parameter cannot be used; the message says which and why.
         KeyboardInterrupt
-            If interrupted before every chain has 4 draws to keep. Later, what was drawn is kept,
+            If interrupted before every chain has a draw to keep. Later, what was drawn is kept,
             and ``posterior_`` is marked as interrupted.
         """
         data = check_data(X)
         check_enough_samples(data.shape[0])
         n_components = check_n_components(self.n_components, data.shape[0])
-        prior = LKJPrior() if self.prior is None else self.prior
-        if not isinstance(prior, LKJPrior):
-            raise TypeError(f"prior must be an LKJPrior, but is {prior!r}")
-        prior.check_width(data.shape[1])
         sampler = get_sampler(self.sampler)
+        prior = sampler.default_prior() if self.prior is None else self.prior
+        if not isinstance(prior, LKJPrior | NIWPrior):
+            raise TypeError(f"prior must be an LKJPrior or an NIWPrior, but is {prior!r}")
+        prior.check_width(data.shape[1])
         draws = check_count("draws", self.draws, minimum=4)
         tune = check_count("tune", self.tune, minimum=1)
         chains = check_count("chains", self.chains)

@@ -19,7 +19,7 @@ import numba
 import numpy as np
 from numba import types
 
-_BLOCK = 128  # observations per pass: the buffers of one pass stay in the first-level cache
+BLOCK = 128  # observations per pass: the buffers of one pass stay in the first-level cache
 _LOG2_E = 1.4426950408889634
 _LN2_HIGH = (
     6.93147180369123816490e-01  # ln 2 in two parts (Cody & Waite), so that x - k ln 2 is exact
@@ -43,12 +43,13 @@ def _compiled(compiler: Any, *signature: Any, **options: Any) -> Any:
     return decorate
 
 
-def _njit(**options: Any) -> Any:
+def njit(**options: Any) -> Any:
+    """Compile a function that other compiled functions call, and that releases the interpreter."""
     return _compiled(numba.njit, nogil=True, error_model="numpy", **options)
 
 
 # No reassociation here: (t + _ROUND) - _ROUND is the point of the algorithm.
-@_njit(fastmath={"contract"})
+@njit(fastmath={"contract"})
 def _exp_nonpositive(x, rounded, bits, out, out_bits, n):  # type: ignore[no-untyped-def]
     """Write ``exp(x)`` for ``x <= 0`` to `out`, within 2 ulp, in a form compilers can vectorise."""
     for i in range(n):
@@ -74,7 +75,53 @@ def _exp_nonpositive(x, rounded, bits, out, out_bits, n):  # type: ignore[no-unt
         out_bits[i] += bits[i] << 52
 
 
-@_njit(fastmath={"contract", "reassoc", "nsz"})
+@njit(fastmath={"contract", "reassoc", "nsz"})
+def allocate(  # type: ignore[no-untyped-def]
+    data, start, n, log_const, means, whiteners, residual, white, log_prob, resp, top, total
+):
+    """Compute one block's whitened residuals and unnormalised responsibilities.
+
+    For the n columns of `data` from `start`: ``white`` (K, D, n), ``resp`` (K, n) relative to the
+    largest component of each row, whose log density is ``top`` (n,), and their sum ``total`` (n,).
+    """
+    n_features = data.shape[0]
+    n_components = log_const.shape[0]
+    resp_bits = resp.view(np.int64)
+    rounded = np.empty(BLOCK)
+    bits = rounded.view(np.int64)
+    for k in range(n_components):
+        q = log_prob[k]
+        for i in range(n):
+            q[i] = log_const[k]
+        for d in range(n_features):
+            mean = means[k, d]
+            for i in range(n):
+                residual[d, i] = data[d, start + i] - mean
+            y = white[k, d]
+            a = whiteners[k, d, d]
+            for i in range(n):
+                y[i] = a * residual[d, i]
+            for j in range(d):
+                a = whiteners[k, d, j]
+                for i in range(n):
+                    y[i] += a * residual[j, i]
+            for i in range(n):
+                q[i] -= 0.5 * y[i] * y[i]
+    for i in range(n):
+        top[i] = log_prob[0, i]
+        total[i] = 0.0
+    for k in range(1, n_components):
+        for i in range(n):
+            top[i] = max(top[i], log_prob[k, i])
+    for k in range(n_components):
+        for i in range(n):
+            log_prob[k, i] -= top[i]
+        _exp_nonpositive(log_prob[k], rounded, bits, resp[k], resp_bits[k], n)
+        for i in range(n):
+            total[i] += resp[k, i]
+
+
+@njit(fastmath={"contract", "reassoc", "nsz"})
 def whitened_moments(data, log_const, means, whiteners, counts, first, second):  # type: ignore[no-untyped-def]
     """Add the sufficient statistics of whitened residuals; return the log-likelihood.
 
@@ -84,49 +131,19 @@ def whitened_moments(data, log_const, means, whiteners, counts, first, second): 
     """
     n_features, n_samples = data.shape
     n_components = log_const.shape[0]
-    residual = np.empty((n_features, _BLOCK))
-    white = np.empty((n_components, n_features, _BLOCK))
-    log_prob = np.empty((n_components, _BLOCK))
-    resp = np.empty((n_components, _BLOCK))
-    resp_bits = resp.view(np.int64)
-    top = np.empty(_BLOCK)
-    total = np.empty(_BLOCK)
-    rounded = np.empty(_BLOCK)
-    bits = rounded.view(np.int64)
+    residual = np.empty((n_features, BLOCK))
+    white = np.empty((n_components, n_features, BLOCK))
+    log_prob = np.empty((n_components, BLOCK))
+    resp = np.empty((n_components, BLOCK))
+    top = np.empty(BLOCK)
+    total = np.empty(BLOCK)
     log_likelihood = 0.0
     product = 1.0
-    for start in range(0, n_samples, _BLOCK):
-        n = min(_BLOCK, n_samples - start)
-        for k in range(n_components):
-            q = log_prob[k]
-            for i in range(n):
-                q[i] = log_const[k]
-            for d in range(n_features):
-                mean = means[k, d]
-                for i in range(n):
-                    residual[d, i] = data[d, start + i] - mean
-                y = white[k, d]
-                a = whiteners[k, d, d]
-                for i in range(n):
-                    y[i] = a * residual[d, i]
-                for j in range(d):
-                    a = whiteners[k, d, j]
-                    for i in range(n):
-                        y[i] += a * residual[j, i]
-                for i in range(n):
-                    q[i] -= 0.5 * y[i] * y[i]
-        for i in range(n):
-            top[i] = log_prob[0, i]
-            total[i] = 0.0
-        for k in range(1, n_components):
-            for i in range(n):
-                top[i] = max(top[i], log_prob[k, i])
-        for k in range(n_components):
-            for i in range(n):
-                log_prob[k, i] -= top[i]
-            _exp_nonpositive(log_prob[k], rounded, bits, resp[k], resp_bits[k], n)
-            for i in range(n):
-                total[i] += resp[k, i]
+    for start in range(0, n_samples, BLOCK):
+        n = min(BLOCK, n_samples - start)
+        allocate(
+            data, start, n, log_const, means, whiteners, residual, white, log_prob, resp, top, total
+        )
         for i in range(n):
             # One logarithm for many observations: each factor is between 1 and K.
             product *= total[i]
@@ -161,8 +178,37 @@ def whitened_moments(data, log_const, means, whiteners, counts, first, second): 
     return log_likelihood + math.log(product)
 
 
-@_njit()
-def _log_density(theta, data, concentration, hyper, beta_shapes, constant, gradient):  # type: ignore[no-untyped-def]
+@njit()
+def _pseudo_observations(kappa, shift, psi, whitener, first, second):  # type: ignore[no-untyped-def]
+    """Add a normal-inverse-Wishart prior to a component's whitened moments; return its exponent.
+
+    It acts as kappa rows at the prior mean (`shift` from the component's), and as rows with scatter
+    `psi` around the component's mean.
+    """
+    n_features = shift.shape[0]
+    white = np.zeros(n_features)
+    half = np.zeros((n_features, n_features))
+    value = 0.0
+    for i in range(n_features):
+        for m in range(i + 1):
+            white[i] += whitener[i, m] * shift[m]
+            for j in range(n_features):
+                half[i, j] += whitener[i, m] * psi[m, j]
+    for i in range(n_features):
+        first[i] += kappa * white[i]
+        value -= 0.5 * kappa * white[i] * white[i]
+        for j in range(i + 1):
+            acc = kappa * white[i] * white[j]
+            for m in range(j + 1):
+                acc += half[i, m] * whitener[j, m]
+            second[i, j] += acc
+            if i == j:
+                value -= 0.5 * (acc - kappa * white[i] * white[i])
+    return value
+
+
+@njit()
+def _log_density(theta, data, scalars, hyper, psi, beta_shapes, gradient):  # type: ignore[no-untyped-def]
     """Return the log posterior density at `theta`; write its gradient to `gradient`.
 
     The support ends where a covariance can no longer be told from a singular one in float64: where
@@ -170,8 +216,10 @@ def _log_density(theta, data, concentration, hyper, beta_shapes, constant, gradi
     1e-9 of the data's. Beyond lie only the likelihood's singularities, which make the posterior
     improper where rows are tied.
 
-    ``hyper`` (3, D): ``mean_loc``, ``mean_scale`` and ``sd_scale``; ``beta_shapes`` (D(D-1)/2,).
+    ``scalars`` (5,), ``hyper`` (3, D), ``psi`` (D, D) and ``beta_shapes`` (D(D-1)/2,) as in
+    :func:`packed_log_density`.
     """
+    concentration, constant, log_sd_power, kappa, log_det_power = scalars
     n_features = data.shape[0]
     n_corr = beta_shapes.shape[0]
     n_components = (theta.shape[0] + 1) // (1 + 2 * n_features + n_corr)
@@ -237,6 +285,14 @@ def _log_density(theta, data, concentration, hyper, beta_shapes, constant, gradi
     second = np.zeros((n_components, n_features, n_features))
     value += whitened_moments(data, log_const, means, whiteners, counts, first, second)
 
+    if log_det_power > 0.0:
+        for k in range(n_components):
+            value += _pseudo_observations(
+                kappa, hyper[0] - means[k], psi, whiteners[k], first[k], second[k]
+            )
+            for i in range(n_features):
+                value -= log_det_power * math.log(factors[k, i, i])
+
     # Weights: d/dv_k of sum_k a_k log w_k is a_k - w_k sum a, with v_K = -sum of the others.
     mass = data.shape[1] + concentration * n_components
     last_slope = counts[-1] + concentration - mass * math.exp(log_weights[-1])
@@ -251,24 +307,24 @@ def _log_density(theta, data, concentration, hyper, beta_shapes, constant, gradi
             acc = 0.0
             for m in range(i, n_features):
                 acc += whiteners[k, m, i] * first[k, m]
-            t = (means[k, i] - hyper[0, i]) / hyper[1, i]
-            value -= 0.5 * t * t
-            gradient[at_mean + k * n_features + i] = acc - t / hyper[1, i]
+            shift = means[k, i] - hyper[0, i]
+            value -= 0.5 * hyper[1, i] * shift * shift
+            gradient[at_mean + k * n_features + i] = acc - hyper[1, i] * shift
             # Cholesky factor: lower triangle of whitener' * second moment, less count / diagonal.
             for j in range(i + 1):
                 acc = 0.0
                 for m in range(i, n_features):
                     acc += whiteners[k, m, i] * (second[k, m, j] if j <= m else second[k, j, m])
                 slopes[i, j] = acc
-            slopes[i, i] -= counts[k] / factors[k, i, i]
+            slopes[i, i] -= (counts[k] + log_det_power) / factors[k, i, i]
         for i in range(n_features):
-            # Log standard deviations scale a whole row; HalfNormal prior and its log Jacobian.
+            # Log standard deviations scale a whole row; prior and log Jacobian.
             acc = 0.0
             for j in range(i + 1):
                 acc += slopes[i, j] * factors[k, i, j]
-            t = sds[k, i] / hyper[2, i]
-            value += theta[at_sd + k * n_features + i] - 0.5 * t * t
-            gradient[at_sd + k * n_features + i] = acc + 1.0 - t * t
+            t = hyper[2, i] * sds[k, i] * sds[k, i]
+            value += log_sd_power * theta[at_sd + k * n_features + i] - 0.5 * t
+            gradient[at_sd + k * n_features + i] = acc + log_sd_power - t
             # Partial correlations: each scales its own entry and shrinks those to its right.
             right = slopes[i, i] * factors[k, i, i]
             for j in range(i - 1, -1, -1):
@@ -280,29 +336,40 @@ def _log_density(theta, data, concentration, hyper, beta_shapes, constant, gradi
     return value
 
 
-HEADER = 4
+HEADER = 7
 
 
-@_njit()
+@njit()
 def packed_log_density(theta, packed, gradient):  # type: ignore[no-untyped-def]
     """Return the log posterior density at `theta` (n,); write its gradient to `gradient` (n,).
 
-    ``packed``: N, D, the Dirichlet concentration and the constant, then ``hyper`` (3, D),
-    ``beta_shapes`` (D(D-1)/2,) and the data (D, N), all as float64.
+    ``packed`` holds, as float64: N; D; the Dirichlet concentration; the constant; the power of each
+    standard deviation (Jacobian); kappa and the power of 1 / sqrt(det covariance) of a normal-
+    inverse-Wishart prior, or zeros; prior location and precision of the means and precision of the
+    standard deviations (3, D); psi (D, D); the shapes of the partial correlations' Beta
+    distributions (D(D-1)/2,); the standardised data (D, N).
     """
     n_samples, n_features = int(packed[0]), int(packed[1])
-    at_shapes = HEADER + 3 * n_features
+    at_psi = HEADER + 3 * n_features
+    at_shapes = at_psi + n_features * n_features
     at_data = at_shapes + n_features * (n_features - 1) // 2
     end = at_data + n_features * n_samples
     return _log_density(
         theta,
         packed[at_data:end].reshape(n_features, n_samples),
-        packed[2],
-        packed[HEADER:at_shapes].reshape(3, n_features),
+        (packed[2], packed[3], packed[4], packed[5], packed[6]),
+        packed[HEADER:at_psi].reshape(3, n_features),
+        packed[at_psi:at_shapes].reshape(n_features, n_features),
         packed[at_shapes:at_data],
-        packed[3],
         gradient,
     )
+
+
+@njit()
+def packed_size(n_samples, n_features):  # type: ignore[no-untyped-def]
+    """Return the length of the buffer that :func:`packed_log_density` reads."""
+    square = n_features * n_features + n_features * (n_features - 1) // 2
+    return HEADER + 3 * n_features + square + n_features * n_samples
 
 
 _POINTER = types.CPointer(types.float64)
@@ -319,8 +386,7 @@ def c_log_density(dim, theta, gradient, value, packed):  # type: ignore[no-untyp
     Returns 0, or 1 where the density or its gradient is not finite.
     """
     head = numba.carray(packed, (HEADER,), np.float64)
-    n_samples, n_features = int(head[0]), int(head[1])
-    size = HEADER + 3 * n_features + n_features * (n_features - 1) // 2 + n_features * n_samples
+    size = packed_size(int(head[0]), int(head[1]))
     slope = numba.carray(gradient, (dim,))
     log_density = packed_log_density(
         numba.carray(theta, (dim,)), numba.carray(packed, (size,), np.float64), slope

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmm_bayes.checks import check_data, check_n_components
-from gmm_bayes.priors import LKJPrior
+from gmm_bayes.priors import LKJPrior, NIWPrior
 from gmm_bayes.scaling import Scaling
 
 if TYPE_CHECKING:
@@ -18,16 +19,20 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 
-def build_model(X: ArrayLike, n_components: int, prior: LKJPrior | None = None) -> pm.Model:
+def build_model(
+    X: ArrayLike, n_components: int, prior: LKJPrior | NIWPrior | None = None
+) -> pm.Model:
     """Return the marginal Gaussian mixture model of `X`.
 
     The allocations are summed out, so every free variable is continuous. All components are handled
     at once: the graph is the same for every number of components.
 
     The free variables live on the standardised scale, where one unit is one standard deviation of
-    the data: ``means_standardised`` and ``sds_standardised`` (component, feature), and the
-    canonical partial correlations of each component, each mapped to (0, 1), as
-    ``correlations_unit`` (component, feature_pair). In the data's own units are ``weights``
+    the data. With an :class:`LKJPrior`: ``means_standardised`` and ``sds_standardised`` (component,
+    feature), and the canonical partial correlations of each component, each mapped to (0, 1), as
+    ``correlations_unit`` (component, feature_pair). With an :class:`NIWPrior`: the entries of
+    Bartlett's decomposition, ``bartlett_squares`` and ``bartlett_normals``, and ``means_noise``,
+    the means' standard normal deviates. In the data's own units are ``weights``
     (component), ``means`` (component, feature), ``covariances`` (component, feature, feature_bis)
     and the observed ``x`` (obs, feature), whose log-likelihood, prior and posterior predictive
     draws PyMC gives as usual.
@@ -41,7 +46,7 @@ def build_model(X: ArrayLike, n_components: int, prior: LKJPrior | None = None) 
         The data.
     n_components : int
         The number of components, K.
-    prior : LKJPrior, optional
+    prior : LKJPrior or NIWPrior, optional
         By default ``LKJPrior()``.
 
     Returns
@@ -77,13 +82,8 @@ def build_model(X: ArrayLike, n_components: int, prior: LKJPrior | None = None) 
         observed = pm.Data("X", data, dims=("obs", "feature"))
         loc = pt.specify_shape(observed.mean(axis=0), (n_features,))
         scale = pt.specify_shape(observed.std(axis=0), (n_features,))
-        mean_loc, mean_scale, sd_scale = prior.standardised(loc, scale)
-
         weights = _weights(n_components, prior.concentration)
-        means = pm.Normal("means_standardised", mean_loc, mean_scale, dims=("component", "feature"))
-        sds = pm.HalfNormal("sds_standardised", sd_scale, dims=("component", "feature"))
-        factors = sds[:, :, None] * _correlation_factors(n_components, n_features, prior)
-
+        means, factors = _COMPONENTS[type(prior)](prior, n_components, n_features, loc, scale)
         means = pm.Deterministic("means", loc + scale * means, dims=("component", "feature"))
         factors = scale[:, None] * factors
         pm.Deterministic(
@@ -113,6 +113,55 @@ def _weights(n_components: int, concentration: float) -> Any:
     if n_components == 1:
         return pm.Deterministic("weights", pt.ones(1), dims="component")
     return pm.Dirichlet("weights", np.full(n_components, concentration), dims="component")
+
+
+def _lkj_components(
+    prior: LKJPrior, n_components: int, n_features: int, loc: Any, scale: Any
+) -> tuple[Any, Any]:
+    """Return means (K, D) and Cholesky factors (K, D, D) on the standardised scale."""
+    import pymc as pm
+
+    mean_loc, mean_scale, sd_scale = prior.standardised(loc, scale)
+    dims = ("component", "feature")
+    means = pm.Normal("means_standardised", mean_loc, mean_scale, dims=dims)
+    sds = pm.HalfNormal("sds_standardised", sd_scale, dims=dims)
+    return means, sds[:, :, None] * _correlation_factors(n_components, n_features, prior)
+
+
+def _niw_components(
+    prior: NIWPrior, n_components: int, n_features: int, loc: Any, scale: Any
+) -> tuple[Any, Any]:
+    """Return means (K, D) and Cholesky factors (K, D, D) on the standardised scale.
+
+    By Bartlett's (1933) decomposition: for T lower triangular with standard normal entries below a
+    diagonal whose squares are chi-squared with nu - D + 1, ..., nu degrees of freedom, T'T is
+    Wishart, and with C the Cholesky factor of psi, ``(C T^-1)(C T^-1)'`` is inverse-Wishart.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    mean_loc, kappa, nu, psi = prior.standardised(loc, scale)
+    dof = nu - n_features + 1.0 + np.arange(n_features)
+    squares = pm.ChiSquared("bartlett_squares", dof, dims=("component", "feature"))
+    bartlett = pt.zeros((n_components, n_features, n_features))
+    diagonal = np.arange(n_features)
+    bartlett = bartlett[:, diagonal, diagonal].set(pt.sqrt(squares))
+    rows, columns = np.tril_indices(n_features, -1)
+    if rows.size:
+        pm.modelcontext(None).add_coord("feature_pair", np.arange(rows.size))
+        below = pm.Normal("bartlett_normals", dims=("component", "feature_pair"))
+        bartlett = bartlett[:, rows, columns].set(below)
+    inverse = pt.linalg.solve_triangular(bartlett, pt.eye(n_features), lower=True, b_ndim=2)
+    factors = pt.matmul(pt.linalg.cholesky(pt.as_tensor(psi)), inverse)
+    noise = pm.Normal("means_noise", dims=("component", "feature"))
+    shift = pt.matmul(factors, noise[..., None])[..., 0] / np.sqrt(kappa)
+    return mean_loc + shift, factors
+
+
+_COMPONENTS: dict[type, Callable[..., tuple[Any, Any]]] = {
+    LKJPrior: _lkj_components,
+    NIWPrior: _niw_components,
+}
 
 
 def _correlation_factors(n_components: int, n_features: int, prior: LKJPrior) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_bayes.draws import MixtureDraws
+from gmm_bayes.priors import LKJPrior
 
 if TYPE_CHECKING:
     from gmm_bayes.sampling import Sampled, Task
@@ -71,6 +71,10 @@ class NUTS:
             raise ValueError(f"target_accept must lie in (0, 1), but is {self.target_accept!r}")
         if self.max_treedepth < 1:
             raise ValueError(f"max_treedepth must be at least 1, but is {self.max_treedepth!r}")
+
+    def default_prior(self) -> LKJPrior:
+        """Return ``LKJPrior()``."""
+        return LKJPrior()
 
     def sample(self, task: Task) -> Sampled:
         """Return the draws that `task` asks for."""
@@ -161,7 +165,7 @@ def _sample_pymc(nuts: NUTS, task: Task) -> Sampled:
     import pymc as pm
 
     from gmm_bayes.model import build_model
-    from gmm_bayes.sampling import Sampled
+    from gmm_bayes.sampling import Sampled, usable_cores
 
     model = build_model(task.X, task.n_components, task.prior)
     total = task.chains * (task.draws + task.tune)
@@ -180,7 +184,7 @@ def _sample_pymc(nuts: NUTS, task: Task) -> Sampled:
             draws=task.draws,
             tune=task.tune,
             chains=task.chains,
-            cores=_cores(task),
+            cores=usable_cores(task),
             random_seed=task.seed.generate_state(task.chains).tolist(),
             nuts_sampler="pymc",
             target_accept=nuts.target_accept,
@@ -188,7 +192,7 @@ def _sample_pymc(nuts: NUTS, task: Task) -> Sampled:
             progressbar=False,
             quiet=True,
             compute_convergence_checks=False,
-            callback=count if _cores(task) == 1 else None,
+            callback=count if usable_cores(task) == 1 else None,
         )
     stats = trace["sample_stats"]
     names = [*_NUTPIE_STATS.values()]
@@ -226,6 +230,8 @@ def _run_nutpie(nuts: NUTS, task: Task, model: Any) -> tuple[Any, bool]:
     """
     import nutpie
 
+    from gmm_bayes.sampling import usable_cores
+
     total = task.chains * (task.draws + task.tune)
     finished = 0
 
@@ -238,7 +244,7 @@ def _run_nutpie(nuts: NUTS, task: Task, model: Any) -> tuple[Any, bool]:
         draws=task.draws,
         tune=task.tune,
         chains=task.chains,
-        cores=_cores(task),
+        cores=usable_cores(task),
         seed=int(task.seed.generate_state(1, np.uint64)[0]),
         target_accept=nuts.target_accept,
         maxdepth=nuts.max_treedepth,
@@ -296,8 +302,3 @@ def _attributes(nuts: NUTS, library: Any) -> dict[str, Any]:
         "target_accept": nuts.target_accept,
         "max_treedepth": nuts.max_treedepth,
     }
-
-
-def _cores(task: Task) -> int:
-    available = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
-    return min(task.chains, task.cores or available or 1)

@@ -5,14 +5,61 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betaln, multigammaln
 
 FloatArray = NDArray[np.float64]
 Scale = Literal["standardised", "data"]
 PerFeature = float | tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class PriorTerms:
+    """One component's prior on the standardised scale, as terms that every prior here is made of.
+
+    With s the standard deviations, m the mean, S the covariance and z the canonical partial
+    correlations, the log density of (m, log s, logit((z + 1) / 2)) is::
+
+        log_constant - sum mean_precision (m - mean_loc)**2 / 2 - sum sd_precision s**2 / 2
+        + log_sd_power sum log s + sum correlation_shapes log((1 - z**2) / 4)
+        - log_det_power log(det S) / 2 - tr(psi S**-1) / 2
+        - kappa (m - mean_loc)' S**-1 (m - mean_loc) / 2
+    """
+
+    mean_loc: FloatArray
+    mean_precision: FloatArray
+    sd_precision: FloatArray
+    log_sd_power: float
+    kappa: float
+    log_det_power: float
+    psi: FloatArray
+    correlation_shapes: FloatArray
+    log_constant: float
+
+
+class Prior(Protocol):
+    """What a prior must answer; the components are independent and alike under all of them."""
+
+    @property
+    def concentration(self) -> float:
+        """Of the weights' symmetric Dirichlet distribution."""
+        ...
+
+    def check_width(self, n_features: int) -> None:
+        """Raise ValueError if a hyperparameter does not fit `n_features` features."""
+        ...
+
+    def terms(self, loc: FloatArray, scale: FloatArray) -> PriorTerms:
+        """Return the density on data standardised by `loc` and `scale` (D,)."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers, strings and lists."""
+        ...
+
 
 _SCALES: tuple[str, ...] = get_args(Scale)
 
@@ -81,17 +128,13 @@ class LKJPrior:
             "sd_scale": _per_feature("sd_scale", self.sd_scale, positive=True),
             "eta": _number("eta", self.eta, positive=True),
         }
-        if self.scale not in _SCALES:
-            raise ValueError(
-                f"prior's scale is {self.scale!r}; allowed are {' and '.join(map(repr, _SCALES))}"
-            )
+        _check_scale(self.scale)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the prior as plain numbers, strings and lists, ready for TOML or JSON."""
-        values = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-        return {"kind": "lkj", **values}
+        return {"kind": "lkj", **{k: _plain(v) for k, v in asdict(self).items()}}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> LKJPrior:
@@ -102,17 +145,7 @@ class LKJPrior:
         ValueError
             If a key is unknown or ``kind`` is not "lkj".
         """
-        given = dict(values)
-        kind = given.pop("kind", "lkj")
-        if kind != "lkj":
-            raise ValueError(f"prior's kind is {kind!r}, but an LKJPrior is of kind 'lkj'")
-        allowed = [f.name for f in fields(cls)]
-        unknown = [key for key in given if key not in allowed]
-        if unknown:
-            raise ValueError(
-                f"prior has an unknown key {unknown[0]!r}; allowed are {', '.join(allowed)}"
-            )
-        return cls(**given)
+        return cls(**_arguments(cls, "lkj", values))
 
     def standardised(self, loc: Any, scale: Any) -> tuple[Any, Any, Any]:
         """Return ``mean_loc, mean_scale, sd_scale`` (each (D,)) as they read on standardised data.
@@ -138,17 +171,252 @@ class LKJPrior:
     def correlation_shapes(self, n_features: int) -> FloatArray:
         """Return the shapes ``a`` of the canonical partial correlations' ``Beta(a, a)``.
 
-        The canonical partial correlations ``z[i, j]``, i > j, of an LKJ(eta) matrix are independent
-        with ``(z + 1) / 2 ~ Beta(a, a)`` and ``a = eta + (D - 1 - j) / 2``, j counted from 1
-        (Lewandowski, Kurowicka & Joe 2009, section 2.4, for the C-vine).
-
-        Returns
-        -------
-        ndarray of shape (D (D - 1) / 2,)
-            In row-major order of the strict lower triangle.
+        See :func:`partial_correlation_shapes`.
         """
-        _, columns = np.tril_indices(n_features, -1)
-        return np.asarray(self.eta + (n_features - 2.0 - columns) / 2.0, dtype=np.float64)
+        return partial_correlation_shapes(self.eta, n_features)
+
+    def terms(self, loc: FloatArray, scale: FloatArray) -> PriorTerms:
+        """Return the density on data standardised by `loc` and `scale` (D,)."""
+        mean_loc, mean_scale, sd_scale = self.standardised(loc, scale)
+        d = loc.size
+        shapes = self.correlation_shapes(d)
+        constant = (
+            0.5 * d * math.log(2.0 / math.pi)
+            - np.log(sd_scale).sum()
+            - 0.5 * d * math.log(2.0 * math.pi)
+            - np.log(mean_scale).sum()
+            - betaln(shapes, shapes).sum()
+        )
+        return PriorTerms(
+            mean_loc=mean_loc,
+            mean_precision=mean_scale**-2.0,
+            sd_precision=sd_scale**-2.0,
+            log_sd_power=1.0,
+            kappa=0.0,
+            log_det_power=0.0,
+            psi=np.zeros((d, d)),
+            correlation_shapes=shapes,
+            log_constant=float(constant),
+        )
+
+
+@dataclass(frozen=True)
+class NIWPrior:
+    """Conjugate prior: normal-inverse-Wishart components and Dirichlet weights.
+
+    ::
+
+        weights         ~ Dirichlet(concentration, ..., concentration)
+        covariances[k]  ~ InverseWishart(nu, psi)
+        means[k]        ~ Normal(mean_loc, covariances[k] / kappa)
+
+    independent over components and the same for each. Conjugacy allows the blocked Gibbs sampler.
+    Unlike :class:`LKJPrior` it vanishes at singular covariances, so the posterior is proper even
+    where rows are tied.
+
+    The defaults speak of standardised data. ``Dirichlet(2)`` as in :class:`LKJPrior`. ``nu = D +
+    2`` is the vaguest integer that gives the covariance a mean, which is `psi`: components half as
+    wide as all the data in every direction. ``kappa = 0.1`` then puts their means about 1.6
+    standard deviations of the data around its centre, so wherever the data are.
+
+    Parameters
+    ----------
+    concentration : float, default 2
+        Of the symmetric Dirichlet distribution; positive.
+    mean_loc : float or sequence of D floats, default 0
+        Centre of the component means.
+    kappa : float, default 0.1
+        How many observations the prior on a mean is worth; positive.
+    nu : float, optional
+        Degrees of freedom, more than D - 1; ``D + 2`` by default.
+    psi : float, sequence of D floats or D x D nested sequence, default 0.25
+        Scale matrix: a multiple of the identity, a diagonal, or the matrix itself; positive
+        definite. The mean of a covariance is ``psi / (nu - D - 1)``.
+    scale : {"standardised", "data"}, default "standardised"
+        Whether `mean_loc` and `psi` speak of standardised data or are in the data's own units.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a hyperparameter is of the wrong type, not finite or out of range.
+
+    References
+    ----------
+    Gelman et al. (2013), *Bayesian Data Analysis*, 3rd ed., section 3.6.
+    """
+
+    concentration: float = 2.0
+    mean_loc: PerFeature = 0.0
+    kappa: float = 0.1
+    nu: float | None = None
+    psi: float | tuple[float, ...] | tuple[tuple[float, ...], ...] = 0.25
+    scale: Scale = "standardised"
+
+    def __post_init__(self) -> None:
+        checked: dict[str, Any] = {
+            "concentration": _number("concentration", self.concentration, positive=True),
+            "mean_loc": _per_feature("mean_loc", self.mean_loc, positive=False),
+            "kappa": _number("kappa", self.kappa, positive=True),
+            "nu": None if self.nu is None else _number("nu", self.nu, positive=True),
+            "psi": _scale_matrix(self.psi),
+        }
+        _check_scale(self.scale)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the prior as plain values, ready for TOML or JSON; an unset `nu` is left out."""
+        values = {k: _plain(v) for k, v in asdict(self).items() if v is not None}
+        return {"kind": "niw", **values}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> NIWPrior:
+        """Return the prior that :meth:`to_dict` described; missing keys take their defaults.
+
+        Raises
+        ------
+        ValueError
+            If a key is unknown or ``kind`` is not "niw".
+        """
+        return cls(**_arguments(cls, "niw", values))
+
+    def check_width(self, n_features: int) -> None:
+        """Raise ValueError if a hyperparameter does not fit `n_features` features."""
+        for name in ("mean_loc", "psi"):
+            value = getattr(self, name)
+            if isinstance(value, tuple) and len(value) != n_features:
+                raise ValueError(
+                    f"prior's {name} is for {len(value)} features, but the data have {n_features}"
+                )
+        if self.nu is not None and self.nu <= n_features - 1:
+            raise ValueError(
+                f"prior's nu must be more than D - 1 = {n_features - 1}, but is {self.nu:g}"
+            )
+
+    def standardised(self, loc: Any, scale: Any) -> tuple[Any, float, float, Any]:
+        """Return ``mean_loc`` (D,), ``kappa``, ``nu`` and ``psi`` (D, D) on standardised data.
+
+        Only arithmetic on `loc` and `scale` (D,), which may be NumPy arrays or symbolic tensors.
+        """
+        d = int(loc.type.shape[0]) if hasattr(loc, "type") else len(loc)
+        nu = d + 2.0 if self.nu is None else self.nu
+        psi = np.asarray(self.psi)
+        psi = psi if psi.ndim == 2 else np.diag(np.broadcast_to(psi, d))
+        if self.scale == "standardised":
+            return np.asarray(self.mean_loc) + 0.0 * loc, self.kappa, nu, psi
+        mean_loc = (np.asarray(self.mean_loc) - loc) / scale
+        return mean_loc, self.kappa, nu, psi / (scale[:, None] * scale[None, :])
+
+    def terms(self, loc: FloatArray, scale: FloatArray) -> PriorTerms:
+        """Return the density on data standardised by `loc` and `scale` (D,)."""
+        mean_loc, kappa, nu, psi = self.standardised(loc, scale)
+        d = loc.size
+        shapes = partial_correlation_shapes(1.0, d)
+        constant = (
+            0.5 * nu * np.linalg.slogdet(psi)[1]
+            - 0.5 * nu * d * math.log(2.0)
+            - multigammaln(0.5 * nu, d)
+            + 0.5 * d * math.log(kappa / (2.0 * math.pi))
+            # From covariances to log standard deviations and partial correlations: a covariance is
+            # 2^D prod s^D correlations, and correlations are uniform where the shapes say so.
+            + d * math.log(2.0)
+            - betaln(shapes, shapes).sum()
+            + _log_volume_of_correlations(d)
+        )
+        return PriorTerms(
+            mean_loc=mean_loc,
+            mean_precision=np.zeros(d),
+            sd_precision=np.zeros(d),
+            log_sd_power=d + 1.0,
+            kappa=kappa,
+            log_det_power=nu + d + 2.0,
+            psi=psi,
+            correlation_shapes=shapes,
+            log_constant=float(constant),
+        )
+
+
+def prior_from_dict(values: Mapping[str, Any]) -> LKJPrior | NIWPrior:
+    """Return the prior that a mapping describes: its ``kind`` is "lkj" (the default) or "niw".
+
+    Raises
+    ------
+    ValueError
+        If the kind or a key is unknown.
+    """
+    kinds: dict[str, type[LKJPrior] | type[NIWPrior]] = {"lkj": LKJPrior, "niw": NIWPrior}
+    kind = values.get("kind", "lkj")
+    if kind not in kinds:
+        raise ValueError(f"prior's kind is {kind!r}; allowed are {', '.join(map(repr, kinds))}")
+    return kinds[kind].from_dict(values)
+
+
+def partial_correlation_shapes(eta: float, n_features: int) -> FloatArray:
+    """Return the shapes ``a`` of the ``Beta(a, a)`` of an LKJ matrix's partial correlations.
+
+    The canonical partial correlations ``z[i, j]``, i > j, of an LKJ(eta) matrix are independent
+    with ``(z + 1) / 2 ~ Beta(a, a)`` and ``a = eta + (D - 1 - j) / 2``, j counted from 1
+    (Lewandowski, Kurowicka & Joe 2009, section 2.4, for the C-vine).
+
+    Returns
+    -------
+    ndarray of shape (D (D - 1) / 2,)
+        In row-major order of the strict lower triangle.
+    """
+    _, columns = np.tril_indices(n_features, -1)
+    return np.asarray(eta + (n_features - 2.0 - columns) / 2.0, dtype=np.float64)
+
+
+def _log_volume_of_correlations(n_features: int) -> float:
+    """Return the log of the integral of 1 over correlation matrices (same source, equation 17)."""
+    left = np.arange(n_features - 1.0, 0.0, -1.0)
+    half = (left + 1.0) / 2.0
+    return float((left * left * math.log(2.0) + left * betaln(half, half)).sum())
+
+
+def _arguments(cls: type, kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    given = dict(values)
+    found = given.pop("kind", kind)
+    if found != kind:
+        raise ValueError(f"prior's kind is {found!r}, but that of {cls.__name__} is {kind!r}")
+    allowed = [f.name for f in fields(cls)]
+    unknown = [key for key in given if key not in allowed]
+    if unknown:
+        raise ValueError(
+            f"prior has an unknown key {unknown[0]!r}; allowed are {', '.join(allowed)}"
+        )
+    return given
+
+
+def _check_scale(scale: Any) -> None:
+    if scale not in _SCALES:
+        raise ValueError(
+            f"prior's scale is {scale!r}; allowed are {' and '.join(map(repr, _SCALES))}"
+        )
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(v) for v in value] if isinstance(value, tuple) else value
+
+
+def _scale_matrix(value: Any) -> float | tuple[float, ...] | tuple[tuple[float, ...], ...]:
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return _number("psi", value, positive=True)
+    if not any(isinstance(row, (Sequence, np.ndarray)) for row in value):
+        diagonal = _per_feature("psi", value, positive=True)
+        assert isinstance(diagonal, tuple)
+        return diagonal
+    try:
+        matrix = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError("prior's psi must be a number, a diagonal or a square matrix") from None
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
+        raise ValueError("prior's psi must be a number, a diagonal or a square matrix, all finite")
+    if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] <= 0.0:
+        raise ValueError("prior's psi must be symmetric and positive definite")
+    return tuple(tuple(float(v) for v in row) for row in matrix)
 
 
 def _number(name: str, value: Any, *, positive: bool) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -10,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_bayes.draws import MixtureDraws
+from gmm_bayes.gibbs import Gibbs
 from gmm_bayes.nuts import NUTS
-from gmm_bayes.priors import LKJPrior
+from gmm_bayes.priors import LKJPrior, NIWPrior
 
 FloatArray = NDArray[np.float64]
 
@@ -28,7 +30,7 @@ class Task:
     X : ndarray of shape (N, D)
         The data in their own units.
     n_components : int
-    prior : LKJPrior
+    prior : LKJPrior or NIWPrior
     draws, tune, chains : int
         Kept and discarded iterations of each chain, and how many chains.
     cores : int or None
@@ -40,7 +42,7 @@ class Task:
 
     X: FloatArray
     n_components: int
-    prior: LKJPrior
+    prior: LKJPrior | NIWPrior
     draws: int
     tune: int
     chains: int
@@ -75,12 +77,22 @@ class Sampled:
 class Sampler(Protocol):
     """Anything that can draw a posterior."""
 
+    def default_prior(self) -> LKJPrior | NIWPrior:
+        """Return the prior to use where none is given."""
+        ...
+
     def sample(self, task: Task) -> Sampled:
         """Return the draws that `task` asks for."""
         ...
 
 
-SAMPLERS: dict[str, Callable[[], Sampler]] = {"nuts": NUTS}
+def usable_cores(task: Task) -> int:
+    """Return how many chains to run at the same time."""
+    available = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
+    return min(task.chains, task.cores or available or 1)
+
+
+SAMPLERS: dict[str, Callable[[], Sampler]] = {"nuts": NUTS, "gibbs": Gibbs}
 
 
 def get_sampler(sampler: str | Sampler) -> Sampler:

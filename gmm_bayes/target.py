@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import betaln, gammaln
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln
 
 from gmm_bayes.kernels import packed_log_density
-from gmm_bayes.priors import LKJPrior
+from gmm_bayes.priors import Prior
 from gmm_bayes.scaling import Scaling
 from gmm_bayes.unconstrained import UnconstrainedSpace
 
@@ -30,7 +30,7 @@ class LogPosterior:
     X : ndarray of shape (N, D)
         The data in their own units.
     n_components : int
-    prior : LKJPrior
+    prior : LKJPrior or NIWPrior
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class LogPosterior:
 
     X: FloatArray
     n_components: int
-    prior: LKJPrior
+    prior: Prior
     scaling: Scaling = field(init=False)
     space: UnconstrainedSpace = field(init=False)
     packed: FloatArray = field(init=False, repr=False)
@@ -56,26 +56,29 @@ class LogPosterior:
     def __post_init__(self) -> None:
         n_samples, n_features = self.X.shape
         scaling = Scaling.from_data(self.X)
-        loc, mean_scale, sd_scale = self.prior.standardised(scaling.loc, scaling.scale)
-        shapes = self.prior.correlation_shapes(n_features)
+        terms = self.prior.terms(scaling.loc, scaling.scale)
         k, c = self.n_components, self.prior.concentration
-        dirichlet = gammaln(k * c) - k * gammaln(c) + math.log(k)
-        per_component = (
-            0.5 * n_features * math.log(2.0 / math.pi)
-            - np.log(sd_scale).sum()
-            - 0.5 * n_features * math.log(2.0 * math.pi)
-            - np.log(mean_scale).sum()
-            - betaln(shapes, shapes).sum()
-        )
-        likelihood = -0.5 * self.X.size * math.log(2.0 * math.pi) + scaling.log_jacobian(n_samples)
-        packed = [
-            [n_samples, n_features, c, dirichlet + k * per_component + likelihood],
-            *(loc, mean_scale, sd_scale, shapes),
+        constant = (
+            gammaln(k * c) - k * gammaln(c) + math.log(k)  # Dirichlet, Jacobian of the softmax
+            + k * terms.log_constant
+            - 0.5 * self.X.size * math.log(2.0 * math.pi)
+            + scaling.log_jacobian(n_samples)
+        )  # fmt: skip
+        packed: list[ArrayLike] = [
+            [n_samples, n_features, c, constant],
+            [terms.log_sd_power, terms.kappa, terms.log_det_power],
+            terms.mean_loc,
+            terms.mean_precision,
+            terms.sd_precision,
+            terms.psi.ravel(),
+            terms.correlation_shapes,
             scaling.standardise(self.X).T.ravel(),
         ]
         object.__setattr__(self, "scaling", scaling)
         object.__setattr__(self, "space", UnconstrainedSpace(k, n_features))
-        object.__setattr__(self, "packed", np.concatenate(packed, dtype=np.float64))
+        object.__setattr__(
+            self, "packed", np.concatenate([np.asarray(p, dtype=np.float64) for p in packed])
+        )
 
     def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
         """Return the log density and its gradient (n,) at `theta` (n,)."""

@@ -58,7 +58,6 @@ def test_arviz_summarises_and_compares(fitted):
 
 
 def test_survives_netcdf(fitted, tmp_path):
-    pytest.importorskip("h5py")
     fitted.posterior_.to_netcdf(tmp_path / "posterior.nc", engine="h5netcdf")
     with xr.open_datatree(tmp_path / "posterior.nc", engine="h5netcdf") as back:
         xr.testing.assert_identical(back.load(), fitted.posterior_)
@@ -190,10 +189,16 @@ def test_scikit_learn_conventions(fitted):
         ([[1.0], [2.0]], {"tune": 0}, ValueError, "tune must be at least 1"),
         ([[1.0], [2.0]], {"chains": 0}, ValueError, "chains must be at least 1"),
         ([[1.0], [2.0]], {"cores": 0}, ValueError, "cores must be at least 1"),
-        ([[1.0], [2.0]], {"sampler": "nots"}, ValueError, "'nots'; allowed are 'nuts'"),
+        ([[1.0], [2.0]], {"sampler": "nots"}, ValueError, "'nots'; allowed are 'nuts', 'gibbs'"),
         ([[1.0], [2.0]], {"sampler": 3}, TypeError, "sample"),
-        ([[1.0], [2.0]], {"prior": "flat"}, TypeError, "prior must be an LKJPrior"),
+        ([[1.0], [2.0]], {"prior": "flat"}, TypeError, "prior must be an LKJPrior or an NIWPrior"),
         ([[1.0], [2.0]], {"prior": LKJPrior(sd_scale=[1, 2])}, ValueError, "2 entries"),
+        (
+            [[1.0], [2.0]],
+            {"sampler": "gibbs", "prior": LKJPrior()},
+            ValueError,
+            "needs an NIWPrior",
+        ),
         ([[1.0], [2.0]], {"random_state": -1}, ValueError, "random_state"),
         ([[1.0], [2.0]], {"random_state": "x"}, TypeError, "random_state"),
     ],

@@ -3,7 +3,7 @@ import pymc as pm
 import pytensor
 import pytest
 
-from gmm_bayes import LKJPrior, build_model
+from gmm_bayes import LKJPrior, NIWPrior, build_model
 from gmm_bayes.target import LogPosterior
 from gmm_em import Mixture
 
@@ -46,6 +46,42 @@ def test_same_posterior_as_the_closed_form(rng, d, k, prior):
         expected = target(theta)
         np.testing.assert_allclose(value, expected[0], rtol=1e-12)
         np.testing.assert_allclose(gradient, expected[1], rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("d", "k", "prior"),
+    [
+        (2, 2, NIWPrior()),
+        (1, 2, NIWPrior(1.5, 0.3, 0.7, 4.0, 0.5)),
+        (3, 2, NIWPrior(1.5, [4.0, 5.0, 6.0], 2.5, 6.5, [4.0, 2.0, 1.0], "data")),
+        (2, 1, NIWPrior(1.0, 5.0, 0.2, 3.0, [[4.0, 1.0], [1.0, 2.0]], "data")),
+    ],
+)
+def test_conjugate_posterior_is_the_closed_form_in_other_coordinates(rng, d, k, prior):
+    """The densities differ by the Jacobian between the two sets of coordinates, by differences."""
+    X = rng.normal(size=(40, d)) * 3.0 + 5.0
+    model = build_model(X, k, prior)
+    target = LogPosterior(X, k, prior)
+    outputs = [model["weights"], model["means"], model["covariances"]]
+    function = pytensor.function(
+        model.value_vars,
+        [model.logp(), *model.replace_rvs_by_values(outputs)],
+        mode=INTERPRETED,
+        on_unused_input="ignore",
+    )
+    loc, scale = target.scaling.loc, target.scaling.scale
+
+    def to_target(theta: np.ndarray) -> np.ndarray:
+        _, weights, means, covariances = function(**_point(model, theta))
+        covariances = covariances / scale[:, None] / scale
+        return target.space.from_mixture(weights, (means - loc) / scale, covariances)
+
+    theta = 0.5 * rng.normal(size=target.space.size)
+    step = 1e-5 * np.eye(theta.size)
+    jacobian = [(to_target(theta + e) - to_target(theta - e)) / 2e-5 for e in step]
+    value = function(**_point(model, theta))[0]
+    expected = target(to_target(theta))[0] + np.linalg.slogdet(jacobian)[1]
+    np.testing.assert_allclose(value, expected, rtol=1e-7)
 
 
 def test_other_data_move_the_whole_model(rng):

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from gmm_bayes import NUTS, GaussianMixtureBayes
+from gmm_bayes import NUTS, GaussianMixtureBayes, Gibbs
 from gmm_bayes.priors import LKJPrior
 from gmm_bayes.sampling import get_sampler
 from gmm_bayes.starts import random_start
@@ -18,7 +18,8 @@ def test_samplers_are_found_by_name():
     assert get_sampler("nuts") == NUTS()
     own = NUTS(target_accept=0.7)
     assert get_sampler(own) is own
-    with pytest.raises(ValueError, match="'hmc'; allowed are 'nuts'"):
+    assert get_sampler("gibbs") == Gibbs()
+    with pytest.raises(ValueError, match="'hmc'; allowed are 'nuts', 'gibbs'"):
         get_sampler("hmc")
     with pytest.raises(TypeError, match="sampler must be a name"):
         get_sampler(NUTS)

@@ -6,19 +6,36 @@ import pytest
 import tomli_w
 from scipy import stats
 
-from gmm_bayes import LKJPrior
+from gmm_bayes import LKJPrior, NIWPrior, prior_from_dict
 from gmm_bayes.unconstrained import UnconstrainedSpace
 
 
 def test_defaults_are_the_documented_ones():
     assert LKJPrior() == LKJPrior(2.0, 0.0, 1.0, 1.0, 1.0, scale="standardised")
+    assert NIWPrior() == NIWPrior(2.0, 0.0, 0.1, None, 0.25, scale="standardised")
 
 
-def test_survives_toml_and_json():
-    prior = LKJPrior(1.5, [0.0, 3.0], [1.0, 2.0], 0.5, 2.0, scale="data")
-    assert LKJPrior.from_dict(tomllib.loads(tomli_w.dumps(prior.to_dict()))) == prior
-    assert LKJPrior.from_dict(json.loads(json.dumps(prior.to_dict()))) == prior
-    assert LKJPrior.from_dict({"eta": 4}) == LKJPrior(eta=4.0)
+@pytest.mark.parametrize(
+    "prior",
+    [
+        LKJPrior(1.5, [0.0, 3.0], [1.0, 2.0], 0.5, 2.0, scale="data"),
+        NIWPrior(),
+        NIWPrior(1.5, [0.0, 3.0], 0.5, 7.0, [1.0, 2.0]),
+        NIWPrior(nu=5, psi=np.array([[2.0, 0.5], [0.5, 1.0]]), scale="data"),
+    ],
+)
+def test_survives_toml_and_json(prior):
+    for values in (
+        tomllib.loads(tomli_w.dumps(prior.to_dict())),
+        json.loads(json.dumps(prior.to_dict())),
+    ):
+        assert prior_from_dict(values) == prior
+        assert type(prior).from_dict(values) == prior
+
+
+def test_missing_keys_take_their_defaults():
+    assert prior_from_dict({"eta": 4}) == LKJPrior(eta=4.0)
+    assert prior_from_dict({"kind": "niw", "kappa": 2}) == NIWPrior(kappa=2.0)
 
 
 @pytest.mark.parametrize(
@@ -40,16 +57,41 @@ def test_impossible_hyperparameters_are_refused(change, error, words):
         LKJPrior(**change)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"kappa": 0.0}, "kappa must be finite and positive"),
+        ({"nu": -1.0}, "nu"),
+        ({"psi": 0.0}, "psi"),
+        ({"psi": [1.0, -1.0]}, r"psi\[1\]"),
+        ({"psi": [[1.0, 2.0]]}, "square matrix"),
+        ({"psi": [[1.0, 2.0], [3.0]]}, "square matrix"),
+        ({"psi": [[1.0, 2.0], [2.0, 1.0]]}, "positive definite"),
+        ({"psi": [[1.0, 0.2], [0.1, 1.0]]}, "symmetric"),
+        ({"scale": "raw"}, "'standardised' and 'data'"),
+    ],
+)
+def test_impossible_conjugate_hyperparameters_are_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        NIWPrior(**change)
+
+
 def test_unknown_key_or_kind_is_refused():
     with pytest.raises(ValueError, match="unknown key 'etta'"):
         LKJPrior.from_dict({"etta": 1.0})
     with pytest.raises(ValueError, match="kind is 'niw'"):
         LKJPrior.from_dict({"kind": "niw"})
+    with pytest.raises(ValueError, match="kind is 'flat'; allowed are 'lkj', 'niw'"):
+        prior_from_dict({"kind": "flat"})
 
 
 def test_per_feature_hyperparameters_must_fit_the_data():
     with pytest.raises(ValueError, match="sd_scale has 3 entries, but the data have 2 features"):
         LKJPrior(sd_scale=[1.0, 1.0, 1.0]).check_width(2)
+    with pytest.raises(ValueError, match="psi is for 2 features, but the data have 3"):
+        NIWPrior(psi=[1.0, 1.0]).check_width(3)
+    with pytest.raises(ValueError, match="nu must be more than D - 1 = 3, but is 3"):
+        NIWPrior(nu=3.0).check_width(4)
 
 
 def test_data_scale_is_converted():

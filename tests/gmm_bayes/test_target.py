@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from scipy.special import betaln
 
-from gmm_bayes import LKJPrior
+from gmm_bayes import LKJPrior, NIWPrior
 from gmm_bayes.target import LogPosterior
 
 CASES = [
@@ -15,6 +15,11 @@ CASES = [
     (2, 1, LKJPrior()),
     (1, 1, LKJPrior()),
     (5, 4, LKJPrior(0.5, eta=0.4)),
+    (2, 3, NIWPrior()),
+    (1, 2, NIWPrior(1.5, 0.3, 0.7, 4.0, 0.5)),
+    (3, 2, NIWPrior(1.5, [4.0, 5.0, 6.0], 2.5, 6.5, [4.0, 2.0, 1.0], "data")),
+    (2, 2, NIWPrior(1.0, 5.0, 0.2, 3.0, [[4.0, 1.0], [1.0, 2.0]], "data")),
+    (2, 1, NIWPrior()),
 ]
 
 
@@ -50,26 +55,17 @@ def test_density_is_likelihood_times_prior_times_jacobian(rng, d, k, prior):
     theta = 0.5 * rng.normal(size=target.space.size)
     loc, scale = X.mean(axis=0), X.std(axis=0)
     weights, means, covariances = target.space.to_mixtures(theta)
-    sds = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
-
     own_loc, own_scale = loc + scale * means, covariances * scale[:, None] * scale
     joint = [
         np.log(w) + stats.multivariate_normal(m, c).logpdf(X)
         for w, m, c in zip(weights, own_loc, own_scale, strict=True)
     ]
     expected = np.logaddexp.reduce(joint, axis=0).sum()
-    # In the prior's own units; densities of standardised values carry the change of units.
-    to_own = (np.zeros(d), np.ones(d)) if prior.scale == "standardised" else (loc, scale)
     expected += stats.dirichlet(np.full(k, prior.concentration)).logpdf(weights) if k > 1 else 0.0
-    expected += (
-        stats.norm(prior.mean_loc, prior.mean_scale).logpdf(to_own[0] + to_own[1] * means)
-        + np.log(to_own[1])
-    ).sum()
-    expected += (
-        stats.halfnorm(scale=prior.sd_scale).logpdf(to_own[1] * sds) + np.log(to_own[1])
-    ).sum()
-    correlations = covariances / sds[:, :, None] / sds[:, None, :]
-    expected += sum(_lkj_log_density(c, prior.eta) for c in correlations)
+    # The prior speaks of its own units; densities of standardised values carry the change of units.
+    to_own = (np.zeros(d), np.ones(d)) if prior.scale == "standardised" else (loc, scale)
+    log_prior = _lkj_prior if isinstance(prior, LKJPrior) else _niw_prior
+    expected += log_prior(prior, means, covariances, *to_own)
 
     jacobian = _differences(lambda t: _free_parameters(target, t), theta)
     expected += np.linalg.slogdet(jacobian)[1]
@@ -83,6 +79,36 @@ def _free_parameters(target: LogPosterior, theta: np.ndarray) -> np.ndarray:
     rows, columns = np.tril_indices(means.shape[1], -1)
     lower = correlations[:, rows, columns]
     return np.concatenate([weights[:-1], means.ravel(), sds.ravel(), lower.ravel()])
+
+
+def _lkj_prior(prior, means, covariances, shift, unit) -> float:
+    """Log density of (means, sds, correlations)."""
+    sds = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
+    located = stats.norm(prior.mean_loc, prior.mean_scale).logpdf(shift + unit * means)
+    spread = stats.halfnorm(scale=prior.sd_scale).logpdf(unit * sds)
+    correlations = covariances / sds[:, :, None] / sds[:, None, :]
+    total = (located + spread + 2.0 * np.log(unit)).sum()
+    return total + sum(_lkj_log_density(c, prior.eta) for c in correlations)
+
+
+def _niw_prior(prior, means, covariances, shift, unit) -> float:
+    """Log density of (means, sds, correlations) from that of (means, covariances)."""
+    d = means.shape[1]
+    nu = d + 2.0 if prior.nu is None else prior.nu
+    psi = np.asarray(prior.psi)
+    psi = psi if psi.ndim == 2 else np.diag(np.broadcast_to(psi, d))
+    mean_loc = np.broadcast_to(prior.mean_loc, d)
+    rows, columns = np.tril_indices(d, -1)
+    total = 0.0
+    for mean, covariance in zip(shift + unit * means, covariances, strict=True):
+        own = covariance * unit[:, None] * unit
+        sds = np.sqrt(np.diagonal(covariance))
+        total += stats.invwishart(nu, psi).logpdf(own)
+        total += stats.multivariate_normal(mean_loc, own / prior.kappa).logpdf(mean)
+        total += np.log(unit).sum() * (1.0 + 2.0)  # means, diagonal
+        total += np.log(unit[rows] * unit[columns]).sum()  # below the diagonal
+        total += np.log(2.0 * sds).sum() + np.log(sds[rows] * sds[columns]).sum()
+    return total
 
 
 def _lkj_log_density(correlation: np.ndarray, eta: float) -> float:

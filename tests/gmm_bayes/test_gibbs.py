@@ -1,0 +1,125 @@
+"""The Gibbs sampler against exact posteriors and against NUTS under the same prior."""
+
+import threading
+
+import numpy as np
+import pytest
+from arviz_stats.base import array_stats
+
+from gmm_bayes import GaussianMixtureBayes, Gibbs, NIWPrior, relabel
+from gmm_em import Mixture
+
+FAST = {"sampler": "gibbs", "draws": 100, "tune": 100, "chains": 2, "random_state": 1}
+
+
+@pytest.mark.parametrize("d", [1, 3])
+def test_one_component_has_its_closed_form_posterior(rng, d):
+    """Gelman et al. (2013), section 3.6. With K = 1 the draws are independent.
+
+    At most 12 z-scores below 5: fails for less than one seed in 100 000.
+    """
+    n, kappa, nu = 40, 0.5, d + 4.0
+    X = rng.normal(size=(n, d)) @ np.tril(rng.normal(size=(d, d)) + 2.0 * np.eye(d)) + 3.0
+    prior = NIWPrior(2.0, 1.0, kappa, nu, 2.0, "data")
+    model = GaussianMixtureBayes(
+        1, prior=prior, sampler="gibbs", draws=5000, tune=10, chains=2, random_state=0
+    ).fit(X)
+    centred, away = X - X.mean(axis=0), X.mean(axis=0) - 1.0
+    psi_n = 2.0 * np.eye(d) + centred.T @ centred + kappa * n / (kappa + n) * np.outer(away, away)
+    mean = (kappa * 1.0 + n * X.mean(axis=0)) / (kappa + n)
+    covariance = psi_n / (nu + n - d - 1.0)
+    for draws, expected in [
+        (model.draws_.means[:, :, 0], mean),
+        (model.draws_.covariances[:, :, 0], covariance),
+    ]:
+        error = draws.std(axis=(0, 1)) / np.sqrt(10_000)
+        assert (np.abs(draws.mean(axis=(0, 1)) - expected) < 5.0 * error).all()
+    spread = np.sqrt(np.diag(covariance) / (kappa + n))
+    np.testing.assert_allclose(model.draws_.means.std(axis=(0, 1))[0], spread, rtol=0.05)
+
+
+def _agree(one: GaussianMixtureBayes, other: GaussianMixtureBayes) -> None:
+    """All posterior means within 4 combined Monte Carlo errors, in one labelling."""
+    aligned, _ = relabel(other.draws_, one.mixture_)
+    for name in ("weights", "means", "covariances"):
+        a, b = getattr(one.draws_, name), getattr(aligned, name)
+        error = np.hypot(
+            array_stats.mcse(a, chain_axis=0, draw_axis=1),
+            array_stats.mcse(b, chain_axis=0, draw_axis=1),
+        )
+        assert (np.abs(a.mean(axis=(0, 1)) - b.mean(axis=(0, 1))) < 4.0 * error).all(), name
+        np.testing.assert_allclose(a.std(axis=(0, 1)), b.std(axis=(0, 1)), rtol=0.08)
+
+
+@pytest.mark.parametrize("data", ["faithful", "three clusters"])
+def test_agrees_with_nuts_under_the_same_prior(faithful, data):
+    """At most 18 z-scores at 4: fails for less than one seed in 500."""
+    truth = Mixture(
+        [0.3, 0.3, 0.4],
+        [[0.0, 0.0], [4.0, 1.0], [1.0, 5.0]],
+        [np.eye(2), [[1.0, 0.5], [0.5, 1.0]], [[0.5, 0.0], [0.0, 2.0]]],
+    )
+    X, k = (faithful, 2) if data == "faithful" else (truth.sample(300, 5)[0], 3)
+    prior = NIWPrior(kappa=0.2, psi=[0.3, 0.2])
+    settings = {"prior": prior, "draws": 3000, "tune": 500, "random_state": 2}
+    gibbs = GaussianMixtureBayes(k, sampler="gibbs", **settings).fit(X)
+    nuts = GaussianMixtureBayes(k, sampler="nuts", **settings).fit(X)
+    assert gibbs.diagnostics_.max_r_hat < 1.02
+    assert nuts.diagnostics_.max_r_hat < 1.02
+    _agree(gibbs, nuts)
+
+
+def test_posterior_is_the_same_tree(two_clusters):
+    model = GaussianMixtureBayes(2, **FAST).fit(two_clusters)
+    posterior = model.posterior_["posterior"]
+    assert posterior["covariances"].dims == (
+        "chain", "draw", "component", "feature", "feature_bis"
+    )  # fmt: skip
+    assert posterior.attrs["sampler"] == "gibbs"
+    assert {"posterior", "sample_stats", "observed_data", "log_likelihood"} == set(
+        model.posterior_.children
+    )
+    assert model.diagnostics_.bfmi == ()
+
+
+def test_same_seed_same_draws_whatever_the_cores(two_clusters):
+    one = GaussianMixtureBayes(2, cores=1, **FAST).fit(two_clusters)
+    two = GaussianMixtureBayes(2, cores=2, **FAST).fit(two_clusters)
+    np.testing.assert_array_equal(one.draws_.means, two.draws_.means)
+    assert not np.array_equal(one.draws_.means[0], one.draws_.means[1])
+
+
+def test_tied_rows_and_empty_components_are_no_trouble(rng):
+    """The conjugate prior keeps covariances away from singular ones."""
+    X = np.concatenate([np.tile([[2.0, 3.0]], (30, 1)), rng.normal(size=(30, 2))])
+    prior = NIWPrior(concentration=0.01)
+    model = GaussianMixtureBayes(5, **{**FAST, "prior": prior, "draws": 500}).fit(X)
+    assert np.linalg.eigvalsh(model.draws_.covariances).min() > 1e-4
+    assert model.posterior_["sample_stats"]["n_empty"].max() > 0
+
+
+def test_callback_and_interrupt(two_clusters):
+    calls = []
+    GaussianMixtureBayes(2, **FAST).fit(two_clusters, callback=lambda *c: calls.append(c))
+    assert calls[-1] == (400, 400)
+
+    def interrupt(n_done: int, n_total: int) -> None:
+        if n_done > 2000:
+            raise KeyboardInterrupt
+
+    model = GaussianMixtureBayes(2, **{**FAST, "draws": 1_000_000, "cores": 2})
+    model.fit(two_clusters, callback=interrupt)
+    assert model.posterior_["posterior"].attrs["interrupted"] == 1
+    assert 4 <= model.draws_.n_draws < 1_000_000
+
+    def at_once(n_done: int, n_total: int) -> None:
+        raise KeyboardInterrupt
+
+    model = GaussianMixtureBayes(2, **{**FAST, "tune": 1_000_000, "cores": 2})
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(two_clusters, callback=at_once)
+    assert threading.active_count() < 20
+
+
+def test_default_prior_is_conjugate():
+    assert Gibbs().default_prior() == NIWPrior()
