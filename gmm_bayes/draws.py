@@ -172,6 +172,17 @@ class MixtureDraws:
             out[draws, rows] = _logsumexp(block)
         return out.reshape(self.n_chains, self.n_draws, -1)
 
+    def responsibilities(self, X: ArrayLike) -> FloatArray:
+        """Return every draw's probability of each component given each row, shape (C, S, N, K)."""
+        data = check_data(X, n_features=self.n_features)
+        out = np.empty((len(self), data.shape[0], self.n_components))
+        for draws, rows, block in self._component_blocks(data):
+            block -= block.max(axis=1, keepdims=True)
+            np.exp(block, out=block)
+            block /= block.sum(axis=1, keepdims=True)
+            out[draws, rows] = block.transpose(0, 2, 1)
+        return out.reshape(self.n_chains, self.n_draws, *out.shape[1:])
+
     def log_likelihood(self, X: ArrayLike) -> FloatArray:
         """Return every draw's log-likelihood of `X`, summed over rows, shape (C, S)."""
         data = check_data(X, n_features=self.n_features)

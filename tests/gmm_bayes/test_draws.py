@@ -26,6 +26,8 @@ def test_densities_agree_with_each_mixture(rng, draws, monkeypatch, block):
     expected = np.stack([m.log_prob(X) for m in far])
     np.testing.assert_allclose(far.log_prob(X).reshape(10, 17), expected, rtol=1e-8)
     np.testing.assert_allclose(far.log_likelihood(X).ravel(), expected.sum(axis=1), rtol=1e-8)
+    expected = np.stack([m.responsibilities(X) for m in far])
+    np.testing.assert_allclose(far.responsibilities(X).reshape(10, 17, 3), expected, atol=1e-9)
     joint = logsumexp([m.component_log_prob(X) for m in far], axis=0) - np.log(10)
     np.testing.assert_allclose(far.predictive_component_log_prob(X), joint, rtol=1e-8)
 

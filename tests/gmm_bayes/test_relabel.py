@@ -1,10 +1,11 @@
+import importlib
 import itertools
 
 import numpy as np
 import pytest
+from scipy.special import rel_entr
 
 from gmm_bayes import MixtureDraws, relabel
-from gmm_bayes import relabel as relabel_function
 from gmm_em import Mixture
 from tests.gmm_bayes.conftest import random_draws
 
@@ -28,11 +29,14 @@ def _noisy_copies(rng: np.random.Generator, mixture: Mixture, n: int) -> Mixture
 
 @pytest.mark.parametrize(("k", "d"), [(1, 1), (2, 1), (3, 2), (20, 2)])
 @pytest.mark.parametrize("given", [True, False])
-def test_undoes_random_permutations(rng, k, d, given):
+@pytest.mark.parametrize("method", ["pivot", "stephens", "ecr"])
+def test_undoes_random_permutations(rng, k, d, given, method):
     truth = _spread(rng, k, d)
+    X = truth.sample(200, 1)[0]
     draws = _noisy_copies(rng, truth, 30)
     orders = rng.permuted(np.tile(np.arange(k), (2, 30, 1)), axis=-1)
-    aligned, permutations = relabel(draws.permute(orders), truth if given else None)
+    reference = truth if given else None
+    aligned, permutations = relabel(draws.permute(orders), reference, method, X)
     np.testing.assert_array_equal(aligned.means, draws.means)
     np.testing.assert_array_equal(aligned.weights, draws.weights)
     np.testing.assert_array_equal(draws.permute(orders).permute(permutations).means, draws.means)
@@ -69,6 +73,34 @@ def _complete_data_divergence(p: Mixture, q: Mixture) -> float:
     return total
 
 
+def test_stephens_and_ecr_costs_by_brute_force(rng):
+    """One pass to a reference, against every labelling and the definitions of both methods."""
+    draws = random_draws(rng, 1, 20, 3, 2)
+    reference = random_draws(rng, 1, 1, 3, 2)[0]
+    X = reference.sample(50, 2)[0]
+    target = reference.responsibilities(X)
+    stephens_orders = relabel(draws, reference, "stephens", X)[1][0]
+    ecr_orders = relabel(draws, reference, "ecr", X)[1][0]
+    for s in range(20):
+        divergence, agreement = {}, {}
+        for order in itertools.permutations(range(3)):
+            resp = draws[0, s].permute(order).responsibilities(X)
+            divergence[order] = rel_entr(resp, target).sum()
+            agreement[order] = resp[np.arange(50), target.argmax(axis=1)].sum()
+        assert divergence[tuple(stephens_orders[s])] == pytest.approx(min(divergence.values()))
+        assert agreement[tuple(ecr_orders[s])] == pytest.approx(max(agreement.values()))
+
+
+def test_long_data_are_thinned(rng, monkeypatch):
+    truth = _spread(rng, 3, 2)
+    draws = _noisy_copies(rng, truth, 10)
+    # The package's function of the same name hides the module.
+    module = importlib.import_module("gmm_bayes.relabel")
+    monkeypatch.setattr(module, "_MAX_RESPONSIBILITIES", 20 * 3 * 40)
+    _, permutations = relabel(draws, truth, "stephens", truth.sample(5000, 1)[0])
+    assert (permutations == [0, 1, 2]).all()
+
+
 def test_order_is_that_of_the_reference_else_by_weight(rng):
     truth = _spread(rng, 3, 2)
     draws = _noisy_copies(rng, truth, 10)
@@ -99,7 +131,9 @@ def test_a_vanished_component_is_no_obstacle(rng):
 
 
 def test_bad_arguments_are_refused(rng, draws):
-    with pytest.raises(ValueError, match="'magic'; allowed are 'pivot'"):
-        relabel_function(draws, method="magic")
+    with pytest.raises(ValueError, match="'magic'; allowed are 'pivot', 'stephens', 'ecr'"):
+        relabel(draws, method="magic")
+    with pytest.raises(ValueError, match="give X"):
+        relabel(draws, method="stephens")
     with pytest.raises(ValueError, match="reference has 2 components"):
         relabel(draws, _spread(rng, 2, 2))
