@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from experiments.errors import UsageError
 
@@ -92,8 +100,8 @@ class EMSettings(Section):
     """Bootstrap replicates for the standard errors."""
 
 
-class PriorSettings(Section):
-    """The LKJ prior of the Bayesian mixture."""
+class LKJSettings(Section):
+    """Prior with separate scales and correlations: `gmm_bayes.LKJPrior`."""
 
     kind: Literal["lkj"] = "lkj"
     """Which family of priors."""
@@ -111,19 +119,54 @@ class PriorSettings(Section):
     """Whether the prior speaks of standardised features or of the data's own units."""
 
 
+class NIWSettings(Section):
+    """Conjugate prior, needed by the Gibbs sampler: `gmm_bayes.NIWPrior`."""
+
+    kind: Literal["niw"]
+    """Which family of priors."""
+    concentration: Positive = 2.0
+    """weights ~ Dirichlet(concentration, ..., concentration)."""
+    mean_loc: float | Vector = 0.0
+    """means | covariance ~ Normal(mean_loc, covariance / kappa)."""
+    kappa: Positive = 0.1
+    """How many observations the prior of a mean is worth."""
+    nu: Positive | None = None
+    """covariances ~ InverseWishart(nu, psi); by default the number of features plus 2."""
+    psi: Positive | list[Positive] | Matrix = 0.25
+    """Scale: a multiple of the identity, a diagonal, or a matrix."""
+    scale: Literal["standardised", "data"] = "standardised"
+    """Whether the prior speaks of standardised features or of the data's own units."""
+
+
+def _lkj_by_default(values: Any) -> Any:
+    return {"kind": "lkj", **values} if isinstance(values, dict) else values
+
+
+Prior = Annotated[
+    Annotated[LKJSettings | NIWSettings, Field(discriminator="kind")],
+    BeforeValidator(_lkj_by_default),
+]
+
+
 class BayesSettings(Section):
     """How the posterior is drawn."""
 
-    sampler: Literal["nuts"] = "nuts"
-    """The sampling algorithm."""
+    sampler: Literal["nuts", "gibbs"] = "nuts"
+    """The sampling algorithm; "gibbs" needs the prior of kind "niw"."""
     draws: Annotated[int, Field(ge=4)] = 1000
     """Draws kept per chain."""
     tune: Annotated[int, Field(ge=1)] = 1000
     """Draws per chain spent on tuning, not kept."""
     chains: PositiveInt = 4
     """Number of chains."""
-    prior: PriorSettings = PriorSettings()
+    prior: Prior = LKJSettings()
     """The prior."""
+
+    @model_validator(mode="after")
+    def _gibbs_is_conjugate(self) -> Self:
+        if self.sampler == "gibbs" and self.prior.kind != "niw":
+            raise ValueError("bayes.sampler = 'gibbs': allowed with bayes.prior.kind = 'niw' only")
+        return self
 
 
 class ExperimentConfig(Section):
@@ -245,14 +288,14 @@ def describe(error: ValidationError, model: type[BaseModel]) -> str:
 
 def _key(location: Sequence[str | int]) -> str:
     # In a union pydantic adds the branch that it tried to the location: not a key of the config.
-    labels = ("synthetic", "builtin", "file", "float", "constrained-float")
+    labels = ("synthetic", "builtin", "file", "lkj", "niw", "float", "constrained-float")
     parts = [str(part) for part in location if part not in labels and "[" not in str(part)]
     return ".".join(parts) or "config"
 
 
 def _nearest(key: str, known: Sequence[str]) -> str:
     if key in known:
-        return f": '{key}' does not go with this {key.rpartition('.')[0]}.source"
+        return f": it does not go with this kind of {key.rpartition('.')[0]}"
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     near = near or difflib.get_close_matches(key.rpartition(".")[2], known, n=1, cutoff=0.6)
     if near:
@@ -275,7 +318,7 @@ def _allowed(detail: Mapping[str, Any]) -> str:
     if kind in plain:
         return plain[kind]
     if kind.startswith("union_tag"):
-        return "one of 'synthetic', 'builtin', 'file'"
+        return f"one of {context.get('expected_tags', 'the known kinds')}"
     if kind == "string_pattern_mismatch":
         return "letters, digits, '.', '_' and '-', beginning with a letter or digit"
     if kind == "greater_than_equal":

@@ -13,7 +13,7 @@ from experiments.config import BayesSettings, Section
 from experiments.engines import Fit, central
 from experiments.parameters import Parameters, combine
 from experiments.progress import Report
-from gmm_bayes import GaussianMixtureBayes, LKJPrior
+from gmm_bayes import GaussianMixtureBayes, prior_from_dict
 
 Floats = NDArray[np.float64]
 
@@ -40,7 +40,7 @@ class BayesEngine:
         progress(stage, 0, options.chains * (options.tune + options.draws))
         model = GaussianMixtureBayes(
             n_components,
-            prior=LKJPrior.from_dict(options.prior.model_dump()),
+            prior=prior_from_dict(options.prior.model_dump(exclude_none=True)),
             sampler=options.sampler,
             draws=options.draws,
             tune=options.tune,

@@ -9,6 +9,7 @@ import pytest
 from sklearn.mixture import GaussianMixture
 
 from experiments import engines
+from experiments.agreement import z_score_errors
 from experiments.comparison import compare
 from experiments.engines import available_engines, load_engine
 from experiments.errors import UsageError
@@ -72,6 +73,23 @@ def test_options_reach_the_engines_and_priors_may_be_objects(X):
     )
     assert comparison.engines["em"].diagnostics["n_init"] == 3
     assert comparison.fits["bayes"].draws.weights.shape == (2, 50, 2)
+
+
+def test_gibbs_and_nuts_draw_the_same_posterior(X):
+    drawn = {
+        sampler: compare(
+            X,
+            2,
+            engines=["bayes"],
+            bayes={"sampler": sampler, "prior": {"kind": "niw"}, "draws": 1000, "chains": 2},
+        ).fits["bayes"]
+        for sampler in ("nuts", "gibbs")
+    }
+    nuts, gibbs = drawn["nuts"], drawn["gibbs"]
+    errors = [z_score_errors(fit.draws, fit.uncertainty).means for fit in (nuts, gibbs)]
+    # 4 means at 4.5 combined Monte Carlo errors: a false alarm in 30 000.
+    allowed = 4.5 * np.hypot(*errors) * nuts.uncertainty.means
+    assert np.all(np.abs(nuts.mixture.means - gibbs.mixture.means) < allowed)
 
 
 def test_an_engine_of_another_engines_order_or_number_changes_no_stream(X):
