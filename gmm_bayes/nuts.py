@@ -119,28 +119,50 @@ def _chain_starts(task: Task, target: LogPosterior) -> Callable[[int], FloatArra
 def _nutpie_model(target: LogPosterior, starts: Callable[[int], FloatArray]) -> Any:
     """Return the compiled density in the form that nutpie gives to its own compiled PyMC models.
 
-    Nothing of it passes through the interpreter, so that chains run side by side.
+    Nothing of it passes through the interpreter, so that chains run side by side. A nutpie that
+    lays out its models differently gets the same density as a Python function: the same draws, but
+    the chains take turns.
     """
-    from nutpie.compile_pymc import CompiledPyMCModel
-
-    from gmm_bayes.kernels import c_copy, c_log_density
-
     size = target.space.size
-    return CompiledPyMCModel(
-        _n_dim=size,
-        _shapes={"theta": (size,)},
-        _coords={},
-        dims={},
-        compiled_logp_func=c_log_density,
-        compiled_expand_func=c_copy,
-        initial_point_func=starts,
-        shared_data={},
-        shared_var_keys={},
-        user_data=target.packed,
-        n_expanded=size,
-        shape_info=(["theta"], [slice(0, size)], [(size,)]),
-        logp_func=None,
-        expand_func=None,
+    try:
+        from nutpie.compile_pymc import CompiledPyMCModel
+
+        from gmm_bayes.kernels import c_copy, c_log_density
+
+        return CompiledPyMCModel(
+            _n_dim=size,
+            _shapes={"theta": (size,)},
+            _coords={},
+            dims={},
+            compiled_logp_func=c_log_density,
+            compiled_expand_func=c_copy,
+            initial_point_func=starts,
+            shared_data={},
+            shared_var_keys={},
+            user_data=target.packed,
+            n_expanded=size,
+            shape_info=(["theta"], [slice(0, size)], [(size,)]),
+            logp_func=None,
+            expand_func=None,
+        )
+    except (ImportError, TypeError):
+        return _nutpie_model_in_python(target, starts)
+
+
+def _nutpie_model_in_python(target: LogPosterior, starts: Callable[[int], FloatArray]) -> Any:
+    from nutpie.compiled_pyfunc import from_pyfunc
+
+    def make_expand(*_: Any) -> Callable[..., dict[str, FloatArray]]:
+        return lambda theta: {"theta": np.asarray(theta)}
+
+    return from_pyfunc(
+        target.space.size,
+        lambda: target,
+        make_expand,
+        [np.dtype(np.float64)],
+        [(target.space.size,)],
+        ["theta"],
+        make_initial_point_fn=starts,
     )
 
 

@@ -116,6 +116,18 @@ def test_interrupting_before_any_draw_is_an_interrupt(two_clusters):
     assert not hasattr(model, "draws_")
 
 
+def test_another_layout_of_nutpies_models_changes_nothing_but_speed(two_clusters, monkeypatch):
+    settings = {"draws": 50, "tune": 100, "chains": 2, "random_state": 0}
+    expected = GaussianMixtureBayes(2, **settings).fit(two_clusters)
+
+    def refuse(**_: object) -> None:
+        raise TypeError("unexpected keyword argument")
+
+    monkeypatch.setattr("nutpie.compile_pymc.CompiledPyMCModel", refuse)
+    model = GaussianMixtureBayes(2, **settings).fit(two_clusters)
+    np.testing.assert_allclose(model.draws_.means, expected.draws_.means, rtol=1e-6)
+
+
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
