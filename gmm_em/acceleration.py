@@ -28,6 +28,7 @@ _PAIRS = 30
 _PAIR_ELEMENTS = 1 << 20
 # No coordinate moves by more than this many units of one row's information in a step.
 _MAX_STEP = 1.0
+_TINY = float(np.finfo(np.float64).tiny)
 
 
 class Point(NamedTuple):
@@ -48,7 +49,8 @@ class Chart:
     def __init__(self, problem: Problem, centre: Parameters) -> None:
         self._problem = problem
         self._centre = centre
-        self._roots = np.sqrt(centre.weights)
+        # A component without rows, which a prior allows, still needs a unit of length.
+        self._roots = np.sqrt(np.maximum(centre.weights, 1e-10))
         shared = problem.structure.second == "pooled"
         covariances = centre.covariances[:1] if shared else centre.covariances
         self._factors = np.linalg.cholesky(covariances)
@@ -60,14 +62,16 @@ class Chart:
         """Mixture at coordinates `x`."""
         k, d = self._centre.means.shape
         a, b = self._split
-        logits = np.log(self._centre.weights) + x[:a] / self._roots
+        logits = np.log(np.maximum(self._centre.weights, _TINY)) + x[:a] / self._roots
         weights = np.exp(logits - logits.max())
         weights /= weights.sum()
         steps = x[a:b].reshape(k, d, 1) / self._roots[:, None, None]
         means = self._centre.means + (self._factors @ steps)[:, :, 0]
         log_factors = self._problem.structure.to_log_factors(x[b:], self._roots, d)
-        factors = self._factors @ _exponential(log_factors)
-        covariances = factors @ factors.transpose(0, 2, 1)
+        # A step far too long overflows; its objective is then not finite, and it is shortened.
+        with np.errstate(over="ignore", invalid="ignore"):
+            factors = self._factors @ _exponential(log_factors)
+            covariances = factors @ factors.transpose(0, 2, 1)
         if covariances.shape[0] != k:
             covariances = np.repeat(covariances, k, axis=0)
         return Point(x, Parameters(weights, means, covariances), log_factors)

@@ -26,9 +26,10 @@ class Climb:
 
     **When it stops.** EM converges linearly, so that with successive gains ``a`` and ``b`` the
     gain still to come is about ``b r / (1 - r)``, ``r = b / a`` (Aitken's estimate; Böhning et
-    al. 1994, equation 9). Under acceleration it is the quadratic model's ``g^T H g / 2``. The run
-    has converged when this estimate, per unit of sample weight, falls below `tol`. The gain of
-    the last step alone, which other programs use, is small on a long plateau, too.
+    al. 1994, equation 9). Under acceleration it is the quadratic model's ``g^T H g / 2``, or the
+    last step's gain if that is larger. The run has converged when this estimate, per unit of
+    sample weight, falls below `tol`. The gain of the last step alone, which other programs use,
+    is small on a long plateau, too.
 
     **Every entry of the trace costs one E-step**, those of rejected trial steps included, and is
     the best objective so far: the trace never falls. (Adding to the diagonals of covariances is
@@ -167,7 +168,8 @@ class Climb:
                 newton.accept(point, totals)
                 self._move(point.parameters, totals)
                 expected = newton.predicted_gain * self._problem.total_weight
-                self.converged = expected < self._tol and gain < 100.0 * self._tol
+                # A model that has yet to learn the curvature expects too little: both must be small.
+                self.converged = expected < self._tol and gain < self._tol
                 return
             self._note()
             newton.shorten(objective, length)

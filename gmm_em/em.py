@@ -34,7 +34,7 @@ def fit_em(
     n_components: int,
     *,
     covariance_type: str | CovarianceStructure = "full",
-    tol: float = 1e-8,
+    tol: float = 1e-10,
     reg_covar: ArrayLike = 0.0,
     max_iter: int = 1000,
     n_init: int = 30,
@@ -66,7 +66,7 @@ def fit_em(
     n_components : int
         Number of components, K; at most the number of rows.
     covariance_type : {"full", "tied", "diag", "spherical"} or CovarianceStructure
-    tol : float, default 1e-8
+    tol : float, default 1e-10
         Stop when the estimated gain still to come in the objective, per unit of sample weight,
         is below this; see :class:`gmm_em.climb.Climb` for how it is estimated, and why.
     reg_covar : float or array_like of shape (D,), default 0.0
@@ -138,6 +138,8 @@ def fit_em(
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X.shape[0])
             X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
+    if not (init is None or isinstance(init, Mixture | PartialStart)):
+        raise TypeError(f"init must be a Mixture or a PartialStart, got {type(init).__name__}")
     problem = poser.pose(X, sample_weight)
     if isinstance(init, Mixture):
         return _from_start(problem, init, options)
@@ -161,7 +163,7 @@ def fit_blocks(
     n_components: int,
     *,
     covariance_type: str | CovarianceStructure = "full",
-    tol: float = 1e-8,
+    tol: float = 1e-10,
     reg_covar: ArrayLike = 0.0,
     max_iter: int = 1000,
     n_init: int = 30,
@@ -175,7 +177,7 @@ def fit_blocks(
 ) -> EMResult:
     """Fit to rows that come in blocks, of which only one is held at a time.
 
-    A first pass counts the rows and draws up to 20 000 of them at random; the search for the best
+    A first pass counts the rows and draws up to 5000 of them at random; the search for the best
     maximum is made on those, and its best results are carried to convergence on all rows, one
     pass of the blocks per E-step. The defaults of a `prior` are taken from the drawn rows.
 
@@ -289,9 +291,9 @@ def _explore(
         rngs = streams[first : first + n_init]
         k = pilot.n_components
         starts = propose(pilot.samples, k, pilot.structure, init_params, rngs, first)
-        starts = [pilot.regularise(start) for start in starts]
         if partial is not None:
             starts = partial.complete(pilot.samples, pilot.structure, starts)
+        starts = [pilot.safe_start(start) for start in starts]
         climbs += run_all_starts(pilot, starts, n_final, options)
         if any(not climb.degenerate for climb in climbs) or not pilot.smooth:
             break

@@ -51,7 +51,7 @@ class GaussianMixtureEM:
     n_components : int, default 1
         Number of components, K.
     covariance_type : {"full", "tied", "diag", "spherical"} or CovarianceStructure, default "full"
-    tol : float, default 1e-8
+    tol : float, default 1e-10
         Stop when the estimated gain still to come, in log-likelihood per row, is below this.
     reg_covar : float or array_like of shape (D,), optional
         Added to the diagonal of every covariance. By default nothing is; but where the data
@@ -114,7 +114,7 @@ class GaussianMixtureEM:
         n_components: int = 1,
         *,
         covariance_type: str | CovarianceStructure = "full",
-        tol: float = 1e-8,
+        tol: float = 1e-10,
         reg_covar: ArrayLike | None = None,
         max_iter: int = 1000,
         n_init: int = 30,

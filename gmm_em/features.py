@@ -243,7 +243,8 @@ def _refuse_collapsed(covariances: FloatArray, deviations: FloatArray) -> None:
     if deviations.min() > 1e-3:
         return
     limit = _FLAT * covariances.diagonal(0, 1, 2) + _COLLAPSED
-    collapsed = (deviations**2 <= limit).any(axis=1)
+    # Not "<=": what is not a number is refused, too.
+    collapsed = (~(deviations**2 > limit)).any(axis=1)
     if collapsed.any():
         raise SingularError(
             f"component {int(collapsed.argmax())} collapsed onto a point or a hyperplane"

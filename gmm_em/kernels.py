@@ -163,7 +163,7 @@ class Kernel:
         SingularError
             If a covariance is not positive definite.
         """
-        with np.errstate(divide="ignore", under="ignore"):
+        with np.errstate(all="ignore"):
             prepared = density(self.map, parameters, strict=self._strict)
             whiteners = np.linalg.inv(prepared.factors) if prepared.whitened else None
             lanes = [_Lane() for _ in range(self._n_lanes)]
@@ -250,7 +250,7 @@ class Kernel:
 
         def run_lane_quietly(lane: int) -> None:
             # The error state belongs to a thread.
-            with np.errstate(divide="ignore", under="ignore"):
+            with np.errstate(all="ignore"):
                 run_lane(lane)
 
         with single_threaded_blas() as available:
@@ -272,7 +272,7 @@ class Kernel:
                 np.subtract(views.row, 0.5 * shared, out=views.row)
             take(start, start + block.shape[1], views, lane)
 
-        with np.errstate(divide="ignore", under="ignore"):
+        with np.errstate(all="ignore"):
             prepared = density(self.map, parameters)
             whiteners = np.linalg.inv(prepared.factors) if prepared.whitened else None
             self._run(work)

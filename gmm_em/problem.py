@@ -120,16 +120,28 @@ class Problem:
             Where a component has collapsed or is empty.
         """
         counts = totals.counts
-        if not counts.min() > _EMPTY:
+        # A prior on the means holds a component up even where it has no rows.
+        if not counts.min() > _EMPTY and not (self.penalty and self.penalty.kappa):
             raise DegenerateError(f"component {int(counts.argmin())} became empty")
         parameters = self._plain(totals) if self.penalty is None else self._penalised(totals)
-        return self.regularise(parameters)
-
-    def regularise(self, parameters: Parameters) -> Parameters:
-        """Add `reg_covar` to the diagonals of the covariances."""
         if self._ridge is None:
             return parameters
         return parameters._replace(covariances=parameters.covariances + self._ridge)
+
+    def safe_start(self, start: Parameters) -> Parameters:
+        """Add what `reg_covar` or the prior would to the covariances of a start."""
+        covariances = start.covariances
+        if self._ridge is not None:
+            covariances = covariances + self._ridge
+        elif self.penalty is not None:
+            k, d = start.means.shape
+            kind = self.structure.second
+            share = self.total_weight / (1 if kind == "pooled" else k)
+            prior = np.broadcast_to(self.penalty.psi, (k, d, d))
+            compact = self.structure.compact(prior) / self.penalty.prior_counts(d)
+            prior = self.structure.expand(compact, k, d)
+            covariances = covariances + prior * (self.penalty.prior_counts(d) / share)
+        return start._replace(covariances=covariances)
 
     def support(self, parameters: Parameters) -> FloatArray:
         """Return how many rows each component rests on, shape (K,)."""

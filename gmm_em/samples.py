@@ -79,12 +79,12 @@ class Samples:
     @classmethod
     def for_mixture(cls, mixture: Mixture, X: Any, sample_weight: Any = None) -> Samples:
         """Rows in units that depend on the mixture only, the same for any block of rows."""
-        samples = cls(X, sample_weight, units=mixture_units(mixture))
-        if samples.n_features != mixture.n_features:
+        X = _sliceable(X)
+        if X.shape[1] != mixture.n_features:
             raise ValueError(
-                f"X has {samples.n_features} features, but the mixture has {mixture.n_features}"
+                f"X has {X.shape[1]} features, but the mixture has {mixture.n_features}"
             )
-        return samples
+        return cls(X, sample_weight, units=mixture_units(mixture))
 
     def block(self, start: int, stop: int) -> FloatArray:
         """Rows `start` to `stop` in the inner units, transposed: shape (D, stop - start)."""

@@ -21,7 +21,7 @@ from gmm_em.result import Run
 
 SHORT_RUN = 15
 # Beyond this many rows, short runs see a sample of as many.
-PILOT_ROWS = 20_000
+PILOT_ROWS = 5_000
 # Runs on all rows after short runs on a sample.
 FULL_RUNS = 3
 # A component narrower than this fraction of the data's own rounding noise fits the rounding.
@@ -30,8 +30,9 @@ _RESOLVED = 0.1
 _SPARE_ROWS = 0.5
 
 
-# So many runs in the same maximum, and none in another, are enough.
+# So many runs in the same maximum, and none in another, are enough; on few rows runs cost little.
 _AGREEING = 5
+_AGREEING_ROWS = 2_000
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def run_all_starts(
     """Short runs from all starts; the best `n_final` go on to convergence.
 
     Runs that degenerate on the way, or end in a spurious maximum, are replaced by the next best.
-    When several have reached the same best maximum, and none another, the rest are left short.
+    When on many rows several have reached the same maximum, and none another, the rest are left
+    short.
     """
     climbs = [options.climb(problem, start, i) for i, start in enumerate(starts)]
     if n_final < len(climbs):
@@ -85,7 +87,7 @@ def run_all_starts(
             continue
         finished += 1
         reached.append(climb.objective)
-        if _agreed(reached, 1e-6 * problem.total_weight):
+        if problem.n_rows >= _AGREEING_ROWS and _agreed(reached, 1e-6 * problem.total_weight):
             break
     return climbs
 

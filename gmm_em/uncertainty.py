@@ -253,7 +253,7 @@ def bootstrap(
     kind: Literal["nonparametric", "parametric"] = "nonparametric",
     covariance_type: str | CovarianceStructure = "full",
     reg_covar: float = 0.0,
-    tol: float = 1e-6,
+    tol: float = 1e-8,
     max_iter: int = 500,
     sample_weight: Any = None,
     random_state: Seed = None,
@@ -275,7 +275,7 @@ def bootstrap(
         Draw rows with replacement, or new rows from the mixture.
     covariance_type, reg_covar
         As in the fit.
-    tol : float, default 1e-6
+    tol : float, default 1e-8
         As in :func:`fit_em`; looser than there, because the replicates' own scatter is far wider.
     max_iter : int, default 500
     sample_weight : array_like, shape (N,), optional
