@@ -253,5 +253,6 @@ def _illustration(dataset: Dataset, fits: Mapping[str, Fit]) -> Illustration:
         responsibilities=first.mixture.responsibilities(points).tolist(),
         posterior_mixtures=mixtures,
         em_paths=[] if em is None else [path.tolist() for path in em.paths],
+        em_finished=[] if em is None else list(em.finished),
         em_best_path=None if em is None else em.best_path,
     )

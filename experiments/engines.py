@@ -59,6 +59,8 @@ class Fit:
         The same and more, in ArviZ's schema.
     paths : tuple of ndarray
         Log-likelihood at each iteration, restart by restart.
+    finished : tuple of bool
+        Which of these restarts were carried to convergence.
     best_path : int or None
         Which restart was kept.
     title : str
@@ -74,6 +76,7 @@ class Fit:
     draws: MixtureDraws | None = None
     posterior: DataTree | None = None
     paths: tuple[Floats, ...] = ()
+    finished: tuple[bool, ...] = ()
     best_path: int | None = None
     title: str = ""
 

@@ -303,6 +303,8 @@ class Illustration(Value):
     """A few dozen posterior draws, evenly spaced."""
     em_paths: list[Vector]
     """EM's log-likelihood at each iteration, restart by restart."""
+    em_finished: list[bool]
+    """Which of these were carried to convergence; the others were short runs, not pursued."""
     em_best_path: int | None
     """Which restart was kept."""
 

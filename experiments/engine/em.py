@@ -81,6 +81,7 @@ class EMEngine:
             more_uncertainty=asymptotic,
             diagnostics={**_em_diagnostics(result, X, replicates), **reasons},
             paths=tuple(result.runs[i].trace for i in complete),
+            finished=tuple(result.runs[i].converged for i in complete),
             best_path=complete.index(result.best),
         )
 

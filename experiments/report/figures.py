@@ -44,35 +44,47 @@ def mixture_figure(comparison: Comparison) -> go.Figure:
 
 
 def paths_figure(comparison: Comparison) -> go.Figure:
-    """Draw the log-likelihood path of each EM restart, as its distance from the best optimum."""
+    """Draw the log-likelihood path of each EM restart: short runs, runs pursued, the best."""
     illustration = comparison.illustration
     paths = [np.asarray(path) for path in illustration.em_paths]
-    best = max(path[-1] for path in paths)
-    figure = go.Figure()
     kept = illustration.em_best_path
-    shown = [index for index in range(len(paths)) if index != kept][: MAX_PATHS - 1]
-    for index in [*shown, *([] if kept is None else [kept])]:
-        path, is_best = paths[index], index == kept
-        figure.add_scatter(
-            x=np.arange(len(path)),
-            y=path,
-            mode="lines",
-            name="best restart" if is_best else "other restarts",
-            legendgroup="best" if is_best else "others",
-            showlegend=is_best or index == shown[0],
-            line={
-                "color": COLOURS["em"] if is_best else "rgba(120, 120, 120, 0.6)",
-                "width": 3 if is_best else 1,
-            },
-            hovertemplate=f"restart {index + 1}<br>iteration %{{x}}<br>%{{y:.4f}}<extra></extra>",
-        )
-    # The first iterations climb from far below: what matters is where the paths end. Less than
-    # two units of log-likelihood are no evidence either way, so no axis shows less.
-    floor = min(best - 2.0, *(min(path[min(3, len(path) - 1)], path[-1]) for path in paths))
-    room = 0.06 * (best - floor)
-    figure.update_yaxes(title="log-likelihood", range=[floor - room, best + room], tickformat="~f")
+    kinds = {
+        "short runs, not pursued": {"color": "rgba(120, 120, 120, 0.5)", "width": 1, "dash": "dot"},
+        "runs to convergence": {"color": "rgba(86, 180, 233, 0.9)", "width": 1.5},
+        "the best": {"color": COLOURS["em"], "width": 3},
+    }
+    names = list(kinds)
+    chosen = {
+        index: names[2 if index == kept else int(illustration.em_finished[index])]
+        for index in range(len(paths))
+    }
+    figure = go.Figure()
+    for name, line in kinds.items():
+        members = [index for index, kind in chosen.items() if kind == name][:MAX_PATHS]
+        for index in members:
+            figure.add_scatter(
+                x=np.arange(len(paths[index])),
+                y=paths[index],
+                mode="lines",
+                name=name,
+                legendgroup=name,
+                showlegend=index == members[0],
+                line=line,
+                hovertemplate=f"restart {index + 1}<br>iteration %{{x}}<br>%{{y:.4f}}"
+                "<extra></extra>",
+            )
+    figure.update_yaxes(title="log-likelihood", range=_path_range(paths), tickformat="~f")
     figure.update_xaxes(title="EM iteration")
     return _styled(figure, 380)
+
+
+def _path_range(paths: list[np.ndarray]) -> list[float]:
+    # The first iterations climb from far below: what matters is where the paths end. Less than
+    # two units of log-likelihood are no evidence either way, so no axis shows less.
+    best = max(float(path[-1]) for path in paths)
+    floor = min(best - 2.0, *(float(path[-1]) for path in paths))
+    room = 0.06 * (best - floor)
+    return [floor - room, best + room]
 
 
 def _histogram(comparison: Comparison) -> go.Figure:
@@ -205,12 +217,17 @@ def _styled(figure: go.Figure, height: int) -> go.Figure:
     figure.update_layout(
         template="plotly_white",
         height=height,
-        margin={"l": 60, "r": 20, "t": 40, "b": 50},
+        margin={"l": 60, "r": 45, "t": 40, "b": 50},
         paper_bgcolor="rgba(0, 0, 0, 0)",
         plot_bgcolor="rgba(0, 0, 0, 0)",
         font={"family": "system-ui, sans-serif", "size": 13},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        modebar={"bgcolor": "rgba(0, 0, 0, 0)", "color": "#999", "activecolor": "#666"},
+        modebar={
+            "orientation": "v",
+            "bgcolor": "rgba(0, 0, 0, 0)",
+            "color": "#999",
+            "activecolor": "#666",
+        },
         bargap=0.05,
     )
     lines = {"gridcolor": "rgba(128, 128, 128, 0.2)", "zeroline": False}

@@ -48,6 +48,7 @@ def made_em(mixture: Mixture, sd: float = 0.02, n_init: int = 4) -> Fit:
             "n_parameters": mixture.n_components * (1 + d + d * (d + 1) // 2) - 1,
         },
         paths=tuple(np.array([-900.0, -850.0, -840.0 - i, -839.9 - i]) for i in range(n_init)),
+        finished=(True,) * n_init,
         best_path=0,
     )
 
