@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, Protocol, get_args
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln, multigammaln
 
+from gmm_bayes.hyperparameters import (
+    PerFeature,
+    Scale,
+    arguments,
+    check_scale,
+    number,
+    per_feature,
+    plain,
+    scale_matrix,
+)
+
 FloatArray = NDArray[np.float64]
-Scale = Literal["standardised", "data"]
-PerFeature = float | tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -59,9 +68,6 @@ class Prior(Protocol):
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, strings and lists."""
         ...
-
-
-_SCALES: tuple[str, ...] = get_args(Scale)
 
 
 @dataclass(frozen=True)
@@ -122,19 +128,19 @@ class LKJPrior:
 
     def __post_init__(self) -> None:
         checked = {
-            "concentration": _number("concentration", self.concentration, positive=True),
-            "mean_loc": _per_feature("mean_loc", self.mean_loc, positive=False),
-            "mean_scale": _per_feature("mean_scale", self.mean_scale, positive=True),
-            "sd_scale": _per_feature("sd_scale", self.sd_scale, positive=True),
-            "eta": _number("eta", self.eta, positive=True),
+            "concentration": number("concentration", self.concentration, positive=True),
+            "mean_loc": per_feature("mean_loc", self.mean_loc, positive=False),
+            "mean_scale": per_feature("mean_scale", self.mean_scale, positive=True),
+            "sd_scale": per_feature("sd_scale", self.sd_scale, positive=True),
+            "eta": number("eta", self.eta, positive=True),
         }
-        _check_scale(self.scale)
+        check_scale(self.scale)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the prior as plain numbers, strings and lists, ready for TOML or JSON."""
-        return {"kind": "lkj", **{k: _plain(v) for k, v in asdict(self).items()}}
+        return {"kind": "lkj", **{k: plain(v) for k, v in asdict(self).items()}}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> LKJPrior:
@@ -145,7 +151,7 @@ class LKJPrior:
         ValueError
             If a key is unknown or ``kind`` is not "lkj".
         """
-        return cls(**_arguments(cls, "lkj", values))
+        return cls(**arguments(cls, "lkj", values))
 
     def standardised(self, loc: Any, scale: Any) -> tuple[Any, Any, Any]:
         """Return ``mean_loc, mean_scale, sd_scale`` (each (D,)) as they read on standardised data.
@@ -254,19 +260,19 @@ class NIWPrior:
 
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
-            "concentration": _number("concentration", self.concentration, positive=True),
-            "mean_loc": _per_feature("mean_loc", self.mean_loc, positive=False),
-            "kappa": _number("kappa", self.kappa, positive=True),
-            "nu": None if self.nu is None else _number("nu", self.nu, positive=True),
-            "psi": _scale_matrix(self.psi),
+            "concentration": number("concentration", self.concentration, positive=True),
+            "mean_loc": per_feature("mean_loc", self.mean_loc, positive=False),
+            "kappa": number("kappa", self.kappa, positive=True),
+            "nu": None if self.nu is None else number("nu", self.nu, positive=True),
+            "psi": scale_matrix(self.psi),
         }
-        _check_scale(self.scale)
+        check_scale(self.scale)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the prior as plain values, ready for TOML or JSON; an unset `nu` is left out."""
-        values = {k: _plain(v) for k, v in asdict(self).items() if v is not None}
+        values = {k: plain(v) for k, v in asdict(self).items() if v is not None}
         return {"kind": "niw", **values}
 
     @classmethod
@@ -278,7 +284,7 @@ class NIWPrior:
         ValueError
             If a key is unknown or ``kind`` is not "niw".
         """
-        return cls(**_arguments(cls, "niw", values))
+        return cls(**arguments(cls, "niw", values))
 
     def check_width(self, n_features: int) -> None:
         """Raise ValueError if a hyperparameter does not fit `n_features` features."""
@@ -372,69 +378,3 @@ def _log_volume_of_correlations(n_features: int) -> float:
     left = np.arange(n_features - 1.0, 0.0, -1.0)
     half = (left + 1.0) / 2.0
     return float((left * left * math.log(2.0) + left * betaln(half, half)).sum())
-
-
-def _arguments(cls: type, kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    given = dict(values)
-    found = given.pop("kind", kind)
-    if found != kind:
-        raise ValueError(f"prior's kind is {found!r}, but that of {cls.__name__} is {kind!r}")
-    allowed = [f.name for f in fields(cls)]
-    unknown = [key for key in given if key not in allowed]
-    if unknown:
-        raise ValueError(
-            f"prior has an unknown key {unknown[0]!r}; allowed are {', '.join(allowed)}"
-        )
-    return given
-
-
-def _check_scale(scale: Any) -> None:
-    if scale not in _SCALES:
-        raise ValueError(
-            f"prior's scale is {scale!r}; allowed are {' and '.join(map(repr, _SCALES))}"
-        )
-
-
-def _plain(value: Any) -> Any:
-    return [_plain(v) for v in value] if isinstance(value, tuple) else value
-
-
-def _scale_matrix(value: Any) -> float | tuple[float, ...] | tuple[tuple[float, ...], ...]:
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        return _number("psi", value, positive=True)
-    if not any(isinstance(row, (Sequence, np.ndarray)) for row in value):
-        diagonal = _per_feature("psi", value, positive=True)
-        assert isinstance(diagonal, tuple)
-        return diagonal
-    try:
-        matrix = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError("prior's psi must be a number, a diagonal or a square matrix") from None
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
-        raise ValueError("prior's psi must be a number, a diagonal or a square matrix, all finite")
-    if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] <= 0.0:
-        raise ValueError("prior's psi must be symmetric and positive definite")
-    return tuple(tuple(float(v) for v in row) for row in matrix)
-
-
-def _number(name: str, value: Any, *, positive: bool) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"prior's {name} must be a number, but is {value!r}")
-    number = float(value)
-    if not math.isfinite(number) or (positive and number <= 0.0):
-        raise ValueError(
-            f"prior's {name} must be finite{' and positive' if positive else ''}, but is {value!r}"
-        )
-    return number
-
-
-def _per_feature(name: str, value: Any, *, positive: bool) -> PerFeature:
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        if not value:
-            raise ValueError(f"prior's {name} is empty; give one number, or one for each feature")
-        return tuple(_number(f"{name}[{i}]", v, positive=positive) for i, v in enumerate(value))
-    return _number(name, value, positive=positive)
