@@ -168,7 +168,7 @@ class Climb:
                 newton.accept(point, totals)
                 self._move(point.parameters, totals)
                 expected = newton.predicted_gain * self._problem.total_weight
-                # A model that has yet to learn the curvature expects too little: both must be small.
+                # A model that has yet to learn the curvature expects too little.
                 self.converged = expected < self._tol and gain < self._tol
                 return
             self._note()

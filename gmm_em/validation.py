@@ -26,9 +26,10 @@ class NotFittedError(ValueError, AttributeError):
 
 
 def sklearn_or(own: type) -> type:
-    """Return scikit-learn's class of that name where the caller has it loaded."""
+    """Return `own`, as scikit-learn's class of that name, too, where the caller has it loaded."""
     exceptions = sys.modules.get("sklearn.exceptions")
-    return own if exceptions is None else getattr(exceptions, own.__name__, own)
+    theirs = getattr(exceptions, own.__name__, None)
+    return own if theirs is None else type(own.__name__, (own, theirs), {})
 
 
 def feature_names(X: Any) -> NDArray[np.object_] | None:

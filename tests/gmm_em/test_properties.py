@@ -70,8 +70,11 @@ def test_weights_count_rows(problem):
     X, start, options = draw(problem)
     times = np.random.default_rng(problem[0]).integers(0, 3, size=len(X))
     times[:20] = 1
-    weighted = fit_em(X, start.n_components, init=start, sample_weight=times, **options)
-    repeated = fit_em(np.repeat(X, times, axis=0), start.n_components, init=start, **options)
+    try:
+        weighted = fit_em(X, start.n_components, init=start, sample_weight=times, **options)
+        repeated = fit_em(np.repeat(X, times, axis=0), start.n_components, init=start, **options)
+    except DegenerateError:
+        reject()
     close(weighted.mixture, repeated.mixture)
     assert weighted.log_likelihood == pytest.approx(repeated.log_likelihood)
 

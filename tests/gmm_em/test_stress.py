@@ -7,7 +7,7 @@ near 1e8 have a spacing of 1.5e-8.
 import numpy as np
 import pytest
 
-from gmm_em import DegenerateError, GaussianMixtureEM, expect, fit_em
+from gmm_em import GaussianMixtureEM, expect, fit_em
 
 KINDS = ["full", "tied", "diag", "spherical"]
 
@@ -128,5 +128,3 @@ def test_a_narrow_component_that_float64_cannot_hold():
     result = fit_em(X, 2, random_state=0)
     assert np.linalg.eigvalsh(result.mixture.covariances).min() > 1e-16
     assert "collapsed" in " ".join(run.degenerate for run in result.runs)
-    with pytest.raises(DegenerateError, match="collapsed"):
-        fit_em(X, 2, init=fit_em(narrow_data(1e-9), 2, random_state=0).mixture.affine(1e8))
