@@ -10,7 +10,7 @@ import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, SupportsIndex, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, SupportsIndex, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,14 +105,13 @@ class Engine(Protocol):
     Attributes
     ----------
     settings : type of Section
-        The schema of the engine's table in a config; `from_settings` receives an instance.
+        The schema of the engine's table in a config, an instance of which makes the engine.
     """
 
     settings: ClassVar[type[Section]]
 
-    @classmethod
-    def from_settings(cls, settings: Any) -> Self:
-        """Make an engine from its validated settings."""
+    def __init__(self, options: Any) -> None:
+        """Make an engine from an instance of `settings`."""
 
     def fit(
         self, X: Floats, n_components: int, seed: np.random.SeedSequence, progress: Report
@@ -200,7 +199,7 @@ def _make(name: str, options: Mapping[str, Any]) -> Engine:
         settings = kind.settings.model_validate(_plain(options))
     except ValidationError as error:
         raise UsageError(f"{name}: {describe(error, kind.settings)}") from None
-    return kind.from_settings(settings)
+    return kind(settings)
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,11 +26,6 @@ class MomentsEngine:
     options: MomentsSettings
     settings: ClassVar[type[Section]] = MomentsSettings
 
-    @classmethod
-    def from_settings(cls, settings: MomentsSettings) -> "MomentsEngine":
-        """Make an engine from its validated settings."""
-        return cls(settings)
-
     def fit(self, X, n_components, seed, progress):
         """Fit; `seed` is a SeedSequence, the only randomness an engine may use."""
         start = time.perf_counter()

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,11 +54,6 @@ class SklearnEngine:
     title: ClassVar[str] = "sklearn"
     estimator: ClassVar[Callable[..., Any]] = GaussianMixture
 
-    @classmethod
-    def from_settings(cls, settings: SklearnSettings) -> Self:
-        """Make an engine from its validated settings."""
-        return cls(settings)
-
     def fit(
         self, X: Floats, n_components: int, seed: np.random.SeedSequence, progress: Report
     ) -> Fit:
@@ -96,11 +91,6 @@ class KMeansEngine:
 
     options: KMeansSettings
     settings: ClassVar[type[Section]] = KMeansSettings
-
-    @classmethod
-    def from_settings(cls, settings: KMeansSettings) -> Self:
-        """Make an engine from its validated settings."""
-        return cls(settings)
 
     def fit(
         self, X: Floats, n_components: int, seed: np.random.SeedSequence, progress: Report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,6 @@ class BayesEngine:
 
     options: BayesSettings
     settings: ClassVar[type[Section]] = BayesSettings
-
-    @classmethod
-    def from_settings(cls, settings: BayesSettings) -> Self:
-        """Make an engine from its validated settings."""
-        return cls(settings)
 
     def fit(
         self, X: Floats, n_components: int, seed: np.random.SeedSequence, progress: Report

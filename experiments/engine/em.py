@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +33,6 @@ class EMEngine:
 
     options: EMSettings
     settings: ClassVar[type[Section]] = EMSettings
-
-    @classmethod
-    def from_settings(cls, settings: EMSettings) -> Self:
-        """Make an engine from its validated settings."""
-        return cls(settings)
 
     def fit(
         self, X: Floats, n_components: int, seed: np.random.SeedSequence, progress: Report
