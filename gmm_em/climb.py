@@ -26,9 +26,9 @@ class Climb:
 
     **When it stops.** EM converges linearly, so that with successive gains ``a`` and ``b`` the
     gain still to come is about ``b r / (1 - r)``, ``r = b / a`` (Aitken's estimate; Böhning et
-    al. 1994, equation 9). Under acceleration it is the quadratic model's ``g^T H g / 2``, or the
-    last step's gain if that is larger. The run has converged when this estimate, per unit of
-    sample weight, falls below `tol`. The gain of the last step alone, which other programs use,
+    al. 1994, equation 9). Under acceleration it is the quadratic model's ``g^T H g / 2``. The run
+    has converged when this estimate and the last gain, per unit of sample weight, are below
+    `tol`. The gain of the last step alone, which other programs use,
     is small on a long plateau, too.
 
     **Every entry of the trace costs one E-step**, those of rejected trial steps included, and is
@@ -186,7 +186,8 @@ def _noise(objective: float) -> float:
 def remaining_gain(trace: Sequence[float]) -> float:
     """Estimate the gain still to come from the last three objectives.
 
-    Aitken's estimate if gains shrink geometrically; infinite where they do not.
+    Aitken's estimate if gains shrink geometrically; infinite where they do not. It is no less
+    than the last gain, because a fast decline may hide a slow one that follows.
     """
     if len(trace) < 3:
         return np.inf
@@ -196,4 +197,4 @@ def remaining_gain(trace: Sequence[float]) -> float:
     if last >= before:
         return np.inf
     ratio = last / before
-    return last * ratio / (1.0 - ratio)
+    return last * max(1.0, ratio / (1.0 - ratio))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import time
 import warnings
 from typing import Any, Self
 
@@ -19,6 +18,7 @@ from gmm_em.missing import evaluate_missing
 from gmm_em.mixture import FloatArray, IntArray, Mixture, check_sample_weight
 from gmm_em.penalty import ConjugatePrior
 from gmm_em.problem import DegenerateError
+from gmm_em.progress import Progress
 from gmm_em.result import EMResult
 from gmm_em.samples import Samples
 from gmm_em.starts import PartialStart
@@ -166,7 +166,7 @@ class GaussianMixtureEM:
         """
         names = feature_names(X)
         rows = check_rows(X, min_samples=2)
-        progress = _Progress(self.verbose, self.verbose_interval) if self.verbose else None
+        progress = Progress(self.verbose, self.verbose_interval) if self.verbose else None
         options = self._options(rows.shape[1]) | {
             "n_init": self.n_init,
             "init_params": self.init_params,
@@ -429,36 +429,6 @@ class GaussianMixtureEM:
             if value is not default and repr(value) != repr(default):
                 shown.append(f"{name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
-
-
-class _Progress:
-    """Prints what scikit-learn's mixtures print."""
-
-    def __init__(self, level: int, interval: int) -> None:
-        self._level, self._interval = level, interval
-        self._run: int | None = None
-        self._last = -np.inf
-        self._started = time.perf_counter()
-
-    def __call__(self, run: int, n_iter: int, log_likelihood: float) -> None:
-        """Print a line where one is due."""
-        if run != self._run:
-            print(f"Initialization {run}")
-            self._run, self._last = run, log_likelihood
-        if n_iter and n_iter % self._interval == 0:
-            line = f"  Iteration {n_iter}"
-            if self._level > 1:
-                elapsed = time.perf_counter() - self._started
-                line += (
-                    f"\t time lapse {elapsed:.5f}s\t ll change {log_likelihood - self._last:.5f}"
-                )
-            print(line)
-            self._last = log_likelihood
-
-    def end(self, result: EMResult) -> None:
-        """Print how the search ended."""
-        state = "converged" if result.converged else "did not converge"
-        print(f"Run {result.best} of {len(result.runs)} is the best; it {state}.")
 
 
 def _weights(sample_weight: Any, n_samples: int) -> FloatArray:

@@ -148,6 +148,20 @@ def test_the_stopping_rule_estimates_the_gain_to_come():
     assert remaining_gain(trace[:2]) == np.inf
     assert remaining_gain([0.0, 1.0, 3.0]) == np.inf
     assert remaining_gain([0.0, 1.0, 1.0]) == 0.0
+    # A fast decline is followed by a slow one: what is left is no less than the last gain.
+    trace = [-(0.01**t) - 1e-4 * 0.95**t for t in range(4)]
+    assert remaining_gain(trace) >= trace[-1] - trace[-2]
+
+
+def test_fast_and_slow_directions_together():
+    """Ten separated components, a few of which touch: convergence is not called too early."""
+    rng = np.random.default_rng(0)
+    means = 3.0 * rng.normal(size=(10, 10))
+    X = np.repeat(means, 400, axis=0) + rng.normal(size=(4_000, 10))
+    start = Mixture(np.full(10, 0.1), means, np.repeat(np.eye(10)[None], 10, axis=0))
+    result = fit_em(X, 10, init=start)
+    best = fit_em(X, 10, init=result.mixture, tol=1e-15)
+    assert best.log_likelihood - result.log_likelihood < 1e-5
 
 
 @pytest.mark.parametrize("accelerate", [False, True])

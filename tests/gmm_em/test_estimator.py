@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from gmm_em import (
+    ConjugatePrior,
     ConvergenceWarning,
     GaussianMixtureEM,
     Mixture,
@@ -201,6 +202,15 @@ def test_the_wrong_width_is_refused(faithful):
     model = GaussianMixtureEM(2, random_state=0).fit(faithful)
     with pytest.raises(ValueError, match="X has 1 features, but GaussianMixtureEM is expecting 2"):
         model.predict(faithful[:, :1])
+
+
+def test_the_prior_is_the_function_s(faithful):
+    prior = ConjugatePrior(concentration=2.0)
+    model = GaussianMixtureEM(3, prior=prior, random_state=0).fit(faithful)
+    result = fit_em(faithful, 3, prior=prior, random_state=0)
+    assert model.mixture_ == result.mixture
+    assert model.lower_bound_ * 272 == pytest.approx(result.trace[-1])
+    assert model.log_likelihood_ == pytest.approx(model.score(faithful) * 272)
 
 
 def test_progress_is_printed(faithful, capsys):
