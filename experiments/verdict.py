@@ -47,6 +47,8 @@ THRESHOLDS: Mapping[str, Threshold] = {
     "em-optimum": Threshold(0.5, 0.05),
     # Largest R-hat (Vehtari et al. 2021 recommend 1.01).
     "posterior-r-hat": Threshold(1.01, 1.05),
+    # R-hat of the log-likelihood, which labels do not touch: said only beyond the first.
+    "posterior-modes": Threshold(1.05, 1.1),
     # Smallest bulk or tail effective sample size (same source: 400).
     "posterior-ess": Threshold(400.0, 100.0),
     # Share of draws that diverged: any is a warning.
@@ -223,6 +225,13 @@ class Judge:
                 f"The chains agree with each other: largest R-hat {r_hat:.3f}.",
                 f"The chains disagree: R-hat {r_hat:.3f}; draw longer or distrust them.",
             )
+        modes = found["label_free"]["log_likelihood"]["r_hat"]
+        if modes is not None and modes > self.thresholds["posterior-modes"].warn:
+            text = (
+                "The chains are in different modes, which no relabelling reconciles (R-hat of the "
+                f"log-likelihood {modes:.3f}): their average means nothing."
+            )
+            yield self._finding("posterior-modes", modes, text, text)
         if found["min_ess_bulk"] is None or found["min_ess_tail"] is None:
             ess = 0.0
         else:

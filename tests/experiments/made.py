@@ -75,6 +75,7 @@ def made_bayes(
             "min_ess_bulk": 900.0,
             "min_ess_tail": 800.0,
             "n_divergent": 0,
+            "label_free": {"log_likelihood": {"r_hat": 1.001}},
             "n_draws": n_chains * n_draws,
         },
         draws=draws,

@@ -209,9 +209,17 @@ def test_poor_diagnostics_reach_the_verdict(dataset, fits, engine, key, value, i
     assert {finding.id: finding.level for finding in good.verdict}[identity] == "ok"
 
 
+def test_chains_in_different_modes_are_not_averaged_silently(dataset, fits):
+    apart = {**fits["bayes"].diagnostics, "label_free": {"log_likelihood": {"r_hat": 1.8}}}
+    comparison = compare_fits(dataset, {**fits, "bayes": replace(fits["bayes"], diagnostics=apart)})
+    levels = {finding.id: finding.level for finding in comparison.verdict}
+    assert levels["posterior-modes"] == "fail"
+    assert levels["agreement"] == "warn"
+
+
 def test_every_threshold_is_used(comparison):
     seen = {finding.id for finding in comparison.verdict}
-    assert set(THRESHOLDS) - seen == {"posterior-collapsed"}, "said only where it happened"
+    assert set(THRESHOLDS) - seen == {"posterior-collapsed", "posterior-modes"}, "said only if so"
 
 
 def test_one_component_has_nothing_to_disagree_about_in_its_weight(rng):
