@@ -25,6 +25,7 @@ from gmm_em.streaming import BlockEStep, Blocks, first_pass
 
 Callback = Callable[[int, int, float], None]
 
+_FEW_ROWS, _FEW_ROWS_STARTS, _MANY_ROWS_STARTS = 2_000, 60, 30
 # Rounds of fresh starts before giving up on data where every run degenerates.
 _ROUNDS = 3
 
@@ -37,7 +38,7 @@ def fit_em(
     tol: float = 1e-10,
     reg_covar: ArrayLike = 0.0,
     max_iter: int = 1000,
-    n_init: int = 30,
+    n_init: int | None = None,
     init_params: str = "auto",
     init: Mixture | PartialStart | None = None,
     sample_weight: Any = None,
@@ -74,8 +75,9 @@ def fit_em(
         is then no longer maximised, and acceleration is off; `prior` is the better remedy.
     max_iter : int, default 1000
         At most this many E-steps after the first, per run; 0 returns the start.
-    n_init : int, default 30
-        Number of starts.
+    n_init : int, optional
+        Number of starts; by default 60 on up to 2000 rows, where a run costs little and maxima
+        are many, and 30 on more.
     init_params : {"auto", "ward", "kmeans", "k-means++", "random", "random_from_data"}
         How runs begin; "auto" mixes all of them, deterministic ones first.
     init : Mixture or PartialStart, optional
@@ -120,9 +122,8 @@ def fit_em(
         callback,
     )
     n_components = _count("n_components", n_components, 1)
-    # One component has one maximum, which EM reaches in one step from anywhere.
-    n_init = _count("n_init", n_init, 1) if n_components > 1 else 1
-    n_final = -(-n_init // 2) if n_final is None else _count("n_final", n_final, 1)
+    if n_final is not None:
+        n_final = _count("n_final", n_final, 1)
     if missing not in ("error", "mar"):
         raise ValueError(f"missing must be 'error' or 'mar', got {missing!r}")
     poser = _Poser(
@@ -143,14 +144,16 @@ def fit_em(
     problem = poser.pose(X, sample_weight)
     if isinstance(init, Mixture):
         return _from_start(problem, init, options)
-    streams = np.random.default_rng(random_state).spawn(n_init * _ROUNDS + 1)
+    n_init = _n_starts(n_init, n_components, problem.n_rows)
+    n_final = n_final or -(-n_init // 2)
+    *streams, rows_stream = np.random.default_rng(random_state).spawn(n_init * _ROUNDS + 1)
     pilot = problem
     if problem.n_rows > PILOT_ROWS:
-        chosen = np.sort(streams[-1].choice(problem.n_rows, PILOT_ROWS, replace=False))
+        chosen = np.sort(rows_stream.choice(problem.n_rows, PILOT_ROWS, replace=False))
         rows = X[chosen] if missing == "mar" else problem.samples.rows(chosen)
         weight = problem.samples.weight
         pilot = poser.pose(rows, None if weight is None else weight[chosen])
-    climbs = _explore(pilot, init, init_params, streams[:-1], n_init, n_final, options)
+    climbs = _explore(pilot, init, init_params, streams, n_init, n_final, options)
     keep_order = init is not None and init.means is not None
     runs = [record(pilot, c, examine=c.converged, keep_order=keep_order) for c in climbs]
     if pilot is not problem:
@@ -166,7 +169,7 @@ def fit_blocks(
     tol: float = 1e-10,
     reg_covar: ArrayLike = 0.0,
     max_iter: int = 1000,
-    n_init: int = 30,
+    n_init: int | None = None,
     init_params: str = "auto",
     init: Mixture | PartialStart | None = None,
     prior: ConjugatePrior | None = None,
@@ -207,9 +210,10 @@ random_state, callback, snapshots, accelerate
         callback,
     )
     n_components = _count("n_components", n_components, 1)
-    n_init = _count("n_init", n_init, 1) if n_components > 1 else 1
-    streams = np.random.default_rng(random_state).spawn(n_init * _ROUNDS + 1)
-    sample, n_rows = first_pass(blocks, PILOT_ROWS, streams[-1])
+    rows_stream, root = np.random.default_rng(random_state).spawn(2)
+    sample, n_rows = first_pass(blocks, PILOT_ROWS, rows_stream)
+    n_init = _n_starts(n_init, n_components, n_rows)
+    streams = root.spawn(n_init * _ROUNDS)
     structure = get_structure(covariance_type)
     poser = _Poser(n_components, structure, _ridge(reg_covar), prior, None, False)
     pilot = poser.pose(sample, None)
@@ -220,7 +224,7 @@ random_state, callback, snapshots, accelerate
     )
     if isinstance(init, Mixture):
         return _from_start(problem, init, options)
-    climbs = _explore(pilot, init, init_params, streams[:-1], n_init, -(-n_init // 2), options)
+    climbs = _explore(pilot, init, init_params, streams, n_init, -(-n_init // 2), options)
     keep_order = init is not None and init.means is not None
     runs = [record(pilot, c, examine=c.converged, keep_order=keep_order) for c in climbs]
     if n_rows > sample.shape[0]:
@@ -368,6 +372,14 @@ def choose(runs: tuple[Run, ...], problem: Problem) -> EMResult:
         problem.structure.name,
         problem.total_weight,
     )
+
+
+def _n_starts(n_init: int | None, n_components: int, n_rows: int) -> int:
+    if n_init is None:
+        n_init = _FEW_ROWS_STARTS if n_rows <= _FEW_ROWS else _MANY_ROWS_STARTS
+    n_init = _count("n_init", n_init, 1)
+    # One component has one maximum, which EM reaches in one step from anywhere.
+    return n_init if n_components > 1 else 1
 
 
 def _refusal(reasons: list[str]) -> DegenerateError:

@@ -59,8 +59,9 @@ class GaussianMixtureEM:
         is, with a warning. Give 0 to have an error then.
     max_iter : int, default 1000
         At most this many E-steps after the first, per run; 0 keeps the best start.
-    n_init : int, default 30
-        Number of starts; short runs from all of them, the better half to convergence.
+    n_init : int, optional
+        Number of starts, by default 60 on up to 2000 rows and 30 on more: short runs from all
+        of them, the better half to convergence.
     init_params : {"auto", "ward", "quantiles", "kmeans", "k-means++", "random", \
 "random_from_data"}, default "auto"
     weights_init : array_like, shape (K,), optional
@@ -117,7 +118,7 @@ class GaussianMixtureEM:
         tol: float = 1e-10,
         reg_covar: ArrayLike | None = None,
         max_iter: int = 1000,
-        n_init: int = 30,
+        n_init: int | None = None,
         init_params: str = "auto",
         weights_init: ArrayLike | None = None,
         means_init: ArrayLike | None = None,

@@ -71,7 +71,7 @@ def test_the_result_is_what_it_says(faithful):
 
 
 def test_distinct_optima_are_counted(faithful):
-    result = fit_em(faithful, 3, random_state=0, n_final=30)
+    result = fit_em(faithful, 3, random_state=0, n_init=30, n_final=30)
     assert len(result.runs) == 30
     assert len(result.optima) > 1
     values = [optimum.objective for optimum in result.optima]

@@ -29,7 +29,7 @@ CANNOT_APPLY = {
         "asks that a fit whose components collapsed to a point be returned; it is refused"
     ),
     "test_multiple_init": (
-        "asks that five restarts be no worse than the default, which is one there and 30 here"
+        "asks that five restarts be no worse than the default, which is one there and 60 here"
     ),
     "test_monotonic_likelihood": (
         "asks that 600 fits of one iteration reach a last gain below tol; here tol bounds the "
