@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,12 @@ def sklearn_or(own: type) -> type:
     """Return `own`, as scikit-learn's class of that name, too, where the caller has it loaded."""
     exceptions = sys.modules.get("sklearn.exceptions")
     theirs = getattr(exceptions, own.__name__, None)
-    return own if theirs is None else type(own.__name__, (own, theirs), {})
+    return own if theirs is None else _both(own, theirs)
+
+
+@cache
+def _both(own: type, theirs: type) -> type:
+    return type(own.__name__, (own, theirs), {})
 
 
 def feature_names(X: Any) -> NDArray[np.object_] | None:
