@@ -84,15 +84,15 @@ Data = Annotated[SyntheticData | BuiltinData | FileData, Field(discriminator="so
 class EMSettings(Section):
     """How the maximum-likelihood fit is made."""
 
-    init_params: Literal["auto", "ward", "kmeans", "k-means++", "random", "random_from_data"] = (
-        "auto"
-    )
+    init_params: Literal[
+        "auto", "ward", "quantiles", "kmeans", "k-means++", "random", "random_from_data", "textbook"
+    ] = "auto"
     """How restarts begin; "auto" mixes all ways."""
     n_init: PositiveInt = 30
     """Number of restarts: short runs, the best half of which are carried to convergence."""
     max_iter: PositiveInt = 1000
     """Most EM iterations of a restart."""
-    tol: Positive = 1e-8
+    tol: Positive = 1e-10
     """Stop when the gain still to come in mean log-likelihood is estimated below this."""
     reg_covar: Annotated[float, Field(ge=0)] = 0.0
     """Added to the diagonal of every covariance."""

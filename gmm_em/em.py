@@ -78,7 +78,8 @@ def fit_em(
     n_init : int, optional
         Number of starts; by default 60 on up to 2000 rows, where a run costs little and maxima
         are many, and 30 on more.
-    init_params : {"auto", "ward", "kmeans", "k-means++", "random", "random_from_data"}
+    init_params : {"auto", "ward", "quantiles", "kmeans", "k-means++", "random", \
+"random_from_data", "textbook"}
         How runs begin; "auto" mixes all of them, deterministic ones first.
     init : Mixture or PartialStart, optional
         Begin from this mixture, once, instead; components keep its order.
@@ -271,7 +272,7 @@ class _Poser:
                 f"{self.n_components}, n_samples = {samples.n_samples}"
             )
         if samples.constant.any() and not self.reg_covar.any() and self.prior is None:
-            raise ValueError(
+            raise DegenerateError(
                 f"feature {int(samples.constant.argmax())} is constant, so every covariance "
                 "would be singular: drop it, or set reg_covar > 0"
             )
@@ -319,7 +320,8 @@ def _from_start(problem: Problem, init: Mixture, options: Options) -> EMResult:
     if not climb.trace:
         raise _refusal([climb.degenerate])
     climb.advance(options.max_iter)
-    return choose((record(problem, climb, examine=climb.converged, keep_order=True),), problem)
+    run = record(problem, climb, examine=climb.converged, keep_order=True, start=init)
+    return choose((run,), problem)
 
 
 def _on_all_rows(

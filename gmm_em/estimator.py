@@ -63,7 +63,7 @@ class GaussianMixtureEM:
         Number of starts, by default 60 on up to 2000 rows and 30 on more: short runs from all
         of them, the better half to convergence.
     init_params : {"auto", "ward", "quantiles", "kmeans", "k-means++", "random", \
-"random_from_data"}, default "auto"
+"random_from_data", "textbook"}, default "auto"
     weights_init : array_like, shape (K,), optional
     means_init : array_like, shape (K, D), optional
     precisions_init : array_like, optional

@@ -15,12 +15,13 @@ of z: exact whatever the conditioning. The choice is made per component, in ever
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 from typing import NamedTuple, override
 
 import numpy as np
 
 from gmm_em.covariance import Second
-from gmm_em.mixture import FloatArray
+from gmm_em.mixture import FloatArray, IntArray
 
 _LOG_2PI = float(np.log(2.0 * np.pi))
 # Largest sum of magnitudes in the expanded quadratic: its rounding error is about 1e-16 of this.
@@ -65,18 +66,23 @@ class FeatureMap(ABC):
         """Second moments (about zero) in a row of sums of phi per component."""
 
 
+@lru_cache(maxsize=32)
+def _quadratic_layout(n_features: int) -> tuple[IntArray, FloatArray, IntArray]:
+    """Where the entries ``i <= j`` stand in a matrix, their factors, and where each is in phi."""
+    rows, columns = np.triu_indices(n_features)
+    position = np.empty((n_features, n_features), dtype=np.intp)
+    position[rows, columns] = position[columns, rows] = np.arange(rows.shape[0])
+    factors = np.where(rows == columns, -0.5, -1.0)
+    return rows * n_features + columns, factors, position + 1 + n_features
+
+
 class QuadraticMap(FeatureMap):
     """``(1, x_i, x_i x_j for i <= j)``."""
 
     def __init__(self, n_features: int) -> None:
         self.n_features = n_features
-        rows, columns = np.triu_indices(n_features)
-        self.size = 1 + n_features + rows.shape[0]
-        self._flat = rows * n_features + columns
-        self._factors = np.where(rows == columns, -0.5, -1.0)
-        position = np.empty((n_features, n_features), dtype=np.intp)
-        position[rows, columns] = position[columns, rows] = np.arange(rows.shape[0])
-        self._position = position + 1 + n_features
+        self.size = 1 + n_features + n_features * (n_features + 1) // 2
+        self._flat, self._factors, self._position = _quadratic_layout(n_features)
 
     @override
     def fill(self, block: FloatArray, out: FloatArray) -> None:
@@ -216,14 +222,14 @@ def density(features: FeatureMap, parameters: Parameters, *, strict: bool = Fals
         _refuse_collapsed(covariances, deviations)
     precisions = np.linalg.inv(covariances)
     linear = (precisions @ parameters.means[:, :, None])[:, :, 0]
-    quadratic = (linear * parameters.means).sum(axis=1)
-    constants = np.log(parameters.weights) - np.log(deviations).sum(axis=1)
-    constants -= 0.5 * features.n_features * _LOG_2PI
+    quadratic = np.add.reduce(linear * parameters.means, axis=1)
+    constants = np.log(parameters.weights) - 0.5 * features.n_features * _LOG_2PI
+    constants -= np.add.reduce(np.log(deviations), axis=1)
     coefficients = features.coefficients(constants - 0.5 * quadratic, linear, precisions)
     # Compared through one sum first: in most E-steps no component is near the limit.
     magnitudes = np.abs(precisions)
     whitened: tuple[int, ...] = ()
-    if not magnitudes.sum() + quadratic.max() < _EXPANDED_LIMIT:
+    if not np.add.reduce(magnitudes, axis=None) + np.maximum.reduce(quadratic) < _EXPANDED_LIMIT:
         risk = magnitudes.sum(axis=(1, 2)) + (quadratic.max() if shared else quadratic)
         risky = np.broadcast_to(risk > _EXPANDED_LIMIT, parameters.weights.shape)
         whitened = tuple(np.flatnonzero(risky).tolist())

@@ -29,6 +29,8 @@ _MIN_COLUMNS = 64
 # half as long again for the few rows of W and R; longer blocks are multiplied in tiles.
 _SMALL_PRODUCT = 1_000_000
 _TILE_STEP = 32
+# OpenBLAS starts threads from a few hundred thousand multiplications.
+_TINY_PRODUCT = 1 << 16
 _LANE_ELEMENTS = 1 << 20
 _MAX_LANES = 64
 # Below this many elements of phi, it is kept from one E-step to the next.
@@ -71,8 +73,15 @@ class _Workspace:
         self._posterior = np.empty(n_components * columns)
         self._row = np.empty((2, columns))
         self._shape = (size, n_components)
+        self._views: dict[int, _Views] = {}
 
     def views(self, n: int) -> _Views:
+        """Return the buffers for `n` columns; the last block may have fewer than the others."""
+        if n not in self._views:
+            self._views[n] = self._cut(n)
+        return self._views[n]
+
+    def _cut(self, n: int) -> _Views:
         size, n_components = self._shape
         return _Views(
             self._phi[: size * n].reshape(size, n),
@@ -232,6 +241,7 @@ class Kernel:
         self._tile = max(_TILE_STEP, tile // _TILE_STEP * _TILE_STEP)
         lanes = _LANE_ELEMENTS // (self.n_components * (self.map.size + d * d))
         self._n_lanes = min(len(self._starts), max(2, min(lanes, _MAX_LANES)))
+        self._tiny = self._n_lanes == 1 and n * self.n_components * self.map.size <= _TINY_PRODUCT
 
     def _run(self, work: Callable[[int, int, _Workspace], None]) -> None:
         """Call ``work(lane, start, workspace)`` for every block, lanes in parallel."""
@@ -253,6 +263,9 @@ class Kernel:
             with np.errstate(all="ignore"):
                 run_lane(lane)
 
+        if self._tiny:
+            run_lane(0)
+            return
         with single_threaded_blas() as available:
             if self._n_lanes == 1:
                 run_lane(0)
@@ -373,7 +386,7 @@ class Kernel:
         assert sums is not None
         counts = sums[:, 0]
         first = sums[:, 1 : self.samples.n_features + 1]
-        origin = np.zeros_like(first)
+        origin = np.zeros(first.shape)
         log_likelihood = total.log_likelihood
         if prepared.shared_precision is not None:
             second = self._total_second_moment()

@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
+from gmm_em.threads import single_threaded_blas
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Seed = int | np.random.Generator | np.random.SeedSequence | None
@@ -128,13 +130,17 @@ class Mixture:
         constants = log_weights - 0.5 * self.n_features * _LOG_2PI - np.log(diagonals).sum(axis=1)
         out = np.empty((X.shape[0], self.n_components))
         step = max(1, _BLOCK_ELEMENTS // self.n_features)
-        for start in range(0, X.shape[0], step):
-            block = X[start : start + step].T
-            for k, (mean, scale_tril) in enumerate(zip(self.means, self.scale_trils, strict=True)):
-                whitened = solve_triangular(
-                    scale_tril, block - mean[:, None], lower=True, check_finite=False
-                )
-                np.einsum("dn,dn->n", whitened, whitened, out=out[start : start + step, k])
+        components = list(zip(self.means, self.scale_trils, strict=True))
+        # BLAS wakes its threads for the smallest triangular system, which on a busy machine
+        # takes a hundred times as long as solving it.
+        with single_threaded_blas():
+            for start in range(0, X.shape[0], step):
+                block = X[start : start + step].T
+                for k, (mean, scale_tril) in enumerate(components):
+                    whitened = solve_triangular(
+                        scale_tril, block - mean[:, None], lower=True, check_finite=False
+                    )
+                    np.einsum("dn,dn->n", whitened, whitened, out=out[start : start + step, k])
         out *= -0.5
         out += constants
         return out

@@ -9,6 +9,7 @@ import numpy as np
 from gmm_em.mixture import FloatArray, Mixture, check_sample_weight
 from gmm_em.threads import run_all, single_threaded_blas
 
+_LARGEST = 1e150
 # Rows that are copied at a time, and rows from which centre and scale are taken.
 _COPY_ROWS = 1 << 14
 # With more features than this, transposing anew in every pass costs next to nothing.
@@ -199,7 +200,8 @@ class Samples:
             with single_threaded_blas() as available:
                 run_all(scan, range(len(starts)), available)
         with np.errstate(invalid="ignore"):
-            finite = np.isfinite(highs - lows)
+            # Squares of anything larger would overflow; NaN compares as false.
+            finite = highs - lows < _LARGEST
         if not finite.all():
             self._report(int(starts[int((~finite).any(axis=1).argmax())]))
         self.constant = lows.min(axis=0) == highs.max(axis=0)

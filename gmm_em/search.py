@@ -96,7 +96,14 @@ def _agreed(reached: list[float], tolerance: float) -> bool:
     return len(reached) >= _AGREEING and max(reached) - min(reached) <= tolerance
 
 
-def record(problem: Problem, climb: Climb, *, examine: bool, keep_order: bool = False) -> Run:
+def record(
+    problem: Problem,
+    climb: Climb,
+    *,
+    examine: bool,
+    keep_order: bool = False,
+    start: Mixture | None = None,
+) -> Run:
     """Turn the climb into a value.
 
     Parameters
@@ -108,6 +115,8 @@ def record(problem: Problem, climb: Climb, *, examine: bool, keep_order: bool = 
     keep_order : bool, default False
         Whether components keep the start's order, as users expect of a start of their own;
         otherwise they are put in the order of decreasing weight, all along the run.
+    start : Mixture, optional
+        The start in the data's own units, where the caller has it.
     """
     samples = problem.samples
     spurious = why_spurious(problem, climb.parameters) if examine else ""
@@ -119,7 +128,7 @@ def record(problem: Problem, climb: Climb, *, examine: bool, keep_order: bool = 
     if not keep_order:
         order = np.argsort(-climb.parameters.weights, kind="stable")
     return Run(
-        outer(climb.start),
+        outer(climb.start) if start is None else start,
         outer(climb.parameters),
         np.array(climb.trace),
         climb.log_likelihoods[-1] if climb.log_likelihoods else -np.inf,

@@ -37,11 +37,6 @@ class Start(ABC):
     name: str
 
     @abstractmethod
-    def responsibilities(
-        self, X: FloatArray, weight: FloatArray, n_components: int, rng: np.random.Generator
-    ) -> FloatArray:
-        """Propose responsibilities, shape (N, K), for rows (N, D) of the given weights."""
-
     def propose(
         self,
         X: FloatArray,
@@ -49,13 +44,38 @@ class Start(ABC):
         n_components: int,
         structure: CovarianceStructure,
         rng: np.random.Generator,
+        scale: FloatArray,
     ) -> Parameters:
-        """Propose a mixture of the given structure."""
+        """Propose a mixture of the given structure, for rows (N, D) of the given weights.
+
+        One unit of the rows' feature d is ``scale[d]`` of the data's own.
+        """
+
+
+class Assignment(Start):
+    """A start that assigns rows to components; the M-step makes a mixture of it."""
+
+    @abstractmethod
+    def responsibilities(
+        self, X: FloatArray, weight: FloatArray, n_components: int, rng: np.random.Generator
+    ) -> FloatArray:
+        """Propose responsibilities, shape (N, K), for rows (N, D) of the given weights."""
+
+    @override
+    def propose(
+        self,
+        X: FloatArray,
+        weight: FloatArray,
+        n_components: int,
+        structure: CovarianceStructure,
+        rng: np.random.Generator,
+        scale: FloatArray,
+    ) -> Parameters:
         responsibilities = self.responsibilities(X, weight, n_components, rng)
         return from_responsibilities(X, weight, responsibilities, structure)
 
 
-class KMeans(Start):
+class KMeans(Assignment):
     """Lloyd's k-means, seeded by k-means++."""
 
     name = "kmeans"
@@ -69,7 +89,7 @@ class KMeans(Start):
         return one_hot(labels, n_components)
 
 
-class PlusPlus(Start):
+class PlusPlus(Assignment):
     """Nearest of K centres chosen by k-means++ (Arthur & Vassilvitskii 2007)."""
 
     name = "k-means++"
@@ -82,7 +102,7 @@ class PlusPlus(Start):
         return one_hot(squared_distances(X, centres).argmin(axis=1), n_components)
 
 
-class RandomResponsibilities(Start):
+class RandomResponsibilities(Assignment):
     """Responsibilities drawn uniformly from the simplex, independently for each row."""
 
     name = "random"
@@ -95,19 +115,13 @@ class RandomResponsibilities(Start):
         return np.asarray(draws / draws.sum(axis=1, keepdims=True))
 
 
-class Textbook(Start):
+class RandomRows(Start):
     """K random rows as means, the data's covariance for every component, equal weights.
 
-    The start of McLachlan & Peel (2000, section 2.12) and of most textbooks.
+    The start of McLachlan & Peel (2000, section 2.12).
     """
 
     name = "random_from_data"
-
-    @override
-    def responsibilities(
-        self, X: FloatArray, weight: FloatArray, n_components: int, rng: np.random.Generator
-    ) -> FloatArray:
-        raise NotImplementedError("the textbook start proposes parameters directly")
 
     @override
     def propose(
@@ -117,18 +131,46 @@ class Textbook(Start):
         n_components: int,
         structure: CovarianceStructure,
         rng: np.random.Generator,
+        scale: FloatArray,
     ) -> Parameters:
         everything = np.ones((X.shape[0], 1))
         whole = from_responsibilities(X, weight, everything, structure)
-        chosen = rng.choice(X.shape[0], n_components, replace=False, p=weight / weight.sum())
-        return Parameters(
-            np.full(n_components, 1.0 / n_components),
-            X[chosen],
-            np.repeat(whole.covariances, n_components, axis=0),
-        )
+        covariances = np.repeat(whole.covariances, n_components, axis=0)
+        return _around_random_rows(X, weight, covariances, rng)
 
 
-class Ward(Start):
+class Textbook(Start):
+    """K random rows as means, identity covariances, equal weights.
+
+    What most textbooks begin with (Bishop 2006, section 9.2.2). The identity is in the data's own
+    units, so this start depends on them: features far from unit scale make it a poor one.
+    """
+
+    name = "textbook"
+
+    @override
+    def propose(
+        self,
+        X: FloatArray,
+        weight: FloatArray,
+        n_components: int,
+        structure: CovarianceStructure,
+        rng: np.random.Generator,
+        scale: FloatArray,
+    ) -> Parameters:
+        covariances = np.repeat(np.diag(scale**-2.0)[None], n_components, axis=0)
+        return _around_random_rows(X, weight, covariances, rng)
+
+
+def _around_random_rows(
+    X: FloatArray, weight: FloatArray, covariances: FloatArray, rng: np.random.Generator
+) -> Parameters:
+    k = covariances.shape[0]
+    chosen = rng.choice(X.shape[0], k, replace=False, p=weight / weight.sum())
+    return Parameters(np.full(k, 1.0 / k), X[chosen], covariances)
+
+
+class Ward(Assignment):
     """Ward's hierarchical clustering of (a sample of) the rows; the same whatever the seed."""
 
     name = "ward"
@@ -165,7 +207,7 @@ def _cut(tree: FloatArray, n_clusters: int) -> IntArray:
     return labels[:n_leaves]
 
 
-class Quantiles(Start):
+class Quantiles(Assignment):
     """Equal shares of the rows in the order of the first principal component.
 
     In one dimension this is where mclust begins.
@@ -186,13 +228,13 @@ class Quantiles(Start):
         return one_hot(labels, n_components)
 
 
-class Whitened(Start):
+class Whitened(Assignment):
     """Another start, made in coordinates where the data's covariance is the identity.
 
     Elongated clusters that lie side by side are told apart there.
     """
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: Assignment) -> None:
         self._start = start
         self.name = f"whitened {start.name}"
 
@@ -214,6 +256,7 @@ STARTS: dict[str, Start] = {
         KMeans(),
         PlusPlus(),
         RandomResponsibilities(),
+        RandomRows(),
         Textbook(),
     )
 }
@@ -224,7 +267,7 @@ _FIXED: tuple[Start, ...] = (Ward(), Whitened(Ward()), Quantiles(), KMeans())
 _CYCLE: tuple[Start, ...] = (
     PlusPlus(),
     RandomResponsibilities(),
-    Textbook(),
+    RandomRows(),
     PlusPlus(),
     RandomResponsibilities(),
     Whitened(KMeans()),
@@ -297,7 +340,7 @@ def propose(
     X = samples.take(slice(None))
     weight = np.ones(X.shape[0]) if samples.weight is None else samples.weight
     return [
-        start.propose(X, weight, n_components, structure, rng)
+        start.propose(X, weight, n_components, structure, rng, samples.scale)
         for start, rng in zip(starts, rngs, strict=True)
     ]
 

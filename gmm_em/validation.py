@@ -176,7 +176,8 @@ def initial_values(
         name = f"{structure.name} precision"
         given = _shaped(name, precisions, structure.compact_shape(*shape))
         full = structure.expand(given, *shape)
-        symmetric = np.allclose(full, full.transpose(0, 2, 1))
+        gap = np.abs(full - full.transpose(0, 2, 1))
+        symmetric = bool((gap <= 1e-8 + 1e-5 * np.abs(full)).all())
         if not (symmetric and np.all(np.linalg.eigvalsh(full) > 0)):
             diagonal = structure.second == "diagonal"
             wanted = "positive" if diagonal else "symmetric, positive-definite"
@@ -204,7 +205,7 @@ def _checked_weights(weights: FloatArray) -> FloatArray:
             "The parameter 'weights' should be in the range [0, 1], but got max value "
             f"{np.min(weights):.5f}, min value {np.max(weights):.5f}"
         )
-    if not np.isclose(weights.sum(), 1.0, rtol=0, atol=1e-6):
+    if not abs(weights.sum() - 1.0) <= 1e-6:
         raise ValueError(
             "The parameter 'weights' should be normalized, but got sum(weights) = "
             f"{np.sum(weights):.5f}"

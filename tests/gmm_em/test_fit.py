@@ -10,6 +10,7 @@ from gmm_em import (
     GaussianMixtureEM,
     Mixture,
     PartialStart,
+    bootstrap,
     expect,
     fit_em,
 )
@@ -136,15 +137,35 @@ def test_every_start_is_a_mixture_of_the_family(iris, method, kind):
         assert not off.any()
 
 
-def test_the_textbook_start(faithful):
-    run = fit_em(
-        faithful, 3, init_params="random_from_data", max_iter=0, n_init=1, random_state=0
-    ).runs[0]
+@pytest.mark.parametrize("name", ["random_from_data", "textbook"])
+def test_starts_at_random_rows(faithful, name):
+    run = fit_em(faithful, 3, init_params=name, max_iter=0, n_init=1, random_state=0).runs[0]
     np.testing.assert_allclose(run.start.weights, 1 / 3)
     for mean in run.start.means:
         assert np.any(np.all(np.isclose(faithful, mean, rtol=1e-12), axis=1))
+    expected = np.cov(faithful.T, bias=True) if name == "random_from_data" else np.eye(2)
     for covariance in run.start.covariances:
-        np.testing.assert_allclose(covariance, np.cov(faithful.T, bias=True), rtol=0.02)
+        np.testing.assert_allclose(covariance, expected, rtol=0.02, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["full", "tied", "diag", "spherical"])
+def test_the_textbook_start_has_unit_covariances_whatever_the_structure(faithful, kind):
+    options = {"init_params": "textbook", "max_iter": 0, "n_init": 1, "random_state": 0}
+    run = fit_em(faithful, 2, covariance_type=kind, **options).runs[0]
+    np.testing.assert_allclose(run.start.covariances, [np.eye(2)] * 2, atol=1e-12)
+
+
+def test_a_resample_whose_feature_is_constant_is_a_failed_replicate():
+    X = np.array([[0.0, 0.0], [1.0, 5.0], [2.0, 1.0], [4.0, 2.0]])
+    replicates = bootstrap(X, fit_em(X, 1).mixture, n_bootstrap=100, random_state=0)
+    assert 0 < replicates.n_failed < 100
+    assert len(replicates.weights) == 100 - replicates.n_failed
+
+
+def test_values_whose_squares_overflow_are_refused():
+    X = np.random.default_rng(0).normal(size=(50, 2)) * 1e200
+    with pytest.raises(ValueError, match="too large for float64"):
+        fit_em(X, 1)
 
 
 # Degenerate and spurious maxima ------------------------------------------------------------------
