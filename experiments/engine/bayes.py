@@ -43,6 +43,9 @@ class BayesEngine:
             random_state=seed,
             progressbar=False,
         ).fit(X, callback=lambda done, total: progress(stage, done, total))
+        if model.posterior_["posterior"].attrs["interrupted"]:
+            # The sampler hands over what it has; half a posterior must not pass for a whole one.
+            raise KeyboardInterrupt
         draws = model.draws_
         every = Parameters.of(draws)
         return Fit(

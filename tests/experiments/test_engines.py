@@ -1,4 +1,5 @@
 import shutil
+import signal
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -117,3 +118,17 @@ def test_a_third_party_engine_is_installed_and_compared(tmp_path):
         [sys.executable, "-c", program, site], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "True"
+
+
+def test_an_interrupted_posterior_does_not_pass_for_a_whole_one(X):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def interrupt(stage, done, total):
+        if done > 2000:
+            signal.raise_signal(signal.SIGINT)
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            compare(X, 2, engines=["bayes"], bayes={"draws": 500_000}, progress=interrupt)
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -93,6 +93,15 @@ def test_a_failing_callback_stops_the_sampler(two_clusters):
     assert time.perf_counter() - before < 60.0
 
 
+@pytest.fixture
+def ctrl_c_works():
+    """A process started in the background of a script ignores the signal; a terminal's does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_works")
 def test_interrupting_keeps_what_was_drawn(two_clusters):
     def callback(n_done: int, n_total: int) -> None:
         if n_done > 4000:
@@ -106,6 +115,7 @@ def test_interrupting_keeps_what_was_drawn(two_clusters):
     assert np.isfinite(posterior["means"]).all()
 
 
+@pytest.mark.usefixtures("ctrl_c_works")
 def test_interrupting_before_any_draw_is_an_interrupt(two_clusters):
     def callback(n_done: int, n_total: int) -> None:
         signal.raise_signal(signal.SIGINT)
