@@ -1,3 +1,4 @@
+import dask.array as da
 import numpy as np
 import pytest
 
@@ -81,3 +82,12 @@ def test_bad_blocks_are_refused(rows):
         fit_blocks([rows[:, 0]], 2)
     with pytest.raises(ValueError, match="NaN"):
         fit_blocks([np.array([[1.0, np.nan], [0.0, 1.0]])], 1)
+
+
+def test_a_dask_array_is_fitted_like_the_same_rows_in_memory(rows):
+    chunked = da.from_array(rows, chunks=(700, 2))
+    start = fit_em(rows, 2, random_state=0, max_iter=3).mixture
+    plain, lazy = (fit_em(X, 2, init=start) for X in (rows, chunked))
+    assert lazy.log_likelihood == pytest.approx(plain.log_likelihood, rel=1e-12)
+    whole, read = (GaussianMixtureEM(2, random_state=0).fit(X) for X in (rows, chunked))
+    assert read.log_likelihood_ == pytest.approx(whole.log_likelihood_, rel=1e-9)
