@@ -26,7 +26,8 @@ from scipy.stats import chi2, kstest
 
 from experiments.agreement import JointDistance
 from experiments.schema import Certificate, OptimumValues, ParameterValues
-from gmm_em import DegenerateError, Mixture, fit_em
+from gmm_em import DegenerateError, Mixture, Run, fit_em
+from gmm_em.result import distinct_optima
 
 if TYPE_CHECKING:
     from gmm_bayes import MixtureDraws
@@ -130,29 +131,22 @@ def _optima(
     X: Floats, draws: MixtureDraws, chosen: list[int], tolerance: float
 ) -> list[OptimumValues]:
     """Run EM from each chosen draw; the distinct optima reached, best first."""
-    found: list[tuple[float, Mixture]] = []
+    runs: list[Run] = []
     for index in chosen:
         try:
             result = fit_em(X, draws.n_components, init=draws[index])
         except DegenerateError:
             # Where EM collapses there is no maximum to compare with.
             continue
-        if result.converged and not result.spurious:
-            found.append((result.log_likelihood, result.mixture))
-    found.sort(key=lambda pair: -pair[0])
-    groups: list[list[tuple[float, Mixture]]] = []
-    for pair in found:
-        if groups and groups[-1][0][0] - pair[0] <= tolerance:
-            groups[-1].append(pair)
-        else:
-            groups.append([pair])
+        if not result.spurious:
+            runs += result.runs
     return [
         OptimumValues(
-            log_likelihood=group[0][0],
-            n_reached=len(group),
-            mixture=ParameterValues.of(group[0][1]),
+            log_likelihood=optimum.objective,
+            n_reached=optimum.n_runs,
+            mixture=ParameterValues.of(runs[optimum.runs[0]].mixture),
         )
-        for group in groups
+        for optimum in distinct_optima(tuple(runs), len(X), tolerance)
     ]
 
 
