@@ -1,172 +1,23 @@
-"""The experiment config: its schema, its defaults, and errors that name file, key and value."""
+"""The experiment config: its schema, its defaults, and how it is found and read."""
 
 from __future__ import annotations
 
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 import tomli_w
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, ValidationError, model_validator
 
+from experiments.config_base import PositiveInt, Section
+from experiments.config_data import Data, FileData
+from experiments.config_engines import BayesSettings, EMSettings
+from experiments.config_errors import describe
 from experiments.errors import UsageError
-
-PositiveInt = Annotated[int, Field(ge=1)]
-Vector = list[float]
-Positive = Annotated[float, Field(gt=0)]
-Matrix = list[Vector]
-
-
-class Section(BaseModel):
-    """A table of the config: strict types, no unknown keys, no infinities."""
-
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-class Truth(Section):
-    """A mixture written out in the config."""
-
-    weights: Vector
-    """Weights of the components, positive, summing to one; length K."""
-    means: Matrix
-    """Means of the components, K rows of D numbers."""
-    covariances: list[Matrix]
-    """Covariances of the components, K symmetric positive-definite D x D matrices."""
-
-
-class SyntheticData(Section):
-    """Data drawn from a known mixture."""
-
-    source: Literal["synthetic"]
-    n_samples: PositiveInt = 600
-    """Number of rows to draw for fitting."""
-    n_test: Annotated[int, Field(ge=0)] = 0
-    """Number of fresh rows to draw for the held-out log-likelihood."""
-    truth: Truth
-    """The mixture that the data are drawn from."""
-
-
-class BuiltinData(Section):
-    """A real data set that ships with the package."""
-
-    source: Literal["builtin"]
-    name: Literal["faithful", "galaxies", "iris"]
-    """Which data set."""
-
-
-class FileData(Section):
-    """The user's own table of numbers."""
-
-    source: Literal["file"]
-    path: str
-    """A CSV or .npy file; a relative path starts at the config's folder."""
-    columns: list[str] | None = None
-    """Names of the columns to use; by default every numeric column."""
-
-
-Data = Annotated[SyntheticData | BuiltinData | FileData, Field(discriminator="source")]
-
-
-class EMSettings(Section):
-    """How the maximum-likelihood fit is made."""
-
-    init_params: Literal[
-        "auto", "ward", "quantiles", "kmeans", "k-means++", "random", "random_from_data", "textbook"
-    ] = "auto"
-    """How restarts begin; "auto" mixes all ways."""
-    n_init: PositiveInt = 30
-    """Number of restarts: short runs, the best half of which are carried to convergence."""
-    max_iter: PositiveInt = 1000
-    """Most EM iterations of a restart."""
-    tol: Positive = 1e-10
-    """Stop when the gain still to come in mean log-likelihood is estimated below this."""
-    reg_covar: Annotated[float, Field(ge=0)] = 0.0
-    """Added to the diagonal of every covariance."""
-    n_bootstrap: Annotated[int, Field(ge=2)] = 200
-    """Bootstrap replicates for the standard errors."""
-
-
-class LKJSettings(Section):
-    """Prior with separate scales and correlations: `gmm_bayes.LKJPrior`."""
-
-    kind: Literal["lkj"] = "lkj"
-    """Which family of priors."""
-    concentration: Positive = 2.0
-    """weights ~ Dirichlet(concentration, ..., concentration)."""
-    mean_loc: float | Vector = 0.0
-    """means ~ Normal(mean_loc, mean_scale) per feature."""
-    mean_scale: Positive | list[Positive] = 1.0
-    """Standard deviation of the prior of the means."""
-    sd_scale: Positive | list[Positive] = 1.0
-    """Standard deviations of the components ~ HalfNormal(sd_scale)."""
-    eta: Positive = 1.0
-    """Correlations ~ LKJ(eta)."""
-    scale: Literal["standardised", "data"] = "standardised"
-    """Whether the prior speaks of standardised features or of the data's own units."""
-
-
-class NIWSettings(Section):
-    """Conjugate prior, needed by the Gibbs sampler: `gmm_bayes.NIWPrior`."""
-
-    kind: Literal["niw"]
-    """Which family of priors."""
-    concentration: Positive = 2.0
-    """weights ~ Dirichlet(concentration, ..., concentration)."""
-    mean_loc: float | Vector = 0.0
-    """means | covariance ~ Normal(mean_loc, covariance / kappa)."""
-    kappa: Positive = 0.1
-    """How many observations the prior of a mean is worth."""
-    nu: Positive | None = None
-    """covariances ~ InverseWishart(nu, psi); by default the number of features plus 2."""
-    psi: Positive | list[Positive] | Matrix = 0.25
-    """Scale: a multiple of the identity, a diagonal, or a matrix."""
-    scale: Literal["standardised", "data"] = "standardised"
-    """Whether the prior speaks of standardised features or of the data's own units."""
-
-
-def _lkj_by_default(values: Any) -> Any:
-    return {"kind": "lkj", **values} if isinstance(values, dict) else values
-
-
-Prior = Annotated[
-    Annotated[LKJSettings | NIWSettings, Field(discriminator="kind")],
-    BeforeValidator(_lkj_by_default),
-]
-
-
-class BayesSettings(Section):
-    """How the posterior is drawn."""
-
-    sampler: Literal["nuts", "gibbs"] = "nuts"
-    """The sampling algorithm; "gibbs" needs the prior of kind "niw"."""
-    draws: Annotated[int, Field(ge=4)] = 1000
-    """Draws kept per chain."""
-    tune: Annotated[int, Field(ge=1)] = 1000
-    """Draws per chain spent on tuning, not kept."""
-    chains: PositiveInt = 4
-    """Number of chains."""
-    prior: Prior = LKJSettings()
-    """The prior."""
-
-    @model_validator(mode="after")
-    def _gibbs_is_conjugate(self) -> Self:
-        if self.sampler == "gibbs" and self.prior.kind != "niw":
-            raise ValueError("bayes.sampler = 'gibbs': allowed with bayes.prior.kind = 'niw' only")
-        return self
 
 
 class ExperimentConfig(Section):
@@ -180,7 +31,7 @@ class ExperimentConfig(Section):
     """Determines every random number of the run."""
     n_components: PositiveInt
     """Number of mixture components K."""
-    engines: Annotated[list[str], Field(min_length=1)] = ["em", "bayes"]
+    engines: list[str] = Field(default=["em", "bayes"], min_length=1)
     """What is fitted and compared: em, bayes, sklearn, sklearn-bayes, kmeans, or a plug-in."""
     data: Data
     """What is fitted to."""
@@ -188,10 +39,10 @@ class ExperimentConfig(Section):
     """The maximum-likelihood fit."""
     bayes: BayesSettings = BayesSettings()
     """The posterior."""
-    settings: dict[str, dict[str, Any]] = {}
+    settings: dict[str, dict[str, Any]] = Field(default={})
     """Settings of the other engines, a table under each one's name."""
 
-    thresholds: dict[str, list[float]] = {}
+    thresholds: dict[str, list[float]] = Field(default={})
     """Entries of the verdict's table of thresholds to replace, each [warn, fail]."""
 
     def engine_options(self, name: str) -> dict[str, Any]:
@@ -266,70 +117,6 @@ def parse_config(values: Mapping[str, Any], origin: str) -> ExperimentConfig:
         raise UsageError(f"{origin}: {describe(error, ExperimentConfig)}") from None
 
 
-def describe(error: ValidationError, model: type[BaseModel]) -> str:
-    """Say in one line which key is wrong, what was found and what is allowed."""
-    details = error.errors(include_url=False)
-    first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
-    keys = {_key(detail["loc"]) for detail in details}
-    more = f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""
-    key = _key(first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"unknown key '{key}'{_nearest(key, _known_keys(model))}{more}"
-    if first["type"] == "missing":
-        return f"key '{key}' is missing{more}"
-    if first["type"] == "value_error":
-        return f"{first['msg'].removeprefix('Value error, ')}{more}"
-    if first["type"].startswith("union_tag"):
-        tag = first["ctx"]["discriminator"].strip("'")
-        key, given = f"{key}.{tag}", first["input"]
-        first = first | {"input": given.get(tag) if isinstance(given, dict) else given}
-    return f"{key} = {_short(first['input'])}: allowed is {_allowed(first)}{more}"
-
-
-def _key(location: Sequence[str | int]) -> str:
-    # In a union pydantic adds the branch that it tried to the location: not a key of the config.
-    labels = ("synthetic", "builtin", "file", "lkj", "niw", "float", "constrained-float")
-    parts = [str(part) for part in location if part not in labels and "[" not in str(part)]
-    return ".".join(parts) or "config"
-
-
-def _nearest(key: str, known: Sequence[str]) -> str:
-    if key in known:
-        return f": it does not go with this kind of {key.rpartition('.')[0]}"
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    near = near or difflib.get_close_matches(key.rpartition(".")[2], known, n=1, cutoff=0.6)
-    if near:
-        return f", did you mean '{near[0]}'?"
-    return f"; known keys: {', '.join(k for k in known if '.' not in k)}"
-
-
-def _allowed(detail: Mapping[str, Any]) -> str:
-    kind, context = detail["type"], detail.get("ctx", {})
-    plain = {
-        "int_type": "a whole number",
-        "float_type": "a number",
-        "string_type": "a string",
-        "list_type": "a list",
-        "model_type": "a table",
-        "model_attributes_type": "a table",
-        "dict_type": "a table",
-        "finite_number": "a finite number",
-    }
-    if kind in plain:
-        return plain[kind]
-    if kind.startswith("union_tag"):
-        return f"one of {context.get('expected_tags', 'the known kinds')}"
-    if kind == "string_pattern_mismatch":
-        return "letters, digits, '.', '_' and '-', beginning with a letter or digit"
-    if kind == "greater_than_equal":
-        return f"a number of at least {context['ge']:g}"
-    if kind == "greater_than":
-        return f"a number greater than {context['gt']:g}"
-    if kind == "too_short":
-        return f"a list of at least {context['min_length']}"
-    return str(detail["msg"]).removeprefix("Input should be ")
-
-
 def _find(source: str | Path) -> tuple[str, str, Path]:
     path = Path(source)
     shipped = shipped_configs()
@@ -363,26 +150,3 @@ def _apply(values: dict[str, Any], override: str) -> None:
         if not isinstance(table, dict):
             raise UsageError(f"--set {override}: '{part}' is a value, not a table of keys")
     table[parts[-1]] = value
-
-
-def _known_keys(model: type[BaseModel]) -> list[str]:
-    schema = TypeAdapter(model).json_schema()
-    definitions = schema.get("$defs", {})
-    return list(dict.fromkeys(_walk(schema, definitions, "")))
-
-
-def _walk(node: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str) -> Iterable[str]:
-    for branch in (node, *node.get("oneOf", ()), *node.get("anyOf", ()), *node.get("allOf", ())):
-        target = branch
-        if "$ref" in branch:
-            target = definitions[branch["$ref"].rpartition("/")[2]]
-        for name, child in target.get("properties", {}).items():
-            yield prefix + name
-            yield from _walk(child, definitions, f"{prefix}{name}.")
-        if target is not branch and "oneOf" in target:
-            yield from _walk(target, definitions, prefix)
-
-
-def _short(value: object, limit: int = 60) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.config import BuiltinData, Data, FileData, SyntheticData
+from experiments.config_data import BuiltinData, Data, FileData, SyntheticData
 from experiments.errors import UsageError
 from gmm_em import Mixture
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from experiments.config import Section, describe
+from experiments.config_base import Section
+from experiments.config_errors import describe
 from experiments.datasets import Dataset
 from experiments.errors import UsageError
 from experiments.parameters import Parameters

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from experiments.config import Section
+from experiments.config_base import Section
 from experiments.engines import Fit
 from gmm_em import Mixture
 

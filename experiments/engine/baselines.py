@@ -15,7 +15,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
-from experiments.config import PositiveInt, Section
+from experiments.config_base import PositiveInt, Section
 from experiments.engines import Fit
 from experiments.progress import Report
 from gmm_em import Mixture

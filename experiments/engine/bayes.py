@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.config import BayesSettings, Section
+from experiments.config_base import Section
+from experiments.config_engines import BayesSettings
 from experiments.engines import Fit, central
 from experiments.parameters import Parameters, combine
 from experiments.progress import Report

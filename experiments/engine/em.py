@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.config import EMSettings, Section
+from experiments.config_base import Section
+from experiments.config_engines import EMSettings
 from experiments.engines import Fit, central
 from experiments.parameters import Parameters
 from experiments.progress import Report

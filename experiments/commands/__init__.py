@@ -1,0 +1,16 @@
+"""The commands of `gmm-compare`: a module each, imported only when it is called.
+
+A module `experiments.commands.NAME` holds one `click` command called ``command``; :data:`SUMMARIES`
+says its name and one line of help, so that ``gmm-compare --help`` imports none of them.
+"""
+
+from __future__ import annotations
+
+SUMMARIES = {
+    "run": "Run experiments: fit, compare, print the answer and leave a report.",
+    "fit": "Fit your own table: a CSV file with a header line, or a .npy array.",
+    "report": "Write the report of a run directory again, from its comparison.json.",
+    "configs": "List the configs that ship, and the question that each asks.",
+    "schema": "Print the JSON Schema of a config, for editors to complete from.",
+    "bench": "Measure speed against other libraries, as ratios in one run.",
+}

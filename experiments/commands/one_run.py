@@ -1,0 +1,31 @@
+"""One experiment run and shown: what `run` and `fit` have in common."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from experiments.config import ExperimentConfig
+
+
+def run_and_show(config: ExperimentConfig, target: Path, as_json: bool) -> None:
+    """Run one experiment, show its progress, and print what came of it."""
+    from rich.console import Console
+
+    from experiments.progress import bars
+    from experiments.runner import run_experiment
+    from experiments.store import REPORT
+
+    with bars(Console(stderr=True)) as progress:
+        comparison = run_experiment(config, target, progress)
+    if as_json:
+        click.echo(comparison.to_json())
+        return
+    # A pipe has no width of its own: 80 columns are what every reader has.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 80)
+    console.print(comparison)
+    click.echo(f"\nReport: {target / REPORT}")

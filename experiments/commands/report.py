@@ -1,0 +1,17 @@
+"""`gmm-compare report`: the page again, from the stored numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("report")
+@click.argument("directory", type=click.Path(path_type=Path))
+def command(directory: Path) -> None:
+    """Write the report of a run directory again, from its comparison.json."""
+    from experiments.store import REPORT, read_run
+
+    path = read_run(directory).report(directory / REPORT)
+    click.echo(f"Report: {path}")

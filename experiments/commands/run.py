@@ -1,0 +1,50 @@
+"""`gmm-compare run`: one experiment or several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from experiments.commands.one_run import run_and_show
+from experiments.errors import UsageError
+
+
+@click.command("run")
+@click.argument("configs", nargs=-1, required=True, metavar="CONFIG...")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Where the run directory goes; of several configs, the folder above.  "
+    "[default: runs/NAME]",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a key of the config, for example em.n_init=50; may be repeated.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print comparison.json instead of the table.")
+def command(
+    configs: tuple[str, ...], out: Path | None, overrides: tuple[str, ...], as_json: bool
+) -> None:
+    """Run experiments: fit, compare, print the answer and leave a report.
+
+    CONFIG is a TOML file or the name of a shipped config (see `gmm-compare configs`).
+    """
+    from experiments.config import load_config
+    from experiments.store import check_target
+
+    loaded = [load_config(config, overrides) for config in configs]
+    if len(loaded) == 1:
+        targets = [out or Path("runs") / loaded[0].name]
+    else:
+        targets = [(out or Path("runs")) / config.name for config in loaded]
+    if len(set(targets)) < len(targets):
+        raise UsageError("two of the configs have the same name, allowed is each name once")
+    # Every config is checked before the first one runs.
+    for target in targets:
+        check_target(target)
+    for config, target in zip(loaded, targets, strict=True):
+        run_and_show(config, target, as_json)

@@ -1,0 +1,22 @@
+"""`gmm-compare schema`: for editors and for readers of comparison.json."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command("schema")
+@click.option("--comparison", is_flag=True, help="That of comparison.json instead.")
+def command(comparison: bool) -> None:
+    """Print the JSON Schema of a config, for editors to complete from."""
+    from experiments.comparison import Comparison
+    from experiments.config import ExperimentConfig
+
+    found = (
+        Comparison.model_json_schema(mode="serialization")
+        if comparison
+        else ExperimentConfig.model_json_schema()
+    )
+    click.echo(json.dumps(found, indent=1))
