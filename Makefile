@@ -3,7 +3,7 @@ PY := .venv/bin/python
 RUNS ?= runs
 WORKERS ?= auto
 
-.PHONY: demo test lint format lock clean setup slow
+.PHONY: demo test lint format lock clean setup slow docs
 
 setup:
 	@.ci/setup
@@ -16,6 +16,11 @@ test: lint
 
 slow: setup
 	@$(PY) -m pytest -m slow -n $(WORKERS) --dist worksteal
+
+# Warnings are errors; the notebook is executed on the way.
+docs: setup
+	@$(PY) -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "Documentation: docs/_build/html/index.html"
 
 lint: setup
 	@$(PY) -m ruff check .
@@ -32,5 +37,5 @@ lock: setup
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
 
 clean:
-	@rm -rf .venv .venv.partial dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv.partial dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find gmm_em gmm_bayes experiments tests -name __pycache__ -prune -exec rm -rf {} +
