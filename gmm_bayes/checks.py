@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from gmm_em.covariance import STRUCTURES
 
 FloatArray = NDArray[np.float64]
 
@@ -89,6 +92,29 @@ def check_n_components(n_components: Any, n_samples: int) -> int:
             "a component needs at least one"
         )
     return number
+
+
+def check_covariance_type(
+    covariance_type: Any, supported: Sequence[str] = tuple(STRUCTURES), who: str = "the mixture"
+) -> str:
+    """Return the name of a covariance structure that `who` supports.
+
+    Raises
+    ------
+    ValueError
+        If it is not the name of a structure, or not one of those supported.
+    """
+    if not isinstance(covariance_type, str) or covariance_type not in STRUCTURES:
+        raise ValueError(
+            f"covariance_type is {covariance_type!r}; allowed are "
+            f"{', '.join(map(repr, STRUCTURES))}"
+        )
+    if covariance_type not in supported:
+        raise ValueError(
+            f"covariance_type is {covariance_type!r}, but {who} supports only "
+            f"{', '.join(map(repr, supported))}"
+        )
+    return str(covariance_type)
 
 
 def check_enough_samples(n_samples: int) -> None:

@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
-from gmm_bayes.checks import check_count, check_data, check_enough_samples, check_n_components
+from gmm_bayes.checks import (
+    check_count,
+    check_covariance_type,
+    check_data,
+    check_enough_samples,
+    check_n_components,
+)
 from gmm_bayes.diagnostics import Diagnostics, diagnose
 from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.posterior import MAX_POINTWISE, to_datatree
@@ -38,6 +44,8 @@ class GaussianMixtureBayes:
     ----------
     n_components : int, default 1
         The number of components, K.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        What the covariances leave free, as in :class:`gmm_em.GaussianMixtureEM`.
     prior : LKJPrior or NIWPrior, optional
         By default weakly informative on standardised data: ``LKJPrior()``, or ``NIWPrior()`` where
         the sampler needs a conjugate prior.
@@ -100,6 +108,7 @@ class GaussianMixtureBayes:
         self,
         n_components: int = 1,
         *,
+        covariance_type: str = "full",
         prior: LKJPrior | NIWPrior | None = None,
         sampler: str | Sampler = "nuts",
         draws: int = 1000,
@@ -110,6 +119,7 @@ class GaussianMixtureBayes:
         progressbar: bool = True,
     ) -> None:
         self.n_components = n_components
+        self.covariance_type = covariance_type
         self.prior = prior
         self.sampler = sampler
         self.draws = draws
@@ -182,6 +192,7 @@ class GaussianMixtureBayes:
         data = check_data(X)
         check_enough_samples(data.shape[0])
         n_components = check_n_components(self.n_components, data.shape[0])
+        covariance_type = check_covariance_type(self.covariance_type)
         sampler = get_sampler(self.sampler)
         prior = sampler.default_prior() if self.prior is None else self.prior
         if not isinstance(prior, LKJPrior | NIWPrior):
@@ -194,7 +205,10 @@ class GaussianMixtureBayes:
         seed = _seed_sequence(self.random_state)
         total = chains * (draws + tune)
         with reporting(total, shown=self.progressbar, callback=callback) as progress:
-            task = Task(data, n_components, prior, draws, tune, chains, cores, seed, progress)
+            task = Task(
+                data, n_components, prior, draws, tune, chains, cores, seed, progress,
+                covariance_type,
+            )  # fmt: skip
             sampled = sampler.sample(task)
         self._set_names(X, data.shape[1])
         self._summarise(data, sampled)

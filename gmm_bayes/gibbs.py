@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gmm_bayes.checks import check_covariance_type
 from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.priors import NIWPrior
 from gmm_bayes.scaling import Scaling
@@ -55,6 +56,7 @@ class Gibbs:
                 f"the Gibbs sampler needs an NIWPrior, but the prior is {task.prior!r}; "
                 "sampler 'nuts' takes it"
             )
+        check_covariance_type(task.covariance_type, ["full"], "the Gibbs sampler")
         scaling = Scaling.from_data(task.X)
         chains = [_Chain(task, task.prior, scaling, seed) for seed in task.seed.spawn(task.chains)]
         stop = threading.Event()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmm_bayes.checks import check_covariance_type
 from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.priors import LKJPrior
 
@@ -78,6 +79,7 @@ class NUTS:
 
     def sample(self, task: Task) -> Sampled:
         """Return the draws that `task` asks for."""
+        check_covariance_type(task.covariance_type, ["full"], "NUTS")
         return _BACKENDS[self.backend](self, task)
 
 

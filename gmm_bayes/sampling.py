@@ -38,6 +38,8 @@ class Task:
     seed : numpy.random.SeedSequence
         The one source of randomness.
     progress : callable
+    covariance_type : str, default "full"
+        The name of a structure in :data:`gmm_em.covariance.STRUCTURES`.
     """
 
     X: FloatArray
@@ -49,6 +51,7 @@ class Task:
     cores: int | None
     seed: np.random.SeedSequence
     progress: Progress
+    covariance_type: str = "full"
 
 
 @dataclass(frozen=True)
