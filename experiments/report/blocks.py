@@ -1,0 +1,211 @@
+"""What a page is made of: figures, tables, notes and the sections that hold them.
+
+A block turns itself into HTML (``__html__``), and everything that it was given as text appears as
+text, whatever it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import plotly.graph_objects as go
+from markupsafe import Markup, escape
+
+
+class Block(Protocol):
+    """Anything that can stand in a section."""
+
+    def __html__(self) -> str:
+        """Return safe HTML."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """A paragraph of plain text; `kind` is its class: "note" is small print."""
+
+    text: str
+    kind: str = "note"
+
+    def __html__(self) -> str:
+        return Markup('<p class="{}">{}</p>').format(self.kind, self.text)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An interactive figure.
+
+    Attributes
+    ----------
+    name : str
+        Of letters, digits and dashes; once in a page.
+    figure : Figure
+    alt : str
+        What it shows, for who does not see it.
+    caption : str
+    """
+
+    name: str
+    figure: go.Figure
+    alt: str
+    caption: str = ""
+
+    def __html__(self) -> str:
+        caption = Markup("<figcaption>{}</figcaption>").format(self.caption) if self.caption else ""
+        return Markup(
+            '<figure class="picture" id="figure-{name}">{controls}'
+            '<div class="plot" data-figure="{name}" role="img" aria-label="{alt}"></div>'
+            '{caption}<script type="application/json" id="data-{name}">{data}</script></figure>\n'
+        ).format(
+            name=self.name, alt=self.alt, caption=caption, data=self._data(),
+            controls=self.controls(),
+        )  # fmt: skip
+
+    def controls(self) -> Markup:
+        """Return what stands above the figure to steer it: nothing."""
+        return Markup("")
+
+    def _data(self) -> Markup:
+        # In a script element only "</" and "<!--" could end it early.
+        return Markup(str(self.figure.to_json()).replace("<", "\\u003c"))
+
+
+@dataclass(frozen=True)
+class Steps(Picture):
+    """A figure with frames, steered by a slider and a play button.
+
+    Attributes
+    ----------
+    labels : sequence of str
+        What the slider says at each frame.
+    """
+
+    labels: Sequence[str] = ()
+
+    def controls(self) -> Markup:
+        """Return the slider and the button; the page's script gives them their effect."""
+        return Markup(
+            '<div class="controls" data-labels="{labels}"><button type="button" class="play">Play'
+            '</button><label for="slider-{name}">Step</label><input type="range" '
+            'id="slider-{name}" min="0" max="{last}" value="0" step="1">'
+            '<output for="slider-{name}">{first}</output></div>'
+        ).format(
+            labels="|".join(self.labels), name=self.name, last=len(self.labels) - 1,
+            first=self.labels[0],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A table's cell: what it shows, what it is sorted by, and where it leads."""
+
+    text: str
+    sort: float | None = None
+    href: str = ""
+
+    def __html__(self) -> str:
+        inner = escape(self.text)
+        if self.href:
+            inner = Markup('<a href="{}">{}</a>').format(self.href, inner)
+        key = "" if self.sort is None else Markup(' data-sort="{!r}"').format(float(self.sort))
+        return Markup("<td{}>{}</td>").format(key, inner)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A table's heading, with a dot of colour and a longer explanation where there is one."""
+
+    title: str
+    colour: str = ""
+    hint: str = ""
+
+    def __html__(self) -> str:
+        dot = Markup('<span class="swatch" style="background:{}"></span>').format(self.colour)
+        hint = Markup(' title="{}"').format(self.hint) if self.hint else ""
+        return Markup(
+            '<th scope="col" aria-sort="none"{}><button type="button">{}{}</button></th>'
+        ).format(hint, dot if self.colour else "", self.title)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that sorts by any column.
+
+    Attributes
+    ----------
+    caption : str
+    columns : sequence of Column
+    rows : sequence of sequences of Cell
+        The first cell names the row.
+    """
+
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]] = field(repr=False)
+
+    def __html__(self) -> str:
+        body = Markup("\n").join(
+            Markup("<tr>{}</tr>").format(Markup("").join(row)) for row in self.rows
+        )
+        return Markup(
+            '<div class="scroll" tabindex="0" role="region" aria-label="{caption}">'
+            '<table class="sortable"><caption>{caption}</caption><thead><tr>{head}</tr></thead>'
+            "<tbody>\n{body}\n</tbody></table></div>\n"
+        ).format(caption=self.caption, head=Markup("").join(self.columns), body=body)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names and values, one pair a line."""
+
+    pairs: Sequence[tuple[str, str]]
+
+    def __html__(self) -> str:
+        lines = Markup("").join(
+            Markup("<dt>{}</dt><dd>{}</dd>").format(name, value) for name, value in self.pairs
+        )
+        return Markup("<dl>{}</dl>").format(lines)
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text to be copied: a command, a config; `name` is once in a page."""
+
+    name: str
+    text: str
+    button: str
+
+    def __html__(self) -> str:
+        return Markup(
+            '<div class="code"><pre id="code-{name}" tabindex="0"><code>{text}</code></pre>'
+            '<button type="button" class="copy" data-copy="code-{name}">{button}</button>'
+            '<span class="said" role="status"></span></div>'
+        ).format(name=self.name, text=self.text, button=self.button)
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Blocks that open when their summary is clicked."""
+
+    summary: str
+    blocks: Sequence[Block]
+
+    def __html__(self) -> str:
+        return Markup("<details><summary>{}</summary>{}</details>").format(
+            self.summary, Markup("").join(self.blocks)
+        )
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and the blocks under it; `id` is once in a page."""
+
+    id: str
+    title: str
+    blocks: Sequence[Block]
+
+    def __html__(self) -> str:
+        return Markup(
+            '<section aria-labelledby="{id}">\n<h2 id="{id}">{title}</h2>\n{blocks}</section>\n'
+        ).format(id=self.id, title=self.title, blocks=Markup("").join(self.blocks))

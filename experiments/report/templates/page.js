@@ -1,0 +1,197 @@
+"use strict";
+const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const plots = [...document.querySelectorAll(".plot")];
+const plotConfig = {
+  responsive: true, displaylogo: false,
+  modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
+};
+
+async function loadLibrary() {
+  const packed = atob(document.getElementById("library").textContent);
+  const bytes = new Uint8Array(packed.length);
+  for (let i = 0; i < packed.length; i++) bytes[i] = packed.charCodeAt(i);
+  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const script = document.createElement("script");
+  script.textContent = await new Response(unpacked).text();
+  document.head.append(script);
+}
+
+// Entities in plotly's labels stand for letters; a textarea reads them and runs nothing.
+function asText(label) {
+  const reader = document.createElement("textarea");
+  reader.innerHTML = label;
+  return reader.value;
+}
+
+function themed() {
+  return {"font.color": css("--ink"), "hoverlabel.bgcolor": css("--band"),
+          "hoverlabel.bordercolor": css("--line"), "hoverlabel.font.color": css("--ink")};
+}
+
+function heightFor(node) {
+  const {aspect} = node.wanted.meta || {};
+  const free = node.wanted.height;
+  return aspect ? Math.min(free, Math.round(node.clientWidth * aspect) + 90) : free;
+}
+
+function drawPlot(node) {
+  const figure = JSON.parse(document.getElementById("data-" + node.dataset.figure).textContent);
+  const {data, layout} = figure;
+  node.wanted = {height: layout.height, meta: layout.meta};
+  Object.assign(layout, {
+    height: heightFor(node), showlegend: false, autosize: true,
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    modebar: {orientation: "h", bgcolor: "rgba(0,0,0,0)", color: "#888", activecolor: "#555"},
+    hoverlabel: {align: "left", bgcolor: css("--band"), bordercolor: css("--line"),
+                 font: {color: css("--ink")}},
+  });
+  layout.font.color = css("--ink");
+  delete layout.sliders; delete layout.updatemenus; delete layout.width;
+  Plotly.newPlot(node, {data, layout, config: plotConfig, frames: figure.frames || []});
+  addLegend(node, data);
+  const controls = node.parentElement.querySelector(".controls");
+  if (controls) steer(node, controls, figure.frames);
+}
+
+// Plotly's own legend cannot be reached by keyboard, nor does it wrap on a phone.
+function addLegend(node, traces) {
+  const groups = new Map();
+  traces.forEach((trace, index) => {
+    const key = trace.legendgroup || trace.name;
+    if (!key) return;
+    if (!groups.has(key)) groups.set(key, {indices: [], shown: null});
+    const group = groups.get(key);
+    group.indices.push(index);
+    if (trace.showlegend !== false && trace.name && !group.shown) group.shown = trace;
+  });
+  const entries = [...groups.values()].filter(group => group.shown);
+  if (entries.length < 2) return;
+  const legend = document.createElement("div");
+  legend.className = "legend";
+  legend.setAttribute("role", "group");
+  legend.setAttribute("aria-label", "What the figure shows");
+  for (const {indices, shown} of entries) {
+    const button = document.createElement("button");
+    const mark = document.createElement("span");
+    const visible = shown.visible !== "legendonly";
+    button.type = "button";
+    button.setAttribute("aria-pressed", visible);
+    mark.className = "mark " + markOf(shown);
+    mark.style.color = (shown.meta && shown.meta.swatch) || (shown.line && shown.line.color)
+      || shown.fillcolor || (shown.marker && shown.marker.color) || "";
+    button.append(mark, asText(shown.name));
+    button.addEventListener("click", () => {
+      const on = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", on);
+      Plotly.restyle(node, {visible: on}, indices);
+    });
+    legend.append(button);
+  }
+  node.before(legend);
+}
+
+function markOf(trace) {
+  if (trace.fill && trace.fill !== "none") return "band";
+  if (trace.type === "bar" || trace.type === "histogram" || (trace.mode || "").startsWith("markers"))
+    return "dot";
+  return trace.line && trace.line.dash && trace.line.dash !== "solid" ? "dash" : "line";
+}
+
+function steer(node, controls, frames) {
+  const [button, slider, output] = ["button", "input", "output"].map(x => controls.querySelector(x));
+  const labels = controls.dataset.labels.split("|");
+  const last = Number(slider.max);
+  let timer = null;
+  const show = step => {
+    slider.value = step;
+    output.value = labels[step];
+    slider.setAttribute("aria-valuetext", labels[step]);
+    // Redrawn in place: an animation would queue behind a slow machine's earlier frames.
+    const still = {mode: "immediate", transition: {duration: 0}, frame: {duration: 0, redraw: false}};
+    Plotly.animate(node, [frames[step].name], still);
+  };
+  const stop = () => { clearInterval(timer); timer = null; button.textContent = "Play"; };
+  button.addEventListener("click", () => {
+    if (timer !== null) return stop();
+    if (Number(slider.value) === last) show(0);
+    button.textContent = "Pause";
+    // Who asked for less motion sees the same steps, one at a time and slowly.
+    timer = setInterval(() => {
+      if (Number(slider.value) === last) return stop();
+      show(Number(slider.value) + 1);
+    }, calm.matches ? 1500 : 350);
+  });
+  slider.addEventListener("input", () => { stop(); show(Number(slider.value)); });
+  addEventListener("beforeprint", () => show(last));
+  show(0);
+}
+
+function sortable(table) {
+  const heads = [...table.tHead.rows[0].cells];
+  const body = table.tBodies[0];
+  heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
+    const down = head.getAttribute("aria-sort") === "ascending";
+    heads.forEach(other => other.setAttribute("aria-sort", "none"));
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const key = row => row.cells[column].dataset.sort;
+    const order = (a, b) => {
+      const [x, y] = [key(a), key(b)];
+      if (x !== undefined && y !== undefined) return (x - y) * (down ? -1 : 1);
+      // What has no number stands last in either direction.
+      if (x !== undefined || y !== undefined) return x === undefined ? 1 : -1;
+      const text = row => row.cells[column].textContent;
+      return text(a).localeCompare(text(b), undefined, {numeric: true}) * (down ? -1 : 1);
+    };
+    body.append(...[...body.rows].sort(order));
+  }));
+}
+
+async function copyText(button) {
+  const source = document.getElementById(button.dataset.copy);
+  const said = button.nextElementSibling;
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    said.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(source);
+    said.textContent = document.execCommand("copy") ? "Copied" : "Selected: press Ctrl+C";
+  }
+  setTimeout(() => { said.textContent = ""; }, 4000);
+}
+
+function refit() {
+  for (const node of plots) Plotly.relayout(node, {...themed(), height: heightFor(node)});
+}
+
+async function start() {
+  document.querySelectorAll("table.sortable").forEach(sortable);
+  document.querySelectorAll("button.copy").forEach(
+    button => button.addEventListener("click", () => copyText(button)));
+  if (plots.length) await loadLibrary();
+  for (const node of plots) {
+    drawPlot(node);
+    // One figure at a time, so that the page answers while the rest is drawn.
+    await new Promise(done => setTimeout(done));
+  }
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth !== width) { width = innerWidth; refit(); }
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refit);
+  // Paper is narrower than a screen and always light.
+  const sheet = 680;
+  addEventListener("beforeprint", () => plots.forEach(
+    node => Plotly.relayout(node, {width: sheet, "font.color": "#1d2329"})));
+  addEventListener("afterprint", () => plots.forEach(
+    node => Plotly.relayout(node, {width: null, autosize: true, ...themed()})));
+  document.documentElement.dataset.ready = "true";
+}
+
+start().catch(error => {
+  const note = document.createElement("p");
+  note.className = "note";
+  note.textContent = "The figures could not be drawn: " + error.message;
+  document.getElementById("content").prepend(note);
+  throw error;
+});
