@@ -17,6 +17,7 @@ from experiments.config_base import PositiveInt, Section
 from experiments.config_data import Data, FileData
 from experiments.config_engines import BayesSettings, EMSettings
 from experiments.config_errors import describe
+from experiments.config_sweep import SweepSettings
 from experiments.errors import UsageError
 
 
@@ -44,6 +45,10 @@ class ExperimentConfig(Section):
 
     thresholds: dict[str, list[float]] = Field(default={})
     """Entries of the verdict's table of thresholds to replace, each [warn, fail]."""
+    sweep: SweepSettings | None = None
+    """Makes the config a sweep: many experiments with something varied."""
+    quick: dict[str, Any] = Field(default={})
+    """What `--quick` changes: dotted keys and their values; a table adds to the one it meets."""
 
     def engine_options(self, name: str) -> dict[str, Any]:
         """Return the settings of an engine, as its own schema expects them."""
@@ -73,7 +78,9 @@ def shipped_configs() -> dict[str, str]:
     }
 
 
-def load_config(source: str | Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
+def load_config(
+    source: str | Path, overrides: Sequence[str] = (), quick: bool = False
+) -> ExperimentConfig:
     """Read and validate a config.
 
     Parameters
@@ -83,6 +90,8 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Experiment
     overrides : sequence of str
         ``KEY=VALUE`` strings; a dotted key reaches into tables, a value is read as TOML
         and, where it is none, as a string.
+    quick : bool, default False
+        Whether the config's ``[quick]`` table is applied, before `overrides`.
 
     Raises
     ------
@@ -94,14 +103,11 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Experiment
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{origin}: not valid TOML: {error}") from None
+    if quick:
+        _apply_quick(values, origin)
     for override in overrides:
         _apply(values, override)
-    config = parse_config(values, origin)
-    if isinstance(config.data, FileData):
-        path = str((folder / config.data.path).resolve())
-        data = config.data.model_copy(update={"path": path})
-        config = config.model_copy(update={"data": data})
-    return config
+    return _with_paths(parse_config(values, origin), folder)
 
 
 def safe_name(text: str) -> str:
@@ -144,9 +150,46 @@ def _apply(values: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
+    set_key(values, key.strip(), value, f"--set {override}")
+
+
+def set_key(values: dict[str, Any], key: str, value: Any, origin: str) -> None:
+    """Set a dotted key of nested tables; `origin` is what an error calls the setting."""
+    *tables, last = key.split(".")
     table = values
-    for part in parts[:-1]:
+    for part in tables:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
-            raise UsageError(f"--set {override}: '{part}' is a value, not a table of keys")
-    table[parts[-1]] = value
+            raise UsageError(f"{origin}: '{part}' is a value, not a table of keys")
+    table[last] = value
+
+
+def _apply_quick(values: dict[str, Any], origin: str) -> None:
+    changes = values.get("quick", {})
+    if not isinstance(changes, dict):
+        raise UsageError(f"{origin}: quick = {changes!r}: allowed is a table")
+    for key, value in changes.items():
+        *tables, last = key.split(".")
+        found: Any = values
+        for part in tables:
+            found = found.get(part, {}) if isinstance(found, dict) else {}
+        before = found.get(last) if isinstance(found, dict) else None
+        set_key(values, key, _merged(before, value), f"{origin}: quick.{key}")
+
+
+def _merged(before: Any, change: Any) -> Any:
+    if not isinstance(before, dict) or not isinstance(change, dict):
+        return change
+    return {**before, **{key: _merged(before.get(key), value) for key, value in change.items()}}
+
+
+def _with_paths(config: ExperimentConfig, folder: Path) -> ExperimentConfig:
+    """Let the relative paths of a config start at its own folder."""
+    changes: dict[str, Any] = {}
+    if isinstance(config.data, FileData):
+        path = str((folder / config.data.path).resolve())
+        changes["data"] = config.data.model_copy(update={"path": path})
+    if config.sweep is not None and isinstance(paths := config.sweep.over.get("data.path"), list):
+        over = {**config.sweep.over, "data.path": [str((folder / p).resolve()) for p in paths]}
+        changes["sweep"] = config.sweep.model_copy(update={"over": over})
+    return config.model_copy(update=changes)

@@ -31,7 +31,8 @@ def describe(error: ValidationError, model: type[BaseModel]) -> str:
 
 def _key(location: Sequence[str | int]) -> str:
     # In a union pydantic adds the branch that it tried to the location: not a key of the config.
-    labels = ("synthetic", "builtin", "file", "lkj", "niw", "float", "constrained-float")
+    unions = ("synthetic", "builtin", "file", "written", "generated", "lkj", "niw")
+    labels = (*unions, "values", "range", "float", "constrained-float", "constrained-int")
     parts = [str(part) for part in location if part not in labels and "[" not in str(part)]
     return ".".join(parts) or "config"
 
