@@ -6,22 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from experiments.config_base import Matrix, PositiveInt, Section, Vector
+from experiments.config_base import PositiveInt, Section
+from experiments.config_truths import Truth
 
-
-class Truth(Section):
-    """A mixture written out in the config."""
-
-    weights: Vector
-    """Weights of the components, positive, summing to one; length K."""
-    means: Matrix
-    """Means of the components, K rows of D numbers."""
-    covariances: list[Matrix]
-    """Covariances of the components, K symmetric positive-definite D x D matrices."""
+Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 class SyntheticData(Section):
-    """Data drawn from a known mixture."""
+    """Data drawn from a known mixture, or from one that it is only roughly."""
 
     source: Literal["synthetic"]
     n_samples: PositiveInt = 600
@@ -30,6 +22,14 @@ class SyntheticData(Section):
     """Number of fresh rows to draw for the held-out log-likelihood."""
     truth: Truth
     """The mixture that the data are drawn from."""
+    skewness: Annotated[float, Field(gt=-0.99, lt=0.99)] = 0.0
+    """Skewness of the components along each axis (skew-normal), means and covariances kept."""
+    degrees_of_freedom: Annotated[float, Field(gt=2)] | None = None
+    """Of Student t components, means and covariances kept; by default they are normal."""
+    contamination: Fraction = 0.0
+    """Share of the rows replaced by uniform noise around all components."""
+    missing: Fraction = 0.0
+    """Share of the values missing completely at random; only EM accepts missing values."""
 
 
 class BuiltinData(Section):
@@ -38,6 +38,8 @@ class BuiltinData(Section):
     source: Literal["builtin"]
     name: Literal["faithful", "galaxies", "iris"]
     """Which data set."""
+    test_fraction: Fraction = 0.0
+    """Share of the rows, chosen at random, to hold out for the held-out log-likelihood."""
 
 
 class FileData(Section):
@@ -45,9 +47,13 @@ class FileData(Section):
 
     source: Literal["file"]
     path: str
-    """A CSV or .npy file; a relative path starts at the config's folder."""
+    """A CSV, Parquet or .npy file; a relative path starts at the config's folder."""
     columns: list[str] | None = None
     """Names of the columns to use; by default every numeric column."""
+    missing: Literal["refuse", "keep"] = "refuse"
+    """What to do with missing values; only EM accepts them."""
+    test_fraction: Fraction = 0.0
+    """Share of the rows, chosen at random, to hold out for the held-out log-likelihood."""
 
 
 Data = Annotated[SyntheticData | BuiltinData | FileData, Field(discriminator="source")]

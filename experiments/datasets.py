@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import singledispatch
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from experiments.config_data import BuiltinData, Data, FileData, SyntheticData
+from experiments.config_truths import GeneratedTruth, WrittenTruth
 from experiments.errors import UsageError
+from experiments.tables import CHECK_ROWS, Table, as_rows, numbered, read_table, refuse_constant
+from experiments.truths import generate_truth
+from experiments.truths.departures import (
+    Contamination,
+    Departure,
+    HeavyTails,
+    MissingValues,
+    Skewness,
+)
 from gmm_em import Mixture
 
 Floats = NDArray[np.float64]
@@ -27,9 +37,15 @@ class Dataset:
     ----------
     name : str
     X : ndarray of shape (n_samples, n_features)
+        NaN where a value is missing.
     feature_names : tuple of str
     X_test : ndarray of shape (n_test, n_features) or None
+        Without missing values.
     truth : Mixture or None
+        Where the data depart from any Gaussian mixture, the one whose weights, means and
+        covariances the components have.
+    note : str
+        What a reader should know about the rows: columns left out, departures from the truth.
     """
 
     name: str
@@ -37,16 +53,29 @@ class Dataset:
     feature_names: tuple[str, ...]
     X_test: Floats | None = None
     truth: Mixture | None = None
+    note: str = ""
 
     @property
     def sha256(self) -> str:
         """Hash of the rows to fit: shape, then values as little-endian float64 in C order."""
         digest = hashlib.sha256(str(self.X.shape).encode())
-        digest.update(np.ascontiguousarray(self.X, dtype="<f8").tobytes())
+        for start in range(0, len(self.X), CHECK_ROWS):
+            block = np.ascontiguousarray(self.X[start : start + CHECK_ROWS], dtype="<f8")
+            digest.update(block.tobytes())
         return digest.hexdigest()
 
+    @property
+    def has_missing(self) -> bool:
+        """Whether a value of the rows to fit is missing."""
+        return any(
+            bool(np.isnan(self.X[start : start + CHECK_ROWS]).any())
+            for start in range(0, len(self.X), CHECK_ROWS)
+        )
 
-def load_dataset(data: Data, name: str, seed: np.random.SeedSequence) -> Dataset:
+
+def load_dataset(
+    data: Data, name: str, seed: np.random.SeedSequence, n_components: int | None = None
+) -> Dataset:
     """Draw or read the data that a config names.
 
     Parameters
@@ -56,24 +85,28 @@ def load_dataset(data: Data, name: str, seed: np.random.SeedSequence) -> Dataset
     name : str
         What to call a synthetic data set.
     seed : SeedSequence
-        Determines a synthetic data set; of no effect on a real one.
+        Determines a synthetic data set, and which rows of a real one are held out.
+    n_components : int, optional
+        Number of components of a generated truth that names none of its own.
 
     Raises
     ------
     UsageError
-        If the truth is no mixture, or a file is missing, unreadable or not all finite numbers.
+        If the truth is no mixture or cannot meet its target, or a file is missing, unreadable or
+        not all finite numbers.
     """
-    return _load(data, name, seed)
+    return _load(data, name, seed, n_components)
 
 
 def from_arrays(
     X: object, X_test: object = None, truth: Mixture | None = None, name: str = "data"
 ) -> Dataset:
     """Check arrays or data frames given from Python and make a data set of them."""
-    rows, names = _as_rows(X, "X")
+    rows, names = as_rows(X, "X")
+    refuse_constant(rows, names, "X")
     test = None
     if X_test is not None:
-        test, _ = _as_rows(X_test, "X_test")
+        test, _ = as_rows(X_test, "X_test")
         if test.shape[1] != rows.shape[1]:
             raise UsageError(
                 f"X_test has {test.shape[1]} columns, allowed is {rows.shape[1]} as in X"
@@ -86,117 +119,116 @@ def from_arrays(
 
 
 @singledispatch
-def _load(data: Data, name: str, seed: np.random.SeedSequence) -> Dataset:
+def _load(data: Data, name: str, seed: np.random.SeedSequence, n_components: int | None) -> Dataset:
     raise TypeError(f"data is {type(data).__name__}, allowed is a [data] table of a config")
 
 
+# Synthetic -------------------------------------------------------------------------------------
+
+
 @_load.register
-def _draw(data: SyntheticData, name: str, seed: np.random.SeedSequence) -> Dataset:
+def _draw(
+    data: SyntheticData, name: str, seed: np.random.SeedSequence, n_components: int | None
+) -> Dataset:
+    truth = _truth(data.truth, n_components, _child(seed, "truth"))
+    departures = list(_departures(data))
+    if data.missing and truth.n_features == 1:
+        raise UsageError("data.missing: with one feature a row would have no value left")
+    # The test rows have a stream of their own, so that their number does not change the others.
+    seed_rows, seed_test = seed.spawn(2)
+    X = _rows(truth, data.n_samples, departures, seed_rows)
+    X_test = None
+    if data.n_test:
+        X_test = _rows(truth, data.n_test, [d for d in departures if d.held_out], seed_test)
+    note = "; ".join(departure.note for departure in departures)
+    if note:
+        note += ": errors are against the weights, means and covariances of the undisturbed mixture"
+    return Dataset(name, X, numbered(truth.n_features), X_test, truth, note)
+
+
+def _rows(
+    truth: Mixture, n_rows: int, departures: list[Departure], seed: np.random.SeedSequence
+) -> Floats:
+    X, labels = truth.sample(n_rows, np.random.default_rng(seed))
+    for departure in departures:
+        rng = np.random.default_rng(_child(seed, departure.stream))
+        X = departure.apply(X, labels, truth, rng)
+    return X
+
+
+def _departures(data: SyntheticData) -> Iterator[Departure]:
+    if data.skewness:
+        yield Skewness(data.skewness)
+    if data.degrees_of_freedom is not None:
+        yield HeavyTails(data.degrees_of_freedom)
+    if data.contamination:
+        yield Contamination(data.contamination)
+    if data.missing:
+        yield MissingValues(data.missing)
+
+
+def _child(seed: np.random.SeedSequence, name: str) -> np.random.SeedSequence:
+    """Return the stream of that name below another."""
+    return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *name.encode()))
+
+
+@singledispatch
+def _truth(truth: object, n_components: int | None, seed: np.random.SeedSequence) -> Mixture:
+    raise TypeError(f"truth is {type(truth).__name__}, allowed is a [data.truth] table of a config")
+
+
+@_truth.register
+def _written(
+    truth: WrittenTruth, n_components: int | None, seed: np.random.SeedSequence
+) -> Mixture:
     try:
-        truth = Mixture(data.truth.weights, data.truth.means, data.truth.covariances)
+        return Mixture(truth.weights, truth.means, truth.covariances)
     except ValueError as error:
         raise UsageError(f"data.truth: {error}") from None
-    # The test rows have a stream of their own, so that their number does not change the others.
-    rng, rng_test = (np.random.default_rng(child) for child in seed.spawn(2))
-    X, _ = truth.sample(data.n_samples, rng)
-    X_test = truth.sample(data.n_test, rng_test)[0] if data.n_test else None
-    names = tuple(f"x{i + 1}" for i in range(truth.n_features))
-    return Dataset(name, X, names, X_test, truth)
+
+
+_truth.register(GeneratedTruth, generate_truth)
+
+
+# Real ------------------------------------------------------------------------------------------
 
 
 @_load.register
-def _builtin(data: BuiltinData, name: str, seed: np.random.SeedSequence) -> Dataset:
+def _builtin(
+    data: BuiltinData, name: str, seed: np.random.SeedSequence, n_components: int | None
+) -> Dataset:
     folder = resources.files("experiments") / "data"
     with resources.as_file(folder / f"{data.name}.csv") as path:
-        table = pd.read_csv(path).select_dtypes("number").astype(np.float64)
-    return Dataset(data.name, table.to_numpy(), tuple(table.columns))
+        table = read_table(path)
+    return _split(data.name, table, data.test_fraction, seed, data.name)
 
 
 @_load.register
-def _from_file(data: FileData, name: str, seed: np.random.SeedSequence) -> Dataset:
-    X, names = read_table(Path(data.path), data.columns)
-    return Dataset(Path(data.path).stem, X, names)
+def _from_file(
+    data: FileData, name: str, seed: np.random.SeedSequence, n_components: int | None
+) -> Dataset:
+    path = Path(data.path)
+    table = read_table(path, data.columns, missing=data.missing == "keep")
+    return _split(path.stem, table, data.test_fraction, seed, str(path))
 
 
-def read_table(path: Path, columns: list[str] | None = None) -> tuple[Floats, tuple[str, ...]]:
-    """Read the numeric columns of a ``.csv`` file, or a two-dimensional ``.npy`` array.
-
-    Returns
-    -------
-    X : ndarray of shape (n_samples, n_features)
-    names : tuple of str
-        The names of the columns used.
-
-    Raises
-    ------
-    UsageError
-        Naming the file, the row and the column of what is wrong.
-    """
-    readers = {".csv": _read_csv, ".npy": _read_npy}
-    if path.suffix.lower() not in readers:
-        raise UsageError(f"{path}: the file's name ends in '{path.suffix}', allowed is .csv, .npy")
-    if not path.is_file():
-        raise UsageError(f"{path}: no such data file")
-    table = readers[path.suffix.lower()](path)
-    if columns is not None:
-        missing = [column for column in columns if column not in table.columns]
-        if missing:
-            known = ", ".join(map(str, table.columns))
-            raise UsageError(f"{path}: no column '{missing[0]}', allowed is {known}")
-        table = table[columns]
-        text = [c for c in table.columns if not pd.api.types.is_numeric_dtype(table[c])]
-        if text:
-            raise UsageError(f"{path}: column '{text[0]}' holds text, allowed is numbers")
-    table = table.select_dtypes("number")
-    return _finite(table, str(path)), tuple(map(str, table.columns))
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path)
-    except (ValueError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UsageError(f"{path}: not a table of comma-separated values: {reason}") from None
-
-
-def _read_npy(path: Path) -> pd.DataFrame:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UsageError(f"{path}: not a readable .npy array of numbers: {reason}") from None
-    if array.ndim != 2:
+def _split(
+    name: str, table: Table, fraction: float, seed: np.random.SeedSequence, origin: str
+) -> Dataset:
+    X, X_test = table.X, None
+    n_test = round(fraction * len(X))
+    if fraction and not 0 < n_test < len(X):
         raise UsageError(
-            f"{path}: an array of {array.ndim} dimensions, allowed is 2 (rows, columns)"
+            f"data.test_fraction = {fraction:g}: of {len(X)} rows it leaves none to one side"
         )
-    return pd.DataFrame(array, columns=[f"x{i + 1}" for i in range(array.shape[1])])
-
-
-def _as_rows(X: object, name: str) -> tuple[Floats, tuple[str, ...]]:
-    if not isinstance(X, pd.DataFrame):
-        array = np.asarray(X)
-        if array.ndim != 2:
-            raise UsageError(
-                f"{name} has {array.ndim} dimensions, allowed is 2 (n_samples, n_features)"
-            )
-        X = pd.DataFrame(array, columns=[f"x{i + 1}" for i in range(array.shape[1])])
-    return _finite(X, name), tuple(map(str, X.columns))
-
-
-def _finite(table: pd.DataFrame, origin: str) -> Floats:
-    if not table.shape[1]:
-        raise UsageError(f"{origin}: no numeric column, allowed is at least one")
-    if not len(table):
-        raise UsageError(f"{origin}: no rows, allowed is at least one")
-    try:
-        X = table.to_numpy(dtype=np.float64)
-    except (TypeError, ValueError):
-        raise UsageError(f"{origin}: holds values that are not numbers") from None
-    bad = np.argwhere(~np.isfinite(X))
-    if len(bad):
-        row, column = bad[0]
-        raise UsageError(
-            f"{origin}: row {row + 1}, column '{table.columns[column]}' is {X[row, column]} "
-            f"({len(bad)} such values), allowed is finite numbers"
-        )
-    return np.ascontiguousarray(X)
+    if n_test:
+        held_out = np.zeros(len(X), dtype=bool)
+        held_out[np.random.default_rng(seed).permutation(len(X))[:n_test]] = True
+        X, X_test = X[~held_out], X[held_out]
+        X_test = X_test[~np.isnan(X_test).any(axis=1)]
+    refuse_constant(X, table.names, origin)
+    note = ""
+    if table.left_out:
+        used = "column used" if len(table.names) == 1 else "columns used"
+        note = f"{used}: {', '.join(table.names)}; left out: {', '.join(table.left_out)}"
+    return Dataset(name, X, table.names, X_test, note=note)

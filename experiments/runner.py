@@ -36,7 +36,9 @@ def run_experiment(
     directory = Path(directory)
     check_target(directory)
     thresholds_with(config.thresholds)
-    dataset = load_dataset(config.data, config.name, stream(config.seed, "data"))
+    dataset = load_dataset(
+        config.data, config.name, stream(config.seed, "data"), config.n_components
+    )
     options: dict[str, Any] = {name: config.engine_options(name) for name in config.engines}
     fits = fit_engines(dataset, config.n_components, config.engines, options, config.seed, progress)
     comparison = compare_fits(

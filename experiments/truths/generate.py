@@ -1,0 +1,163 @@
+"""A true mixture drawn at random so that it meets a target of separation or overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from experiments.config_truths import GeneratedTruth
+from experiments.errors import UsageError
+from experiments.truths.overlap import MisclassificationForm
+from experiments.truths.separation import c_separation
+from experiments.truths.shapes import draw_covariances
+from gmm_em import Mixture
+
+Floats = NDArray[np.float64]
+
+# The most even of this many random sets of means: else two of several on a line are nearly one.
+MEAN_CANDIDATES = 20
+# How often new means and covariances are drawn where a target is out of reach for the last.
+MAX_TRIES = 20
+# Means are pulled together down to this factor, and apart up to its inverse.
+_CLOSEST = 2.0**-12
+
+
+class _OutOfReachError(Exception):
+    """No distance of these components meets the target; `reached` is the most there is."""
+
+    def __init__(self, reached: float) -> None:
+        super().__init__(reached)
+        self.reached = reached
+
+
+def generate_truth(
+    settings: GeneratedTruth, n_components: int | None, seed: np.random.SeedSequence
+) -> Mixture:
+    """Draw a mixture that meets the target of its settings.
+
+    Covariances and the directions of the means are random; the means' distances are then
+    multiplied by the one factor that meets the target: exactly for a separation, within the error
+    of `experiments.truths.overlap` for an overlap.
+
+    Parameters
+    ----------
+    settings : GeneratedTruth
+    n_components : int or None
+        Number of components where the settings name none.
+    seed : SeedSequence
+        Of every random number, unless the settings have a seed of their own.
+
+    Raises
+    ------
+    UsageError
+        If the number of components is not known, does not go with the weights or the target, or
+        the target cannot be met.
+    """
+    k = settings.n_components or n_components
+    if k is None:
+        raise UsageError(
+            "data.truth.n_components: missing, allowed is a whole number of at least 1"
+        )
+    rng = np.random.default_rng(seed if settings.seed is None else settings.seed)
+    weights = _draw_weights(settings, k, rng)
+    if k == 1:
+        return _draw_parts(settings, weights, rng)
+    name, target = settings.target()
+    if name != "separation" and not weights.all():
+        raise UsageError("data.truth.weights: holds a zero, allowed with separation only")
+    reached = []
+    for _ in range(MAX_TRIES):
+        parts = _draw_parts(settings, weights, rng)
+        try:
+            return _moved(parts, _TARGETS[name](parts, target))
+        except _OutOfReachError as failure:
+            reached.append(failure.reached)
+    raise UsageError(
+        f"data.truth.{name} = {target:g}: these components reach {max(reached):.3g} at most "
+        f"(best of {MAX_TRIES} draws); allowed is less, or more similar components "
+        "(smaller condition and scale_ratio)"
+    )
+
+
+def _draw_weights(settings: GeneratedTruth, k: int, rng: np.random.Generator) -> Floats:
+    weights = settings.weights
+    if weights == "equal":
+        return np.full(k, 1 / k)
+    if weights == "dirichlet":
+        return np.asarray(rng.dirichlet(np.full(k, settings.concentration_or_default)))
+    if len(weights) != k:
+        raise UsageError(f"data.truth.weights: {len(weights)} numbers, allowed is K = {k}")
+    return np.asarray(weights, dtype=np.float64)
+
+
+def _draw_parts(settings: GeneratedTruth, weights: Floats, rng: np.random.Generator) -> Mixture:
+    k, d = len(weights), settings.n_features
+    covariances = draw_covariances(
+        settings.covariance,
+        k,
+        d,
+        rng,
+        condition=settings.condition_or_default,
+        scale_ratio=settings.scale_ratio_or_default,
+        tied=settings.tied,
+    )
+    candidates = rng.standard_normal((MEAN_CANDIDATES, k, d))
+    means = max(candidates, key=_evenness)
+    try:
+        return Mixture(weights, means - weights @ means, covariances)
+    except ValueError as error:
+        raise UsageError(f"data.truth: {error}") from None
+
+
+def _evenness(means: Floats) -> float:
+    """Return the smallest distance of two means over the largest."""
+    gaps = np.linalg.norm(means[:, None] - means, axis=-1)[np.triu_indices(len(means), k=1)]
+    return float(gaps.min() / gaps.max()) if gaps.size else 1.0
+
+
+def _moved(parts: Mixture, s: float) -> Mixture:
+    return Mixture(parts.weights, s * parts.means, parts.covariances)
+
+
+def _for_separation(parts: Mixture, target: float) -> float:
+    return target / c_separation(parts)
+
+
+def _for_overlap(summary: Callable[[Floats], float]) -> Callable[[Mixture, float], float]:
+    """Make a solver for an overlap summarised over pairs."""
+
+    def solve(parts: Mixture, target: float) -> float:
+        k = parts.n_components
+        pairs = [
+            (MisclassificationForm.of(parts, i, j), MisclassificationForm.of(parts, j, i))
+            for i in range(k)
+            for j in range(i)
+        ]
+
+        def excess(log_s: float) -> float:
+            s = np.exp(log_s)
+            return (
+                summary(np.array([f.probability(s) + g.probability(s) for f, g in pairs])) - target
+            )
+
+        low = high = 0.0
+        while excess(high) > 0:
+            high += 1.0
+        low = min(low, high - 1.0)
+        while excess(low) < 0:
+            low -= 1.0
+            if low < np.log(_CLOSEST):
+                raise _OutOfReachError(excess(low) + target)
+        return float(np.exp(brentq(excess, low, high, xtol=1e-7)))
+
+    return solve
+
+
+_TARGETS: dict[str, Callable[[Mixture, float], float]] = {
+    "separation": _for_separation,
+    "average_overlap": _for_overlap(lambda pairs: float(pairs.mean())),
+    "maximum_overlap": _for_overlap(lambda pairs: float(pairs.max())),
+}
