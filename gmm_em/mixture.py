@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
-from scipy.special import logsumexp
 
 from gmm_em.threads import single_threaded_blas
 
@@ -128,7 +127,8 @@ class Mixture:
             log_weights = np.log(self.weights)
         diagonals = np.diagonal(self.scale_trils, axis1=1, axis2=2)
         constants = log_weights - 0.5 * self.n_features * _LOG_2PI - np.log(diagonals).sum(axis=1)
-        out = np.empty((X.shape[0], self.n_components))
+        # Rows of a component side by side: NumPy is slow along a short last axis.
+        out = np.empty((self.n_components, X.shape[0]))
         step = max(1, _BLOCK_ELEMENTS // self.n_features)
         components = list(zip(self.means, self.scale_trils, strict=True))
         # BLAS wakes its threads for the smallest triangular system, which on a busy machine
@@ -140,14 +140,21 @@ class Mixture:
                     whitened = solve_triangular(
                         scale_tril, block - mean[:, None], lower=True, check_finite=False
                     )
-                    np.einsum("dn,dn->n", whitened, whitened, out=out[start : start + step, k])
+                    np.einsum("dn,dn->n", whitened, whitened, out=out[k, start : start + step])
         out *= -0.5
-        out += constants
-        return out
+        out += constants[:, None]
+        return out.T
 
     def log_prob(self, X: ArrayLike) -> FloatArray:
         """Log-density of the mixture at each row of `X`, shape (N,)."""
-        return np.asarray(logsumexp(self.component_log_prob(X), axis=1), dtype=np.float64)
+        terms = self.component_log_prob(X).T
+        top = terms.max(axis=0, initial=-np.inf)
+        # Where every density underflows there is nothing to scale by.
+        top[np.isneginf(top)] = 0.0
+        terms -= top
+        np.exp(terms, out=terms)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(terms.sum(axis=0)) + top)
 
     def log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Total log-likelihood: the (weighted) sum over rows of :meth:`log_prob`.
