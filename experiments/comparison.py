@@ -16,13 +16,14 @@ from experiments.certificate import certify
 from experiments.datasets import Dataset, from_arrays
 from experiments.engines import Fit, fit_engines
 from experiments.errors import UsageError
+from experiments.illustration import illustrate
 from experiments.likelihoods import log_likelihoods
 from experiments.matching import match
 from experiments.metrics import DensityComparison
 from experiments.predictive import score
 from experiments.progress import Report, silent
 from experiments.results import engine_result
-from experiments.schema import ComparisonValues, DatasetInfo, Illustration, ParameterValues
+from experiments.schema import ComparisonValues, DatasetInfo, ParameterValues
 from experiments.streams import stream
 from experiments.verdict import Judge, thresholds_with
 from gmm_em import Mixture
@@ -30,10 +31,8 @@ from gmm_em import Mixture
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-MAX_POINTS = 2000
 DENSITY_SAMPLES = 20_000
 SCHEMA_FILE = "comparison.schema.json"
-MAX_POSTERIOR_MIXTURES = 40
 
 
 class Comparison(ComparisonValues):
@@ -209,7 +208,7 @@ def compare_fits(
         agreement=agreement,
         certificate=certificate,
         verdict=judge.findings(results, likelihoods, agreement, certificate, info),
-        illustration=_illustration(dataset, fits),
+        illustration=illustrate(dataset, fits, None if scores is None else scores.draws),
     )
     comparison._fits = fits
     return comparison
@@ -232,27 +231,5 @@ def _dataset_info(dataset: Dataset) -> DatasetInfo:
         n_test=0 if dataset.X_test is None else len(dataset.X_test),
         sha256=dataset.sha256,
         feature_names=list(dataset.feature_names),
-    )
-
-
-def _illustration(dataset: Dataset, fits: Mapping[str, Fit]) -> Illustration:
-    first = next(iter(fits.values()))
-    # Evenly spaced rows: a fixed choice, so that a report needs no random numbers of its own.
-    step = max(1, -(-len(dataset.X) // MAX_POINTS))
-    points = dataset.X[::step]
-    posterior = next((fit.draws for fit in fits.values() if fit.draws is not None), None)
-    mixtures: list[ParameterValues] = []
-    if posterior is not None:
-        n_chains, n_draws = posterior.weights.shape[:2]
-        chosen = np.linspace(0, n_chains * n_draws - 1, MAX_POSTERIOR_MIXTURES).astype(int)
-        for chain, draw in zip(*np.divmod(np.unique(chosen), n_draws), strict=True):
-            mixtures.append(ParameterValues.of(posterior[chain, draw]))
-    em = fits.get("em")
-    return Illustration(
-        points=points.tolist(),
-        responsibilities=first.mixture.responsibilities(points).tolist(),
-        posterior_mixtures=mixtures,
-        em_paths=[] if em is None else [path.tolist() for path in em.paths],
-        em_finished=[] if em is None else list(em.finished),
-        em_best_path=None if em is None else em.best_path,
+        note=dataset.note,
     )

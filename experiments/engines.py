@@ -20,7 +20,7 @@ from experiments.config_base import Section
 from experiments.config_errors import describe
 from experiments.datasets import Dataset
 from experiments.errors import UsageError
-from experiments.parameters import Parameters
+from experiments.parameters import Parameters, combine
 from experiments.progress import Report, silent
 from experiments.streams import stream
 from gmm_em import Mixture
@@ -33,6 +33,24 @@ if TYPE_CHECKING:
 LEVELS = (0.5, 0.8, 0.95)
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a run was at one of its iterations.
+
+    Attributes
+    ----------
+    iteration : int
+        Counted from 0, the start.
+    log_likelihood : float
+        Total log-likelihood, plus the log-prior where there is one.
+    mixture : Mixture
+    """
+
+    iteration: int
+    log_likelihood: float
+    mixture: Mixture
 
 
 @dataclass(frozen=True)
@@ -64,6 +82,12 @@ class Fit:
         Which of these restarts were carried to convergence.
     best_path : int or None
         Which restart was kept.
+    steps : mapping of int to tuple of Step
+        The mixtures on the way, for some of these restarts.
+    replicates : Parameters, optional
+        Bootstrap replicates of the estimate, B of them along the first axis.
+    permutations : ndarray of int, shape (C, S, K), optional
+        What aligned the draws: component ``i`` was the sampler's ``permutations[..., i]``.
     title : str
         What tables and figures call the engine; by default its name.
     """
@@ -79,6 +103,9 @@ class Fit:
     paths: tuple[Floats, ...] = ()
     finished: tuple[bool, ...] = ()
     best_path: int | None = None
+    steps: Mapping[int, tuple[Step, ...]] = field(default_factory=dict)
+    replicates: Parameters | None = None
+    permutations: NDArray[np.int64] | None = None
     title: str = ""
 
     def reorder(self, order: Sequence[int] | NDArray[np.intp]) -> Fit:
@@ -97,6 +124,14 @@ class Fit:
             },
             draws=None if self.draws is None else self.draws.permute(index),
             posterior=None if self.posterior is None else _reorder_tree(self.posterior, index),
+            steps={
+                run: tuple(replace(step, mixture=step.mixture.permute(index)) for step in steps)
+                for run, steps in self.steps.items()
+            },
+            replicates=None
+            if self.replicates is None
+            else combine(lambda values: values[:, index], self.replicates),
+            permutations=None if self.permutations is None else self.permutations[..., index],
         )
 
 

@@ -8,46 +8,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import Field, FiniteFloat
 
-from experiments.parameters import HasParameters, Parameters
+from experiments.illustration import Illustration
+from experiments.parameters import Parameters
+from experiments.values import ParameterValues, Value
 
 SCHEMA_VERSION = 1
 
 Level = Literal["ok", "warn", "fail"]
-Vector = list[FiniteFloat]
-Matrix = list[Vector]
-
-
-class Value(BaseModel):
-    """A frozen piece of the comparison."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class ParameterValues(Value):
-    """One number for every parameter of a mixture."""
-
-    weights: Vector
-    """K numbers."""
-    means: Matrix
-    """K rows of D numbers."""
-    covariances: list[Matrix]
-    """K matrices of D x D numbers."""
-
-    @classmethod
-    def of(cls, values: HasParameters) -> Self:
-        """Turn arrays into plain lists."""
-        return cls(**Parameters.of(values).to_lists())
-
-    def arrays(self) -> Parameters:
-        """Turn plain lists into arrays."""
-        return Parameters(*map(np.asarray, (self.weights, self.means, self.covariances)))
-
-    def by_name(self) -> dict[str, float]:
-        """Return each entry once under its name, as `Parameters.free`."""
-        return dict(self.arrays().free())
 
 
 class IntervalValues(Value):
@@ -75,6 +44,8 @@ class DatasetInfo(Value):
     sha256: str
     """Of the rows to fit: shape, then values as little-endian float64 in C order."""
     feature_names: list[str]
+    note: str = ""
+    """What a reader should know: columns left out, departures from the truth."""
 
 
 class TrainTest(Value):
@@ -118,13 +89,13 @@ class EngineResult(Value):
     """The estimate: EM's optimum, or the posterior mean."""
     uncertainty: ParameterValues | None
     """Bootstrap standard errors for EM, posterior sd for the posterior; null for baselines."""
-    more_uncertainty: dict[str, ParameterValues] = {}
+    more_uncertainty: dict[str, ParameterValues] = Field(default={})
     """EM's asymptotic standard errors, by method: "information" and "sandwich"."""
     intervals: IntervalValues | None
     """Bootstrap percentile intervals for EM, credible intervals for the posterior."""
     log_likelihood: TrainTest
     """At the estimate."""
-    more_intervals: list[IntervalValues] = []
+    more_intervals: list[IntervalValues] = Field(default=[])
     """The same at other levels."""
     coverage: list[CoverageValues] | None = None
     """Of the true parameters, level by level; null without a truth of as many components."""
@@ -170,9 +141,9 @@ class LogLikelihoods(Value):
     truth: TrainTest | None
     em: TrainTest | None
     bayes: PosteriorLogLikelihood | None
-    differences: list[ScoreDifference] = []
+    differences: list[ScoreDifference] = Field(default=[])
     """Of the fitted rows, every two of truth, em and bayes (its predictive density)."""
-    differences_test: list[ScoreDifference] = []
+    differences_test: list[ScoreDifference] = Field(default=[])
     """The same of the rows held out."""
 
 
@@ -230,7 +201,7 @@ class Agreement(Value):
     worst_parameter: str
     """Where the z-score is largest in absolute value; components and features from 1."""
     median_sd_ratio: FiniteFloat
-    median_sd_ratio_by_method: dict[str, FiniteFloat] = {}
+    median_sd_ratio_by_method: dict[str, FiniteFloat] = Field(default={})
     """The same for EM's standard errors by other methods."""
     joint: JointValues | None
     """Null where there are too few draws for the parameters' joint distribution."""
@@ -268,7 +239,7 @@ class Certificate(Value):
     """How much higher a draw, or EM restarted from one, gets than EM: zero at a global optimum."""
     n_restarts: int = 0
     """EM runs from posterior draws."""
-    optima: list[OptimumValues] = []
+    optima: list[OptimumValues] = Field(default=[])
     """The distinct optima that those runs reached, best first."""
     deviance_mean: FiniteFloat | None = None
     """Mean over draws of 2 (em - draw); tends to the number of parameters."""
@@ -290,23 +261,6 @@ class Finding(Value):
     """The number that was judged."""
     threshold: FiniteFloat
     """What it was judged by."""
-
-
-class Illustration(Value):
-    """What the report draws: enough of the data and the fits, never all of them."""
-
-    points: Matrix
-    """At most 2 000 rows of the data."""
-    responsibilities: Matrix | None
-    """The first engine's responsibilities for these rows."""
-    posterior_mixtures: list[ParameterValues]
-    """A few dozen posterior draws, evenly spaced."""
-    em_paths: list[Vector]
-    """EM's log-likelihood at each iteration, restart by restart."""
-    em_finished: list[bool]
-    """Which of these were carried to convergence; the others were short runs, not pursued."""
-    em_best_path: int | None
-    """Which restart was kept."""
 
 
 class ComparisonValues(Value):

@@ -57,5 +57,6 @@ class BayesEngine:
             seconds=time.perf_counter() - start,
             diagnostics={**model.diagnostics_.to_dict(), "n_draws": len(draws)},
             draws=draws,
+            permutations=model.permutations_,
             posterior=model.posterior_,
         )

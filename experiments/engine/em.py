@@ -11,21 +11,29 @@ from numpy.typing import NDArray
 
 from experiments.config_base import Section
 from experiments.config_engines import EMSettings
-from experiments.engines import Fit, central
+from experiments.engines import Fit, Step, central
 from experiments.parameters import Parameters
 from experiments.progress import Report
 from gmm_em import (
     Bootstrap,
+    DegenerateError,
     EMResult,
     InformationError,
     Mixture,
+    Run,
     bootstrap,
     fit_em,
     standard_errors,
 )
 from gmm_em.criteria import aic, bic, icl, n_parameters
+from gmm_em.matching import match
 
 Floats = NDArray[np.float64]
+
+# Of a run that the report shows step by step.
+MAX_STEPS = 40
+# Covariance entries of all its iterations: 160 MB.
+MAX_KEPT = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,11 @@ class EMEngine:
         options = self.options
         start = time.perf_counter()
         seed_fit, seed_bootstrap = seed.spawn(2)
+        how: dict[str, Any] = {
+            "max_iter": options.max_iter,
+            "tol": options.tol,
+            "reg_covar": options.reg_covar,
+        }
         stage = "EM restarts"
         progress(stage, 0, options.n_init)
         result = fit_em(
@@ -49,11 +62,9 @@ class EMEngine:
             n_components,
             init_params=options.init_params,
             n_init=options.n_init,
-            max_iter=options.max_iter,
-            tol=options.tol,
-            reg_covar=options.reg_covar,
             random_state=seed_fit,
             callback=lambda run, iteration, value: progress(stage, run, options.n_init),
+            **how,
         )
         progress(stage, options.n_init, options.n_init)
         progress("EM bootstrap", 0, 1)
@@ -66,6 +77,7 @@ class EMEngine:
         )
         progress("EM bootstrap", 1, 1)
         asymptotic, reasons = _asymptotic(X, result.mixture)
+        seconds = time.perf_counter() - start
         # Runs on a sample of the rows have log-likelihoods of their own.
         complete = [i for i, run in enumerate(result.runs) if run.n_rows == len(X)]
         return Fit(
@@ -73,13 +85,51 @@ class EMEngine:
             mixture=result.mixture,
             uncertainty=Parameters.of(replicates.standard_errors),
             intervals=central(Parameters.of(replicates), axis=0),
-            seconds=time.perf_counter() - start,
+            seconds=seconds,
             more_uncertainty=asymptotic,
             diagnostics={**_em_diagnostics(result, X, replicates), **reasons},
             paths=tuple(result.runs[i].trace for i in complete),
             finished=tuple(result.runs[i].converged for i in complete),
             best_path=complete.index(result.best),
+            steps={complete.index(i): steps for i, steps in _shown_runs(X, result, how).items()},
+            replicates=Parameters.of(replicates),
         )
+
+
+def _shown_runs(X: Floats, result: EMResult, how: dict[str, Any]) -> dict[int, tuple[Step, ...]]:
+    """Run the best restart again, and one that ended in a worse optimum, keeping their steps.
+
+    Only for these are the mixtures on the way kept: for all restarts they would need more memory
+    than the data. Where even those of one run would, nothing is kept.
+    """
+    chosen = [result.best]
+    # The optimum that most runs fell for, of those that are not the best.
+    if worse := [optimum for optimum in result.optima if result.best not in optimum.runs]:
+        chosen.append(max(worse, key=lambda optimum: optimum.n_runs).runs[0])
+    size = result.mixture.covariances.size
+    shown = {}
+    for index in chosen:
+        run = result.runs[index]
+        if run.trace.size * size > MAX_KEPT:
+            continue
+        try:
+            again = fit_em(X, len(run.start.weights), init=run.start, snapshots=True, **how).runs[0]
+        except DegenerateError:
+            # Rounding decides where a run on the verge of collapse ends.
+            continue
+        shown[index] = _some_steps(again, match(result.mixture, again.mixture))
+    return shown
+
+
+def _some_steps(run: Run, order: NDArray[np.intp]) -> tuple[Step, ...]:
+    """Choose iterations: all of the first few, then ever fewer, where most happens early."""
+    size = len(run.snapshots)
+    chosen = np.arange(size)
+    if size > MAX_STEPS:
+        # Early on, log-spaced numbers repeat: take many and thin what is left.
+        spaced = np.unique(np.geomspace(1, size, 8 * MAX_STEPS).astype(int) - 1)
+        chosen = spaced[np.unique(np.linspace(0, len(spaced) - 1, MAX_STEPS).astype(int))]
+    return tuple(Step(int(i), float(run.trace[i]), run.snapshots[i].permute(order)) for i in chosen)
 
 
 def _asymptotic(X: Floats, mixture: Mixture) -> tuple[dict[str, Parameters], dict[str, str]]:

@@ -1,0 +1,253 @@
+"""What the report draws: enough of the data and the fits, never all of them.
+
+Whatever is chosen here is chosen by position, evenly spaced, so that a report needs no random
+numbers of its own, and is bounded, whatever the size of the data and of the fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, FiniteFloat
+
+from experiments.parameters import Parameters
+from experiments.values import Matrix, ParameterValues, Value, Vector
+
+if TYPE_CHECKING:
+    from experiments.datasets import Dataset
+    from experiments.engines import Fit, Step
+    from gmm_bayes import MixtureDraws
+    from gmm_em import Mixture
+
+Floats = NDArray[np.float64]
+
+MAX_POINTS, MIN_POINTS, MAX_POINT_VALUES = 2000, 200, 24_000
+MAX_MIXTURES, MIN_MIXTURES, MAX_MIXTURE_VALUES = 40, 5, 40_000
+MAX_DEVIANCES = 2000
+MAX_TRACED, MAX_TRACE_VALUES = 12, 12_000
+MAX_DIAGNOSED = 1000
+# Draws that responsibilities are averaged over.
+AVERAGED_DRAWS = 200
+
+
+class EMSteps(Value):
+    """The mixtures along one run of EM."""
+
+    run: int
+    """Which of `em_paths`."""
+    iterations: list[int]
+    log_likelihoods: Vector
+    mixtures: list[ParameterValues]
+
+
+class Health(Value):
+    """Diagnostics of the posterior, parameter by parameter, before and after alignment.
+
+    Null stands where a number is not defined: for a single chain, or for a constant.
+    """
+
+    parameters: list[str]
+    """Names as in `Parameters.free`; at most 1000 of them, weights and means first."""
+    r_hat: list[FiniteFloat | None]
+    r_hat_before: list[FiniteFloat | None]
+    """Of the labels as they fell; empty where the sampler's own labels were not kept."""
+    ess_bulk: list[FiniteFloat | None]
+    ess_tail: list[FiniteFloat | None]
+    draws: list[int]
+    """Which draws of each chain the traces hold."""
+    traced: list[str]
+    """The parameters with the largest R-hat, worst first."""
+    traces: list[Matrix]
+    """Of each of `traced`, chain by chain."""
+    switching_feature: int
+    """The feature that separates the components best, counted from 0."""
+    switching_before: list[Matrix]
+    """Component by component, chain by chain: that feature's mean, labels as they fell."""
+    switching_after: list[Matrix]
+    """The same, labels aligned."""
+
+
+class Illustration(Value):
+    """What the report draws."""
+
+    points: Matrix
+    """At most 2 000 rows of the data, evenly spaced."""
+    responsibilities: dict[str, Matrix]
+    """For these rows, of each component, by engine; of the posterior the mean over its draws."""
+    posterior_mixtures: list[ParameterValues]
+    """A few dozen posterior draws, evenly spaced."""
+    bootstrap_mixtures: list[ParameterValues] = Field(default=[])
+    """A few dozen of EM's bootstrap replicates."""
+    em_paths: list[Vector]
+    """EM's log-likelihood at each iteration, restart by restart."""
+    em_finished: list[bool]
+    """Which of these were carried to convergence; the others were short runs, not pursued."""
+    em_best_path: int | None
+    """Which restart was kept."""
+    em_steps: list[EMSteps] = Field(default=[])
+    """Of the best restart and of one that ended in a worse optimum, at most 40 steps each."""
+    deviances: Vector = Field(default=[])
+    """2 (EM's log-likelihood - the draw's), of evenly spaced draws."""
+    health: Health | None = None
+    """Null without a posterior."""
+
+
+def illustrate(
+    dataset: Dataset, fits: Mapping[str, Fit], log_likelihoods: Floats | None = None
+) -> Illustration:
+    """Choose what the report draws.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    fits : mapping of str to Fit
+        Components in one order.
+    log_likelihoods : ndarray of shape (C, S), optional
+        Of the data at each posterior draw.
+    """
+    first = next(iter(fits.values())).mixture
+    width = max(first.n_components, first.n_features)
+    n_points = int(np.clip(MAX_POINT_VALUES // width, MIN_POINTS, MAX_POINTS))
+    points = dataset.X[:: max(1, -(-len(dataset.X) // n_points))]
+    posterior = next((fit for fit in fits.values() if fit.draws is not None), None)
+    draws = None if posterior is None else posterior.draws
+    em = fits.get("em")
+    return Illustration(
+        points=points.tolist(),
+        responsibilities={
+            name: np.round(_responsibilities(fit, points), 4).tolist()
+            for name, fit in fits.items()
+            if name in ("em", "bayes") or len(fits) == 1
+        },
+        posterior_mixtures=[] if draws is None else _some(_flat(draws)),
+        bootstrap_mixtures=[] if em is None else _some(em.replicates),
+        em_paths=[] if em is None else [path.tolist() for path in em.paths],
+        em_finished=[] if em is None else list(em.finished),
+        em_best_path=None if em is None else em.best_path,
+        em_steps=[] if em is None else [_steps(*item) for item in em.steps.items()],
+        deviances=[]
+        if em is None or log_likelihoods is None
+        else _deviances(em.mixture.log_likelihood(dataset.X), log_likelihoods),
+        health=None if posterior is None else _health(posterior),
+    )
+
+
+def _deviances(top: float, log_likelihoods: Floats) -> list[float]:
+    values = 2 * (top - log_likelihoods.ravel())
+    return list(values[_even(values.size, MAX_DEVIANCES)].round(4))
+
+
+def _even(size: int, at_most: int) -> NDArray[np.intp]:
+    """Return at most so many evenly spaced indices, the first and the last among them."""
+    return np.unique(np.linspace(0, size - 1, min(size, at_most)).astype(int)).astype(np.intp)
+
+
+def _responsibilities(fit: Fit, points: Floats) -> Floats:
+    if fit.draws is None:
+        return np.asarray(fit.mixture.responsibilities(points))
+    thinned = _thinned(fit.draws, AVERAGED_DRAWS)
+    return np.asarray(thinned.responsibilities(points).mean(axis=(0, 1)))
+
+
+def _thinned(draws: MixtureDraws, at_most: int) -> MixtureDraws:
+    chosen = _even(draws.n_draws, max(1, at_most // draws.n_chains))
+    parts = (draws.weights, draws.means, draws.covariances)
+    return type(draws)(*(part[:, chosen] for part in parts))
+
+
+def _flat(draws: MixtureDraws) -> Parameters:
+    """Lay the chains of draws one after another."""
+    return Parameters(*(part.reshape(-1, *part.shape[2:]) for part in Parameters.of(draws)))
+
+
+def _some(mixtures: Parameters | None) -> list[ParameterValues]:
+    """Choose a few dozen of many mixtures, fewer where each is large."""
+    if mixtures is None:
+        return []
+    budget = MAX_MIXTURE_VALUES // mixtures.covariances[0].size
+    count = int(np.clip(budget, MIN_MIXTURES, MAX_MIXTURES))
+    chosen = _even(len(mixtures.weights), count)
+    return [ParameterValues.of(Parameters(*(part[i] for part in mixtures))) for i in chosen]
+
+
+def _steps(run: int, steps: Sequence[Step]) -> EMSteps:
+    return EMSteps(
+        run=run,
+        iterations=[step.iteration for step in steps],
+        log_likelihoods=[step.log_likelihood for step in steps],
+        mixtures=[ParameterValues.of(step.mixture) for step in steps],
+    )
+
+
+def _health(fit: Fit) -> Health:
+    draws = fit.draws
+    assert draws is not None
+    raw = draws if fit.permutations is None else draws.permute(np.argsort(fit.permutations, -1))
+    names, aligned = _entries(draws)
+    r_hat = _statistic(aligned, "rhat", method="rank")
+    known = np.array([-np.inf if value is None else value for value in r_hat])
+    worst = np.argsort(-known, kind="stable")[:MAX_TRACED]
+    values = max(1, len(worst) * draws.n_chains)
+    some = _even(draws.n_draws, max(20, MAX_TRACE_VALUES // values))
+    feature = _separating_feature(fit.mixture)
+    few = _even(draws.n_draws, max(50, MAX_TRACE_VALUES // (2 * draws.weights[:, 0].size)))
+    return Health(
+        parameters=names,
+        r_hat=r_hat,
+        r_hat_before=[]
+        if fit.permutations is None
+        else _statistic(_entries(raw)[1], "rhat", method="rank"),
+        ess_bulk=_statistic(aligned, "ess", method="bulk"),
+        ess_tail=_statistic(aligned, "ess", method="tail", prob=(0.05, 0.95)),
+        draws=some.tolist(),
+        traced=[names[i] for i in worst],
+        traces=_short(aligned[worst][:, :, some]),
+        switching_feature=feature,
+        switching_before=_short(raw.means[:, few, :, feature].transpose(2, 0, 1)),
+        switching_after=_short(draws.means[:, few, :, feature].transpose(2, 0, 1)),
+    )
+
+
+def _entries(draws: MixtureDraws) -> tuple[list[str], Floats]:
+    """Return names and draws (P, C, S) of the free entries, at most `MAX_DIAGNOSED` of them."""
+    names = [name for name, _ in Parameters.of(draws[0]).free()][:MAX_DIAGNOSED]
+    rows, columns = np.tril_indices(draws.n_features)
+    lower = draws.covariances[..., rows, columns]
+    parts = (draws.weights, draws.means, lower)
+    chains = draws.weights.shape[:2]
+    flat = np.concatenate([part.reshape(*chains, -1) for part in parts], axis=-1)
+    return names, np.moveaxis(flat[..., : len(names)], -1, 0)
+
+
+def _statistic(values: Floats, name: str, **options: Any) -> list[float | None]:
+    """Return one of ArviZ's statistics of each row of (P, C, S); null where it is undefined."""
+    from arviz_stats.base import array_stats
+
+    # Up to rounding: the weight of a single component is 1 in every draw.
+    varies = np.ptp(values, axis=(1, 2)) > 1e-12 * np.abs(values).max(axis=(1, 2))
+    found = np.full(len(values), np.nan)
+    if varies.any() and values.shape[2] >= 4:
+        found[varies] = getattr(array_stats, name)(values[varies], **options)
+    return [float(value) if np.isfinite(value) else None for value in found]
+
+
+def _separating_feature(mixture: Mixture) -> int:
+    """Return the feature whose means lie farthest apart, in units of the spread within."""
+    return int(np.argmax(separation(Parameters.of(mixture))))
+
+
+def separation(parameters: Parameters) -> Floats:
+    """Return each feature's variance between components over that within, shape (D,)."""
+    weights, means, covariances = parameters
+    between = weights @ (means - weights @ means) ** 2
+    within = weights @ np.diagonal(covariances, axis1=1, axis2=2)
+    return np.asarray(between / within)
+
+
+def _short(values: Floats) -> Any:
+    """Write draws with six digits: they are only looked at."""
+    size = np.abs(values).max() or 1.0
+    return np.round(values, max(0, 6 - int(np.floor(np.log10(size))))).tolist()
