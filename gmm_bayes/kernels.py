@@ -103,8 +103,9 @@ def allocate(  # type: ignore[no-untyped-def]
                 y[i] = a * residual[d, i]
             for j in range(d):
                 a = whiteners[k, d, j]
-                for i in range(n):
-                    y[i] += a * residual[j, i]
+                if a != 0.0:  # always zero without correlations
+                    for i in range(n):
+                        y[i] += a * residual[j, i]
             for i in range(n):
                 q[i] -= 0.5 * y[i] * y[i]
     for i in range(n):
@@ -122,12 +123,13 @@ def allocate(  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath={"contract", "reassoc", "nsz"})
-def whitened_moments(data, log_const, means, whiteners, counts, first, second):  # type: ignore[no-untyped-def]
+def whitened_moments(data, log_const, means, whiteners, counts, first, second, products=True):  # type: ignore[no-untyped-def]
     """Add the sufficient statistics of whitened residuals; return the log-likelihood.
 
     Parameters are ``data`` (D, N), ``log_const`` (K,) = log weight minus log normaliser, ``means``
     (K, D) and ``whiteners`` (K, D, D) = inverse Cholesky factors. ``counts`` (K,), ``first`` (K, D)
-    and the lower triangle of ``second`` (K, D, D) receive the sums.
+    and the lower triangle of ``second`` (K, D, D) receive the sums; of the latter only the diagonal
+    unless ``products``.
     """
     n_features, n_samples = data.shape
     n_components = log_const.shape[0]
@@ -169,7 +171,7 @@ def whitened_moments(data, log_const, means, whiteners, counts, first, second): 
                     residual[0, i] = r[i] * y[i]
                     acc += residual[0, i]
                 first[k, d] += acc
-                for j in range(d + 1):
+                for j in range(0 if products else d, d + 1):
                     other = white[k, j]
                     acc = 0.0
                     for i in range(n):
@@ -208,27 +210,12 @@ def _pseudo_observations(kappa, shift, psi, whitener, first, second):  # type: i
 
 
 @njit()
-def _log_density(theta, data, scalars, hyper, psi, beta_shapes, gradient):  # type: ignore[no-untyped-def]
-    """Return the log posterior density at `theta`; write its gradient to `gradient`.
+def _log_weights(theta, concentration, log_weights):  # type: ignore[no-untyped-def]
+    """Write the log weights; return their log density but for a constant.
 
-    The support ends where a covariance can no longer be told from a singular one in float64: where
-    a standard deviation given the features before it falls below 1e-6 of the marginal one, or below
-    1e-9 of the data's. Beyond lie only the likelihood's singularities, which make the posterior
-    improper where rows are tied.
-
-    ``scalars`` (5,), ``hyper`` (3, D), ``psi`` (D, D) and ``beta_shapes`` (D(D-1)/2,) as in
-    :func:`packed_log_density`.
+    Softmax of (theta, -sum theta), PyMC's SimplexTransform; log |Jacobian| = sum log w.
     """
-    concentration, constant, log_sd_power, kappa, log_det_power = scalars
-    n_features = data.shape[0]
-    n_corr = beta_shapes.shape[0]
-    n_components = (theta.shape[0] + 1) // (1 + 2 * n_features + n_corr)
-    at_mean = n_components - 1
-    at_sd = at_mean + n_components * n_features
-    at_corr = at_sd + n_components * n_features
-
-    # Weights: softmax of (theta, -sum theta), PyMC's SimplexTransform; log |Jacobian| = sum log w.
-    log_weights = np.empty(n_components)
+    n_components = log_weights.shape[0]
     last = 0.0
     for k in range(n_components - 1):
         log_weights[k] = theta[k]
@@ -239,137 +226,207 @@ def _log_density(theta, data, scalars, hyper, psi, beta_shapes, gradient):  # ty
     for k in range(n_components):
         total += math.exp(log_weights[k] - high)
     norm = high + math.log(total)
-    value = constant
+    value = 0.0
     for k in range(n_components):
         log_weights[k] -= norm
         value += concentration * log_weights[k]
+    return value
 
-    # Covariance factors from standard deviations and canonical partial correlations.
-    means = theta[at_mean:at_sd].reshape(n_components, n_features)
-    sds = np.exp(theta[at_sd:at_corr])
-    sds = sds.reshape(n_components, n_features)
-    corr = np.tanh(0.5 * theta[at_corr:])
-    corr = corr.reshape(n_components, n_corr)
-    factors = np.zeros((n_components, n_features, n_features))
-    whiteners = np.zeros((n_components, n_features, n_features))
-    sticks = np.empty((n_components, n_corr))
+
+@njit()
+def _factorise(log_sds, log_odds, shapes, sds, corr, sticks, factor, whitener):  # type: ignore[no-untyped-def]
+    """Build a covariance's Cholesky factor and its inverse; return the correlations' log density.
+
+    The support ends where a covariance can no longer be told from a singular one in float64: where
+    a standard deviation given the features before it falls below 1e-6 of the marginal one, or below
+    1e-9 of the data's. Beyond lie only the likelihood's singularities, which make the posterior
+    improper where rows are tied. There the value is -inf.
+    """
+    n_features, n_sds, n_corr = factor.shape[0], log_sds.shape[0], log_odds.shape[0]
+    value = 0.0
+    p = 0
+    for i in range(n_features):
+        sds[i] = math.exp(log_sds[i % n_sds])
+        stick = sds[i]
+        for j in range(i if n_corr > 0 else 0):
+            u = abs(log_odds[p])
+            corr[p] = math.tanh(0.5 * log_odds[p])
+            sticks[p] = stick
+            factor[i, j] = corr[p] * stick
+            # log(b (1 - b)) for b = logistic(u), without overflow.
+            value += shapes[p] * (-u - 2.0 * math.log1p(math.exp(-u)))
+            stick *= 1.0 / math.cosh(0.5 * u)
+            p += 1
+        if not stick > max(MIN_CONDITIONAL_SD * sds[i], MIN_SD):
+            return -math.inf
+        factor[i, i] = stick
+        whitener[i, i] = 1.0 / stick
+        for j in range(i if n_corr > 0 else 0):
+            acc = 0.0
+            for m in range(j, i):
+                acc += factor[i, m] * whitener[m, j]
+            whitener[i, j] = -acc / stick
+    return value
+
+
+@njit()
+def _factor_gradient(factor, whitener, count, second, corr, sticks, shapes, sd_slopes, corr_slopes):  # type: ignore[no-untyped-def]
+    """Add the slopes in the logarithms of standard deviations, write those in the log-odds.
+
+    From the `count` and the lower triangle of the `second` moments of whitened residuals.
+    """
+    n_features, n_sds, n_corr = factor.shape[0], sd_slopes.shape[0], corr.shape[0]
+    slopes = np.empty(n_features)
+    for i in range(n_features):
+        # Row of the Cholesky factor: whitener' * second moments, less count / diagonal.
+        first = 0 if n_corr > 0 else i
+        for j in range(first, i + 1):
+            acc = 0.0
+            for m in range(i, n_features):
+                acc += whitener[m, i] * (second[m, j] if j <= m else second[j, m])
+            slopes[j] = acc
+        slopes[i] -= count / factor[i, i]
+        # Log standard deviations scale a whole row.
+        right = slopes[i] * factor[i, i]
+        acc = right
+        # Partial correlations: each scales its own entry and shrinks those to its right.
+        for j in range(i - 1, first - 1, -1):
+            p = i * (i - 1) // 2 + j
+            z = corr[p]
+            own = sticks[p] * (1.0 - z * z) * slopes[j]
+            corr_slopes[p] = 0.5 * (own - z * right) - shapes[p] * z
+            right += slopes[j] * factor[i, j]
+            acc += slopes[j] * factor[i, j]
+        sd_slopes[i % n_sds] += acc
+
+
+@njit()
+def _log_density(theta, data, shared, scalars, mean_prior, psi, sd_precision, shapes, gradient):  # type: ignore[no-untyped-def]
+    """Return the log posterior density at `theta`; write its gradient to `gradient`.
+
+    The arguments are those that :func:`packed_log_density` unpacks.
+    """
+    concentration, constant, log_sd_power, kappa, log_det_power = scalars
+    n_features = data.shape[0]
+    n_sds, n_corr = sd_precision.shape[0], shapes.shape[0]
+    per_covariance = n_sds + n_corr
+    common = per_covariance if shared else 0
+    n_components = (theta.shape[0] + 1 - common) // (1 + n_features + per_covariance - common)
+    n_covariances = 1 if shared else n_components
+    at_mean = n_components - 1
+    at_sd = at_mean + n_components * n_features
+    at_corr = at_sd + n_covariances * n_sds
+    gradient[:] = 0.0
+
     log_const = np.empty(n_components)
+    value = constant + _log_weights(theta, concentration, log_const)
+    weights = np.exp(log_const)
+    means = theta[at_mean:at_sd].reshape(n_components, n_features)
+    log_sds = theta[at_sd:at_corr].reshape(n_covariances, n_sds)
+    log_odds = theta[at_corr:].reshape(n_covariances, n_corr)
+
+    sds = np.empty((n_covariances, n_features))
+    corr = np.empty((n_covariances, n_corr))
+    sticks = np.empty((n_covariances, n_corr))
+    factors = np.zeros((n_covariances, n_features, n_features))
+    whiteners = np.zeros((n_components, n_features, n_features))
+    for g in range(n_covariances):
+        value += _factorise(
+            log_sds[g], log_odds[g], shapes, sds[g], corr[g], sticks[g], factors[g], whiteners[g]
+        )
+        if value == -math.inf:
+            return value
     for k in range(n_components):
-        log_const[k] = log_weights[k]
-        p = 0
+        if k >= n_covariances:
+            whiteners[k] = whiteners[0]
         for i in range(n_features):
-            stick = sds[k, i]
-            for j in range(i):
-                z = corr[k, p]
-                sticks[k, p] = stick
-                factors[k, i, j] = z * stick
-                u = abs(theta[at_corr + k * n_corr + p])
-                # log(b (1 - b)) for b = logistic(u), without overflow.
-                value += beta_shapes[p] * (-u - 2.0 * math.log1p(math.exp(-u)))
-                stick *= 1.0 / math.cosh(0.5 * u)
-                p += 1
-            if not stick > max(MIN_CONDITIONAL_SD * sds[k, i], MIN_SD):
-                gradient[:] = 0.0
-                return -math.inf
-            factors[k, i, i] = stick
-            log_const[k] -= math.log(stick)
-            whiteners[k, i, i] = 1.0 / stick
-            for j in range(i):
-                acc = 0.0
-                for m in range(j, i):
-                    acc += factors[k, i, m] * whiteners[k, m, j]
-                whiteners[k, i, j] = -acc / stick
+            log_const[k] += math.log(whiteners[k, i, i])
 
     counts = np.zeros(n_components)
     first = np.zeros((n_components, n_features))
     second = np.zeros((n_components, n_features, n_features))
-    value += whitened_moments(data, log_const, means, whiteners, counts, first, second)
-
-    if log_det_power > 0.0:
-        for k in range(n_components):
-            value += _pseudo_observations(
-                kappa, hyper[0] - means[k], psi, whiteners[k], first[k], second[k]
-            )
-            for i in range(n_features):
-                value -= log_det_power * math.log(factors[k, i, i])
+    value += whitened_moments(
+        data, log_const, means, whiteners, counts, first, second, n_corr > 0 or n_features == 1
+    )
 
     # Weights: d/dv_k of sum_k a_k log w_k is a_k - w_k sum a, with v_K = -sum of the others.
     mass = data.shape[1] + concentration * n_components
-    last_slope = counts[-1] + concentration - mass * math.exp(log_weights[-1])
+    last_slope = counts[-1] + concentration - mass * weights[-1]
     for k in range(n_components - 1):
-        slope = counts[k] + concentration - mass * math.exp(log_weights[k])
-        gradient[k] = slope - last_slope
+        gradient[k] = counts[k] + concentration - mass * weights[k] - last_slope
 
-    slopes = np.empty((n_features, n_features))
     for k in range(n_components):
+        if log_det_power > 0.0:
+            value += _pseudo_observations(
+                kappa, mean_prior[0] - means[k], psi, whiteners[k], first[k], second[k]
+            )
+            counts[k] += log_det_power
+            for i in range(n_features):
+                value += log_det_power * math.log(whiteners[k, i, i])
         for i in range(n_features):
             # Means: whitener' * first moment.
             acc = 0.0
             for m in range(i, n_features):
                 acc += whiteners[k, m, i] * first[k, m]
-            shift = means[k, i] - hyper[0, i]
-            value -= 0.5 * hyper[1, i] * shift * shift
-            gradient[at_mean + k * n_features + i] = acc - hyper[1, i] * shift
-            # Cholesky factor: lower triangle of whitener' * second moment, less count / diagonal.
-            for j in range(i + 1):
-                acc = 0.0
-                for m in range(i, n_features):
-                    acc += whiteners[k, m, i] * (second[k, m, j] if j <= m else second[k, j, m])
-                slopes[i, j] = acc
-            slopes[i, i] -= (counts[k] + log_det_power) / factors[k, i, i]
-        for i in range(n_features):
-            # Log standard deviations scale a whole row; prior and log Jacobian.
-            acc = 0.0
-            for j in range(i + 1):
-                acc += slopes[i, j] * factors[k, i, j]
-            t = hyper[2, i] * sds[k, i] * sds[k, i]
-            value += log_sd_power * theta[at_sd + k * n_features + i] - 0.5 * t
-            gradient[at_sd + k * n_features + i] = acc + log_sd_power - t
-            # Partial correlations: each scales its own entry and shrinks those to its right.
-            right = slopes[i, i] * factors[k, i, i]
-            for j in range(i - 1, -1, -1):
-                p = i * (i - 1) // 2 + j
-                z = corr[k, p]
-                own = sticks[k, p] * (1.0 - z * z) * slopes[i, j]
-                gradient[at_corr + k * n_corr + p] = 0.5 * (own - z * right) - beta_shapes[p] * z
-                right += slopes[i, j] * factors[k, i, j]
+            shift = means[k, i] - mean_prior[0, i]
+            value -= 0.5 * mean_prior[1, i] * shift * shift
+            gradient[at_mean + k * n_features + i] = acc - mean_prior[1, i] * shift
+        if k >= n_covariances:
+            counts[0] += counts[k]
+            second[0] += second[k]
+
+    for g in range(n_covariances):
+        at = at_sd + g * n_sds
+        for i in range(n_sds):
+            t = sd_precision[i] * sds[g, i] * sds[g, i]
+            value += log_sd_power * theta[at + i] - 0.5 * t
+            gradient[at + i] = log_sd_power - t
+        _factor_gradient(
+            factors[g], whiteners[g], counts[g], second[g], corr[g], sticks[g], shapes,
+            gradient[at : at + n_sds], gradient[at_corr + g * n_corr : at_corr + (g + 1) * n_corr],
+        )  # fmt: skip
     return value
 
 
-HEADER = 7
+HEADER = 10
 
 
 @njit()
 def packed_log_density(theta, packed, gradient):  # type: ignore[no-untyped-def]
     """Return the log posterior density at `theta` (n,); write its gradient to `gradient` (n,).
 
-    ``packed`` holds, as float64: N; D; the Dirichlet concentration; the constant; the power of each
-    standard deviation (Jacobian); kappa and the power of 1 / sqrt(det covariance) of a normal-
-    inverse-Wishart prior, or zeros; prior location and precision of the means and precision of the
-    standard deviations (3, D); psi (D, D); the shapes of the partial correlations' Beta
-    distributions (D(D-1)/2,); the standardised data (D, N).
+    ``packed`` holds, as float64, what :class:`gmm_bayes.target.LogPosterior` writes: N; D; 1 where
+    all components have one covariance, otherwise 0; the numbers of standard deviations s and of
+    partial correlations p of a covariance; the Dirichlet concentration; the constant; the power of
+    each standard deviation; kappa; the power of 1 / sqrt(det covariance), once for each component;
+    location and precision of the means (2, D); psi, once for each component (D, D); precision of
+    the standard deviations (s,); shapes of the partial correlations (p,); the standardised data
+    (D, N).
     """
     n_samples, n_features = int(packed[0]), int(packed[1])
-    at_psi = HEADER + 3 * n_features
-    at_shapes = at_psi + n_features * n_features
-    at_data = at_shapes + n_features * (n_features - 1) // 2
-    end = at_data + n_features * n_samples
+    at_psi = HEADER + 2 * n_features
+    at_sds = at_psi + n_features * n_features
+    at_shapes = at_sds + int(packed[3])
+    at_data = at_shapes + int(packed[4])
     return _log_density(
         theta,
-        packed[at_data:end].reshape(n_features, n_samples),
-        (packed[2], packed[3], packed[4], packed[5], packed[6]),
-        packed[HEADER:at_psi].reshape(3, n_features),
-        packed[at_psi:at_shapes].reshape(n_features, n_features),
+        packed[at_data : at_data + n_features * n_samples].reshape(n_features, n_samples),
+        packed[2] > 0.0,
+        (packed[5], packed[6], packed[7], packed[8], packed[9]),
+        packed[HEADER:at_psi].reshape(2, n_features),
+        packed[at_psi:at_sds].reshape(n_features, n_features),
+        packed[at_sds:at_shapes],
         packed[at_shapes:at_data],
         gradient,
     )
 
 
 @njit()
-def packed_size(n_samples, n_features):  # type: ignore[no-untyped-def]
-    """Return the length of the buffer that :func:`packed_log_density` reads."""
-    square = n_features * n_features + n_features * (n_features - 1) // 2
-    return HEADER + 3 * n_features + square + n_features * n_samples
+def packed_size(head):  # type: ignore[no-untyped-def]
+    """Return the length of the buffer that :func:`packed_log_density` reads, from its header."""
+    n_samples, n_features = int(head[0]), int(head[1])
+    per_feature = 2 + n_features + n_samples
+    return HEADER + n_features * per_feature + int(head[3]) + int(head[4])
 
 
 _POINTER = types.CPointer(types.float64)
@@ -386,7 +443,7 @@ def c_log_density(dim, theta, gradient, value, packed):  # type: ignore[no-untyp
     Returns 0, or 1 where the density or its gradient is not finite.
     """
     head = numba.carray(packed, (HEADER,), np.float64)
-    size = packed_size(int(head[0]), int(head[1]))
+    size = packed_size(head)
     slope = numba.carray(gradient, (dim,))
     log_density = packed_log_density(
         numba.carray(theta, (dim,)), numba.carray(packed, (size,), np.float64), slope

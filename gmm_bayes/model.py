@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmm_bayes.checks import check_data, check_n_components
+from gmm_bayes.conjugate import InverseGammas, InverseWishart, conjugate_law
+from gmm_bayes.prior_terms import partial_correlation_shapes
 from gmm_bayes.priors import LKJPrior, NIWPrior
 from gmm_bayes.scaling import Scaling
+from gmm_bayes.structures import Structure, get_structure
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -20,7 +23,10 @@ FloatArray = NDArray[np.float64]
 
 
 def build_model(
-    X: ArrayLike, n_components: int, prior: LKJPrior | NIWPrior | None = None
+    X: ArrayLike,
+    n_components: int,
+    prior: LKJPrior | NIWPrior | None = None,
+    covariance_type: str = "full",
 ) -> pm.Model:
     """Return the marginal Gaussian mixture model of `X`.
 
@@ -31,8 +37,10 @@ def build_model(
     the data. With an :class:`LKJPrior`: ``means_standardised`` and ``sds_standardised`` (component,
     feature), and the canonical partial correlations of each component, each mapped to (0, 1), as
     ``correlations_unit`` (component, feature_pair). With an :class:`NIWPrior`: the entries of
-    Bartlett's decomposition, ``bartlett_squares`` and ``bartlett_normals``, and ``means_noise``,
-    the means' standard normal deviates. In the data's own units are ``weights``
+    Bartlett's decomposition, ``bartlett_squares`` and ``bartlett_normals``, or, where there are no
+    correlations, ``variances_standardised``; and ``means_noise``, the means' standard normal
+    deviates. A tied covariance's variables have no component axis, a spherical one's no feature
+    axis. In the data's own units are ``weights``
     (component), ``means`` (component, feature), ``covariances`` (component, feature, feature_bis)
     and the observed ``x`` (obs, feature), whose log-likelihood, prior and posterior predictive
     draws PyMC gives as usual.
@@ -48,6 +56,10 @@ def build_model(
         The number of components, K.
     prior : LKJPrior or NIWPrior, optional
         By default ``LKJPrior()``.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        As in :class:`gmm_em.GaussianMixtureEM`. For "spherical", which is spherical in the data's
+        own units, all features are standardised by one scale, the root mean square of their
+        standard deviations.
 
     Returns
     -------
@@ -56,7 +68,8 @@ def build_model(
     Raises
     ------
     TypeError, ValueError
-        If the data, the number of components or the prior cannot be used; the message says why.
+        If the data, the number of components, the prior or the structure cannot be used; the
+        message says why.
 
     Examples
     --------
@@ -71,7 +84,8 @@ def build_model(
     prior = LKJPrior() if prior is None else prior
     n_features = data.shape[1]
     prior.check_width(n_features)
-    Scaling.from_data(data)  # refuses constant columns
+    structure = get_structure(covariance_type)
+    Scaling.from_data(data, structure)  # refuses constant columns
 
     coords = {
         "component": np.arange(n_components),
@@ -81,9 +95,10 @@ def build_model(
     with pm.Model(coords=coords) as model:
         observed = pm.Data("X", data, dims=("obs", "feature"))
         loc = pt.specify_shape(observed.mean(axis=0), (n_features,))
-        scale = pt.specify_shape(observed.std(axis=0), (n_features,))
+        variances = structure.pooled(pt.specify_shape(observed.var(axis=0), (n_features,)))
+        scale = pt.specify_shape(pt.sqrt(variances) * np.ones(n_features), (n_features,))
         weights = _weights(n_components, prior.concentration)
-        means, factors = _COMPONENTS[type(prior)](prior, n_components, n_features, loc, scale)
+        means, factors = _COMPONENTS[type(prior)](prior, structure, n_components, loc, scale)
         means = pm.Deterministic("means", loc + scale * means, dims=("component", "feature"))
         factors = scale[:, None] * factors
         pm.Deterministic(
@@ -116,43 +131,35 @@ def _weights(n_components: int, concentration: float) -> Any:
 
 
 def _lkj_components(
-    prior: LKJPrior, n_components: int, n_features: int, loc: Any, scale: Any
+    prior: LKJPrior, structure: Structure, n_components: int, loc: Any, scale: Any
 ) -> tuple[Any, Any]:
     """Return means (K, D) and Cholesky factors (K, D, D) on the standardised scale."""
     import pymc as pm
 
+    n_features = loc.type.shape[0]
     mean_loc, mean_scale, sd_scale = prior.standardised(loc, scale)
-    dims = ("component", "feature")
-    means = pm.Normal("means_standardised", mean_loc, mean_scale, dims=dims)
-    sds = pm.HalfNormal("sds_standardised", sd_scale, dims=dims)
-    return means, sds[:, :, None] * _correlation_factors(n_components, n_features, prior)
+    means = pm.Normal("means_standardised", mean_loc, mean_scale, dims=("component", "feature"))
+    sd_scales = prior.sd_scales(sd_scale, structure)
+    if structure.isotropic:
+        sd_scales = sd_scales[0]
+    sds = pm.HalfNormal("sds_standardised", sd_scales, dims=structure.sd_dims)
+    n_covariances = structure.n_covariances(n_components)
+    sds = sds.reshape((n_covariances, structure.n_sds(n_features)))
+    factors = sds[:, :, None] * _correlation_factors(prior, structure, n_features, n_covariances)
+    return means, _for_every_component(factors, n_components)
 
 
 def _niw_components(
-    prior: NIWPrior, n_components: int, n_features: int, loc: Any, scale: Any
+    prior: NIWPrior, structure: Structure, n_components: int, loc: Any, scale: Any
 ) -> tuple[Any, Any]:
-    """Return means (K, D) and Cholesky factors (K, D, D) on the standardised scale.
-
-    By Bartlett's (1933) decomposition: for T lower triangular with standard normal entries below a
-    diagonal whose squares are chi-squared with nu - D + 1, ..., nu degrees of freedom, T'T is
-    Wishart, and with C the Cholesky factor of psi, ``(C T^-1)(C T^-1)'`` is inverse-Wishart.
-    """
+    """Return means (K, D) and Cholesky factors (K, D, D) on the standardised scale."""
     import pymc as pm
     import pytensor.tensor as pt
 
     mean_loc, kappa, nu, psi = prior.standardised(loc, scale)
-    dof = nu - n_features + 1.0 + np.arange(n_features)
-    squares = pm.ChiSquared("bartlett_squares", dof, dims=("component", "feature"))
-    bartlett = pt.zeros((n_components, n_features, n_features))
-    diagonal = np.arange(n_features)
-    bartlett = bartlett[:, diagonal, diagonal].set(pt.sqrt(squares))
-    rows, columns = np.tril_indices(n_features, -1)
-    if rows.size:
-        pm.modelcontext(None).add_coord("feature_pair", np.arange(rows.size))
-        below = pm.Normal("bartlett_normals", dims=("component", "feature_pair"))
-        bartlett = bartlett[:, rows, columns].set(below)
-    inverse = pt.linalg.solve_triangular(bartlett, pt.eye(n_features), lower=True, b_ndim=2)
-    factors = pt.matmul(pt.linalg.cholesky(pt.as_tensor(psi)), inverse)
+    law = conjugate_law(structure, nu, psi)
+    factors = _CONJUGATE_FACTORS[type(law)](law, structure.n_covariances(n_components))
+    factors = _for_every_component(factors, n_components)
     noise = pm.Normal("means_noise", dims=("component", "feature"))
     shift = pt.matmul(factors, noise[..., None])[..., 0] / np.sqrt(kappa)
     return mean_loc + shift, factors
@@ -164,8 +171,56 @@ _COMPONENTS: dict[type, Callable[..., tuple[Any, Any]]] = {
 }
 
 
-def _correlation_factors(n_components: int, n_features: int, prior: LKJPrior) -> Any:
-    """Return Cholesky factors (K, D, D) of LKJ correlation matrices, without a loop.
+def _for_every_component(factors: Any, n_components: int) -> Any:
+    """Return (K, D, D) from (K, D, D), or from (1, D, D) where components share one."""
+    import pytensor.tensor as pt
+
+    return pt.broadcast_to(factors, (n_components, *factors.type.shape[1:]))
+
+
+def _inverse_wishart_factors(law: InverseWishart, n_covariances: int) -> Any:
+    """Return Cholesky factors (n_covariances, D, D) by Bartlett's decomposition."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    psi = pt.as_tensor(law.psi)
+    d, dims = psi.type.shape[0], law.structure.covariance_dims
+    squares = pm.ChiSquared("bartlett_squares", law.bartlett_dof(d), dims=(*dims, "feature"))
+    bartlett = pt.zeros((n_covariances, d, d))
+    diagonal = np.arange(d)
+    bartlett = bartlett[:, diagonal, diagonal].set(pt.sqrt(squares))
+    rows, columns = np.tril_indices(d, -1)
+    if rows.size:
+        pm.modelcontext(None).add_coord("feature_pair", np.arange(rows.size))
+        below = pm.Normal("bartlett_normals", dims=(*dims, "feature_pair"))
+        bartlett = bartlett[:, rows, columns].set(below)
+    inverse = pt.linalg.solve_triangular(bartlett, pt.eye(d), lower=True, b_ndim=2)
+    return pt.matmul(pt.linalg.cholesky(psi), inverse)
+
+
+def _inverse_gamma_factors(law: InverseGammas, n_covariances: int) -> Any:
+    """Return Cholesky factors (n_covariances, D, D), which are diagonal."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    scales = law.scales[0] if law.structure.isotropic else law.scales
+    variances = pm.InverseGamma(
+        "variances_standardised", law.shape, scales, dims=law.structure.sd_dims
+    )
+    sds = pt.sqrt(variances).reshape((n_covariances, law.structure.n_sds(law.n_features)))
+    return sds[:, :, None] * np.eye(law.n_features)
+
+
+_CONJUGATE_FACTORS: dict[type, Callable[..., Any]] = {
+    InverseWishart: _inverse_wishart_factors,
+    InverseGammas: _inverse_gamma_factors,
+}
+
+
+def _correlation_factors(
+    prior: LKJPrior, structure: Structure, n_features: int, n_covariances: int
+) -> Any:
+    """Return Cholesky factors (n_covariances, D, D) of LKJ correlation matrices, without a loop.
 
     Row i of the factor breaks a stick of unit length: entry j takes the share ``z[i, j]`` of what
     the entries before it left, ``prod_{l < j} sqrt(1 - z[i, l]**2)``, and the diagonal takes the
@@ -174,13 +229,14 @@ def _correlation_factors(n_components: int, n_features: int, prior: LKJPrior) ->
     import pymc as pm
     import pytensor.tensor as pt
 
-    if n_features == 1:
-        return pt.ones((n_components, 1, 1))
-    shapes = prior.correlation_shapes(n_features)
+    shapes = partial_correlation_shapes(prior.eta, structure, n_features)
+    if not shapes.size:
+        return np.eye(n_features)
     pm.modelcontext(None).add_coord("feature_pair", np.arange(shapes.size))
-    unit = pm.Beta("correlations_unit", shapes, shapes, dims=("component", "feature_pair"))
+    dims = (*structure.covariance_dims, "feature_pair")
+    unit = pm.Beta("correlations_unit", shapes, shapes, dims=dims)
     rows, columns = np.tril_indices(n_features, -1)
-    blank = pt.zeros((n_components, n_features, n_features))
+    blank = pt.zeros((n_covariances, n_features, n_features))
     shares = blank[:, rows, columns].set(2.0 * unit - 1.0)
     log_left = blank[:, rows, columns].set(0.5 * pt.log(4.0 * unit * (1.0 - unit)))
     log_stick = pt.cumsum(log_left, axis=-1) - log_left

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_bayes.checks import check_covariance_type
 from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.priors import LKJPrior
+from gmm_bayes.structures import get_structure
 
 if TYPE_CHECKING:
     from gmm_bayes.sampling import Sampled, Task
@@ -79,7 +79,6 @@ class NUTS:
 
     def sample(self, task: Task) -> Sampled:
         """Return the draws that `task` asks for."""
-        check_covariance_type(task.covariance_type, ["full"], "NUTS")
         return _BACKENDS[self.backend](self, task)
 
 
@@ -92,7 +91,8 @@ def _sample_closed_form(nuts: NUTS, task: Task) -> Sampled:
     from gmm_bayes.sampling import Sampled
     from gmm_bayes.target import LogPosterior
 
-    target = LogPosterior(task.X, task.n_components, task.prior)
+    structure = get_structure(task.covariance_type)
+    target = LogPosterior(task.X, task.n_components, task.prior, structure)
     model = _nutpie_model(target, _chain_starts(task, target))
     trace, interrupted = _run_nutpie(nuts, task, model)
     kept = _common_length(trace)
@@ -113,7 +113,8 @@ def _chain_starts(task: Task, target: LogPosterior) -> Callable[[int], FloatArra
     Z = target.scaling.standardise(task.X)
 
     def start(seed: int) -> FloatArray:
-        return random_start(Z, task.n_components, np.random.default_rng([*entropy, seed]))
+        rng = np.random.default_rng([*entropy, seed])
+        return random_start(Z, task.n_components, rng, target.structure)
 
     return start
 
@@ -177,7 +178,7 @@ def _sample_nutpie_model(nuts: NUTS, task: Task) -> Sampled:
     from gmm_bayes.model import build_model
     from gmm_bayes.sampling import Sampled
 
-    model = build_model(task.X, task.n_components, task.prior)
+    model = build_model(task.X, task.n_components, task.prior, task.covariance_type)
     compiled = nutpie.compile_pymc_model(model, var_names=["weights", "means", "covariances"])
     trace, interrupted = _run_nutpie(nuts, task, compiled)
     kept = _common_length(trace)
@@ -191,7 +192,7 @@ def _sample_pymc(nuts: NUTS, task: Task) -> Sampled:
     from gmm_bayes.model import build_model
     from gmm_bayes.sampling import Sampled, usable_cores
 
-    model = build_model(task.X, task.n_components, task.prior)
+    model = build_model(task.X, task.n_components, task.prior, task.covariance_type)
     total = task.chains * (task.draws + task.tune)
     done = 0
 

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln, multigammaln
+from scipy.special import logit
 
+from gmm_bayes.conjugate import conjugate_law
 from gmm_bayes.hyperparameters import (
     PerFeature,
     Scale,
@@ -21,32 +22,17 @@ from gmm_bayes.hyperparameters import (
     plain,
     scale_matrix,
 )
+from gmm_bayes.prior_terms import (
+    PriorTerms,
+    conjugate_mean_terms,
+    independent_terms,
+    partial_correlation_shapes,
+)
+from gmm_bayes.structures import Structure, get_structure
+from gmm_bayes.unconstrained import UnconstrainedSpace
+from gmm_em import Mixture
 
 FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class PriorTerms:
-    """One component's prior on the standardised scale, as terms that every prior here is made of.
-
-    With s the standard deviations, m the mean, S the covariance and z the canonical partial
-    correlations, the log density of (m, log s, logit((z + 1) / 2)) is::
-
-        log_constant - sum mean_precision (m - mean_loc)**2 / 2 - sum sd_precision s**2 / 2
-        + log_sd_power sum log s + sum correlation_shapes log((1 - z**2) / 4)
-        - log_det_power log(det S) / 2 - tr(psi S**-1) / 2
-        - kappa (m - mean_loc)' S**-1 (m - mean_loc) / 2
-    """
-
-    mean_loc: FloatArray
-    mean_precision: FloatArray
-    sd_precision: FloatArray
-    log_sd_power: float
-    kappa: float
-    log_det_power: float
-    psi: FloatArray
-    correlation_shapes: FloatArray
-    log_constant: float
 
 
 class Prior(Protocol):
@@ -61,8 +47,18 @@ class Prior(Protocol):
         """Raise ValueError if a hyperparameter does not fit `n_features` features."""
         ...
 
-    def terms(self, loc: FloatArray, scale: FloatArray) -> PriorTerms:
+    def terms(self, loc: FloatArray, scale: FloatArray, structure: Structure) -> PriorTerms:
         """Return the density on data standardised by `loc` and `scale` (D,)."""
+        ...
+
+    def sample(
+        self,
+        rng: np.random.Generator,
+        n_components: int,
+        n_features: int,
+        covariance_type: str = "full",
+    ) -> Mixture:
+        """Return one draw, in the units that the prior speaks of."""
         ...
 
     def to_dict(self) -> dict[str, Any]:
@@ -174,36 +170,57 @@ class LKJPrior:
                     "features; give one number, or one for each feature"
                 )
 
-    def correlation_shapes(self, n_features: int) -> FloatArray:
-        """Return the shapes ``a`` of the canonical partial correlations' ``Beta(a, a)``.
+    def sd_scales(self, sd_scale: Any, structure: Structure) -> Any:
+        """Return `sd_scale` (D,) as the scales of the structure's free standard deviations."""
+        return structure.pooled(sd_scale**2.0) ** 0.5
 
-        See :func:`partial_correlation_shapes`.
-        """
-        return partial_correlation_shapes(self.eta, n_features)
-
-    def terms(self, loc: FloatArray, scale: FloatArray) -> PriorTerms:
+    def terms(self, loc: FloatArray, scale: FloatArray, structure: Structure) -> PriorTerms:
         """Return the density on data standardised by `loc` and `scale` (D,)."""
         mean_loc, mean_scale, sd_scale = self.standardised(loc, scale)
-        d = loc.size
-        shapes = self.correlation_shapes(d)
-        constant = (
-            0.5 * d * math.log(2.0 / math.pi)
-            - np.log(sd_scale).sum()
-            - 0.5 * d * math.log(2.0 * math.pi)
-            - np.log(mean_scale).sum()
-            - betaln(shapes, shapes).sum()
+        return independent_terms(
+            structure, mean_loc, mean_scale, self.sd_scales(sd_scale, structure), self.eta
         )
-        return PriorTerms(
-            mean_loc=mean_loc,
-            mean_precision=mean_scale**-2.0,
-            sd_precision=sd_scale**-2.0,
-            log_sd_power=1.0,
-            kappa=0.0,
-            log_det_power=0.0,
-            psi=np.zeros((d, d)),
-            correlation_shapes=shapes,
-            log_constant=float(constant),
+
+    def sample(
+        self,
+        rng: np.random.Generator,
+        n_components: int,
+        n_features: int,
+        covariance_type: str = "full",
+    ) -> Mixture:
+        """Return one mixture drawn from the prior.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        n_components, n_features : int
+        covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+
+        Returns
+        -------
+        gmm_em.Mixture
+            In the units that the prior speaks of: the data's own, or standardised ones.
+
+        Raises
+        ------
+        ValueError
+            If a hyperparameter does not fit `n_features` features.
+        """
+        self.check_width(n_features)
+        space = UnconstrainedSpace(n_components, n_features, get_structure(covariance_type))
+        structure = space.structure
+        n_covariances = structure.n_covariances(n_components)
+        sd_scale = np.broadcast_to(np.asarray(self.sd_scale), n_features)
+        scales = np.broadcast_to(
+            self.sd_scales(sd_scale, structure), (n_covariances, structure.n_sds(n_features))
         )
+        shapes = partial_correlation_shapes(self.eta, structure, n_features)
+        weights = rng.dirichlet(np.full(n_components, self.concentration))
+        shape = (n_components, n_features)
+        means = np.asarray(self.mean_loc) + np.asarray(self.mean_scale) * rng.standard_normal(shape)
+        sds = scales * np.abs(rng.standard_normal(scales.shape))
+        unit = rng.beta(shapes, shapes, size=(n_covariances, shapes.size))
+        return Mixture(weights, means, space.covariances(np.log(sds), logit(unit)))
 
 
 @dataclass(frozen=True)
@@ -313,33 +330,48 @@ class NIWPrior:
         mean_loc = (np.asarray(self.mean_loc) - loc) / scale
         return mean_loc, self.kappa, nu, psi / (scale[:, None] * scale[None, :])
 
-    def terms(self, loc: FloatArray, scale: FloatArray) -> PriorTerms:
+    def terms(self, loc: FloatArray, scale: FloatArray, structure: Structure) -> PriorTerms:
         """Return the density on data standardised by `loc` and `scale` (D,)."""
         mean_loc, kappa, nu, psi = self.standardised(loc, scale)
-        d = loc.size
-        shapes = partial_correlation_shapes(1.0, d)
-        constant = (
-            0.5 * nu * np.linalg.slogdet(psi)[1]
-            - 0.5 * nu * d * math.log(2.0)
-            - multigammaln(0.5 * nu, d)
-            + 0.5 * d * math.log(kappa / (2.0 * math.pi))
-            # From covariances to log standard deviations and partial correlations: a covariance is
-            # 2^D prod s^D correlations, and correlations are uniform where the shapes say so.
-            + d * math.log(2.0)
-            - betaln(shapes, shapes).sum()
-            + _log_volume_of_correlations(d)
-        )
-        return PriorTerms(
-            mean_loc=mean_loc,
-            mean_precision=np.zeros(d),
-            sd_precision=np.zeros(d),
-            log_sd_power=d + 1.0,
-            kappa=kappa,
-            log_det_power=nu + d + 2.0,
-            psi=psi,
-            correlation_shapes=shapes,
-            log_constant=float(constant),
-        )
+        law = conjugate_law(structure, nu, psi)
+        return PriorTerms(conjugate_mean_terms(mean_loc, kappa), law.terms())
+
+    def sample(
+        self,
+        rng: np.random.Generator,
+        n_components: int,
+        n_features: int,
+        covariance_type: str = "full",
+    ) -> Mixture:
+        """Return one mixture drawn from the prior.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        n_components, n_features : int
+        covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+
+        Returns
+        -------
+        gmm_em.Mixture
+            In the units that the prior speaks of: the data's own, or standardised ones.
+
+        Raises
+        ------
+        ValueError
+            If a hyperparameter does not fit `n_features` features.
+        """
+        self.check_width(n_features)
+        structure = get_structure(covariance_type)
+        own_units = np.zeros(n_features), np.ones(n_features)
+        mean_loc, kappa, nu, psi = self.standardised(*own_units)
+        weights = rng.dirichlet(np.full(n_components, self.concentration))
+        law = conjugate_law(structure, nu, psi)
+        factors = law.sample(rng, structure.n_covariances(n_components))
+        factors = np.broadcast_to(factors, (n_components, n_features, n_features))
+        noise = rng.standard_normal((n_components, n_features, 1))
+        means = mean_loc + (factors @ noise)[..., 0] / math.sqrt(kappa)
+        return Mixture(weights, means, factors @ factors.transpose(0, 2, 1))
 
 
 def prior_from_dict(values: Mapping[str, Any]) -> LKJPrior | NIWPrior:
@@ -355,26 +387,3 @@ def prior_from_dict(values: Mapping[str, Any]) -> LKJPrior | NIWPrior:
     if kind not in kinds:
         raise ValueError(f"prior's kind is {kind!r}; allowed are {', '.join(map(repr, kinds))}")
     return kinds[kind].from_dict(values)
-
-
-def partial_correlation_shapes(eta: float, n_features: int) -> FloatArray:
-    """Return the shapes ``a`` of the ``Beta(a, a)`` of an LKJ matrix's partial correlations.
-
-    The canonical partial correlations ``z[i, j]``, i > j, of an LKJ(eta) matrix are independent
-    with ``(z + 1) / 2 ~ Beta(a, a)`` and ``a = eta + (D - 1 - j) / 2``, j counted from 1
-    (Lewandowski, Kurowicka & Joe 2009, section 2.4, for the C-vine).
-
-    Returns
-    -------
-    ndarray of shape (D (D - 1) / 2,)
-        In row-major order of the strict lower triangle.
-    """
-    _, columns = np.tril_indices(n_features, -1)
-    return np.asarray(eta + (n_features - 2.0 - columns) / 2.0, dtype=np.float64)
-
-
-def _log_volume_of_correlations(n_features: int) -> float:
-    """Return the log of the integral of 1 over correlation matrices (same source, equation 17)."""
-    left = np.arange(n_features - 1.0, 0.0, -1.0)
-    half = (left + 1.0) / 2.0
-    return float((left * left * math.log(2.0) + left * betaln(half, half)).sum())

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gmm_bayes.structures import FULL, Structure
+
 FloatArray = NDArray[np.float64]
 
 
@@ -17,32 +19,34 @@ class Scaling:
     Parameters
     ----------
     loc, scale : ndarray of shape (D,)
-        Mean and population standard deviation of the data.
+        Mean and population standard deviation of the data; where the covariance structure has one
+        standard deviation for all features, the root mean square of the latter in every entry.
     """
 
     loc: FloatArray
     scale: FloatArray
 
     @classmethod
-    def from_data(cls, X: FloatArray) -> Scaling:
-        """Return the standardisation of `X` (N, D) by its mean and population standard deviation.
+    def from_data(cls, X: FloatArray, structure: Structure = FULL) -> Scaling:
+        """Return the standardisation of `X` (N, D) for mixtures of that covariance structure.
 
         Raises
         ------
         ValueError
-            If a column is constant: it has no scale, and a mixture with a free covariance puts
-            infinite density on it.
+            If a standard deviation has only constant columns to describe: they have no scale, and
+            a mixture puts infinite density on them.
         """
         loc = X.mean(axis=0)
-        scale = (X - loc).std(axis=0)
-        constant = np.flatnonzero((np.ptp(X, axis=0) == 0.0) | ~(scale > 0.0))
+        varies = np.ptp(X, axis=0) > 0.0
+        variances = structure.pooled(np.where(varies, (X - loc).var(axis=0), 0.0))
+        constant = np.flatnonzero(~(np.broadcast_to(variances, loc.shape) > 0.0))
         if constant.size:
             columns = ", ".join(str(c) for c in constant)
             raise ValueError(
                 f"column {columns} of X is constant, so a Gaussian has no finite density there; "
                 "drop the column"
             )
-        return cls(loc=loc, scale=scale)
+        return cls(loc=loc, scale=np.sqrt(np.broadcast_to(variances, loc.shape)))
 
     def standardise(self, X: FloatArray) -> FloatArray:
         """Return `X` (..., D) on the standardised scale."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmm_bayes.kernels import whitened_moments
+from gmm_bayes.structures import FULL, Structure
 from gmm_bayes.unconstrained import UnconstrainedSpace
+from gmm_em.covariance import STRUCTURES
 
 FloatArray = NDArray[np.float64]
 
@@ -29,7 +32,9 @@ class _Start:
     covariances: FloatArray
 
 
-def random_start(Z: FloatArray, n_components: int, rng: np.random.Generator) -> FloatArray:
+def random_start(
+    Z: FloatArray, n_components: int, rng: np.random.Generator, structure: Structure = FULL
+) -> FloatArray:
     """Return a random plausible unconstrained vector for standardised data.
 
     Each chain seeds itself: a few times k-means++ (Arthur & Vassilvitskii 2007) and damped EM steps
@@ -46,11 +51,12 @@ def random_start(Z: FloatArray, n_components: int, rng: np.random.Generator) -> 
         Standardised data.
     n_components : int
     rng : numpy.random.Generator
+    structure : Structure, default full
 
     Returns
     -------
     ndarray
-        A point of ``UnconstrainedSpace(n_components, D)``.
+        A point of ``UnconstrainedSpace(n_components, D, structure)``.
     """
     n_samples, n_features = Z.shape
     wanted = max(n_samples // 2, 5 * n_components * (n_features + 1))
@@ -59,13 +65,15 @@ def random_start(Z: FloatArray, n_components: int, rng: np.random.Generator) -> 
     heavy = n_features + 2.0
     best, best_value = None, -np.inf
     for _ in range(_SEEDINGS):
-        start = _em(_seed(half, n_components, rng), half, heavy, _STEPS_ON_HALF)
-        start = _em(start, everything, heavy, _STEPS_ON_ALL)
+        seeded = _seed(half, n_components, rng)
+        start = _em(seeded, half, heavy, _STEPS_ON_HALF, structure)
+        start = _em(start, everything, heavy, _STEPS_ON_ALL, structure)
         value = _expect(start, everything)[0]
         if best is None or value > best_value:
             best, best_value = start, value
     assert best is not None
-    return _noisy(_em(best, everything, _LIGHT_PSEUDO_COUNT, _LIGHT_STEPS), n_samples, rng)
+    best = _em(best, everything, _LIGHT_PSEUDO_COUNT, _LIGHT_STEPS, structure)
+    return _noisy(best, n_samples, rng, structure)
 
 
 def _subset(Z: FloatArray, size: int, rng: np.random.Generator) -> FloatArray:
@@ -117,7 +125,7 @@ def _expect(start: _Start, Z: FloatArray) -> tuple[float, FloatArray, FloatArray
     return value, counts, shift, factors @ second @ factors.transpose(0, 2, 1)
 
 
-def _em(start: _Start, Z: FloatArray, pseudo: float, n_steps: int) -> _Start:
+def _em(start: _Start, Z: FloatArray, pseudo: float, n_steps: int, structure: Structure) -> _Start:
     """Return the start after EM steps in which each component also owns `pseudo` observations.
 
     They pull the covariance towards Fraley & Raftery's (2007) prior scale, one more pulls the mean
@@ -136,28 +144,45 @@ def _em(start: _Start, Z: FloatArray, pseudo: float, n_steps: int) -> _Start:
         start = _Start(
             (counts + 1.0) / (n_samples + k),
             start.means + step,
-            (scatter + spread) / (counts + pseudo)[:, None, None],
+            _covariances(counts + pseudo, scatter + spread, structure),
         )
     return start
 
 
-def _noisy(start: _Start, n_samples: int, rng: np.random.Generator) -> FloatArray:
+_REDUCTIONS: dict[str, Callable[[FloatArray], FloatArray]] = {
+    "full": lambda scatter: scatter,
+    "diagonal": lambda scatter: np.diagonal(scatter, axis1=1, axis2=2),
+    "pooled": lambda scatter: scatter.sum(axis=0),
+}
+
+
+def _covariances(counts: FloatArray, scatter: FloatArray, structure: Structure) -> FloatArray:
+    """Return the M-step's covariances (K, D, D) from the scatter (K, D, D) around the means."""
+    of_em = STRUCTURES[structure.name]
+    return of_em.covariances(counts, _REDUCTIONS[of_em.second](scatter), float(counts.sum()))
+
+
+def _noisy(
+    start: _Start, n_samples: int, rng: np.random.Generator, structure: Structure
+) -> FloatArray:
     """Return the unconstrained vector with asymptotic noise on every coordinate.
 
     For n rows of one Gaussian: sd of a mean is sd / sqrt(n), of a log standard deviation
     1 / sqrt(2 n), of Fisher's z (half the log-odds) and of a log weight about 1 / sqrt(n).
     """
     k, d = start.means.shape
-    space = UnconstrainedSpace(k, d)
+    space = UnconstrainedSpace(k, d, structure)
     centre = space.from_mixture(start.weights, start.means, start.covariances)
-    error = 1.0 / np.sqrt(n_samples * start.weights + 1.0)
+    rows = n_samples * start.weights
+    error = 1.0 / np.sqrt(rows + 1.0)
     sds = np.sqrt(np.diagonal(start.covariances, axis1=1, axis2=2))
+    shared = 1.0 / np.sqrt((rows.sum(keepdims=True) if structure.shared else rows) + 1.0)
     scale = np.concatenate(
         [
             error[: k - 1],
             (error[:, None] * sds).ravel(),
-            np.repeat(error / np.sqrt(2.0), d),
-            np.repeat(2.0 * error, space.n_correlations),
+            np.repeat(shared * np.sqrt(0.5 * space.n_sds / d), space.n_sds),
+            np.repeat(2.0 * shared, space.n_correlations),
         ]
     )
     return np.asarray(centre + scale * rng.standard_normal(space.size))

@@ -10,8 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
 from gmm_bayes.kernels import packed_log_density
+from gmm_bayes.prior_terms import PriorTerms
 from gmm_bayes.priors import Prior
 from gmm_bayes.scaling import Scaling
+from gmm_bayes.structures import FULL, Structure
 from gmm_bayes.unconstrained import UnconstrainedSpace
 
 FloatArray = NDArray[np.float64]
@@ -23,7 +25,8 @@ class LogPosterior:
 
     Calling it with an unconstrained vector returns ``(value, gradient)``. The vector and the value
     (every constant and Jacobian included, data in their own units) are those of the PyMC model of
-    :func:`gmm_bayes.build_model`: ``model.compile_logp()`` gives the same number.
+    :func:`gmm_bayes.build_model` with an LKJPrior: ``model.compile_logp()`` gives the same number.
+    With an NIWPrior it is the same posterior, but the model has other coordinates.
 
     Parameters
     ----------
@@ -31,6 +34,7 @@ class LogPosterior:
         The data in their own units.
     n_components : int
     prior : LKJPrior or NIWPrior
+    structure : Structure, default full
 
     Attributes
     ----------
@@ -49,36 +53,44 @@ class LogPosterior:
     X: FloatArray
     n_components: int
     prior: Prior
+    structure: Structure = FULL
     scaling: Scaling = field(init=False)
     space: UnconstrainedSpace = field(init=False)
     packed: FloatArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        scaling = Scaling.from_data(self.X, self.structure)
+        terms = self.prior.terms(scaling.loc, scaling.scale, self.structure)
+        space = UnconstrainedSpace(self.n_components, self.X.shape[1], self.structure)
+        object.__setattr__(self, "scaling", scaling)
+        object.__setattr__(self, "space", space)
+        object.__setattr__(self, "packed", self._pack(terms))
+
+    def _pack(self, terms: PriorTerms) -> FloatArray:
         n_samples, n_features = self.X.shape
-        scaling = Scaling.from_data(self.X)
-        terms = self.prior.terms(scaling.loc, scaling.scale)
         k, c = self.n_components, self.prior.concentration
+        mean, covariance, space = terms.mean, terms.covariance, self.space
+        # The kernel counts a prior on a covariance once for each component that has it.
+        members = self.structure.members(k)
         constant = (
             gammaln(k * c) - k * gammaln(c) + math.log(k)  # Dirichlet, Jacobian of the softmax
-            + k * terms.log_constant
+            + k * mean.log_constant
+            + space.n_covariances * covariance.log_constant
             - 0.5 * self.X.size * math.log(2.0 * math.pi)
-            + scaling.log_jacobian(n_samples)
+            + self.scaling.log_jacobian(n_samples)
         )  # fmt: skip
         packed: list[ArrayLike] = [
-            [n_samples, n_features, c, constant],
-            [terms.log_sd_power, terms.kappa, terms.log_det_power],
-            terms.mean_loc,
-            terms.mean_precision,
-            terms.sd_precision,
-            terms.psi.ravel(),
-            terms.correlation_shapes,
-            scaling.standardise(self.X).T.ravel(),
+            [n_samples, n_features, self.structure.shared, space.n_sds, space.n_correlations],
+            [c, constant, covariance.log_sd_power, mean.kappa],
+            [mean.log_det_power + covariance.log_det_power / members],
+            mean.loc,
+            mean.precision,
+            (covariance.psi / members).ravel(),
+            covariance.sd_precision,
+            covariance.correlation_shapes,
+            self.scaling.standardise(self.X).T.ravel(),
         ]
-        object.__setattr__(self, "scaling", scaling)
-        object.__setattr__(self, "space", UnconstrainedSpace(k, n_features))
-        object.__setattr__(
-            self, "packed", np.concatenate([np.asarray(p, dtype=np.float64) for p in packed])
-        )
+        return np.concatenate([np.asarray(p, dtype=np.float64) for p in packed])
 
     def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
         """Return the log density and its gradient (n,) at `theta` (n,)."""

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit, softmax
 
+from gmm_bayes.structures import FULL, Structure
+
 FloatArray = NDArray[np.float64]
 
 
@@ -15,29 +17,44 @@ FloatArray = NDArray[np.float64]
 class UnconstrainedSpace:
     """Coordinates of a mixture of `n_components` Gaussians in `n_features` dimensions.
 
-    In this order (that of the free variables of :func:`gmm_bayes.build_model`, each after PyMC's
-    own transform):
+    In this order (that of the free variables of :func:`gmm_bayes.build_model` with an LKJPrior,
+    each after PyMC's own transform):
 
     - K - 1 weights as centred log-ratios, the last left out;
     - K x D means;
-    - K x D logarithms of standard deviations;
-    - K x D(D-1)/2 log-odds of canonical partial correlations mapped to (0, 1), row by row of the
-      strict lower triangle.
+    - for each covariance, the logarithms of its standard deviations;
+    - for each covariance, the log-odds of its canonical partial correlations mapped to (0, 1), row
+      by row of the strict lower triangle.
+
+    How many there are of the last two is up to `structure`: K covariances or one, D standard
+    deviations or one, D(D-1)/2 correlations or none.
     """
 
     n_components: int
     n_features: int
+    structure: Structure = FULL
+
+    @property
+    def n_covariances(self) -> int:
+        """Covariances in the mixture."""
+        return self.structure.n_covariances(self.n_components)
+
+    @property
+    def n_sds(self) -> int:
+        """Standard deviations per covariance."""
+        return self.structure.n_sds(self.n_features)
 
     @property
     def n_correlations(self) -> int:
-        """Partial correlations per component."""
-        return self.n_features * (self.n_features - 1) // 2
+        """Partial correlations per covariance."""
+        return self.structure.n_correlations(self.n_features)
 
     @property
     def size(self) -> int:
         """Length of the vector."""
-        per_component = 2 * self.n_features + self.n_correlations
-        return self.n_components - 1 + self.n_components * per_component
+        per_covariance = self.n_sds + self.n_correlations
+        means = self.n_components * self.n_features
+        return self.n_components - 1 + means + self.n_covariances * per_covariance
 
     def to_mixtures(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return weights (..., K), means (..., K, D) and covariances (..., K, D, D).
@@ -46,30 +63,44 @@ class UnconstrainedSpace:
         ----------
         theta : ndarray of shape (..., size)
         """
-        k, d, p = self.n_components, self.n_features, self.n_correlations
+        k, d, g = self.n_components, self.n_features, self.n_covariances
         batch = theta.shape[:-1]
         ratios, means, log_sds, log_odds = np.split(
-            theta, np.cumsum([k - 1, k * d, k * d]), axis=-1
+            theta, np.cumsum([k - 1, k * d, g * self.n_sds]), axis=-1
         )
         full = np.concatenate([ratios, -ratios.sum(axis=-1, keepdims=True)], axis=-1)
-        weights = softmax(full, axis=-1)
-        sds = np.exp(log_sds).reshape(*batch, k, d)
-        log_odds = log_odds.reshape(*batch, k, p)
+        covariances = self.covariances(
+            log_sds.reshape(*batch, g, self.n_sds),
+            log_odds.reshape(*batch, g, self.n_correlations),
+        )
+        return softmax(full, axis=-1), means.reshape(*batch, k, d), covariances
+
+    def covariances(self, log_sds: FloatArray, log_odds: FloatArray) -> FloatArray:
+        """Return the components' covariances (..., K, D, D).
+
+        Parameters
+        ----------
+        log_sds : ndarray of shape (..., n_covariances, n_sds)
+        log_odds : ndarray of shape (..., n_covariances, n_correlations)
+        """
+        k, d = self.n_components, self.n_features
+        shape = (*log_sds.shape[:-1], d, d)
         rows, columns = np.tril_indices(d, -1)
-        shares = np.zeros((*batch, k, d, d))
+        rows, columns = rows[: self.n_correlations], columns[: self.n_correlations]
+        shares = np.zeros(shape)
         shares[..., rows, columns] = np.tanh(0.5 * log_odds)
         shares[..., np.arange(d), np.arange(d)] = 1.0
         # sqrt(1 - z**2) for z = tanh(u / 2)
-        left = np.ones((*batch, k, d, d))
+        left = np.ones(shape)
         left[..., rows, columns + 1] = 1.0 / np.cosh(0.5 * np.clip(log_odds, -1400.0, 1400.0))
-        factors = sds[..., :, None] * shares * np.cumprod(left, axis=-1)
+        factors = np.exp(log_sds)[..., :, None] * shares * np.cumprod(left, axis=-1)
         covariances = factors @ np.swapaxes(factors, -1, -2)
-        return weights, means.reshape(*batch, k, d), covariances
+        return np.ascontiguousarray(np.broadcast_to(covariances, (*shape[:-3], k, d, d)))
 
     def from_mixture(
         self, weights: FloatArray, means: FloatArray, covariances: FloatArray
     ) -> FloatArray:
-        """Return the vector (size,) of one mixture.
+        """Return the vector (size,) of one mixture, whose covariances have the structure.
 
         Parameters
         ----------
@@ -84,10 +115,11 @@ class UnconstrainedSpace:
         """
         k, d = self.n_components, self.n_features
         log_weights = np.log(weights)
-        factors = np.linalg.cholesky(covariances)
+        factors = np.linalg.cholesky(covariances[: self.n_covariances])
         sds = np.sqrt(np.einsum("kij,kij->ki", factors, factors))
         correlation = factors / sds[..., None]
         rows, columns = np.tril_indices(d, -1)
+        rows, columns = rows[: self.n_correlations], columns[: self.n_correlations]
         # What is left of the stick before entry j: the entries from j to the diagonal.
         squares = np.cumsum(correlation[..., ::-1] ** 2, axis=-1)[..., ::-1]
         partial = correlation[:, rows, columns] / np.sqrt(squares[:, rows, columns])
@@ -95,7 +127,7 @@ class UnconstrainedSpace:
             [
                 (log_weights - log_weights.mean())[: k - 1],
                 means.ravel(),
-                np.log(sds).ravel(),
+                np.log(sds[:, : self.n_sds]).ravel(),
                 logit(0.5 * (partial + 1.0)).ravel(),
             ]
         )

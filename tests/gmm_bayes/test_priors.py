@@ -7,6 +7,8 @@ import tomli_w
 from scipy import stats
 
 from gmm_bayes import LKJPrior, NIWPrior, prior_from_dict
+from gmm_bayes.prior_terms import partial_correlation_shapes
+from gmm_bayes.structures import FULL
 from gmm_bayes.unconstrained import UnconstrainedSpace
 
 
@@ -111,7 +113,7 @@ def test_partial_correlations_make_an_lkj_matrix(rng, eta):
     at 1e-4: false alarms in less than 0.2 % of seeds.
     """
     d, n = 4, 4000
-    shapes = LKJPrior(eta=eta).correlation_shapes(d)
+    shapes = partial_correlation_shapes(eta, FULL, d)
     unit = rng.beta(shapes, shapes, size=(n, 1, shapes.size))
     space = UnconstrainedSpace(1, d)
     theta = np.zeros((n, space.size))
