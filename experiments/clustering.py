@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from experiments import observed
 from gmm_em import Mixture
 
 
@@ -43,8 +44,9 @@ def score_labels(truth: Mixture, estimate: Mixture, X: NDArray[np.float64]) -> C
     X : ndarray of shape (n_samples, n_features)
         Rows to label.
     """
-    probabilities = truth.responsibilities(X)
-    optimal, labels = probabilities.argmax(axis=1), estimate.predict(X)
+    probabilities = observed.responsibilities(truth, X)
+    labels = observed.responsibilities(estimate, X).argmax(axis=1)
+    optimal = probabilities.argmax(axis=1)
     agreement = regret = None
     if truth.n_components == estimate.n_components:
         rows = np.arange(len(X))

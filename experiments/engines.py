@@ -142,6 +142,9 @@ class Engine(Protocol):
     ----------
     settings : type of Section
         The schema of the engine's table in a config, an instance of which makes the engine.
+
+    An engine that fits rows with missing values (NaN) says so by a class attribute
+    ``accepts_missing = True``.
     """
 
     settings: ClassVar[type[Section]]
@@ -210,6 +213,8 @@ def fit_engines(
     engines = {name: _make(name, options.get(name, {})) for name in names}
     if unused := sorted(set(options) - set(names)):
         raise UsageError(f"options for '{unused[0]}', allowed is {', '.join(names)}")
+    if dataset.has_missing:
+        _check_missing(dataset.name, engines)
     fits = {}
     for name, engine in engines.items():
         try:
@@ -217,6 +222,15 @@ def fit_engines(
         except ValueError as error:
             raise UsageError(f"{dataset.name}: {name} cannot fit it: {error}") from error
     return fits
+
+
+def _check_missing(name: str, engines: Mapping[str, Engine]) -> None:
+    refusing = [e for e, engine in engines.items() if not getattr(engine, "accepts_missing", False)]
+    if refusing:
+        raise UsageError(
+            f"{name}: has missing values, which {', '.join(refusing)} cannot fit, allowed is "
+            "engines = ['em']"
+        )
 
 
 def central(

@@ -111,7 +111,8 @@ def illustrate(
     first = next(iter(fits.values())).mixture
     width = max(first.n_components, first.n_features)
     n_points = int(np.clip(MAX_POINT_VALUES // width, MIN_POINTS, MAX_POINTS))
-    points = dataset.X[:: max(1, -(-len(dataset.X) // n_points))]
+    rows = dataset.X[~np.isnan(dataset.X).any(axis=1)]
+    points = rows[:: max(1, -(-len(rows) // n_points))]
     posterior = next((fit for fit in fits.values() if fit.draws is not None), None)
     draws = None if posterior is None else posterior.draws
     em = fits.get("em")

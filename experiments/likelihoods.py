@@ -8,6 +8,7 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments import observed
 from experiments.datasets import Dataset
 from experiments.engines import Fit
 from experiments.predictive import (
@@ -81,12 +82,12 @@ def _pointwise(
     dataset: Dataset, fits: Mapping[str, Fit], X: Floats, posterior: Scores | None
 ) -> dict[str, Floats]:
     """Return the log score of each row: under the posterior, its predictive density."""
-    scores = {} if dataset.truth is None else {"truth": dataset.truth.log_prob(X)}
+    scores = {} if dataset.truth is None else {"truth": observed.log_prob(dataset.truth, X)}
     for name, fit in fits.items():
         if posterior is not None and fit.draws is not None:
             scores[name] = posterior.predictive
         else:
-            scores[name] = fit.mixture.log_prob(X)
+            scores[name] = observed.log_prob(fit.mixture, X)
     return scores
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from experiments import observed
 from experiments.clustering import score_labels
 from experiments.datasets import Dataset
 from experiments.engines import Fit
@@ -78,7 +79,7 @@ def engine_result(
 def train_test(mixture: Mixture, dataset: Dataset) -> TrainTest:
     """Return a mixture's total log-likelihood of the rows fitted and of those held out."""
     return TrainTest(
-        train=mixture.log_likelihood(dataset.X),
+        train=observed.log_likelihood(mixture, dataset.X),
         test=None if dataset.X_test is None else mixture.log_likelihood(dataset.X_test),
     )
 
