@@ -1,0 +1,217 @@
+"""One sentence with its numbers: what an experiment or a sweep has shown.
+
+Every number of a sentence is computed from the results that it speaks of, and so is its direction:
+"rose" and "fell" are said only of differences beyond `CLEAR` standard errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import singledispatch
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from experiments.config_conclusion import Conclusion, Detected, ReachedBest, Trend, Winner
+from experiments.parameters import in_digits_of
+
+if TYPE_CHECKING:
+    from experiments.schema import ComparisonValues
+
+# What identifies the data of a row of the results table.
+DATA = "dataset.sha256"
+CLEAR = 2.0
+
+
+class NothingToSay(ValueError):
+    """The results do not hold what the sentence would be about."""
+
+
+def conclusion_of_comparison(comparison: ComparisonValues) -> str:
+    """Return the sentence of one experiment: the gravest failure, else what stands."""
+    findings = {finding.id: finding.text.rstrip(".") for finding in comparison.verdict}
+    failures = [f.text.rstrip(".") for f in comparison.verdict if f.level == "fail"]
+    stands = [
+        findings[name] for name in ("agreement", "certificate", "em-optimum") if name in findings
+    ]
+    said = failures[:1] or stands[:2] or list(findings.values())[:1]
+    return f"{'; '.join(said)}." if said else _fitted(comparison)
+
+
+def conclusion_of_table(conclusion: Conclusion, table: pd.DataFrame) -> str:
+    """Return the sentence of a sweep.
+
+    Parameters
+    ----------
+    conclusion : Trend, ReachedBest, Winner or Detected
+        The ``[conclusion]`` table of its config.
+    table : DataFrame
+        The results: a row per cell, failed ones without values.
+
+    Returns
+    -------
+    str
+        Where the results do not hold what it would be about, a sentence that says so.
+    """
+    try:
+        return _conclude(conclusion, table)
+    except NothingToSay as reason:
+        return f"Nothing can be concluded: {reason}."
+
+
+def _fitted(comparison: ComparisonValues) -> str:
+    names = " and ".join(engine.title for engine in comparison.engines.values())
+    return f"{names} fitted {comparison.n_components} components."
+
+
+@singledispatch
+def _conclude(conclusion: Conclusion, table: pd.DataFrame) -> str:
+    raise TypeError(f"conclusion is {type(conclusion).__name__}, allowed is a [conclusion] table")
+
+
+@_conclude.register
+def _trend(conclusion: Trend, table: pd.DataFrame) -> str:
+    parts = []
+    ends: tuple[object, object] = (None, None)
+    for column, label in conclusion.y.items():
+        rows = _complete(table, [conclusion.x, column])
+        ends = _ends(rows[conclusion.x])
+        first, last = (rows.loc[rows[conclusion.x] == end, column] for end in ends)
+        parts.append(f"{label} {_change(first, last)}")
+    low, high = map(_plain, ends)
+    return f"As {conclusion.x_label} went from {low} to {high}, {_joined(parts)}."
+
+
+@_conclude.register
+def _reached_best(conclusion: ReachedBest, table: pd.DataFrame) -> str:
+    rows = _complete(table, [*conclusion.settings, conclusion.value, DATA])
+    best = rows.groupby(DATA)[conclusion.value].transform("max")
+    reached = rows[conclusion.value] > best - conclusion.tolerance
+    shares = reached.groupby([rows[s] for s in conclusion.settings], sort=False).agg(
+        ["mean", "size"]
+    )
+    parts = [
+        f"{_setting(key, conclusion.settings)} in {_share(found['mean'], int(found['size']))}"
+        for key, found in shares.sort_values("mean").iterrows()
+    ]
+    return f"Of all tries that each had, the best optimum found was reached with {_joined(parts)}."
+
+
+@_conclude.register
+def _winner(conclusion: Winner, table: pd.DataFrame) -> str:
+    by = [] if conclusion.by is None else [conclusion.by]
+    rows = _complete(table, [conclusion.setting, conclusion.value, DATA, *by])
+    sign = 1 if conclusion.best == "lowest" else -1
+    chosen = rows.loc[(sign * rows[conclusion.value]).groupby(rows[DATA]).idxmin()]
+    if conclusion.by is None:
+        return f"{conclusion.value_label} chose {_votes(chosen[conclusion.setting])}."
+    parts = [
+        f"at {conclusion.by_label} {_plain(end)} it chose "
+        f"{_votes(chosen.loc[chosen[conclusion.by] == end, conclusion.setting])}"
+        for end in _ends(rows[conclusion.by])
+    ]
+    return f"By {conclusion.value_label}, {_joined(parts)}."
+
+
+@_conclude.register
+def _detected(conclusion: Detected, table: pd.DataFrame) -> str:
+    needed = [conclusion.setting, conclusion.value, conclusion.alarm, DATA]
+    rows = _complete(table, needed)
+    best = rows.groupby(DATA)[conclusion.value].transform("max")
+    # The better optimum may be one that only the certificate found.
+    known = np.maximum(best, rows[conclusion.value] + rows[conclusion.alarm])
+    known = known.groupby(rows[DATA]).transform("max")
+    suspect = rows[conclusion.setting].astype(str) == conclusion.suspect
+    if not suspect.any():
+        raise NothingToSay(f"no cell has {conclusion.setting} = {conclusion.suspect}")
+    stuck = (rows[conclusion.value] < known - conclusion.tolerance) & suspect
+    alarm = rows[conclusion.alarm] > 0
+    n, n_stuck = int(suspect.sum()), int(stuck.sum())
+    caught, false = int((stuck & alarm).sum()), int((suspect & ~stuck & alarm).sum())
+    return (
+        f"EM from {conclusion.suspect} starts stopped in a local optimum on {n_stuck} of {n} data "
+        f"sets; the certificate said so on {caught} of these {n_stuck}, and raised {false} false "
+        f"alarms on the other {n - n_stuck}."
+    )
+
+
+# Words -----------------------------------------------------------------------------------------
+
+
+def _complete(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return the rows that have a value in each of some columns."""
+    for column in columns:
+        if column not in table.columns:
+            raise NothingToSay(f"the results have no column {column}")
+    rows = table.dropna(subset=list(columns))
+    if rows.empty:
+        raise NothingToSay(f"no cell has {' and '.join(columns)}")
+    return rows
+
+
+def _ends(values: pd.Series) -> tuple[object, object]:
+    """Return the least and the greatest of numbers, the first and the last of anything else."""
+    every = list(dict.fromkeys(values))
+    if pd.api.types.is_numeric_dtype(values):
+        every.sort()
+    return every[0], every[-1]
+
+
+def _change(first: pd.Series, last: pd.Series) -> str:
+    """Say how a mean changed, with its standard errors where there are any."""
+    (a, a_error), (b, b_error) = _mean(first), _mean(last)
+    before, after = _with_error(a, a_error), _with_error(b, b_error)
+    error = np.hypot(a_error or 0.0, b_error or 0.0)
+    if a == b or abs(b - a) < CLEAR * error:
+        return f"did not clearly change ({before} and {after})"
+    return f"{'rose' if b > a else 'fell'} from {before} to {after}"
+
+
+def _mean(values: pd.Series) -> tuple[float, float | None]:
+    numbers = values.to_numpy(dtype=np.float64)
+    if len(numbers) < 2:
+        return float(numbers.mean()), None
+    return float(numbers.mean()), float(numbers.std(ddof=1) / np.sqrt(len(numbers)))
+
+
+def _with_error(value: float, error: float | None) -> str:
+    if not error:
+        return f"{value:.3g}"
+    return f"{in_digits_of(error * 5, value)} ± {in_digits_of(error * 5, error)}"
+
+
+def _share(share: float, n: int) -> str:
+    """Write a share of `n` and its binomial standard error, in per cent."""
+    error = np.sqrt(share * (1 - share) / n)
+    return f"{share:.0%} of {n}" + (f" (± {max(error, 0.01):.0%})" if error else "")
+
+
+def _votes(values: pd.Series) -> str:
+    counts = values.astype(str).value_counts()
+    total = int(counts.sum())
+    first, *others = (f"{name} in {count}" for name, count in counts.items())
+    rest = f" ({', '.join(others)})" if others else ""
+    return f"{first} of {total}{rest}"
+
+
+def _setting(key: object, names: Sequence[str]) -> str:
+    values = key if isinstance(key, tuple) else (key,)
+    first, *others = map(_plain, values)
+    more = ", ".join(
+        f"{name.rpartition('.')[2]} = {value}"
+        for name, value in zip(names[1:], others, strict=True)
+    )
+    return f"{first} ({more})" if more else first
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, float | np.floating):
+        return f"{value:g}"
+    if isinstance(value, int | np.integer):
+        return f"{value:,}".replace(",", " ")
+    return str(value)
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
