@@ -94,7 +94,7 @@ class GaussianMixtureEM:
     lower_bounds_ : list of float
         Its path.
     n_features_in_ : int
-    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+    feature_names_in_ : ndarray of str, shape (D,)
         Only where `X` has string column names.
     mixture_ : Mixture
         The fit in float64, whatever the dtype of `X`.
