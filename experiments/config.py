@@ -14,6 +14,7 @@ import tomli_w
 from pydantic import Field, ValidationError, model_validator
 
 from experiments.config_base import PositiveInt, Section
+from experiments.config_conclusion import Conclusion
 from experiments.config_data import Data, FileData
 from experiments.config_engines import BayesSettings, EMSettings
 from experiments.config_errors import describe
@@ -47,6 +48,8 @@ class ExperimentConfig(Section):
     """Entries of the verdict's table of thresholds to replace, each [warn, fail]."""
     sweep: SweepSettings | None = None
     """Makes the config a sweep: many experiments with something varied."""
+    conclusion: Conclusion | None = None
+    """What the one sentence at the end of a sweep is about."""
     quick: dict[str, Any] = Field(default={})
     """What `--quick` changes: dotted keys and their values; a table adds to the one it meets."""
 
@@ -54,6 +57,13 @@ class ExperimentConfig(Section):
         """Return the settings of an engine, as its own schema expects them."""
         own: dict[str, Section] = {"em": self.em, "bayes": self.bayes}
         return own[name].model_dump() if name in own else self.settings.get(name, {})
+
+    @property
+    def kind(self) -> str:
+        """What running it means: "sweep", "choose-k" (several numbers of components) or "run"."""
+        if self.sweep is not None:
+            return "sweep"
+        return "run" if isinstance(self.n_components, int) else "choose-k"
 
     @model_validator(mode="after")
     def _engines_once(self) -> Self:

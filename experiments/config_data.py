@@ -20,6 +20,9 @@ class SyntheticData(Section):
     """Number of rows to draw for fitting."""
     n_test: Annotated[int, Field(ge=0)] = 0
     """Number of fresh rows to draw for the held-out log-likelihood."""
+    seed: Annotated[int, Field(ge=0)] | None = None
+    """Seed of the data alone, truth included where it is generated, so that other seeds make new
+    fits of the same data; by default the data follow the experiment's seed."""
     truth: Truth
     """The mixture that the data are drawn from."""
     skewness: Annotated[float, Field(gt=-0.99, lt=0.99)] = 0.0

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from experiments.config_data import BuiltinData, Data, FileData, SyntheticData
 from experiments.config_truths import GeneratedTruth, WrittenTruth
 from experiments.errors import UsageError
+from experiments.streams import stream
 from experiments.tables import CHECK_ROWS, Table, as_rows, numbered, read_table, refuse_constant
 from experiments.truths import generate_truth
 from experiments.truths.departures import (
@@ -130,6 +131,8 @@ def _load(data: Data, name: str, seed: np.random.SeedSequence, n_components: int
 def _draw(
     data: SyntheticData, name: str, seed: np.random.SeedSequence, n_components: int | None
 ) -> Dataset:
+    if data.seed is not None:
+        seed = stream(data.seed, "data")
     truth = _truth(data.truth, n_components, _child(seed, "truth"))
     departures = list(_departures(data))
     if data.missing and truth.n_features == 1:

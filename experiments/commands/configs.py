@@ -7,8 +7,10 @@ import click
 
 @click.command("configs")
 def command() -> None:
-    """List the configs that ship, and the question that each asks."""
+    """List the configs that ship: name, kind, and the question that each asks."""
     from experiments.config import load_config, shipped_configs
 
-    for name in shipped_configs():
-        click.echo(f"{name:<16}{load_config(name).description}")
+    loaded = [load_config(name) for name in shipped_configs()]
+    width = max(len(config.name) for config in loaded)
+    for config in loaded:
+        click.echo(f"{config.name:<{width}}  {config.kind:<8}  {config.description}")

@@ -121,3 +121,8 @@ def test_arrays_and_data_frames_become_data_sets():
 def test_unusable_arrays_are_told_in_one_line(X, options, expected):
     with pytest.raises(UsageError, match=expected):
         from_arrays(X, **options)
+
+
+def test_data_with_a_seed_of_their_own_stay_while_the_seed_of_the_fits_changes():
+    first, second = (load("quickstart", "data.seed=4", seed=seed) for seed in (1, 2))
+    assert first.sha256 == second.sha256 == load("quickstart", seed=4).sha256
