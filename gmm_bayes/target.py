@@ -43,6 +43,8 @@ class LogPosterior:
     space : UnconstrainedSpace
     packed : ndarray
         All that the compiled density needs, in one buffer (:mod:`gmm_bayes.kernels`).
+    packed_prior : ndarray
+        The same without a row of data.
 
     Raises
     ------
@@ -57,6 +59,7 @@ class LogPosterior:
     scaling: Scaling = field(init=False)
     space: UnconstrainedSpace = field(init=False)
     packed: FloatArray = field(init=False, repr=False)
+    packed_prior: FloatArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         scaling = Scaling.from_data(self.X, self.structure)
@@ -64,10 +67,12 @@ class LogPosterior:
         space = UnconstrainedSpace(self.n_components, self.X.shape[1], self.structure)
         object.__setattr__(self, "scaling", scaling)
         object.__setattr__(self, "space", space)
-        object.__setattr__(self, "packed", self._pack(terms))
+        Z = scaling.standardise(self.X)
+        object.__setattr__(self, "packed", self._pack(terms, Z))
+        object.__setattr__(self, "packed_prior", self._pack(terms, Z[:0]))
 
-    def _pack(self, terms: PriorTerms) -> FloatArray:
-        n_samples, n_features = self.X.shape
+    def _pack(self, terms: PriorTerms, Z: FloatArray) -> FloatArray:
+        n_samples, n_features = Z.shape
         k, c = self.n_components, self.prior.concentration
         mean, covariance, space = terms.mean, terms.covariance, self.space
         # The kernel counts a prior on a covariance once for each component that has it.
@@ -76,7 +81,7 @@ class LogPosterior:
             gammaln(k * c) - k * gammaln(c) + math.log(k)  # Dirichlet, Jacobian of the softmax
             + k * mean.log_constant
             + space.n_covariances * covariance.log_constant
-            - 0.5 * self.X.size * math.log(2.0 * math.pi)
+            - 0.5 * Z.size * math.log(2.0 * math.pi)
             + self.scaling.log_jacobian(n_samples)
         )  # fmt: skip
         packed: list[ArrayLike] = [
@@ -88,7 +93,7 @@ class LogPosterior:
             (covariance.psi / members).ravel(),
             covariance.sd_precision,
             covariance.correlation_shapes,
-            self.scaling.standardise(self.X).T.ravel(),
+            Z.T.ravel(),
         ]
         return np.concatenate([np.asarray(p, dtype=np.float64) for p in packed])
 
@@ -96,3 +101,7 @@ class LogPosterior:
         """Return the log density and its gradient (n,) at `theta` (n,)."""
         gradient = np.empty(self.space.size)
         return packed_log_density(theta, self.packed, gradient), gradient
+
+    def log_prior(self, theta: FloatArray) -> float:
+        """Return the log prior density at `theta` (n,), Jacobian included: the value but for X."""
+        return float(packed_log_density(theta, self.packed_prior, np.empty(self.space.size)))

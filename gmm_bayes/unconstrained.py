@@ -100,13 +100,13 @@ class UnconstrainedSpace:
     def from_mixture(
         self, weights: FloatArray, means: FloatArray, covariances: FloatArray
     ) -> FloatArray:
-        """Return the vector (size,) of one mixture, whose covariances have the structure.
+        """Return the vectors (..., size) of mixtures whose covariances have the structure.
 
         Parameters
         ----------
-        weights : ndarray of shape (K,)
-        means : ndarray of shape (K, D)
-        covariances : ndarray of shape (K, D, D)
+        weights : ndarray of shape (..., K)
+        means : ndarray of shape (..., K, D)
+        covariances : ndarray of shape (..., K, D, D)
 
         Raises
         ------
@@ -114,20 +114,25 @@ class UnconstrainedSpace:
             If a covariance is not positive definite.
         """
         k, d = self.n_components, self.n_features
+        batch = weights.shape[:-1]
         log_weights = np.log(weights)
-        factors = np.linalg.cholesky(covariances[: self.n_covariances])
-        sds = np.sqrt(np.einsum("kij,kij->ki", factors, factors))
+        factors = np.linalg.cholesky(covariances[..., : self.n_covariances, :, :])
+        sds = np.sqrt(np.einsum("...ij,...ij->...i", factors, factors))
         correlation = factors / sds[..., None]
         rows, columns = np.tril_indices(d, -1)
         rows, columns = rows[: self.n_correlations], columns[: self.n_correlations]
         # What is left of the stick before entry j: the entries from j to the diagonal.
         squares = np.cumsum(correlation[..., ::-1] ** 2, axis=-1)[..., ::-1]
-        partial = correlation[:, rows, columns] / np.sqrt(squares[:, rows, columns])
+        partial = correlation[..., rows, columns] / np.sqrt(squares[..., rows, columns])
+        parts = [
+            (log_weights - log_weights.mean(axis=-1, keepdims=True))[..., : k - 1],
+            means,
+            np.log(sds[..., : self.n_sds]),
+            logit(0.5 * (partial + 1.0)),
+        ]
+        g = self.n_covariances
+        sizes = (k - 1, k * d, g * self.n_sds, g * self.n_correlations)
         return np.concatenate(
-            [
-                (log_weights - log_weights.mean())[: k - 1],
-                means.ravel(),
-                np.log(sds[:, : self.n_sds]).ravel(),
-                logit(0.5 * (partial + 1.0)).ravel(),
-            ]
+            [part.reshape(*batch, size) for part, size in zip(parts, sizes, strict=True)],
+            axis=-1,
         )
