@@ -80,7 +80,12 @@ def _trend(conclusion: Trend, table: pd.DataFrame) -> str:
         first, last = (rows.loc[rows[conclusion.x] == end, column] for end in ends)
         parts.append(f"{label} {_change(first, last)}")
     low, high = map(_plain, ends)
-    return f"As {conclusion.x_label} went from {low} to {high}, {_joined(parts)}."
+    overall = [
+        f"{label} {_with_error(*_mean(_complete(table, [column])[column]))}"
+        for column, label in conclusion.overall.items()
+    ]
+    rest = f"; over all, {_joined(overall)}" if overall else ""
+    return f"As {conclusion.x_label} went from {low} to {high}, {_joined(parts)}{rest}."
 
 
 @_conclude.register
@@ -120,8 +125,8 @@ def _detected(conclusion: Detected, table: pd.DataFrame) -> str:
     rows = _complete(table, needed)
     best = rows.groupby(DATA)[conclusion.value].transform("max")
     # The better optimum may be one that only the certificate found.
-    known = np.maximum(best, rows[conclusion.value] + rows[conclusion.alarm])
-    known = known.groupby(rows[DATA]).transform("max")
+    certified = (rows[conclusion.value] + rows[conclusion.alarm]).groupby(rows[DATA])
+    known = certified.transform("max").clip(lower=best)
     suspect = rows[conclusion.setting].astype(str) == conclusion.suspect
     if not suspect.any():
         raise NothingToSay(f"no cell has {conclusion.setting} = {conclusion.suspect}")

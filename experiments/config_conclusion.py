@@ -19,7 +19,9 @@ class Trend(Section):
     x_label: str
     """What the sentence calls it."""
     y: Annotated[dict[str, str], Field(min_length=1)]
-    """Columns whose means are told, each with what the sentence calls it."""
+    """Columns whose means at both ends are told, each with what the sentence calls it."""
+    overall: dict[str, str] = Field(default={})
+    """Columns of which one mean over all cells is told, each with what the sentence calls it."""
 
 
 class ReachedBest(Section):

@@ -31,9 +31,19 @@ def describe(error: ValidationError, model: type[BaseModel]) -> str:
 
 def _key(location: Sequence[str | int]) -> str:
     # In a union pydantic adds the branch that it tried to the location: not a key of the config.
-    unions = ("synthetic", "builtin", "file", "written", "generated", "lkj", "niw")
-    unions += ("trend", "reached-best", "winner", "detected")
-    labels = (*unions, "values", "range", "float", "constrained-float", "constrained-int")
+    data = ("synthetic", "builtin", "file", "written", "generated")
+    conclusions = ("trend", "reached-best", "winner", "detected")
+    labels = (
+        *data,
+        *conclusions,
+        "lkj",
+        "niw",
+        "values",
+        "range",
+        "float",
+        "constrained-float",
+        "constrained-int",
+    )
     parts = [str(part) for part in location if part not in labels and "[" not in str(part)]
     return ".".join(parts) or "config"
 
