@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from experiments.engines import Fit
-from experiments.parameters import Parameters, combine
+from experiments.parameters import Layout, Parameters, combine
 from experiments.schema import Agreement, JointValues, ParameterValues
 from gmm_em import Mixture
 
@@ -40,30 +40,37 @@ class JointDistance:
     tail_probability: float
 
 
-def agree(em: Fit, bayes: Fit, draws: MixtureDraws, joint: JointDistance | None) -> Agreement:
+def agree(
+    em: Fit, bayes: Fit, draws: MixtureDraws, joint: JointDistance | None, layout: Layout
+) -> Agreement:
     """Compare EM with the posterior; components in the same order in both."""
     se, sd = em.uncertainty, bayes.uncertainty
     if se is None or sd is None:
         raise ValueError("both fits need uncertainties to be compared")
     z = z_scores(em.mixture, bayes.mixture, sd)
     ratios = _ratios(se, sd)
-    certain = {name for name, value in sd.free() if value == 0}
-    entries = {name: value for name, value in z.free() if name not in certain}
+    # Only the single weight of a one-component mixture is free and yet has no spread: it is 1.
+    uncertain = layout.values(sd) > 0
+    names = [name for name, varies in zip(layout.names, uncertain, strict=True) if varies]
+    entries = dict(zip(names, layout.values(z)[uncertain].tolist(), strict=True))
+    by_method = {
+        method: layout.values(_ratios(errors, sd))[uncertain]
+        for method, errors in em.more_uncertainty.items()
+    }
     worst = max(entries, key=lambda name: abs(entries[name]))
     return Agreement(
         z_scores=ParameterValues.of(z),
         z_score_errors=ParameterValues.of(z_score_errors(draws, sd)),
         quantiles=ParameterValues.of(quantiles(em.mixture, draws)),
         sd_ratios=ParameterValues.of(ratios),
-        # The last of several weights is what the others leave: no parameter of its own.
-        n_parameters=len(entries) - (len(sd.weights) > 1),
+        parameters=names,
+        n_parameters=layout.n_free,
         max_abs_z=abs(entries[worst]),
         worst_parameter=worst,
-        median_sd_ratio=_median(ratios, certain),
-        median_sd_ratio_by_method={
-            method: _median(_ratios(errors, sd), certain)
-            for method, errors in em.more_uncertainty.items()
-        },
+        median_sd_ratio=float(np.median(layout.values(ratios)[uncertain])),
+        median_sd_ratio_by_method={m: float(np.median(found)) for m, found in by_method.items()},
+        mean_sd_ratio=_geometric_mean(layout.values(ratios)[uncertain]),
+        mean_sd_ratio_by_method={m: _geometric_mean(found) for m, found in by_method.items()},
         joint=None if joint is None else JointValues(**asdict(joint)),
     )
 
@@ -72,14 +79,15 @@ def _ratios(se: Parameters, sd: Parameters) -> Parameters:
     return combine(lambda se, sd: np.divide(se, sd, out=np.ones_like(sd), where=sd > 0), se, sd)
 
 
-def _median(values: Parameters, without: set[str]) -> float:
-    return float(np.median([value for name, value in values.free() if name not in without]))
+def _geometric_mean(ratios: Floats) -> float:
+    # A standard error of zero, as of a weight that cannot vary, has no logarithm.
+    return float(np.exp(np.log(ratios[ratios > 0]).mean())) if np.any(ratios > 0) else 0.0
 
 
 def z_scores(estimate: Mixture, mean: Mixture, sd: Parameters) -> Parameters:
     """(estimate - posterior mean) / posterior sd; zero where the posterior has no spread."""
     return combine(
-        # Only the single weight of a one-component mixture has no spread: it is 1 for certain.
+        # Structural zeros, and the weight of a single component, have no spread.
         lambda ml, mean, sd: np.divide(ml - mean, sd, out=np.zeros_like(sd), where=sd > 0),
         Parameters.of(estimate),
         Parameters.of(mean),
@@ -93,11 +101,14 @@ def z_score_errors(draws: MixtureDraws, sd: Parameters) -> Parameters:
 
     def error(values: Floats, sd: Floats) -> Floats:
         varies = sd > 0
+        if sd.ndim == 3:
+            # A covariance is symmetric: its lower triangle will do.
+            varies &= np.tri(sd.shape[-1], dtype=bool)
         errors = np.zeros_like(sd)
         series = np.moveaxis(values[:, :, varies], -1, 0)
         errors[varies] = [array_stats.mcse(s, method="mean", chain_axis=0, draw_axis=1)
                           for s in series] / sd[varies]  # fmt: skip
-        return errors
+        return errors if sd.ndim < 3 else np.maximum(errors, errors.transpose(0, 2, 1))
 
     return combine(error, Parameters.of(draws), sd)
 
@@ -113,14 +124,14 @@ def quantiles(estimate: Mixture, draws: MixtureDraws) -> Parameters:
     )
 
 
-def joint_distance(estimate: Mixture, draws: MixtureDraws) -> JointDistance | None:
+def joint_distance(estimate: Mixture, draws: MixtureDraws, layout: Layout) -> JointDistance | None:
     """Measure EM's estimate against the whole posterior at once.
 
-    The free parameters are the first K - 1 weights, the means and each covariance's lower
-    triangle. None where there are too few draws, twice the number of parameters at least, for
-    their covariance to be estimated.
+    The free parameters are the first K - 1 weights, the means and the covariances' free entries.
+    None where there are too few draws, twice the number of parameters at least, for their
+    covariance to be estimated.
     """
-    flat = _free(Parameters.of(draws))
+    flat = layout.independent(Parameters.of(draws))
     sample = flat.reshape(-1, flat.shape[-1])
     n_parameters = sample.shape[1]
     if len(sample) < 2 * n_parameters:
@@ -129,18 +140,7 @@ def joint_distance(estimate: Mixture, draws: MixtureDraws) -> JointDistance | No
     if not np.all(scale > 0):
         return None
     # In units of each parameter's sd the covariance is a correlation, whatever the data's units.
-    difference = (_free(Parameters.of(estimate)) - sample.mean(axis=0)) / scale
+    difference = (layout.independent(Parameters.of(estimate)) - sample.mean(axis=0)) / scale
     correlation = np.corrcoef(sample, rowvar=False).reshape(n_parameters, n_parameters)
     squared = float(difference @ np.linalg.solve(correlation, difference))
     return JointDistance(squared, n_parameters, float(chi2.sf(squared, n_parameters)))
-
-
-def _free(parameters: Parameters) -> Floats:
-    """Lay the free parameters side by side; shape (..., p)."""
-    weights, means, covariances = parameters
-    rows, columns = np.tril_indices(covariances.shape[-1])
-    lower = covariances[..., rows, columns]
-    batch = weights.shape[:-1]
-    return np.concatenate(
-        [weights[..., :-1], means.reshape(*batch, -1), lower.reshape(*batch, -1)], axis=-1
-    )

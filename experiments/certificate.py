@@ -59,6 +59,7 @@ def certify(
     n_parameters: int,
     joint: JointDistance | None,
     *,
+    covariance_type: str = "full",
     n_restarts: int = N_RESTARTS,
 ) -> Certificate:
     """Compare EM's log-likelihood with those of posterior draws, and with where EM leads from them.
@@ -79,6 +80,8 @@ def certify(
         *Asymptotic Statistics*, theorem 10.1 with 5.39).
     joint : JointDistance or None
         EM's distance from the posterior mean.
+    covariance_type : str
+        What the covariances of both leave free.
     n_restarts : int
         How many draws beside the best to restart EM from.
     """
@@ -95,7 +98,7 @@ def certify(
             n_parameters=n_parameters,
         )  # fmt: skip
     chosen = _spread(sound, values, n_restarts)
-    optima = _optima(X, draws, chosen, tolerance)
+    optima = _optima(X, draws, chosen, tolerance, covariance_type)
     deviance = 2 * (top - values)
     better = max(0.0, float(values.max()) - top, *(o.log_likelihood - top for o in optima))
     unvisited = (
@@ -128,13 +131,15 @@ def _spread(sound: NDArray[np.intp], values: Floats, count: int) -> list[int]:
 
 
 def _optima(
-    X: Floats, draws: MixtureDraws, chosen: list[int], tolerance: float
+    X: Floats, draws: MixtureDraws, chosen: list[int], tolerance: float, covariance_type: str
 ) -> list[OptimumValues]:
     """Run EM from each chosen draw; the distinct optima reached, best first."""
     runs: list[Run] = []
     for index in chosen:
         try:
-            result = fit_em(X, draws.n_components, init=draws[index])
+            result = fit_em(
+                X, draws.n_components, covariance_type=covariance_type, init=draws[index]
+            )
         except DegenerateError:
             # Where EM collapses there is no maximum to compare with.
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,40 +20,59 @@ class ClusteringScores:
     ----------
     adjusted_rand : float
         See `adjusted_rand`.
-    agreement : float or None
-        Share of rows with the same label; None where the numbers of components differ, so that
-        labels do not correspond.
-    regret : float or None
+    agreement : float
+        Share of rows with the same label; a component that the truth lacks agrees with none.
+    regret : float
         How much likelier the Bayes-optimal labels are to be right than the estimate's: the
         mean over rows of the difference of the true posterior probabilities of the two labels.
-        Zero exactly where every label is optimal. None as above.
+        Zero exactly where every label is optimal; the label of a component that the truth lacks
+        is never right.
     """
 
     adjusted_rand: float
-    agreement: float | None
-    regret: float | None
+    agreement: float
+    regret: float
 
 
-def score_labels(truth: Mixture, estimate: Mixture, X: NDArray[np.float64]) -> ClusteringScores:
+def score_labels(
+    truth: Mixture,
+    estimate: Mixture,
+    X: NDArray[np.float64],
+    partners: Sequence[int | None] | None = None,
+) -> ClusteringScores:
     """Compare maximum-probability labels of an estimate with the Bayes-optimal ones.
 
     Parameters
     ----------
     truth : Mixture
     estimate : Mixture
-        Components in the truth's order, where there are as many.
     X : ndarray of shape (n_samples, n_features)
         Rows to label.
+    partners : sequence of int or None, optional
+        Of each of the estimate's components the truth's that it is, or None; by default the one
+        in the same place, where there is one.
+
+    Raises
+    ------
+    ValueError
+        If `partners` are not as many as the estimate's components.
     """
+    names = range(estimate.n_components) if partners is None else partners
+    if len(names) != estimate.n_components:
+        raise ValueError(f"{len(names)} partners, allowed is {estimate.n_components}")
     probabilities = observed.responsibilities(truth, X)
     labels = observed.responsibilities(estimate, X).argmax(axis=1)
     optimal = probabilities.argmax(axis=1)
-    agreement = regret = None
-    if truth.n_components == estimate.n_components:
-        rows = np.arange(len(X))
-        agreement = float(np.mean(optimal == labels))
-        regret = float(np.mean(probabilities[rows, optimal] - probabilities[rows, labels]))
-    return ClusteringScores(adjusted_rand(optimal, labels), agreement, regret)
+    rows, lacking = np.arange(len(X)), truth.n_components
+    known = [lacking if name is None or name >= lacking else name for name in names]
+    mine = np.array(known)[labels]
+    # One more column stands for what the truth lacks.
+    right = np.append(probabilities, np.zeros((len(X), 1)), axis=1)
+    return ClusteringScores(
+        adjusted_rand(optimal, labels),
+        float(np.mean(optimal == mine)),
+        float(np.mean(right[rows, optimal] - right[rows, mine])),
+    )
 
 
 def adjusted_rand(a: ArrayLike, b: ArrayLike) -> float:

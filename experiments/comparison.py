@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 import pandas as pd
 from pydantic import PrivateAttr
 
@@ -16,15 +15,19 @@ from experiments.certificate import certify
 from experiments.datasets import Dataset, from_arrays
 from experiments.engines import Fit, fit_engines
 from experiments.errors import UsageError
-from experiments.illustration import illustrate
+from experiments.illustration import NOTHING, illustrate
 from experiments.likelihoods import log_likelihoods
-from experiments.matching import match
+from experiments.matching import in_one_order
 from experiments.metrics import DensityComparison
+from experiments.parameters import Layout
 from experiments.predictive import score
 from experiments.progress import Report, silent
+from experiments.reasons import null_reasons
 from experiments.results import engine_result
+from experiments.rows import true_values
 from experiments.schema import ComparisonValues, DatasetInfo, ParameterValues
 from experiments.streams import stream
+from experiments.summary import summarise
 from experiments.verdict import Judge, thresholds_with
 from gmm_em import Mixture
 
@@ -75,12 +78,12 @@ class Comparison(ComparisonValues):
         """
         columns: dict[str, dict[str, float]] = {}
         if self.truth is not None:
-            columns["truth"] = self.truth.by_name()
+            columns["truth"] = true_values(self)
         for name, engine in self.engines.items():
-            columns[name] = engine.mixture.by_name()
+            columns[name] = self.layout.by_name(engine.mixture.arrays())
             if engine.uncertainty is not None:
-                columns[f"{name}_sd"] = engine.uncertainty.by_name()
-        return pd.DataFrame(columns).rename_axis("parameter")
+                columns[f"{name}_sd"] = self.layout.by_name(engine.uncertainty.arrays())
+        return pd.DataFrame(columns, index=self.layout.names).rename_axis("parameter")
 
     def report(self, path: str | Path) -> Path:
         """Write the self-contained HTML page and return its path."""
@@ -162,7 +165,9 @@ def compare_fits(
     *,
     experiment: str = "",
     seed: int = 0,
+    covariance_type: str = "full",
     thresholds: Mapping[str, Sequence[float]] | None = None,
+    illustrated: bool = True,
 ) -> Comparison:
     """Compare ready fits of one data set.
 
@@ -175,52 +180,60 @@ def compare_fits(
         Name of the experiment; by default the data set's.
     seed : int
         The seed that the fits were made with, for the record.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        What the covariances of all fits leave free.
     thresholds : mapping of str to (warn, fail), optional
         Entries that replace those of `experiments.verdict.THRESHOLDS`.
+    illustrated : bool, default True
+        Whether to choose what the report draws; without it there is no report.
     """
     judge = Judge(thresholds_with(thresholds or {}))
     if not fits:
         raise UsageError("no fits to compare, allowed is at least one")
-    fits = _in_one_order(dataset.truth, fits)
+    fits, matchings = in_one_order(dataset.truth, fits)
+    info = _dataset_info(dataset)
+    n_components = next(iter(fits.values())).mixture.n_components
+    layout = Layout(n_components, info.n_features, covariance_type)
     densities = None
     if dataset.truth is not None:
         densities = DensityComparison(dataset.truth, DENSITY_SAMPLES, stream(seed, "densities"))
-    results = {name: engine_result(name, dataset, fit, densities) for name, fit in fits.items()}
+    results = {
+        name: engine_result(name, dataset, fit, matchings[name], layout, densities)
+        for name, fit in fits.items()
+    }
     posterior = fits["bayes"].draws if "bayes" in fits else None
     scores = None if posterior is None else score(posterior, dataset.X)
     likelihoods = log_likelihoods(dataset, fits, results, scores)
     agreement = certificate = None
     if "em" in fits and posterior is not None and scores is not None:
         em, bayes = fits["em"], fits["bayes"]
-        joint = joint_distance(em.mixture, posterior)
-        agreement = agree(em, bayes, posterior, joint)
-        n_parameters = em.diagnostics["n_parameters"]
-        certificate = certify(em.mixture, dataset.X, posterior, scores.draws, n_parameters, joint)
-    info = _dataset_info(dataset)
+        joint = joint_distance(em.mixture, posterior, layout)
+        agreement = agree(em, bayes, posterior, joint, layout)
+        certificate = certify(
+            em.mixture, dataset.X, posterior, scores.draws, layout.n_free, joint,
+            covariance_type=covariance_type,
+        )  # fmt: skip
     comparison = Comparison(
         experiment=experiment or dataset.name,
         seed=seed,
         dataset=info,
-        n_components=next(iter(fits.values())).mixture.n_components,
+        n_components=n_components,
+        covariance_type=covariance_type,
         truth=None if dataset.truth is None else ParameterValues.of(dataset.truth),
         engines=results,
         log_likelihood=likelihoods,
         agreement=agreement,
         certificate=certificate,
-        verdict=judge.findings(results, likelihoods, agreement, certificate, info),
-        illustration=illustrate(dataset, fits, None if scores is None else scores.draws),
+        verdict=judge.findings(results, likelihoods, agreement, certificate, info, layout),
+        summary=summarise(results, likelihoods, agreement, certificate),
+        reasons={},
+        illustration=illustrate(dataset, fits, None if scores is None else scores.draws)
+        if illustrated
+        else NOTHING,
     )
+    comparison = comparison.model_copy(update={"reasons": null_reasons(comparison)})
     comparison._fits = fits
     return comparison
-
-
-def _in_one_order(truth: Mixture | None, fits: Mapping[str, Fit]) -> dict[str, Fit]:
-    first = fits["em"] if "em" in fits else next(iter(fits.values()))
-    if truth is not None and truth.n_components == first.mixture.n_components:
-        reference = truth
-    else:
-        reference = first.mixture.permute(np.argsort(-first.mixture.weights, kind="stable"))
-    return {name: fit.reorder(match(reference, fit.mixture)) for name, fit in fits.items()}
 
 
 def _dataset_info(dataset: Dataset) -> DatasetInfo:

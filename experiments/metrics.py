@@ -7,33 +7,47 @@ is zero exactly where the two are equal, and unchanged when both sides are relab
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigvalsh
 from scipy.special import rel_entr
 
-from experiments.matching import match
 from gmm_em import Mixture
+from gmm_em.matching import match
 
 Floats = NDArray[np.float64]
+
+
+class HasWeights(Protocol):
+    """A mixture, or the weights of one."""
+
+    @property
+    def weights(self) -> Floats:
+        """Of shape (K,)."""
+
+
+class _Weights(NamedTuple):
+    weights: Floats
+
 
 # Weights ---------------------------------------------------------------------------------------
 
 
-def weight_max_error(reference: Mixture, estimate: Mixture) -> float:
+def weight_max_error(reference: HasWeights, estimate: HasWeights) -> float:
     """Largest absolute difference of two weights; in [0, 1]."""
     return float(np.abs(reference.weights - estimate.weights).max())
 
 
-def weight_total_variation(reference: Mixture, estimate: Mixture) -> float:
+def weight_total_variation(reference: HasWeights, estimate: HasWeights) -> float:
     """Total variation distance of the weights, half the sum of absolute differences; in [0, 1]."""
     return float(np.abs(reference.weights - estimate.weights).sum() / 2)
 
 
-def weight_kl(reference: Mixture, estimate: Mixture) -> float | None:
+def weight_kl(reference: HasWeights, estimate: HasWeights) -> float | None:
     """Kullback-Leibler divergence of the estimated weights from the reference's, in nats.
 
     ``sum(w log(w / v))`` with w the reference's (Kullback & Leibler 1951); None where it is
@@ -114,10 +128,12 @@ def _numbers(values: Floats) -> list[float]:
     return [float(value) for value in values]
 
 
-PARAMETER_DISTANCES = {
+WEIGHT_DISTANCES = {
     "weight_max_error": weight_max_error,
     "weight_total_variation": weight_total_variation,
     "weight_kl": weight_kl,
+}
+COMPONENT_DISTANCES = {
     "mean_euclidean": mean_euclidean,
     "mean_mahalanobis": mean_mahalanobis,
     "covariance_relative_frobenius": covariance_relative_frobenius,
@@ -127,9 +143,48 @@ PARAMETER_DISTANCES = {
 }
 
 
-def errors_against(reference: Mixture, estimate: Mixture) -> dict[str, Any]:
-    """Every distance between parameters, by name; components in the same order on both sides."""
-    return {name: distance(reference, estimate) for name, distance in PARAMETER_DISTANCES.items()}
+def errors_against(
+    reference: Mixture, estimate: Mixture, pairs: Sequence[tuple[int, int]] | None = None
+) -> dict[str, Any]:
+    """Every distance between parameters, by name.
+
+    Parameters
+    ----------
+    reference, estimate : Mixture
+    pairs : sequence of (int, int), optional
+        Which component of the reference is which of the estimate, each at most once; by default
+        each is the one in the same place, and there must be as many.
+
+    Returns
+    -------
+    dict
+        Distances of the weights: a number. A weight without a counterpart is compared with zero.
+        The others: a number for each component of the reference, None for one without a
+        counterpart.
+    """
+    if pairs is None:
+        pairs = [(k, k) for k in range(reference.n_components)]
+    mine, theirs = [i for i, _ in pairs], [j for _, j in pairs]
+    lone = [i for i in range(reference.n_components) if i not in mine]
+    extra = [j for j in range(estimate.n_components) if j not in theirs]
+    weights = (
+        _Weights(np.append(reference.weights[[*mine, *lone]], np.zeros(len(extra)))),
+        _Weights(
+            np.concatenate([estimate.weights[theirs], np.zeros(len(lone)), estimate.weights[extra]])
+        ),
+    )
+    found: dict[str, Any] = {name: of(*weights) for name, of in WEIGHT_DISTANCES.items()}
+    paired = _part(reference, mine), _part(estimate, theirs)
+    for name, distance in COMPONENT_DISTANCES.items():
+        by_component = dict(zip(mine, distance(*paired), strict=True))
+        found[name] = [by_component.get(k) for k in range(reference.n_components)]
+    return found
+
+
+def _part(mixture: Mixture, components: list[int]) -> Mixture:
+    # Only means and covariances are compared here; the weights need but be weights.
+    even = np.full(len(components), 1 / len(components))
+    return Mixture(even, mixture.means[components], mixture.covariances[components])
 
 
 # Densities -------------------------------------------------------------------------------------
@@ -212,8 +267,13 @@ class DensityComparison:
         noise = rng.standard_normal((self.n_samples, mixture.n_features))
         edges = np.cumsum(mixture.weights)[:-1]
         labels = np.searchsorted(edges, uniform, side="right")
-        moved = np.einsum("nij,nj->ni", mixture.scale_trils[labels], noise)
-        return np.asarray(mixture.means[labels] + moved)
+        rows = np.empty_like(noise)
+        for k, (mean, scale_tril) in enumerate(
+            zip(mixture.means, mixture.scale_trils, strict=True)
+        ):
+            mine = labels == k
+            rows[mine] = mean + noise[mine] @ scale_tril.T
+        return rows
 
 
 # With r = log(q / p) on rows of p, and by symmetry r = log(p / q) on rows of q:

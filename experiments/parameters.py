@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gmm_em.covariance import get_structure
 
 Floats = NDArray[np.float64]
 
@@ -74,6 +77,90 @@ class Parameters(NamedTuple):
     def to_lists(self) -> dict[str, Any]:
         """Return plain nested lists."""
         return {name: values.tolist() for name, values in self._asdict().items()}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which parameters of a mixture are free, and their names, by covariance structure.
+
+    A structural zero is no parameter, and a number that several entries share is one parameter,
+    named by the first of them.
+
+    Attributes
+    ----------
+    n_components, n_features : int
+    covariance_type : {"full", "tied", "diag", "spherical"}
+    """
+
+    n_components: int
+    n_features: int
+    covariance_type: str = "full"
+
+    @property
+    def shared(self) -> bool:
+        """Whether all components have one covariance."""
+        return self.n_components > 1 and self._count(self.n_components) == self._count(1)
+
+    def _count(self, n_components: int) -> int:
+        return get_structure(self.covariance_type).n_parameters(n_components, self.n_features)
+
+    @property
+    def _entries(self) -> list[tuple[int, int, int]]:
+        """Component, row and column of every covariance parameter."""
+        rows, columns = np.tril_indices(self.n_features)
+        basis = get_structure(self.covariance_type).basis(self.n_features)
+        firsts = [int(np.flatnonzero(column)[0]) for column in basis.T]
+        components = range(1 if self.shared else self.n_components)
+        return [(k, int(rows[at]), int(columns[at])) for k in components for at in firsts]
+
+    @property
+    def names(self) -> list[str]:
+        """Names as in `Parameters.free`, those of the free entries alone; every weight counts."""
+        weights = [f"weight[{k + 1}]" for k in range(self.n_components)]
+        means = [
+            f"mean[{k + 1}, {i + 1}]"
+            for k in range(self.n_components)
+            for i in range(self.n_features)
+        ]
+        covariances = [f"covariance[{k + 1}, {i + 1}, {j + 1}]" for k, i, j in self._entries]
+        return [*weights, *means, *covariances]
+
+    @property
+    def n_free(self) -> int:
+        """Number of free parameters: the last of several weights is what the others leave."""
+        return len(self.names) - 1
+
+    def values(self, parameters: Parameters) -> Floats:
+        """Lay the values of `names` side by side; shape (..., number of names)."""
+        weights, means, covariances = parameters
+        k, i, j = np.array(self._entries).T
+        batch = weights.shape[:-1]
+        return np.concatenate(
+            [weights, means.reshape(*batch, -1), covariances[..., k, i, j]], axis=-1
+        )
+
+    def independent(self, parameters: Parameters) -> Floats:
+        """Return the same without the last weight; shape (..., `n_free`)."""
+        return np.delete(self.values(parameters), self.n_components - 1, axis=-1)
+
+    def by_name(self, parameters: Parameters) -> dict[str, float]:
+        """Return one value under each of `names`."""
+        return dict(zip(self.names, self.values(parameters).tolist(), strict=True))
+
+    def fits(self, covariances: Floats) -> bool:
+        """Whether some covariances of shape (K, D, D) have this structure, up to rounding."""
+        structure = get_structure(self.covariance_type)
+        rebuilt = structure.expand(structure.compact(covariances), *covariances.shape[:2])
+        return bool(np.allclose(rebuilt, covariances, rtol=1e-9, atol=0.0))
+
+    def label(self, name: str, feature_names: Sequence[str]) -> str:
+        """Write a name for people: ``mean[1, 2]`` as ``1, waiting``."""
+        component, *features = parameter_label(name, feature_names).split(", ", 1)
+        if name.startswith("covariance"):
+            component = "all" if self.shared else component
+            if self.covariance_type == "spherical" and self.n_features > 1:
+                features = ["every feature"]
+        return ", ".join([component, *features])
 
 
 def combine(function: Callable[..., Floats], *sets: Parameters) -> Parameters:

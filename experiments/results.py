@@ -10,13 +10,15 @@ from experiments import observed
 from experiments.clustering import score_labels
 from experiments.datasets import Dataset
 from experiments.engines import Fit
+from experiments.matching import Matching
 from experiments.metrics import DensityComparison, errors_against
-from experiments.parameters import Parameters
+from experiments.parameters import Layout, Parameters
 from experiments.schema import (
     ClusteringValues,
     CoverageValues,
     EngineResult,
     IntervalValues,
+    MatchingValues,
     MonteCarloValue,
     ParameterValues,
     TrainTest,
@@ -28,7 +30,12 @@ MAIN_LEVEL = 0.95
 
 
 def engine_result(
-    name: str, dataset: Dataset, fit: Fit, densities: DensityComparison | None
+    name: str,
+    dataset: Dataset,
+    fit: Fit,
+    matching: Matching,
+    layout: Layout,
+    densities: DensityComparison | None,
 ) -> EngineResult:
     """Summarise a fit whose components already stand in the common order.
 
@@ -38,12 +45,14 @@ def engine_result(
         Of the engine.
     dataset : Dataset
     fit : Fit
+    matching : Matching
+        Its components against the truth's.
+    layout : Layout
+        Which parameters are free.
     densities : DensityComparison or None
         Around the truth, where it is known.
     """
     truth = dataset.truth
-    # Components correspond only where there are as many.
-    alike = truth if truth and truth.n_components == fit.mixture.n_components else None
     return EngineResult(
         title=fit.title or name,
         mixture=ParameterValues.of(fit.mixture),
@@ -59,9 +68,10 @@ def engine_result(
             for level, bounds in fit.intervals.items()
             if level != MAIN_LEVEL
         ],
-        coverage=_coverage(alike, fit) if alike and fit.intervals else None,
+        coverage=_coverage(truth, fit, layout) if truth and fit.intervals else None,
         log_likelihood=train_test(fit.mixture, dataset),
-        errors=None if alike is None else errors_against(alike, fit.mixture),
+        matching=_matching_values(matching),
+        errors=None if truth is None else errors_against(truth, fit.mixture, matching.pairs),
         density_errors=None
         if densities is None
         else {
@@ -70,7 +80,9 @@ def engine_result(
         },
         clustering=None
         if truth is None
-        else ClusteringValues(**asdict(score_labels(truth, fit.mixture, dataset.X))),
+        else ClusteringValues(
+            **asdict(score_labels(truth, fit.mixture, dataset.X, matching.partners))
+        ),
         seconds=fit.seconds,
         diagnostics=dict(fit.diagnostics),
     )
@@ -84,11 +96,30 @@ def train_test(mixture: Mixture, dataset: Dataset) -> TrainTest:
     )
 
 
-def _coverage(truth: Mixture, fit: Fit) -> list[CoverageValues]:
-    values = np.array([value for _, value in Parameters.of(truth).free()])
+def _matching_values(matching: Matching) -> MatchingValues:
+    """Write a matching down, its components numbered from 1."""
+    return MatchingValues(
+        partners=[None if k is None else k + 1 for k in matching.partners],
+        unmatched=[k for k, partner in enumerate(matching.partners, start=1) if partner is None],
+        missing=[k + 1 for k in matching.missing],
+        distance=matching.distance,
+        second_distance=matching.second_distance,
+        ambiguity=matching.ambiguity,
+        draws_ambiguity=matching.draws_ambiguity,
+        uncertain=[k + 1 for k in matching.uncertain],
+    )
+
+
+def _coverage(truth: Mixture, fit: Fit, layout: Layout) -> list[CoverageValues] | None:
+    if truth.n_components != layout.n_components:
+        return None
+    alike = layout.fits(truth.covariances)
+    # Where the truth lacks the structure of the fit there is no true value of its covariances.
+    counted = np.array([alike or "covariance" not in name for name in layout.names])
+    values = layout.values(Parameters.of(truth))[counted]
     found = []
     for level, bounds in sorted(fit.intervals.items()):
-        lower, upper = (np.array([value for _, value in bound.free()]) for bound in bounds)
+        lower, upper = (layout.values(bound)[counted] for bound in bounds)
         inside = (lower <= values) & (values <= upper)
         found.append(
             CoverageValues(level=level, n_inside=int(inside.sum()), n_parameters=inside.size)

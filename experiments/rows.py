@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from experiments.parameters import in_digits_of, parameter_label, with_uncertainty
+import numpy as np
+
+from experiments.parameters import Parameters, in_digits_of, with_uncertainty
 from experiments.schema import ComparisonValues
 
 KINDS = {"weight": "weights", "mean": "means", "covariance": "covariances"}
@@ -38,19 +40,24 @@ def parameter_groups(comparison: ComparisonValues) -> Iterator[tuple[str, list[P
 
 
 def _rows(comparison: ComparisonValues) -> Iterator[ParameterRow]:
-    truth = {} if comparison.truth is None else comparison.truth.by_name()
+    layout = comparison.layout
     engines = list(comparison.engines.values())
-    values = [engine.mixture.by_name() for engine in engines]
-    sds = [engine.uncertainty.by_name() if engine.uncertainty else {} for engine in engines]
-    z_scores = {} if comparison.agreement is None else comparison.agreement.z_scores.by_name()
+    truth = true_values(comparison)
+    values = [layout.by_name(engine.mixture.arrays()) for engine in engines]
+    sds = [
+        layout.by_name(engine.uncertainty.arrays()) if engine.uncertainty else {}
+        for engine in engines
+    ]
+    z_scores = {}
+    if comparison.agreement is not None:
+        z_scores = layout.by_name(comparison.agreement.z_scores.arrays())
     # Numbers without an error of their own are written to the digits of one that has it.
     errors: dict[str, float] = next(filter(None, sds), {})
-    for name in values[0]:
+    for name in layout.names:
         digits = errors.get(name, 0.0)
         yield ParameterRow(
             kind=KINDS[name.partition("[")[0]],
-            label=parameter_label(name, comparison.dataset.feature_names),
-            # A truth with another number of components has no value in every row.
+            label=layout.label(name, comparison.dataset.feature_names),
             truth=in_digits_of(digits, truth[name]) if name in truth else "",
             cells={
                 engine: with_uncertainty(found[name], sd[name])
@@ -60,3 +67,25 @@ def _rows(comparison: ComparisonValues) -> Iterator[ParameterRow]:
             },
             z_score=z_scores.get(name),
         )
+
+
+def true_values(comparison: ComparisonValues) -> dict[str, float]:
+    """Return the truth's value of each parameter that it has, under the fits' names.
+
+    A component stands under the number that the fits give it; one that the truth lacks has no
+    value, nor has a covariance that the truth's components do not share where the fits' do.
+    """
+    if comparison.truth is None:
+        return {}
+    truth = comparison.truth.arrays()
+    partners = next(iter(comparison.engines.values())).matching.partners
+    found = {}
+    for place, partner in enumerate(partners, start=1):
+        if partner is not None:
+            alone = Parameters(*(values[partner - 1 : partner] for values in truth))
+            for name, value in alone.free():
+                kind, _, rest = name.partition("[1")
+                found[f"{kind}[{place}{rest}"] = value
+    if comparison.layout.shared and not np.allclose(truth.covariances, truth.covariances[0]):
+        return {name: value for name, value in found.items() if "covariance" not in name}
+    return found

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, FiniteFloat
 
 from experiments.illustration import Illustration
-from experiments.parameters import Parameters
+from experiments.parameters import Layout, Parameters
 from experiments.values import ParameterValues, Value
 
 SCHEMA_VERSION = 1
@@ -66,10 +66,36 @@ class ClusteringValues(Value):
     """Labels of the fitted rows against the Bayes-optimal labels of the truth."""
 
     adjusted_rand: FiniteFloat
-    agreement: FiniteFloat | None
-    """Share of rows with the same label; null where the numbers of components differ."""
-    regret: FiniteFloat | None
-    """Probability of a right label lost per row; null as above."""
+    agreement: FiniteFloat
+    """Share of rows with the same label; that of a component which the truth lacks is wrong."""
+    regret: FiniteFloat
+    """Probability of a right label lost per row."""
+
+
+class MatchingValues(Value):
+    """How an engine's components correspond to the truth's: see matching.py.
+
+    Components are numbered from 1. The next best assignment tells how sure the labels are.
+    """
+
+    partners: list[int | None]
+    """Of each component the truth's that it is, null for one that the truth lacks; without a
+    truth, itself."""
+    unmatched: list[int]
+    """Components that the truth lacks."""
+    missing: list[int]
+    """Components of the truth that the engine lacks."""
+    distance: FiniteFloat | None
+    """Of the assignment, to the truth and to the first engine together; null for the first
+    engine where there is no truth."""
+    second_distance: FiniteFloat | None
+    """Of the next best assignment; null where there is none."""
+    ambiguity: FiniteFloat
+    """`distance` / `second_distance`: 0 is certain, 1 a tie."""
+    draws_ambiguity: FiniteFloat | None
+    """The same for a posterior's draws against its point: what one draw in ten exceeds."""
+    uncertain: list[int]
+    """Components that the next best assignment exchanges."""
 
 
 class CoverageValues(Value):
@@ -95,12 +121,16 @@ class EngineResult(Value):
     """Bootstrap percentile intervals for EM, credible intervals for the posterior."""
     log_likelihood: TrainTest
     """At the estimate."""
+    matching: MatchingValues
+    """Which component of the truth each component is, and how surely."""
     more_intervals: list[IntervalValues] = Field(default=[])
     """The same at other levels."""
     coverage: list[CoverageValues] | None = None
     """Of the true parameters, level by level; null without a truth of as many components."""
-    errors: dict[str, FiniteFloat | list[FiniteFloat] | None] | None
-    """Distances of the parameters from the truth's; null without one of as many components."""
+    errors: dict[str, FiniteFloat | list[FiniteFloat | None] | None] | None
+    """Distances of the parameters from the truth's, null where none is known. A list has a number
+    for each component of the truth, null for one that the engine lacks; weights without a
+    counterpart are compared with zero."""
     density_errors: dict[str, MonteCarloValue] | None = None
     """Distances of the whole density from the truth's; null where no truth is known."""
     clustering: ClusteringValues | None = None
@@ -195,13 +225,20 @@ class Agreement(Value):
     """Share of posterior draws below EM's estimate."""
     sd_ratios: ParameterValues
     """EM's standard error / posterior standard deviation."""
+    parameters: list[str]
+    """Names of the parameters compared; structural zeros and repeated entries, whose numbers above
+    mean nothing, are none."""
     n_parameters: int
-    """Free parameters compared: K - 1 weights, the means, each covariance's lower triangle."""
+    """Free parameters compared: K - 1 weights, the means, the covariances' free entries."""
     max_abs_z: FiniteFloat
     worst_parameter: str
     """Where the z-score is largest in absolute value; components and features from 1."""
     median_sd_ratio: FiniteFloat
     median_sd_ratio_by_method: dict[str, FiniteFloat] = Field(default={})
+    """The same for EM's standard errors by other methods."""
+    mean_sd_ratio: FiniteFloat
+    """Geometric mean of the ratios."""
+    mean_sd_ratio_by_method: dict[str, FiniteFloat] = Field(default={})
     """The same for EM's standard errors by other methods."""
     joint: JointValues | None
     """Null where there are too few draws for the parameters' joint distribution."""
@@ -271,6 +308,8 @@ class ComparisonValues(Value):
     seed: int
     dataset: DatasetInfo
     n_components: int
+    covariance_type: str = "full"
+    """What the covariances of every fit leave free: full, tied, diag or spherical."""
     truth: ParameterValues | None
     engines: dict[str, EngineResult]
     log_likelihood: LogLikelihoods
@@ -279,4 +318,14 @@ class ComparisonValues(Value):
     certificate: Certificate | None
     """Null unless both EM and the posterior were fitted."""
     verdict: list[Finding]
+    summary: dict[str, FiniteFloat]
+    """The comparison in single numbers under dotted names, for tables: see summary.py."""
+    reasons: dict[str, str]
+    """Why a value is null: a sentence for the dotted path of each null in this file, or of a
+    part above it."""
     illustration: Illustration
+
+    @property
+    def layout(self) -> Layout:
+        """Which parameters are free, and their names."""
+        return Layout(self.n_components, self.dataset.n_features, self.covariance_type)

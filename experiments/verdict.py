@@ -9,7 +9,7 @@ from typing import NamedTuple
 from scipy.stats import chi2
 
 from experiments.errors import UsageError
-from experiments.parameters import parameter_label
+from experiments.parameters import Layout
 from experiments.schema import (
     Agreement,
     Certificate,
@@ -55,6 +55,9 @@ THRESHOLDS: Mapping[str, Threshold] = {
     "posterior-divergences": Threshold(0.0, 0.01),
     # Distance of the deviance from its chi-square limit (Kolmogorov-Smirnov): never a failure.
     "posterior-normal": Threshold(0.2, 1.0),
+    # Distance of the best assignment of components over that of the next best (see matching.py),
+    # between fits or within the posterior: never a failure.
+    "labels": Threshold(0.5, 1.0),
     # Share of draws with a collapsed component (see certificate.py).
     "posterior-collapsed": Threshold(0.0, 0.0),
 }
@@ -95,6 +98,7 @@ class Judge:
         agreement: Agreement | None,
         certificate: Certificate | None,
         dataset: DatasetInfo,
+        layout: Layout,
     ) -> list[Finding]:
         """Draw up the findings, the gravest first."""
         posterior = list(self._posterior(engines["bayes"])) if "bayes" in engines else []
@@ -103,13 +107,14 @@ class Judge:
         findings: list[Finding] = []
         if agreement is not None:
             sound = all(finding.level != "fail" for finding in posterior)
-            findings.append(self._agreement(agreement, dataset, sound))
+            findings.append(self._agreement(agreement, dataset, layout, sound))
         if certificate is not None and certificate.margin is not None:
             findings.append(self._certificate(certificate, certificate.margin))
             findings.extend(self._posterior_and_optimum(certificate))
         if "em" in engines:
             findings.append(self._em_optimum(engines["em"]))
         findings += posterior
+        findings.extend(self._labels(engines))
         findings.extend(self._held_out(log_likelihood, dataset.n_test))
         return sorted(findings, key=lambda finding: GRAVEST_FIRST.index(finding.level))
 
@@ -120,10 +125,12 @@ class Judge:
         text = good if level == "ok" else poor
         return Finding(id=identity, level=level, text=text, value=value, threshold=threshold.warn)
 
-    def _agreement(self, agreement: Agreement, dataset: DatasetInfo, sound: bool) -> Finding:
+    def _agreement(
+        self, agreement: Agreement, dataset: DatasetInfo, layout: Layout, sound: bool
+    ) -> Finding:
         count, size = agreement.n_parameters, agreement.max_abs_z
         worst = agreement.worst_parameter
-        where = f"{worst.partition('[')[0]} {parameter_label(worst, dataset.feature_names)}"
+        where = f"{worst.partition('[')[0]} {layout.label(worst, dataset.feature_names)}"
         finding = self._finding(
             "agreement",
             size,
@@ -153,6 +160,22 @@ class Judge:
             text=text,
             value=better,
             threshold=certificate.tolerance,
+        )
+
+    def _labels(self, engines: Mapping[str, EngineResult]) -> Iterator[Finding]:
+        if all(len(engine.mixture.weights) == 1 for engine in engines.values()):
+            return
+
+        def doubt(engine: EngineResult) -> float:
+            return max(engine.matching.ambiguity, engine.matching.draws_ambiguity or 0.0)
+
+        worst = max(engines.values(), key=doubt)
+        yield self._finding(
+            "labels",
+            doubt(worst),
+            "Which component is which is clear in every fit.",
+            f"{_components(worst.matching.uncertain)} overlap: labels are uncertain (in "
+            f"{worst.title} another assignment is nearly as good).",
         )
 
     def _posterior_and_optimum(self, certificate: Certificate) -> Iterator[Finding]:
@@ -265,3 +288,10 @@ class Judge:
             value=loss,
             threshold=0.0,
         )
+
+
+def _components(numbers: Sequence[int]) -> str:
+    """Name components that could be exchanged; of a pair, one may be without a counterpart."""
+    if len(numbers) < 2:
+        return f"Component {''.join(map(str, numbers))} and one without a counterpart"
+    return f"Components {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"

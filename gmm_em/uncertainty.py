@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from scipy.special import ndtri
 
 from gmm_em.covariance import CovarianceStructure, get_structure
 from gmm_em.em import fit_em
 from gmm_em.information import Information, information
+from gmm_em.matching import match
+from gmm_em.missing import read_with_missing
 from gmm_em.mixture import (
     FloatArray,
-    IntArray,
     Mixture,
     Seed,
     check_matrix,
@@ -256,12 +256,13 @@ def bootstrap(
     tol: float = 1e-8,
     max_iter: int = 500,
     sample_weight: Any = None,
+    missing: Literal["error", "mar"] = "error",
     random_state: Seed = None,
 ) -> Bootstrap:
     """Refit to resampled data, each time from `mixture`.
 
     Starting from the fit keeps a replicate in the basin of the optimum whose uncertainty is asked
-    for; components are then matched to the fit's by the assignment of least total distance.
+    for; components are then matched to the fit's (:func:`gmm_em.matching.match`).
 
     Parameters
     ----------
@@ -280,6 +281,9 @@ def bootstrap(
     max_iter : int, default 500
     sample_weight : array_like, shape (N,), optional
         Row counts: a row is drawn in proportion to its own.
+    missing : {"error", "mar"}, default "error"
+        As in :func:`fit_em`; "mar" draws rows, gaps and all, so it goes with kind
+        "nonparametric".
     random_state : None, int, numpy.random.SeedSequence or numpy.random.Generator
 
     Raises
@@ -287,7 +291,12 @@ def bootstrap(
     DegenerateError
         If fewer than two replicates could be fitted.
     """
-    X = check_matrix(X, n_features=mixture.n_features)
+    if missing == "mar":
+        if kind == "parametric":
+            raise ValueError("missing='mar' goes with kind='nonparametric', got 'parametric'")
+        X = read_with_missing(X)
+    else:
+        X = check_matrix(X, n_features=mixture.n_features)
     if isinstance(n_bootstrap, bool) or not isinstance(n_bootstrap, int | np.integer):
         raise TypeError(f"n_bootstrap must be an integer, got {n_bootstrap!r}")
     if n_bootstrap < 2:
@@ -315,10 +324,11 @@ def bootstrap(
                 max_iter=max_iter,
                 init=mixture,
                 sample_weight=counts,
+                missing=missing,
             )
         except DegenerateError:
             continue
-        replicates.append(fit.mixture.permute(match(fit.mixture, mixture)))
+        replicates.append(fit.mixture.permute(match(mixture, fit.mixture)))
     if len(replicates) < 2:
         raise DegenerateError("fewer than two bootstrap replicates could be fitted")
     return Bootstrap(
@@ -328,21 +338,6 @@ def bootstrap(
         n_bootstrap - len(replicates),
         kind,
     )
-
-
-def match(mixture: Mixture, reference: Mixture) -> IntArray:
-    """Order of `mixture`'s components that is closest to `reference`'s.
-
-    The assignment minimises the sum over pairs of squared differences of means and of covariance
-    factors, in the metric of the reference's overall covariance, and of root weights.
-    """
-    whiten = np.linalg.inv(np.linalg.cholesky(reference.covariance))
-    means = (mixture.means[:, None] - reference.means[None]) @ whiten.T
-    factors = whiten @ (mixture.scale_trils[:, None] - reference.scale_trils[None])
-    roots = np.sqrt(mixture.weights)[:, None] - np.sqrt(reference.weights)[None]
-    cost = (means**2).sum(axis=-1) + (factors**2).sum(axis=(-2, -1)) + roots**2
-    rows, columns = linear_sum_assignment(cost.T)
-    return np.asarray(columns[np.argsort(rows)], dtype=np.int64)
 
 
 def _checked_level(level: float) -> float:

@@ -42,10 +42,18 @@ def test_the_truth_scores_perfectly_and_nothing_scores_better(rng):
     assert abs(lost.mean() - worse.regret) < 4 * lost.std() / np.sqrt(len(X))
 
 
-def test_with_another_number_of_components_only_the_partition_is_compared(rng):
-    truth = random_mixture(rng, 3, 2)
-    X, _ = truth.sample(50, rng)
-    scores = score_labels(truth, Mixture([1.0], [[0.0, 0.0]], [np.eye(2)]), X)
-    assert scores.agreement is None
-    assert scores.regret is None
+def test_labels_of_other_numbers_of_components_go_by_their_partners(rng):
+    truth = Mixture([0.3, 0.3, 0.4], [[0.0], [20.0], [40.0]], np.ones((3, 1, 1)))
+    X, _ = truth.sample(200, rng)
+    optimal = truth.predict(X)
+    one = Mixture([1.0], [[20.0]], [[[300.0]]])
+    scores = score_labels(truth, one, X, [1])
+    assert scores.agreement == np.mean(optimal == 1)
+    assert scores.regret == pytest.approx(np.mean(optimal != 1), abs=1e-9)
     assert scores.adjusted_rand == 0.0
+    # A fourth component takes the rows above 41 from the third: they have no counterpart.
+    four = Mixture([0.3, 0.3, 0.3, 0.1], [[20.0], [0.0], [39.0], [43.0]], np.ones((4, 1, 1)))
+    scores = score_labels(truth, four, X, [1, 0, 2, None])
+    assert scores.agreement == np.mean(four.predict(X) < 3) < 1
+    with pytest.raises(ValueError, match="2 partners, allowed is 4"):
+        score_labels(truth, four, X, [0, 1])

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from experiments.comparison import SCHEMA_FILE, Comparison, compare_fits
 from experiments.datasets import Dataset
-from experiments.engines import fit_engines
+from experiments.engines import Fit, fit_engines
 from experiments.errors import UsageError
 from experiments.verdict import THRESHOLDS
 from gmm_bayes import MixtureDraws
@@ -230,13 +230,65 @@ def test_one_component_has_nothing_to_disagree_about_in_its_weight(rng):
     assert comparison.agreement.sd_ratios.weights == [1.0]
 
 
-def test_a_truth_with_another_number_of_components_gives_no_errors(dataset, fits):
-    other = Mixture([1.0], [[0.0, 0.0]], [np.eye(2)])
+@pytest.mark.parametrize("kept", [[1], [2, 0], [1, 2, 0, 3, 4]])
+def test_a_truth_with_another_number_of_components_is_matched_as_far_as_it_goes(
+    dataset, fits, truth, kept
+):
+    """The truth has the fits' components `kept`; numbers from 3 are far from any of theirs."""
+    far = Mixture([0.5, 0.5], [[40.0, 0.0], [0.0, 60.0]], [np.eye(2)] * 2)
+    weights = np.concatenate([truth.weights, far.weights])[kept]
+    other = Mixture(
+        weights / weights.sum(),
+        np.concatenate([truth.means, far.means])[kept],
+        np.concatenate([truth.covariances, far.covariances])[kept],
+    )
     comparison = compare_fits(replace(dataset, truth=other), fits)
-    assert comparison.engines["em"].errors is None
-    assert comparison.truth.weights == [1.0]
+    shared = [place for place, k in enumerate(kept) if k < 3]
+    extra = 3 - len(shared)
+    for engine in comparison.engines.values():
+        assert engine.matching.partners == [t + 1 for t in shared] + [None] * extra
+        assert engine.matching.unmatched == list(range(len(shared) + 1, 4))
+        assert engine.matching.missing == [t + 1 for t, k in enumerate(kept) if k >= 3]
+        near = engine.errors["mean_euclidean"]
+        assert [t for t, value in enumerate(near) if value is not None] == shared
+        assert max(value for value in near if value is not None) < 0.2
+        assert engine.coverage is None
+        assert np.allclose(
+            np.array(engine.mixture.means)[: len(shared)], other.means[shared], atol=0.2
+        )
+        # What has no counterpart counts in full among the weights.
+        lost = sum(other.weights[t] for t, k in enumerate(kept) if k >= 3)
+        assert engine.errors["weight_total_variation"] >= lost - 1e-9
+    last = comparison.engines["em"].mixture.weights[len(shared) :]
+    assert last == sorted(last, reverse=True)
+    table = comparison.table()
+    assert table["truth"].notna().sum() == len(shared) * 6
+    assert max(map(len, printed(comparison).splitlines())) <= 80
     assert comparison.log_likelihood.truth.train == pytest.approx(other.log_likelihood(dataset.X))
-    assert "1.000" in printed(comparison)
+
+
+def test_every_null_in_the_file_has_a_reason(dataset, fits):
+    def nulls(value, path):
+        if value is None:
+            yield path
+        for key, part in (
+            value.items() if isinstance(value, dict)
+            else enumerate(value) if isinstance(value, list) else ()
+        ):  # fmt: skip
+            yield from nulls(part, f"{path}.{key}".strip("."))
+
+    sklearn = Fit(mixture=fits["em"].mixture, seconds=0.1, diagnostics={"n_iter": None})
+    for chosen, data in (
+        ({"em": fits["em"]}, replace(dataset, truth=None, X_test=None)),
+        ({"sklearn": sklearn}, dataset),
+        (fits, replace(dataset, truth=Mixture([1.0], [[0.0, 0.0]], [np.eye(2)]))),
+    ):
+        comparison = compare_fits(data, chosen)
+        for path in nulls(comparison.to_dict(), ""):
+            above = [path]
+            while "." in above[-1]:
+                above.append(above[-1].rpartition(".")[0])
+            assert any(comparison.reasons.get(part) for part in above), path
 
 
 def test_engines_can_be_compared_alone(dataset, fits):
