@@ -8,17 +8,20 @@ from importlib import import_module
 
 import click
 
-from experiments.commands import SUMMARIES
+from experiments.commands import SUMMARIES, examples
 from experiments.errors import UsageError
 
-EPILOG = """
-\b
-Examples:
-  gmm-compare run quickstart                     a known mixture, three components
-  gmm-compare run old-faithful --set seed=7      real data, another seed
-  gmm-compare run my.toml --out results/mine     your own config
-  gmm-compare fit mydata.csv -k 3                your own table of numbers
-"""
+EPILOG = examples(
+    "gmm-compare run quickstart                 a known mixture: who recovers it?",
+    "gmm-compare run old-faithful --set seed=7  real data, another seed",
+    "gmm-compare fit mydata.csv -k 3            your own table of numbers",
+    "gmm-compare run my.toml --out results      your own experiment",
+    "gmm-compare configs                        what ships",
+    "gmm-compare completion bash >> ~/.bashrc   the Tab key completes",
+) + (
+    "\n\nEvery command has a --help with examples. Exit status: 0 done, 1 the work failed, 2 "
+    "something that you can put right, said in one line."
+)
 
 
 class Commands(click.Group):
@@ -44,7 +47,11 @@ class Commands(click.Group):
 @click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="gmm-compare")
 def cli() -> None:
-    """Fit a Gaussian mixture by EM and by Bayes, and learn whether to believe it."""
+    """Fit a Gaussian mixture by EM and by Bayes, and learn whether to believe it.
+
+    The answer is a table, a verdict in plain sentences, and a folder with one HTML report and every
+    number in it.
+    """
 
 
 def main() -> None:

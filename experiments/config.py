@@ -116,7 +116,7 @@ def load_config(
     if quick:
         _apply_quick(values, origin)
     for override in overrides:
-        _apply(values, override)
+        apply_override(values, override)
     return _with_paths(parse_config(values, origin), folder)
 
 
@@ -151,7 +151,8 @@ def _find(source: str | Path) -> tuple[str, str, Path]:
     ) from None
 
 
-def _apply(values: dict[str, Any], override: str) -> None:
+def apply_override(values: dict[str, Any], override: str) -> None:
+    """Set what a ``KEY=VALUE`` string says; see :func:`load_config`."""
     key, sign, text = override.partition("=")
     parts = key.strip().split(".")
     if not sign or not all(parts):

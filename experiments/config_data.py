@@ -53,8 +53,9 @@ class FileData(Section):
     """A CSV, Parquet or .npy file; a relative path starts at the config's folder."""
     columns: list[str] | None = None
     """Names of the columns to use; by default every numeric column."""
-    missing: Literal["refuse", "keep"] = "refuse"
-    """What to do with missing values; only EM accepts them."""
+    missing: Literal["refuse", "drop", "keep"] = "refuse"
+    """What to do with missing values: "drop" leaves out the rows that have one, "keep" fits what
+    was observed, which only EM can."""
     test_fraction: Fraction = 0.0
     """Share of the rows, chosen at random, to hold out for the held-out log-likelihood."""
 

@@ -17,7 +17,7 @@ def describe(error: ValidationError, model: type[BaseModel]) -> str:
     more = f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""
     key = _key(first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"unknown key '{key}'{_nearest(key, _known_keys(model))}{more}"
+        return f"unknown key '{key}'{_nearest(key, known_keys(model))}{more}"
     if first["type"] == "missing":
         return f"key '{key}' is missing{more}"
     if first["type"] == "value_error":
@@ -85,7 +85,8 @@ def _allowed(detail: Mapping[str, Any]) -> str:
     return str(detail["msg"]).removeprefix("Input should be ")
 
 
-def _known_keys(model: type[BaseModel]) -> list[str]:
+def known_keys(model: type[BaseModel]) -> list[str]:
+    """Return every key of a model, dotted where it is in a table."""
     schema = TypeAdapter(model).json_schema()
     definitions = schema.get("$defs", {})
     return list(dict.fromkeys(_walk(schema, definitions, "")))
@@ -106,3 +107,14 @@ def _walk(node: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str) 
 def _short(value: object, limit: int = 60) -> str:
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def descriptions_of(model: type[BaseModel]) -> dict[str, str]:
+    """Return the description of every key of a config, by its dotted name."""
+    schema = TypeAdapter(model).json_schema()
+    definitions = schema.get("$defs", {})
+    return {
+        name: node["description"].replace("\n", " ")
+        for name, node in _walk(schema, definitions, "")
+        if "description" in node
+    }

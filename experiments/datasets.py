@@ -16,7 +16,15 @@ from experiments.config_data import BuiltinData, Data, FileData, SyntheticData
 from experiments.config_truths import GeneratedTruth, WrittenTruth
 from experiments.errors import UsageError
 from experiments.streams import stream
-from experiments.tables import CHECK_ROWS, Table, as_rows, numbered, read_table, refuse_constant
+from experiments.tables import (
+    CHECK_ROWS,
+    Table,
+    as_rows,
+    complete_rows,
+    numbered,
+    read_table,
+    refuse_constant,
+)
 from experiments.truths import generate_truth
 from experiments.truths.departures import (
     Contamination,
@@ -211,7 +219,9 @@ def _from_file(
     data: FileData, name: str, seed: np.random.SeedSequence, n_components: int | None
 ) -> Dataset:
     path = Path(data.path)
-    table = read_table(path, data.columns, missing=data.missing == "keep")
+    table = read_table(path, data.columns, missing=data.missing != "refuse")
+    if data.missing == "drop":
+        table = complete_rows(table, str(path))
     return _split(path.stem, table, data.test_fraction, seed, str(path))
 
 
@@ -234,4 +244,7 @@ def _split(
     if table.left_out:
         used = "column used" if len(table.names) == 1 else "columns used"
         note = f"{used}: {', '.join(table.names)}; left out: {', '.join(table.left_out)}"
+    if table.n_incomplete:
+        dropped = f"{table.n_incomplete} of {table.n_incomplete + len(table.X)} rows"
+        note += f"{'; ' if note else ''}{dropped} with missing values left out"
     return Dataset(name, X, table.names, X_test, note=note)

@@ -11,13 +11,19 @@ from rich.text import Text
 from experiments.comparison import Comparison
 from experiments.rows import column_title, parameter_groups
 from experiments.schema import TrainTest
+from experiments.tables import numbered
 
+# What a terminal can hold: names in a line, parameters of one kind in a table.
+MAX_NAMES = 12
+MAX_ROWS = 60
 MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
 
 
 def render(comparison: Comparison) -> Iterator[RenderableType]:
     """Yield the parts of the terminal's answer from top to bottom."""
     yield _heading(comparison)
+    if told := _columns(comparison):
+        yield Text(told, style="dim")
     for engines in _side_by_side(list(comparison.engines)):
         yield _table(comparison, engines)
     for finding in comparison.verdict:
@@ -45,6 +51,18 @@ def _heading(comparison: Comparison) -> Text:
     )
 
 
+def _columns(comparison: Comparison) -> str:
+    """Say which columns were used and what else a reader should know about the rows."""
+    data = comparison.dataset
+    if data.note or tuple(data.feature_names) == numbered(data.n_features):
+        return data.note
+    names = data.feature_names
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return (
+        f"{'column' if len(names) == 1 else 'columns'} used: {', '.join(names[:MAX_NAMES])}{more}"
+    )
+
+
 def _table(comparison: Comparison, engines: list[str]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2))
     table.add_column("")
@@ -54,9 +72,16 @@ def _table(comparison: Comparison, engines: list[str]) -> Table:
         table.add_column(column_title(comparison, name), justify="right")
     for kind, rows in parameter_groups(comparison):
         table.add_row(Text(kind, style="bold cyan"))
+        if len(rows) > MAX_ROWS:
+            table.add_row(f"  {len(rows)}: see report")
+            continue
         for row in rows:
             truth = [] if comparison.truth is None else [row.truth]
-            table.add_row(f"  {row.label}", *truth, *(row.cells[name] for name in engines))
+            table.add_row(
+                Text(f"  {row.label}", overflow="ellipsis", no_wrap=True),
+                *truth,
+                *(row.cells[name] for name in engines),
+            )
     table.add_row(Text("log-likelihood", style="bold cyan"))
     for label, cells in _likelihood_rows(comparison, engines):
         table.add_row(f"  {label}", *cells)

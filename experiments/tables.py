@@ -36,11 +36,14 @@ class Table(NamedTuple):
         Of the columns used.
     left_out : tuple of str
         Of the columns that hold no numbers.
+    n_incomplete : int
+        Rows that were left out because a value is missing.
     """
 
     X: Floats
     names: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    n_incomplete: int = 0
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None, *, missing: bool = False) -> Table:
@@ -78,6 +81,23 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, missing: boo
     names = tuple(map(str, used.columns))
     left_out = tuple(name for name in every if name not in names) if columns is None else ()
     return Table(_checked_frame(used, str(path), missing), names, left_out)
+
+
+def complete_rows(table: Table, origin: str) -> Table:
+    """Leave out the rows in which a value is missing.
+
+    Raises
+    ------
+    UsageError
+        If no row is complete.
+    """
+    complete = ~np.isnan(table.X).any(axis=1)
+    if not complete.any():
+        raise UsageError(f"{origin}: every row has a missing value, allowed is a complete one")
+    n_incomplete = int((~complete).sum())
+    if not n_incomplete:
+        return table
+    return table._replace(X=table.X[complete], n_incomplete=n_incomplete)
 
 
 def as_rows(X: object, name: str) -> tuple[Floats, tuple[str, ...]]:

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 SUMMARIES = {
     "run": "Run experiments: fit, compare, print the answer and leave a report.",
-    "fit": "Fit your own table: a CSV file with a header line, or a .npy array.",
+    "fit": "Fit your own table: a CSV or Parquet file, or a .npy array.",
     "report": "Write the report of a run directory again, from its comparison.json.",
     "configs": "List the configs that ship, and the question that each asks.",
     "schema": "Print the JSON Schema of a config, for editors to complete from.",
+    "completion": "Print what makes your shell complete commands, configs and keys.",
     "bench": "Measure speed against other libraries, as ratios in one run.",
 }
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: lines to try, kept as they are."""
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))

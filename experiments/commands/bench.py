@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from experiments.commands import examples
 
-@click.command("bench")
+
+@click.command("bench", epilog=examples("gmm-compare bench em --quick", "gmm-compare bench em"))
 @click.argument("what", type=click.Choice(["em"]))
 @click.option("--quick", is_flag=True, help="Small sizes only, to see that it runs.")
 def command(what: str, quick: bool) -> int:

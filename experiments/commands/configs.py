@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from experiments.commands import examples
 
-@click.command("configs")
+
+@click.command("configs", epilog=examples("gmm-compare configs", "gmm-compare run quickstart"))
 def command() -> None:
     """List the configs that ship: name, kind, and the question that each asks."""
     from experiments.config import load_config, shipped_configs

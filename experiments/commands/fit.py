@@ -7,32 +7,92 @@ from typing import Any
 
 import click
 
+from experiments.commands import examples
 from experiments.commands.one_run import run_and_show
+from experiments.completers import complete_engines, complete_override
 
 
-@click.command("fit")
+@click.command(
+    "fit",
+    epilog=examples(
+        "gmm-compare fit mydata.csv -k 3",
+        "gmm-compare fit mydata.csv -k 3 --columns length,width --seed 7",
+        "gmm-compare fit mydata.csv -k 3 --missing drop",
+        "gmm-compare fit mydata.csv -k 3 --engines em,bayes,sklearn",
+        "gmm-compare fit mydata.csv -k 3 --set bayes.draws=4000",
+        "gmm-compare fit mydata.parquet -k 2 --json > comparison.json",
+    ),
+)
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("-k", "--components", type=int, required=True, help="Number of components K.")
-@click.option("--columns", help="Names of the columns to use, separated by commas.")
+@click.option(
+    "--columns",
+    metavar="A,B",
+    help="Names of the columns to use.  [default: every column of numbers]",
+)
+@click.option(
+    "--missing",
+    type=click.Choice(["refuse", "drop", "keep"]),
+    default="refuse",
+    show_default=True,
+    help="What to do with missing values: say so and stop, leave out the rows that have one, or "
+    "fit what was observed, which only EM can.",
+)
+@click.option(
+    "--engines",
+    metavar="A,B",
+    shell_complete=complete_engines,
+    help="What to fit and compare.  [default: em,bayes; with --missing keep: em]",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the whole run.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Run directory.  [default: runs/NAME-kK]"
 )
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    shell_complete=complete_override,
+    help="Override any key of a config, for example em.n_init=50; may be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print comparison.json instead of the table.")
 def command(
-    data: Path, components: int, columns: str | None, seed: int, out: Path | None, as_json: bool
+    data: Path,
+    components: int,
+    columns: str | None,
+    missing: str,
+    engines: str | None,
+    seed: int,
+    out: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
 ) -> None:
-    """Fit your own table: a CSV file with a header line, or a .npy array."""
-    from experiments.config import parse_config, safe_name
+    """Fit your own table: a CSV or Parquet file, or a .npy array.
 
-    table: dict[str, Any] = {"source": "file", "path": str(data.resolve())}
+    A CSV file has a header line. Every column of numbers is used unless --columns names some;
+    the answer says which were, and which were left out.
+    """
+    from experiments.config import apply_override, parse_config, safe_name
+
+    table: dict[str, Any] = {"source": "file", "path": str(data.resolve()), "missing": missing}
     if columns is not None:
-        table["columns"] = [name.strip() for name in columns.split(",")]
-    values = {
+        table["columns"] = _names(columns)
+    values: dict[str, Any] = {
         "name": safe_name(f"{data.stem}-k{components}"),
         "seed": seed,
         "n_components": components,
         "data": table,
     }
+    if engines is not None:
+        values["engines"] = _names(engines)
+    elif missing == "keep":
+        values["engines"] = ["em"]
+    for override in overrides:
+        apply_override(values, override)
     config = parse_config(values, "gmm-compare fit")
     run_and_show(config, out or Path("runs") / config.name, as_json)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]

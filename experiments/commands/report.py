@@ -6,8 +6,13 @@ from pathlib import Path
 
 import click
 
+from experiments.commands import examples
 
-@click.command("report")
+
+@click.command(
+    "report",
+    epilog=examples("gmm-compare run quickstart", "gmm-compare report runs/quickstart"),
+)
 @click.argument("directory", type=click.Path(path_type=Path))
 def command(directory: Path) -> None:
     """Write the report of a run directory again, from its comparison.json."""

@@ -6,12 +6,26 @@ from pathlib import Path
 
 import click
 
+from experiments.commands import examples
 from experiments.commands.one_run import run_and_show
+from experiments.completers import complete_config, complete_override
 from experiments.errors import UsageError
 
 
-@click.command("run")
-@click.argument("configs", nargs=-1, required=True, metavar="CONFIG...")
+@click.command(
+    "run",
+    epilog=examples(
+        "gmm-compare run quickstart",
+        "gmm-compare run quickstart old-faithful --out results",
+        "gmm-compare run quickstart --set data.n_samples=300 --set em.n_init=50",
+        "gmm-compare run old-faithful --set n_components=3 --set name=three",
+        'gmm-compare run quickstart --set \'engines=["em", "bayes", "sklearn"]\'',
+        "gmm-compare run my.toml --json > comparison.json",
+    ),
+)
+@click.argument(
+    "configs", nargs=-1, required=True, metavar="CONFIG...", shell_complete=complete_config
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -23,6 +37,7 @@ from experiments.errors import UsageError
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
+    shell_complete=complete_override,
     help="Override a key of the config, for example em.n_init=50; may be repeated.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print comparison.json instead of the table.")

@@ -6,8 +6,16 @@ import json
 
 import click
 
+from experiments.commands import examples
 
-@click.command("schema")
+
+@click.command(
+    "schema",
+    epilog=examples(
+        "gmm-compare schema > gmm-compare.schema.json",
+        "gmm-compare schema --comparison",
+    ),
+)
 @click.option("--comparison", is_flag=True, help="That of comparison.json instead.")
 def command(comparison: bool) -> None:
     """Print the JSON Schema of a config, for editors to complete from."""
