@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments import observed
 from experiments.config_base import Section
 from experiments.config_engines import EMSettings
 from experiments.engines import Fit, Step, central
@@ -42,6 +43,7 @@ class EMEngine:
 
     options: EMSettings
     settings: ClassVar[type[Section]] = EMSettings
+    accepts_missing: ClassVar[bool] = True
 
     def fit(
         self, X: Floats, n_components: int, seed: np.random.SeedSequence, progress: Report
@@ -54,6 +56,7 @@ class EMEngine:
             "max_iter": options.max_iter,
             "tol": options.tol,
             "reg_covar": options.reg_covar,
+            "missing": "mar" if np.isnan(X).any() else "error",
         }
         stage = "EM restarts"
         progress(stage, 0, options.n_init)
@@ -66,6 +69,7 @@ class EMEngine:
             callback=lambda run, iteration, value: progress(stage, run, options.n_init),
             **how,
         )
+        seconds_fit = time.perf_counter() - start
         progress(stage, options.n_init, options.n_init)
         progress("EM bootstrap", 0, 1)
         replicates = bootstrap(
@@ -73,6 +77,7 @@ class EMEngine:
             result.mixture,
             n_bootstrap=options.n_bootstrap,
             reg_covar=options.reg_covar,
+            missing=how["missing"],
             random_state=seed_bootstrap,
         )
         progress("EM bootstrap", 1, 1)
@@ -87,7 +92,11 @@ class EMEngine:
             intervals=central(Parameters.of(replicates), axis=0),
             seconds=seconds,
             more_uncertainty=asymptotic,
-            diagnostics={**_em_diagnostics(result, X, replicates), **reasons},
+            diagnostics={
+                "seconds_fit": seconds_fit,
+                **_em_diagnostics(result, X, replicates),
+                **reasons,
+            },
             paths=tuple(result.runs[i].trace for i in complete),
             finished=tuple(result.runs[i].converged for i in complete),
             best_path=complete.index(result.best),
@@ -135,6 +144,9 @@ def _some_steps(run: Run, order: NDArray[np.intp]) -> tuple[Step, ...]:
 def _asymptotic(X: Floats, mixture: Mixture) -> tuple[dict[str, Parameters], dict[str, str]]:
     """Return standard errors by method and, where there are none, the reason."""
     errors, reasons = {}, {}
+    if np.isnan(X).any():
+        why = "values are missing: only the bootstrap takes account of that"
+        return {}, {"no_information": why, "no_sandwich": why}
     for method in ("information", "sandwich"):
         try:
             errors[method] = Parameters.of(standard_errors(X, mixture, method=method))
@@ -160,7 +172,7 @@ def _em_diagnostics(result: EMResult, X: Floats, replicates: Bootstrap) -> dict[
         "n_parameters": n_free,
         "aic": aic(value, n_free),
         "bic": bic(value, n_free, len(X)),
-        "icl": icl(value, n_free, result.mixture.responsibilities(X)),
+        "icl": icl(value, n_free, observed.responsibilities(result.mixture, X)),
         "n_bootstrap": len(replicates.weights),
         "n_bootstrap_failed": replicates.n_failed,
     }
