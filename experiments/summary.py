@@ -23,8 +23,6 @@ name                                           number
                                                deviance_distance
 ``certificate.deviance_ratio``                 deviance_mean over the number of parameters: tends
                                                to 1
-``difference.A.B.train``, ``.test``            mean over rows of A's log score less B's, of truth,
-                                               em, bayes (its predictive density) and baselines
 ``loo.elpd``, ``loo.se``                       leave-one-out of the posterior
 =============================================  ====================================================
 
@@ -55,11 +53,6 @@ def summarise(
         found.update((f"agreement.{key}", value) for key, value in _agreement(agreement))
     if certificate is not None:
         found.update((f"certificate.{key}", value) for key, value in _certificate(certificate))
-    for rows, pairs in (
-        ("train", log_likelihood.differences),
-        ("test", log_likelihood.differences_test),
-    ):
-        found.update((f"difference.{p.first}.{p.second}.{rows}", p.mean) for p in pairs)
     loo = None if log_likelihood.bayes is None else log_likelihood.bayes.loo
     if loo is not None:
         found.update({"loo.elpd": loo.elpd, "loo.se": loo.se})
