@@ -4,11 +4,16 @@ import pytensor
 import pytest
 
 from gmm_bayes import LKJPrior, NIWPrior, build_model
+from gmm_bayes.structures import STRUCTURES
 from gmm_bayes.target import LogPosterior
 from gmm_em import Mixture
 
 # Interpreted graphs: these tests evaluate a density a few times, and compiling it takes a minute.
 INTERPRETED = pytensor.compile.mode.Mode(linker="py", optimizer="fast_compile")
+
+
+INFORMATIVE = LKJPrior(1.5, [1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [2.0, 1.0, 3.0], 2.5, "data")
+CONJUGATE = NIWPrior(1.5, [4.0, 5.0, 6.0], 2.5, 6.5, [4.0, 2.0, 1.0], "data")
 
 
 def _point(model: pm.Model, theta: np.ndarray) -> dict[str, np.ndarray]:
@@ -24,19 +29,24 @@ def _point(model: pm.Model, theta: np.ndarray) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("d", "k", "prior"),
+    ("d", "k", "prior", "covariance_type"),
     [
-        (2, 3, None),
-        (3, 2, LKJPrior(1.5, [1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [2.0, 1.0, 3.0], 2.5, "data")),
-        (1, 2, LKJPrior(3.0, 0.2, 2.0, 0.7)),
-        (2, 1, None),
-        (1, 1, None),
+        (2, 3, None, "full"),
+        (3, 2, INFORMATIVE, "full"),
+        (1, 2, LKJPrior(3.0, 0.2, 2.0, 0.7), "full"),
+        (2, 1, None, "full"),
+        (1, 1, None, "full"),
+        (3, 2, INFORMATIVE, "tied"),
+        (3, 2, INFORMATIVE, "diag"),
+        (3, 2, INFORMATIVE, "spherical"),
+        (1, 2, None, "tied"),
+        (2, 1, None, "spherical"),
     ],
 )
-def test_same_posterior_as_the_closed_form(rng, d, k, prior):
-    X = rng.normal(size=(40, d)) * 3.0 + 5.0
-    model = build_model(X, k, prior)
-    target = LogPosterior(X, k, prior or LKJPrior())
+def test_same_posterior_as_the_closed_form(rng, d, k, prior, covariance_type):
+    X = rng.normal(size=(40, d)) * np.arange(1.0, d + 1.0) * 2.0 + 5.0
+    model = build_model(X, k, prior, covariance_type)
+    target = LogPosterior(X, k, prior or LKJPrior(), STRUCTURES[covariance_type])
     function = pytensor.function(
         model.value_vars, [model.logp(), model.dlogp()], mode=INTERPRETED, on_unused_input="ignore"
     )
@@ -49,19 +59,25 @@ def test_same_posterior_as_the_closed_form(rng, d, k, prior):
 
 
 @pytest.mark.parametrize(
-    ("d", "k", "prior"),
+    ("d", "k", "prior", "covariance_type"),
     [
-        (2, 2, NIWPrior()),
-        (1, 2, NIWPrior(1.5, 0.3, 0.7, 4.0, 0.5)),
-        (3, 2, NIWPrior(1.5, [4.0, 5.0, 6.0], 2.5, 6.5, [4.0, 2.0, 1.0], "data")),
-        (2, 1, NIWPrior(1.0, 5.0, 0.2, 3.0, [[4.0, 1.0], [1.0, 2.0]], "data")),
+        (2, 2, NIWPrior(), "full"),
+        (1, 2, NIWPrior(1.5, 0.3, 0.7, 4.0, 0.5), "full"),
+        (3, 2, CONJUGATE, "full"),
+        (2, 1, NIWPrior(1.0, 5.0, 0.2, 3.0, [[4.0, 1.0], [1.0, 2.0]], "data"), "full"),
+        (3, 2, CONJUGATE, "tied"),
+        (3, 2, CONJUGATE, "diag"),
+        (3, 2, CONJUGATE, "spherical"),
+        (1, 2, NIWPrior(), "spherical"),
     ],
 )
-def test_conjugate_posterior_is_the_closed_form_in_other_coordinates(rng, d, k, prior):
+def test_conjugate_posterior_is_the_closed_form_in_other_coordinates(
+    rng, d, k, prior, covariance_type
+):
     """The densities differ by the Jacobian between the two sets of coordinates, by differences."""
-    X = rng.normal(size=(40, d)) * 3.0 + 5.0
-    model = build_model(X, k, prior)
-    target = LogPosterior(X, k, prior)
+    X = rng.normal(size=(40, d)) * np.arange(1.0, d + 1.0) * 2.0 + 5.0
+    model = build_model(X, k, prior, covariance_type)
+    target = LogPosterior(X, k, prior, STRUCTURES[covariance_type])
     outputs = [model["weights"], model["means"], model["covariances"]]
     function = pytensor.function(
         model.value_vars,
@@ -95,12 +111,46 @@ def test_other_data_move_the_whole_model(rng):
     np.testing.assert_allclose(function(**_point(model, theta)), expected, rtol=1e-12)
 
 
-def test_graph_does_not_grow_with_the_number_of_components(rng):
+@pytest.mark.parametrize(
+    ("covariance_type", "prior"),
+    [("full", LKJPrior()), ("full", NIWPrior()), ("tied", LKJPrior()), ("diag", NIWPrior())],
+)
+def test_graph_does_not_grow_with_the_number_of_components(rng, covariance_type, prior):
     X = rng.normal(size=(30, 3))
-    sizes = {
-        k: len(list(pytensor.graph.traversal.ancestors([build_model(X, k).logp()]))) for k in (2, 7)
-    }
-    assert sizes[2] == sizes[7]
+
+    def size(k: int) -> int:
+        log_density = build_model(X, k, prior, covariance_type).logp()
+        return len(list(pytensor.graph.traversal.ancestors([log_density])))
+
+    assert size(2) == size(7)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "spherical"])
+def test_graphviz_draws_the_model(rng, covariance_type):
+    model = build_model(rng.normal(size=(30, 2)), 3, LKJPrior(), covariance_type)
+    source = pm.model_to_graphviz(model).source
+    for name in ("weights", "means_standardised", "sds_standardised", "covariances", "X", "x"):
+        assert f"{name} [" in source
+    assert ("correlations_unit [" in source) == STRUCTURES[covariance_type].correlated
+    assert "component (3)" in source
+
+
+@pytest.mark.parametrize(
+    ("covariance_type", "dims"),
+    [
+        ("full", ("component", "feature")),
+        ("tied", ("feature",)),
+        ("diag", ("component", "feature")),
+        ("spherical", ("component",)),
+    ],
+)
+def test_free_spreads_have_the_dimensions_of_the_structure(rng, covariance_type, dims):
+    X = rng.normal(size=(30, 2))
+    model = build_model(X, 3, LKJPrior(), covariance_type)
+    assert model.named_vars_to_dims["sds_standardised"] == dims
+    assert model.named_vars_to_dims["covariances"] == ("component", "feature", "feature_bis")
+    with pytest.raises(ValueError, match="covariance_type is 'round'; allowed are 'full', 'tied'"):
+        build_model(X, 3, LKJPrior(), "round")
 
 
 def test_variables_and_dimensions_are_named(rng):
