@@ -208,7 +208,8 @@ def compare_fits(
     if "em" in fits and posterior is not None and scores is not None:
         em, bayes = fits["em"], fits["bayes"]
         joint = joint_distance(em.mixture, posterior, layout)
-        agreement = agree(em, bayes, posterior, joint, layout)
+        if em.uncertainty is not None:
+            agreement = agree(em, bayes, posterior, joint, layout)
         certificate = certify(
             em.mixture, dataset.X, posterior, scores.draws, layout.n_free, joint,
             covariance_type=covariance_type,

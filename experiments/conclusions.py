@@ -100,7 +100,7 @@ def _reached_best(conclusion: ReachedBest, table: pd.DataFrame) -> str:
         f"{_setting(key, conclusion.settings)} in {_share(found['mean'], int(found['size']))}"
         for key, found in shares.sort_values("mean").iterrows()
     ]
-    return f"Of all tries that each had, the best optimum found was reached with {_joined(parts)}."
+    return f"The best optimum known was reached from {_joined(parts)}."
 
 
 @_conclude.register
@@ -187,9 +187,9 @@ def _with_error(value: float, error: float | None) -> str:
 
 
 def _share(share: float, n: int) -> str:
-    """Write a share of `n` and its binomial standard error, in per cent."""
+    """Write a share of `n` tries and its binomial standard error, in per cent."""
     error = np.sqrt(share * (1 - share) / n)
-    return f"{share:.0%} of {n}" + (f" (± {max(error, 0.01):.0%})" if error else "")
+    return f"{share:.0%} of {n} tries" + (f" (± {max(error, 0.01):.0%})" if error else "")
 
 
 def _votes(values: pd.Series) -> str:

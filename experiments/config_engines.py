@@ -24,8 +24,15 @@ class EMSettings(Section):
     """Stop when the gain still to come in mean log-likelihood is estimated below this."""
     reg_covar: Annotated[float, Field(ge=0)] = 0.0
     """Added to the diagonal of every covariance."""
-    n_bootstrap: Annotated[int, Field(ge=2)] = 200
-    """Bootstrap replicates for the standard errors."""
+    n_bootstrap: Annotated[int, Field(ge=0)] = 200
+    """Bootstrap replicates for the standard errors and intervals, at least 2; with 0 standard
+    errors come from the information matrix, and there are no intervals."""
+
+    @model_validator(mode="after")
+    def _replicates_vary(self) -> Self:
+        if self.n_bootstrap == 1:
+            raise ValueError("em.n_bootstrap = 1: allowed is 0 or a number of at least 2")
+        return self
 
 
 class LKJSettings(Section):

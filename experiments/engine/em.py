@@ -39,7 +39,11 @@ MAX_KEPT = 20_000_000
 
 @dataclass(frozen=True)
 class EMEngine:
-    """Maximum likelihood by EM with restarts; standard errors and intervals by the bootstrap."""
+    """Maximum likelihood by EM with restarts.
+
+    Standard errors and intervals are those of the bootstrap; without one, standard errors are
+    those of the information matrix, and there are no intervals.
+    """
 
     options: EMSettings
     settings: ClassVar[type[Section]] = EMSettings
@@ -71,25 +75,28 @@ class EMEngine:
         )
         seconds_fit = time.perf_counter() - start
         progress(stage, options.n_init, options.n_init)
-        progress("EM bootstrap", 0, 1)
-        replicates = bootstrap(
-            X,
-            result.mixture,
-            n_bootstrap=options.n_bootstrap,
-            reg_covar=options.reg_covar,
-            missing=how["missing"],
-            random_state=seed_bootstrap,
-        )
-        progress("EM bootstrap", 1, 1)
         asymptotic, reasons = _asymptotic(X, result.mixture)
+        uncertainty, replicates = asymptotic.get("information"), None
+        if options.n_bootstrap:
+            progress("EM bootstrap", 0, 1)
+            replicates = bootstrap(
+                X,
+                result.mixture,
+                n_bootstrap=options.n_bootstrap,
+                reg_covar=options.reg_covar,
+                missing=how["missing"],
+                random_state=seed_bootstrap,
+            )
+            uncertainty = Parameters.of(replicates.standard_errors)
+            progress("EM bootstrap", 1, 1)
         seconds = time.perf_counter() - start
         # Runs on a sample of the rows have log-likelihoods of their own.
         complete = [i for i, run in enumerate(result.runs) if run.n_rows == len(X)]
         return Fit(
             title="EM",
             mixture=result.mixture,
-            uncertainty=Parameters.of(replicates.standard_errors),
-            intervals=central(Parameters.of(replicates), axis=0),
+            uncertainty=uncertainty,
+            intervals={} if replicates is None else central(Parameters.of(replicates), axis=0),
             seconds=seconds,
             more_uncertainty=asymptotic,
             diagnostics={
@@ -101,7 +108,7 @@ class EMEngine:
             finished=tuple(result.runs[i].converged for i in complete),
             best_path=complete.index(result.best),
             steps={complete.index(i): steps for i, steps in _shown_runs(X, result, how).items()},
-            replicates=Parameters.of(replicates),
+            replicates=None if replicates is None else Parameters.of(replicates),
         )
 
 
@@ -155,7 +162,7 @@ def _asymptotic(X: Floats, mixture: Mixture) -> tuple[dict[str, Parameters], dic
     return errors, reasons
 
 
-def _em_diagnostics(result: EMResult, X: Floats, replicates: Bootstrap) -> dict[str, Any]:
+def _em_diagnostics(result: EMResult, X: Floats, replicates: Bootstrap | None) -> dict[str, Any]:
     value, n_free = result.log_likelihood, n_parameters(result.mixture.n_components, X.shape[1])
     return {
         "converged": result.converged,
@@ -173,6 +180,6 @@ def _em_diagnostics(result: EMResult, X: Floats, replicates: Bootstrap) -> dict[
         "aic": aic(value, n_free),
         "bic": bic(value, n_free, len(X)),
         "icl": icl(value, n_free, observed.responsibilities(result.mixture, X)),
-        "n_bootstrap": len(replicates.weights),
-        "n_bootstrap_failed": replicates.n_failed,
+        "n_bootstrap": 0 if replicates is None else len(replicates.weights),
+        "n_bootstrap_failed": 0 if replicates is None else replicates.n_failed,
     }

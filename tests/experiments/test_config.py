@@ -107,3 +107,9 @@ def test_a_missing_key_is_named():
 def test_a_safe_name_is_always_allowed(text):
     values = {"n_components": 1, "data": {"source": "builtin", "name": "iris"}}
     assert parse_config({"name": safe_name(text), **values}, "here")
+
+
+def test_one_bootstrap_replicate_is_refused_and_none_allowed():
+    assert load_config("quickstart", ["em.n_bootstrap=0"]).em.n_bootstrap == 0
+    with pytest.raises(UsageError, match=r"em\.n_bootstrap = 1: allowed is 0 or"):
+        load_config("quickstart", ["em.n_bootstrap=1"])
