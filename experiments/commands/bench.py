@@ -7,8 +7,8 @@ import click
 from experiments.commands import examples
 
 
-@click.command("bench", epilog=examples("gmm-compare bench em --quick", "gmm-compare bench em"))
-@click.argument("what", type=click.Choice(["em"]))
+@click.command("bench", epilog=examples("gmm-compare bench em --quick", "gmm-compare bench bayes"))
+@click.argument("what", type=click.Choice(["em", "bayes"]))
 @click.option("--quick", is_flag=True, help="Small sizes only, to see that it runs.")
 def command(what: str, quick: bool) -> int:
     """Measure speed against other libraries, as ratios in one run."""

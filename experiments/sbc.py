@@ -1,0 +1,188 @@
+"""Simulation-based calibration: whether a sampler draws the posterior that the model defines.
+
+Truths are drawn from the prior and data from the truths. Then, whatever the prior and the data, the
+rank of a truth among draws of its posterior is uniform (Cook, Gelman & Rubin 2006; Talts et al.
+2018). A sampler that is biased, overconfident or stuck shows in the ranks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from arviz_stats.base import array_stats
+from numpy.typing import NDArray
+
+from experiments.config import ExperimentConfig
+from experiments.datasets import load_dataset
+from experiments.errors import UsageError
+from experiments.streams import stream
+from gmm_bayes import LKJPrior, MixtureDraws, NIWPrior, prior_from_dict
+from gmm_bayes.sampling import Sampler, Task, get_sampler
+from gmm_bayes.structures import get_structure
+from gmm_em import Mixture
+
+Floats = NDArray[np.float64]
+
+N_DRAWS = 63
+"""Nearly independent draws that a truth is ranked among: 64 ranks."""
+MAX_DOUBLINGS = 3
+"""How often a chain is made twice as long for want of effective draws."""
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What one simulated data set says.
+
+    Attributes
+    ----------
+    ranks : dict of str to int
+        Of each quantity: how many of `N_DRAWS` draws are below the truth.
+    ess : float
+        The smallest effective sample size over the quantities.
+    """
+
+    ranks: dict[str, int]
+    ess: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What is calibrated: a sampler with a prior, on data of one size.
+
+    Parameters
+    ----------
+    prior : LKJPrior or NIWPrior
+        On the data's own scale: a prior that looks at the data is none to draw truths from.
+    sampler : Sampler
+    n_samples, n_features, n_components : int
+    draws, tune, chains : int
+        Of each posterior; `draws` is doubled where the draws are worth too little.
+    seed : int
+    covariance_type : str, default "full"
+
+    Raises
+    ------
+    UsageError
+        If the prior is on the standardised scale or does not fit the number of features.
+    """
+
+    prior: LKJPrior | NIWPrior
+    sampler: Sampler
+    n_samples: int
+    n_features: int
+    n_components: int
+    draws: int
+    tune: int
+    chains: int
+    seed: int
+    covariance_type: str = "full"
+
+    def __post_init__(self) -> None:
+        if self.prior.scale != "data":
+            raise UsageError(
+                "bayes.prior.scale = 'standardised': the prior would depend on the data that are "
+                "drawn from it, allowed for calibration is 'data'"
+            )
+        try:
+            self.prior.check_width(self.n_features)
+        except ValueError as error:
+            raise UsageError(f"bayes.prior: {error}") from None
+
+    @classmethod
+    def of(cls, config: ExperimentConfig) -> Calibration:
+        """Return the calibration of a config's posterior on data of the config's size.
+
+        Raises
+        ------
+        UsageError
+            If the config's prior, data or number of components does not allow it.
+        """
+        if not isinstance(config.n_components, int):
+            raise UsageError(
+                f"n_components = {config.n_components}: allowed for calibration is one number"
+            )
+        bayes = config.bayes
+        shape = load_dataset(config.data, config.name, stream(config.seed, "data")).X.shape
+        return cls(
+            prior=prior_from_dict(bayes.prior.model_dump(exclude_none=True)),
+            sampler=get_sampler(bayes.sampler),
+            n_samples=shape[0],
+            n_features=shape[1],
+            n_components=config.n_components,
+            draws=bayes.draws,
+            tune=bayes.tune,
+            chains=bayes.chains,
+            seed=config.seed,
+        )
+
+    def simulate(self, number: int) -> Simulation:
+        """Return what data set `number` says; it depends on no other.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the user interrupts.
+        """
+        data_seed, fit_seed = stream(self.seed, f"sbc {number}").spawn(2)
+        rng = np.random.default_rng(data_seed)
+        truth = self.prior.sample(rng, self.n_components, self.n_features, self.covariance_type)
+        X = truth.sample(self.n_samples, rng)[0]
+        task = Task(
+            X, self.n_components, self.prior, self.draws, self.tune, self.chains, None, fit_seed,
+            lambda done, total: None, self.covariance_type,
+        )  # fmt: skip
+        for attempt in range(MAX_DOUBLINGS + 1):
+            longer = replace(task, draws=task.draws << attempt, seed=fit_seed.spawn(1)[0])
+            sampled = self.sampler.sample(longer)
+            if sampled.interrupted:
+                raise KeyboardInterrupt
+            found = self._quantities(sampled.draws, X)
+            ess = _smallest_ess(found)
+            if ess >= N_DRAWS:
+                break
+        true = self._quantities(_as_draws(truth), X)
+        ranks = {name: _rank(true[name].item(), values) for name, values in found.items()}
+        return Simulation(ranks, ess)
+
+    def _quantities(self, draws: MixtureDraws, X: Floats) -> dict[str, Floats]:
+        """Return draws (C, S) of what is identified, components by their first coordinate.
+
+        Numbering components by a function of the mixture, the same for truth and draws, makes each
+        parameter a function of the mixture alone: no alignment, which would look at the truth.
+        """
+        structure = get_structure(self.covariance_type)
+        k, d = draws.n_components, draws.n_features
+        ordered = draws.permute(np.argsort(draws.means[..., 0], axis=-1))
+        found = {f"weights[{j}]": ordered.weights[..., j] for j in range(k - 1)}
+        for j in range(k):
+            for i in range(d):
+                found[f"means[{j}, {i}]"] = ordered.means[..., j, i]
+        for j in range(structure.n_covariances(k)):
+            for i in range(structure.n_sds(d)):
+                for m in range(i if structure.correlated else 0):
+                    found[f"covariances[{j}, {i}, {m}]"] = ordered.covariances[..., j, i, m]
+                found[f"covariances[{j}, {i}, {i}]"] = ordered.covariances[..., j, i, i]
+        found["log_likelihood"] = draws.log_likelihood(X)
+        return found
+
+
+def _as_draws(mixture: Mixture) -> MixtureDraws:
+    """Return a mixture as one draw of one chain."""
+    return MixtureDraws(
+        mixture.weights[None, None], mixture.means[None, None], mixture.covariances[None, None]
+    )
+
+
+def _smallest_ess(found: dict[str, Floats]) -> float:
+    values = np.stack(list(found.values()))
+    ess = np.asarray(array_stats.ess(values, method="bulk"))
+    # NaN: a chain that never moved.
+    return float(np.nan_to_num(ess, nan=0.0).min())
+
+
+def _rank(true: float, values: Floats) -> int:
+    """Return how many of `N_DRAWS` draws, evenly spaced through all chains, are below the truth."""
+    flat = values.ravel()
+    spaced = np.linspace(0, flat.size - 1, N_DRAWS).round().astype(np.intp)
+    return int((flat[spaced] < true).sum())
