@@ -8,26 +8,36 @@ if TYPE_CHECKING:
     from experiments.comparison import Comparison, compare, compare_fits
     from experiments.config import ExperimentConfig, load_config
     from experiments.errors import UsageError
+    from experiments.results_table import SweepResults, load_results, read_results
     from experiments.runner import run_experiment
+    from experiments.sweep import run_sweep
 
 __all__ = [
     "Comparison",
     "ExperimentConfig",
+    "SweepResults",
     "UsageError",
     "compare",
     "compare_fits",
     "load_config",
+    "load_results",
+    "read_results",
     "run_experiment",
+    "run_sweep",
 ]
 
 _HOMES = {
     "Comparison": "comparison",
     "ExperimentConfig": "config",
+    "SweepResults": "results_table",
     "UsageError": "errors",
     "compare": "comparison",
     "compare_fits": "comparison",
     "load_config": "config",
+    "load_results": "results_table",
+    "read_results": "results_table",
     "run_experiment": "runner",
+    "run_sweep": "sweep",
 }
 
 

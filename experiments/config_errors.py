@@ -87,18 +87,28 @@ def _allowed(detail: Mapping[str, Any]) -> str:
 
 def known_keys(model: type[BaseModel]) -> list[str]:
     """Return every key of a model, dotted where it is in a table."""
+    return list(descriptions_of(model))
+
+
+def descriptions_of(model: type[BaseModel]) -> dict[str, str]:
+    """Return what every key of a model is, by its dotted name."""
     schema = TypeAdapter(model).json_schema()
-    definitions = schema.get("$defs", {})
-    return list(dict.fromkeys(_walk(schema, definitions, "")))
+    keys = _walk(schema, schema.get("$defs", {}), "")
+    found: dict[str, str] = {}
+    for name, node in keys:
+        found.setdefault(name, str(node.get("description", "")).replace("\n", " "))
+    return found
 
 
-def _walk(node: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str) -> Iterable[str]:
+def _walk(
+    node: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str
+) -> Iterable[tuple[str, Mapping[str, Any]]]:
     for branch in (node, *node.get("oneOf", ()), *node.get("anyOf", ()), *node.get("allOf", ())):
         target = branch
         if "$ref" in branch:
             target = definitions[branch["$ref"].rpartition("/")[2]]
         for name, child in target.get("properties", {}).items():
-            yield prefix + name
+            yield prefix + name, child
             yield from _walk(child, definitions, f"{prefix}{name}.")
         if target is not branch and "oneOf" in target:
             yield from _walk(target, definitions, prefix)
@@ -107,14 +117,3 @@ def _walk(node: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str) 
 def _short(value: object, limit: int = 60) -> str:
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-def descriptions_of(model: type[BaseModel]) -> dict[str, str]:
-    """Return the description of every key of a config, by its dotted name."""
-    schema = TypeAdapter(model).json_schema()
-    definitions = schema.get("$defs", {})
-    return {
-        name: node["description"].replace("\n", " ")
-        for name, node in _walk(schema, definitions, "")
-        if "description" in node
-    }

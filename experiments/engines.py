@@ -210,7 +210,7 @@ def fit_engines(
         cannot fit these data.
     """
     n_components = _checked_components(n_components, len(dataset.X))
-    engines = {name: _make(name, options.get(name, {})) for name in names}
+    engines = {name: make_engine(name, options.get(name, {})) for name in names}
     if unused := sorted(set(options) - set(names)):
         raise UsageError(f"options for '{unused[0]}', allowed is {', '.join(names)}")
     if dataset.has_missing:
@@ -243,7 +243,14 @@ def central(
     return dict(zip(LEVELS, zip(ends[::2], ends[1::2], strict=True), strict=True))
 
 
-def _make(name: str, options: Mapping[str, Any]) -> Engine:
+def make_engine(name: str, options: Mapping[str, Any]) -> Engine:
+    """Make the engine of that name from its settings.
+
+    Raises
+    ------
+    UsageError
+        If there is no such engine, or a setting is not allowed.
+    """
     kind = load_engine(name)
     try:
         settings = kind.settings.model_validate(_plain(options))

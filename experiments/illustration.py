@@ -95,6 +95,17 @@ class Illustration(Value):
     """Null without a posterior."""
 
 
+# Of a comparison whose numbers alone are wanted.
+NOTHING = Illustration(
+    points=[],
+    responsibilities={},
+    posterior_mixtures=[],
+    em_paths=[],
+    em_finished=[],
+    em_best_path=None,
+)
+
+
 def illustrate(
     dataset: Dataset, fits: Mapping[str, Fit], log_likelihoods: Floats | None = None
 ) -> Illustration:

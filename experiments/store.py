@@ -141,7 +141,7 @@ def _put_in_place(scratch: Path, directory: Path) -> None:
         directory.rmdir()
         scratch.rename(directory)
         return
-    aside = _free_name(directory)
+    aside = free_name(directory)
     repeated = _recipe(scratch) == _recipe(directory)
     directory.rename(aside)
     scratch.rename(directory)
@@ -161,7 +161,8 @@ def _recipe(directory: Path) -> object:
         return object()
 
 
-def _free_name(directory: Path) -> Path:
+def free_name(directory: Path) -> Path:
+    """Return a name beside a directory that is not taken: ``NAME-1``, ``NAME-2`` and so on."""
     number = 1
     while (candidate := directory.with_name(f"{directory.name}-{number}")).exists():
         number += 1

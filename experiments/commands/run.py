@@ -8,6 +8,7 @@ import click
 
 from experiments.commands import examples
 from experiments.commands.one_run import run_and_show
+from experiments.commands.one_sweep import sweep_and_show
 from experiments.completers import complete_config, complete_override
 from experiments.errors import UsageError
 
@@ -40,18 +41,25 @@ from experiments.errors import UsageError
     shell_complete=complete_override,
     help="Override a key of the config, for example em.n_init=50; may be repeated.",
 )
+@click.option("--quick", is_flag=True, help="The small size that the config's [quick] table says.")
 @click.option("--json", "as_json", is_flag=True, help="Print comparison.json instead of the table.")
 def command(
-    configs: tuple[str, ...], out: Path | None, overrides: tuple[str, ...], as_json: bool
-) -> None:
+    configs: tuple[str, ...],
+    out: Path | None,
+    overrides: tuple[str, ...],
+    quick: bool,
+    as_json: bool,
+) -> int:
     """Run experiments: fit, compare, print the answer and leave a report.
 
-    CONFIG is a TOML file or the name of a shipped config (see `gmm-compare configs`).
+    CONFIG is a TOML file or the name of a shipped config (see `gmm-compare configs`). One with a
+    [sweep] table is swept: `gmm-compare sweep` says how, and on what, it runs.
     """
     from experiments.config import load_config
     from experiments.store import check_target
+    from experiments.sweep_store import SweepDirectory
 
-    loaded = [load_config(config, overrides) for config in configs]
+    loaded = [load_config(config, overrides, quick) for config in configs]
     if len(loaded) == 1:
         targets = [out or Path("runs") / loaded[0].name]
     else:
@@ -59,7 +67,15 @@ def command(
     if len(set(targets)) < len(targets):
         raise UsageError("two of the configs have the same name, allowed is each name once")
     # Every config is checked before the first one runs.
-    for target in targets:
-        check_target(target)
     for config, target in zip(loaded, targets, strict=True):
-        run_and_show(config, target, as_json)
+        if config.sweep is None:
+            check_target(target)
+        else:
+            SweepDirectory(target).check()
+    status = 0
+    for config, target in zip(loaded, targets, strict=True):
+        if config.sweep is None:
+            run_and_show(config, target, as_json)
+        else:
+            status = max(status, sweep_and_show(config, target, as_json))
+    return status

@@ -1,0 +1,55 @@
+"""Which code made a number: what a stored result is valid for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib import resources
+from importlib.metadata import version
+from importlib.resources.abc import Traversable
+
+from experiments.engines import OWN, available_engines
+
+# Libraries whose versions can change a fit; the others only read, write and draw.
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "pymc", "pytensor", "nutpie", "numba", "arviz")
+# Rooms of the harness that no number of a comparison passes through.
+OUTSIDE = ("commands", "report", "benchmarks", "configs", "data")
+
+
+@cache
+def code_version() -> str:
+    """Return sixteen hexadecimal digits that change whenever a number of a fit may.
+
+    They are a hash of the sources of `gmm_em`, `gmm_bayes` and the part of `experiments` that
+    numbers pass through, and of the versions of :data:`LIBRARIES`.
+    """
+    digest = hashlib.sha256()
+    for package in ("gmm_em", "gmm_bayes", "experiments"):
+        for name, text in _sources(resources.files(package), package):
+            digest.update(f"{name}\0{len(text)}\0".encode())
+            digest.update(text)
+    for library in LIBRARIES:
+        digest.update(f"{library}=={version(library)}\0".encode())
+    return digest.hexdigest()[:16]
+
+
+def engine_versions(names: Sequence[str]) -> dict[str, str]:
+    """Return the versions of the packages that other engines than our own come from."""
+    known = available_engines()
+    found = {}
+    for name in names:
+        distribution = known[name].dist if name in known and name not in OWN else None
+        if distribution is not None:
+            found[name] = f"{distribution.name}=={distribution.version}"
+    return found
+
+
+def _sources(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        name = f"{prefix}/{entry.name}"
+        if entry.is_dir():
+            if prefix != "experiments" or entry.name not in OUTSIDE:
+                yield from _sources(entry, name)
+        elif entry.name.endswith(".py"):
+            yield name, entry.read_bytes()
