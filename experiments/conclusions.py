@@ -17,6 +17,7 @@ from experiments.config_conclusion import Conclusion, Detected, ReachedBest, Tre
 from experiments.parameters import in_digits_of
 
 if TYPE_CHECKING:
+    from experiments.config import ExperimentConfig
     from experiments.schema import ComparisonValues
 
 # What identifies the data of a row of the results table.
@@ -37,6 +38,25 @@ def conclusion_of_comparison(comparison: ComparisonValues) -> str:
     ]
     said = failures[:1] or stands[:2] or list(findings.values())[:1]
     return f"{'; '.join(said)}." if said else _fitted(comparison)
+
+
+def conclusion_of_sweep(config: ExperimentConfig, table: pd.DataFrame) -> str:
+    """Return the sentence of a sweep: what its config concludes, else how its figure changes.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+        With a ``[sweep]`` table.
+    table : DataFrame
+        The results: a row per cell.
+    """
+    figure = None if config.sweep is None else config.sweep.figure
+    if config.conclusion is not None:
+        return conclusion_of_table(config.conclusion, table)
+    if figure is None:
+        return f"{len(table)} cells are done; a [conclusion] table says what to conclude from them."
+    trend = Trend(kind="trend", x=figure.x, x_label=figure.x, y={name: name for name in figure.y})
+    return conclusion_of_table(trend, table)
 
 
 def conclusion_of_table(conclusion: Conclusion, table: pd.DataFrame) -> str:
@@ -106,17 +126,23 @@ def _reached_best(conclusion: ReachedBest, table: pd.DataFrame) -> str:
 @_conclude.register
 def _winner(conclusion: Winner, table: pd.DataFrame) -> str:
     by = [] if conclusion.by is None else [conclusion.by]
-    rows = _complete(table, [conclusion.setting, conclusion.value, DATA, *by])
     sign = 1 if conclusion.best == "lowest" else -1
-    chosen = rows.loc[(sign * rows[conclusion.value]).groupby(rows[DATA]).idxmin()]
-    if conclusion.by is None:
-        return f"{conclusion.value_label} chose {_votes(chosen[conclusion.setting])}."
-    parts = [
-        f"at {conclusion.by_label} {_plain(end)} it chose "
-        f"{_votes(chosen.loc[chosen[conclusion.by] == end, conclusion.setting])}"
-        for end in _ends(rows[conclusion.by])
-    ]
-    return f"By {conclusion.value_label}, {_joined(parts)}."
+    parts: list[str] = []
+    for column, label in conclusion.values.items():
+        rows = _complete(table, [conclusion.setting, column, DATA, *by])
+        chosen = rows.loc[(sign * rows[column]).groupby(rows[DATA]).idxmin()]
+        where = {"": chosen}
+        if conclusion.by is not None:
+            where = {
+                f"at {conclusion.by_label} {_plain(end)} ": chosen[chosen[conclusion.by] == end]
+                for end in _ends(rows[conclusion.by])
+            }
+        parts += [
+            f"{place}{label} chose {_votes(found[conclusion.setting])}"
+            for place, found in where.items()
+        ]
+    said = _joined(parts)
+    return f"{said[0].upper()}{said[1:]}."
 
 
 @_conclude.register
@@ -197,7 +223,7 @@ def _votes(values: pd.Series) -> str:
     total = int(counts.sum())
     first, *others = (f"{name} in {count}" for name, count in counts.items())
     rest = f" ({', '.join(others)})" if others else ""
-    return f"{first} of {total}{rest}"
+    return f"{first} of {total} data sets{rest}"
 
 
 def _setting(key: object, names: Sequence[str]) -> str:

@@ -44,12 +44,10 @@ class Winner(Section):
     """What is concluded."""
     setting: str
     """Column that tells the settings apart: a key of `[sweep.over]`."""
-    value: str
-    """Column that they are judged by."""
-    value_label: str
-    """What the sentence calls it."""
+    values: Annotated[dict[str, str], Field(min_length=1)]
+    """Columns that they are judged by, each with what the sentence calls it."""
     best: Literal["lowest", "highest"]
-    """Which value is best."""
+    """Which value of these columns is best."""
     by: str | None = None
     """Column for whose first and last value it is told apart."""
     by_label: str = ""

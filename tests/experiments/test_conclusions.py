@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.conclusions import conclusion_of_table
-from experiments.config import load_config, shipped_configs
+from experiments.conclusions import conclusion_of_sweep, conclusion_of_table
+from experiments.config import load_config, parse_config, shipped_configs
 from experiments.config_conclusion import Detected, ReachedBest, Trend, Winner
 
 
@@ -76,23 +76,18 @@ def test_winners_are_counted_by_data_set_and_told_apart():
         n=[50] * 4 + [500] * 4,
         **{"dataset.sha256": list("aabbccdd")},
     )
-    values = {
-        "kind": "winner",
-        "setting": "shape",
-        "value": "bic",
-        "value_label": "BIC",
-        "best": "lowest",
-    }
+    values = {"kind": "winner", "setting": "shape", "values": {"bic": "BIC"}, "best": "lowest"}
     apart = conclusion_of_table(Winner(**values, by="n", by_label="N ="), frame)
-    assert (
-        apart
-        == "By BIC, at N = 50 it chose tied in 2 of 2, and at N = 500 it chose full in 2 of 2."
+    assert apart == (
+        "At N = 50 BIC chose tied in 2 of 2 data sets, and at N = 500 BIC chose full in 2 of 2 "
+        "data sets."
     )
     together = conclusion_of_table(Winner(**values), frame)
+    assert together.startswith("BIC chose ")
     assert "full in 2" in together
     assert "tied in 2" in together
     highest = conclusion_of_table(Winner(**values | {"best": "highest"}, by="n"), frame)
-    assert "50 it chose full in 2 of 2" in highest
+    assert "50 BIC chose full in 2 of 2" in highest
 
 
 def test_alarms_are_counted_against_what_the_better_start_found():
@@ -130,3 +125,17 @@ def test_every_shipped_sweep_says_what_it_concludes():
         config = load_config(name)
         assert (config.sweep is None) == (config.conclusion is None), name
         assert config.quick or config.kind == "run", name
+
+
+def test_a_sweep_without_a_conclusion_of_its_own_tells_how_its_figure_changes():
+    values = {
+        "name": "mine",
+        "n_components": 2,
+        "data": {"source": "builtin", "name": "faithful"},
+        "sweep": {"over": {"n_components": [1, 2]}, "figure": {"x": "n", "y": ["error"]}},
+    }
+    frame = table(n=[1, 2], error=[3.0, 5.0])
+    said = conclusion_of_sweep(parse_config(values, "here"), frame)
+    assert said == "As n went from 1 to 2, error rose from 3 to 5."
+    del values["sweep"]["figure"]
+    assert conclusion_of_sweep(parse_config(values, "here"), frame).startswith("2 cells are done")
