@@ -49,12 +49,17 @@ def conclusion_of_sweep(config: ExperimentConfig, table: pd.DataFrame) -> str:
         With a ``[sweep]`` table.
     table : DataFrame
         The results: a row per cell.
+
+    Returns
+    -------
+    str
+        Empty where the config has neither.
     """
     figure = None if config.sweep is None else config.sweep.figure
     if config.conclusion is not None:
         return conclusion_of_table(config.conclusion, table)
     if figure is None:
-        return f"{len(table)} cells are done; a [conclusion] table says what to conclude from them."
+        return ""
     trend = Trend(kind="trend", x=figure.x, x_label=figure.x, y={name: name for name in figure.y})
     return conclusion_of_table(trend, table)
 
