@@ -56,6 +56,14 @@ def check_data(X: ArrayLike, *, n_features: int | None = None) -> FloatArray:
     return data
 
 
+def column_names(X: object) -> list[str] | None:
+    """Return the names of a data frame's columns, or None unless all are strings."""
+    columns = getattr(X, "columns", None)
+    if columns is None or not all(isinstance(column, str) for column in columns):
+        return None
+    return [str(column) for column in columns]
+
+
 def check_count(name: str, value: Any, *, minimum: int = 1) -> int:
     """Return `value` as an int of at least `minimum`.
 

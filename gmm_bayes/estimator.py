@@ -16,10 +16,12 @@ from gmm_bayes.checks import (
     check_data,
     check_enough_samples,
     check_n_components,
+    column_names,
 )
 from gmm_bayes.diagnostics import Diagnostics, diagnose
 from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.posterior import MAX_POINTWISE, to_datatree
+from gmm_bayes.prior_predictive import plot_prior_predictive, sample_prior_predictive
 from gmm_bayes.priors import LKJPrior, NIWPrior
 from gmm_bayes.progress import reporting
 from gmm_bayes.relabel import relabel
@@ -27,6 +29,7 @@ from gmm_bayes.sampling import Sampler, Task, get_sampler
 from gmm_em import Mixture
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
     import xarray as xr
 
 FloatArray = NDArray[np.float64]
@@ -35,7 +38,7 @@ RandomState = int | np.random.Generator | np.random.SeedSequence | np.random.Ran
 
 
 class GaussianMixtureBayes:
-    """The posterior distribution of a Gaussian mixture with full covariances.
+    """The posterior distribution of a Gaussian mixture.
 
     The twin of :class:`gmm_em.GaussianMixtureEM`: the same data and the same questions, answered
     with uncertainty. Labels are aligned (:func:`gmm_bayes.relabel`) before anything is summarised.
@@ -189,15 +192,8 @@ class GaussianMixtureBayes:
             If interrupted before every chain has a draw to keep. Later, what was drawn is kept,
             and ``posterior_`` is marked as interrupted.
         """
-        data = check_data(X)
-        check_enough_samples(data.shape[0])
-        n_components = check_n_components(self.n_components, data.shape[0])
-        covariance_type = check_covariance_type(self.covariance_type)
-        sampler = get_sampler(self.sampler)
-        prior = sampler.default_prior() if self.prior is None else self.prior
-        if not isinstance(prior, LKJPrior | NIWPrior):
-            raise TypeError(f"prior must be an LKJPrior or an NIWPrior, but is {prior!r}")
-        prior.check_width(data.shape[1])
+        data, n_components, covariance_type = self._checked(X)
+        sampler, prior = self._sampler_and_prior(data.shape[1])
         draws = check_count("draws", self.draws, minimum=4)
         tune = check_count("tune", self.tune, minimum=1)
         chains = check_count("chains", self.chains)
@@ -214,12 +210,26 @@ class GaussianMixtureBayes:
         self._summarise(data, sampled)
         return self
 
+    def _checked(self, X: ArrayLike) -> tuple[FloatArray, int, str]:
+        data = check_data(X)
+        check_enough_samples(data.shape[0])
+        n_components = check_n_components(self.n_components, data.shape[0])
+        return data, n_components, check_covariance_type(self.covariance_type)
+
+    def _sampler_and_prior(self, n_features: int) -> tuple[Sampler, LKJPrior | NIWPrior]:
+        sampler = get_sampler(self.sampler)
+        prior = sampler.default_prior() if self.prior is None else self.prior
+        if not isinstance(prior, LKJPrior | NIWPrior):
+            raise TypeError(f"prior must be an LKJPrior or an NIWPrior, but is {prior!r}")
+        prior.check_width(n_features)
+        return sampler, prior
+
     def _set_names(self, X: ArrayLike, n_features: int) -> None:
         self.n_features_in_ = n_features
-        columns = getattr(X, "columns", None)
+        names = column_names(X)
         self.__dict__.pop("feature_names_in_", None)
-        if columns is not None and all(isinstance(c, str) for c in columns):
-            self.feature_names_in_ = np.asarray(columns, dtype=object)
+        if names is not None:
+            self.feature_names_in_ = np.asarray(names, dtype=object)
 
     def _summarise(self, data: FloatArray, sampled: Any) -> None:
         aligned, permutations = relabel(sampled.draws)
@@ -261,6 +271,51 @@ class GaussianMixtureBayes:
     def covariances_(self) -> FloatArray:
         """Posterior means of the covariances, shape (K, D, D)."""
         return self._fitted().mixture_.covariances
+
+    # Before the data -----------------------------------------------------------------------------
+
+    def sample_prior_predictive(self, X: ArrayLike, n_draws: int = 200) -> xr.DataTree:
+        """Return draws from the prior, and from each a data set as large as `X`.
+
+        Needs no fit. Repeated calls with the same integer `random_state` return the same draws.
+
+        Parameters
+        ----------
+        X : array_like of shape (N, D)
+            Its size, and for a prior on the standardised scale its location and scale, are used.
+        n_draws : int, default 200
+
+        Returns
+        -------
+        xarray.DataTree
+            In the data's own units: ``prior`` (weights, means, covariances as in `posterior_`),
+            ``prior_predictive`` with x (chain, draw, obs, feature), and ``observed_data``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data or a parameter cannot be used; the message says which and why.
+        """
+        data, n_components, covariance_type = self._checked(X)
+        _, prior = self._sampler_and_prior(data.shape[1])
+        rng = np.random.default_rng(_seed_sequence(self.random_state).spawn(2)[1])
+        return sample_prior_predictive(
+            prior,
+            data,
+            n_components,
+            check_count("n_draws", n_draws),
+            rng,
+            covariance_type,
+            column_names(X),
+        )
+
+    def plot_prior_predictive(self, X: ArrayLike, n_draws: int = 200) -> go.Figure:
+        """Return a plotly figure of what the prior expects of each feature, with the data.
+
+        Parameters and errors are those of :meth:`sample_prior_predictive`; see
+        :func:`gmm_bayes.prior_predictive.plot_prior_predictive` for what is shown.
+        """
+        return plot_prior_predictive(self.sample_prior_predictive(X, n_draws))
 
     # Asking --------------------------------------------------------------------------------------
 

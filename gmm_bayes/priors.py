@@ -43,6 +43,11 @@ class Prior(Protocol):
         """Of the weights' symmetric Dirichlet distribution."""
         ...
 
+    @property
+    def scale(self) -> Scale:
+        """Whether it speaks of standardised data or is in the data's own units."""
+        ...
+
     def check_width(self, n_features: int) -> None:
         """Raise ValueError if a hyperparameter does not fit `n_features` features."""
         ...
