@@ -86,7 +86,7 @@ class Gibbs:
                 f"the Gibbs sampler needs an NIWPrior, but the prior is {task.prior!r}; "
                 "sampler 'nuts' takes it"
             )
-        problem = _Problem.of(task, task.prior)
+        problem = Problem.of(task, task.prior)
         *seeds, seed_of_fits = task.seed.spawn(task.chains + 1)
         chains = [
             _Chain(problem, seed, _Record.of(task.draws, problem.coordinates)) for seed in seeds
@@ -106,7 +106,7 @@ class Gibbs:
         return self._collect(problem, chains, kept, interrupted)
 
     def _collect(
-        self, problem: _Problem, chains: list[_Chain], kept: int, interrupted: bool
+        self, problem: Problem, chains: list[_Chain], kept: int, interrupted: bool
     ) -> Sampled:
         from gmm_bayes.sampling import Sampled
 
@@ -132,7 +132,7 @@ class Gibbs:
 
 
 @dataclass(frozen=True)
-class _Problem:
+class Problem:
     """What all chains share."""
 
     scaling: Scaling
@@ -140,7 +140,7 @@ class _Problem:
     model: Model
 
     @classmethod
-    def of(cls, task: Task, prior: NIWPrior) -> _Problem:
+    def of(cls, task: Task, prior: NIWPrior) -> Problem:
         from gmm_bayes.gibbs_kernels import Model
 
         structure = get_structure(task.covariance_type)
@@ -207,7 +207,7 @@ class _Record:
 class _Chain:
     """One chain: where it is, how it moves, how far it is, and what it has kept."""
 
-    problem: _Problem
+    problem: Problem
     seed: np.random.SeedSequence
     record: _Record
     done: int = 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from experiments.commands import examples
+from experiments.completers import complete_config, complete_override
 
 
 @click.command(
@@ -16,7 +17,7 @@ from experiments.commands import examples
         "gmm-compare sbc my.toml --n-sims 1000         your own prior",
     ),
 )
-@click.argument("config")
+@click.argument("config", shell_complete=complete_config)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Where it goes.  [default: runs/NAME-sbc]"
 )
@@ -28,6 +29,7 @@ from experiments.commands import examples
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
+    shell_complete=complete_override,
     help="Override a key of the config, for example bayes.sampler=gibbs; may be repeated.",
 )
 def command(config: str, out: Path | None, n_sims: int, overrides: tuple[str, ...]) -> int:
