@@ -53,9 +53,11 @@ def agree(
     uncertain = layout.values(sd) > 0
     names = [name for name, varies in zip(layout.names, uncertain, strict=True) if varies]
     entries = dict(zip(names, layout.values(z)[uncertain].tolist(), strict=True))
+    # Without a bootstrap EM has no intervals, and its standard errors are the information's.
+    method = "bootstrap" if em.intervals else "information"
     by_method = {
-        method: layout.values(_ratios(errors, sd))[uncertain]
-        for method, errors in em.more_uncertainty.items()
+        name: layout.values(_ratios(errors, sd))[uncertain]
+        for name, errors in em.more_uncertainty.items()
     }
     worst = max(entries, key=lambda name: abs(entries[name]))
     return Agreement(
@@ -67,6 +69,7 @@ def agree(
         n_parameters=layout.n_free,
         max_abs_z=abs(entries[worst]),
         worst_parameter=worst,
+        method=method,
         median_sd_ratio=float(np.median(layout.values(ratios)[uncertain])),
         median_sd_ratio_by_method={m: float(np.median(found)) for m, found in by_method.items()},
         mean_sd_ratio=_geometric_mean(layout.values(ratios)[uncertain]),

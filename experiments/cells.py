@@ -104,12 +104,16 @@ def _compared(config: ExperimentConfig, keep: str) -> tuple[dict[str, Scalar], d
         config.data, config.name, stream(config.seed, "data"), config.n_components
     )
     options = {name: config.engine_options(name) for name in config.engines}
-    fits = fit_engines(dataset, config.n_components, config.engines, options, config.seed)
+    fits = fit_engines(
+        dataset, config.n_components, config.engines, options, config.seed,
+        covariance_type=config.covariance_type,
+    )  # fmt: skip
     comparison = compare_fits(
         dataset,
         fits,
         experiment=config.name,
         seed=config.seed,
+        covariance_type=config.covariance_type,
         thresholds=config.thresholds,
         illustrated=keep != "scalars",
     )

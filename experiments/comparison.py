@@ -16,16 +16,17 @@ from experiments.datasets import Dataset, from_arrays
 from experiments.engines import Fit, fit_engines
 from experiments.errors import UsageError
 from experiments.illustration import NOTHING, illustrate
-from experiments.likelihoods import log_likelihoods
+from experiments.likelihoods import RowScores, log_likelihoods
 from experiments.matching import in_one_order
 from experiments.metrics import DensityComparison
 from experiments.parameters import Layout
+from experiments.plots import Plots
 from experiments.predictive import score
 from experiments.progress import Report, silent
 from experiments.reasons import null_reasons
 from experiments.results import engine_result
 from experiments.rows import true_values
-from experiments.schema import ComparisonValues, DatasetInfo, ParameterValues
+from experiments.schema import DatasetInfo, ParameterValues
 from experiments.streams import stream
 from experiments.summary import summarise
 from experiments.verdict import Judge, thresholds_with
@@ -38,7 +39,7 @@ DENSITY_SAMPLES = 20_000
 SCHEMA_FILE = "comparison.schema.json"
 
 
-class Comparison(ComparisonValues):
+class Comparison(Plots):
     """What the fits say about the data and about each other.
 
     A plain value: its fields are those of `comparison.json` and survive the round trip through
@@ -47,11 +48,17 @@ class Comparison(ComparisonValues):
     """
 
     _fits: Mapping[str, Fit] = PrivateAttr(default_factory=dict)
+    _row_scores: RowScores = PrivateAttr(default_factory=RowScores)
 
     @property
     def fits(self) -> Mapping[str, Fit]:
         """The fits compared, by engine; empty when the comparison was read from a file."""
         return self._fits
+
+    @property
+    def row_scores(self) -> RowScores:
+        """Log scores row by row; empty when the comparison was read from a file."""
+        return self._row_scores
 
     def __eq__(self, other: object) -> bool:
         """Equal values: where a comparison came from makes no difference."""
@@ -101,6 +108,11 @@ class Comparison(ComparisonValues):
 
         return write_run(Path(directory), self)
 
+    def _repr_html_(self) -> str:
+        from experiments.report.notebook import comparison_html
+
+        return comparison_html(self)
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from experiments.table import render
 
@@ -114,6 +126,7 @@ def compare(
     truth: Mixture | None = None,
     X_test: object = None,
     engines: Sequence[str] = ("em", "bayes"),
+    covariance_type: str = "full",
     seed: int = 0,
     progress: Report = silent,
     thresholds: Mapping[str, Sequence[float]] | None = None,
@@ -132,7 +145,10 @@ def compare(
     X_test : array_like or DataFrame of shape (n_test, n_features), optional
         Rows held out, for the log-likelihood only.
     engines : sequence of str
-        Names of engines: ``"em"``, ``"bayes"``.
+        Names of engines: ``"em"``, ``"bayes"``, ``"sklearn"``, ``"sklearn-bayes"``, ``"kmeans"``,
+        or one that another package registers.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        What the covariances of every fit leave free, as in scikit-learn.
     seed : int
         Determines every random number.
     progress : callable
@@ -155,8 +171,10 @@ def compare(
     """
     dataset = from_arrays(X, X_test, truth)
     thresholds_with(thresholds or {})
-    fits = fit_engines(dataset, n_components, engines, options, seed, progress)
-    return compare_fits(dataset, fits, seed=seed, thresholds=thresholds)
+    fits = fit_engines(dataset, n_components, engines, options, seed, progress, covariance_type)
+    return compare_fits(
+        dataset, fits, seed=seed, covariance_type=covariance_type, thresholds=thresholds
+    )
 
 
 def compare_fits(
@@ -202,8 +220,8 @@ def compare_fits(
         for name, fit in fits.items()
     }
     posterior = fits["bayes"].draws if "bayes" in fits else None
-    scores = None if posterior is None else score(posterior, dataset.X)
-    likelihoods = log_likelihoods(dataset, fits, results, scores)
+    scores = None if posterior is None else score(posterior, dataset.X, leave_one_out=True)
+    likelihoods, row_scores = log_likelihoods(dataset, fits, results, scores)
     agreement = certificate = None
     if "em" in fits and posterior is not None and scores is not None:
         em, bayes = fits["em"], fits["bayes"]
@@ -233,7 +251,7 @@ def compare_fits(
         else NOTHING,
     )
     comparison = comparison.model_copy(update={"reasons": null_reasons(comparison)})
-    comparison._fits = fits
+    comparison._fits, comparison._row_scores = fits, row_scores
     return comparison
 
 

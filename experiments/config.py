@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import tomli_w
 from pydantic import Field, ValidationError, model_validator
@@ -33,6 +33,8 @@ class ExperimentConfig(Section):
     """Determines every random number of the run."""
     n_components: PositiveInt
     """Number of mixture components K."""
+    covariance_type: Literal["full", "tied", "diag", "spherical"] = "full"
+    """What the covariances of every fit leave free, as in scikit-learn."""
     engines: list[str] = Field(default=["em", "bayes"], min_length=1)
     """What is fitted and compared: em, bayes, sklearn, sklearn-bayes, kmeans, or a plug-in."""
     data: Data

@@ -19,11 +19,12 @@ from pydantic import ValidationError
 from experiments.config_base import Section
 from experiments.config_errors import describe
 from experiments.datasets import Dataset
-from experiments.errors import UsageError
+from experiments.errors import FitError, UsageError
 from experiments.parameters import Parameters, combine
 from experiments.progress import Report, silent
 from experiments.streams import stream
 from gmm_em import Mixture
+from gmm_em.covariance import STRUCTURES
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -144,7 +145,9 @@ class Engine(Protocol):
         The schema of the engine's table in a config, an instance of which makes the engine.
 
     An engine that fits rows with missing values (NaN) says so by a class attribute
-    ``accepts_missing = True``.
+    ``accepts_missing = True``. One that fits other covariances than full ones names them in a
+    class attribute ``covariance_types``, a tuple such as ``("full", "diag")``, and is then given
+    one of them as the keyword argument ``covariance_type`` of `fit`; see `StructuredEngine`.
     """
 
     settings: ClassVar[type[Section]]
@@ -158,6 +161,30 @@ class Engine(Protocol):
         """Fit; `seed` determines every random number, `progress` hears (stage, done, total)."""
 
 
+class StructuredEngine(Engine, Protocol):
+    """An engine that fits covariances of several structures.
+
+    Attributes
+    ----------
+    covariance_types : tuple of str
+        Those it fits, of "full", "tied", "diag" and "spherical".
+    """
+
+    covariance_types: ClassVar[tuple[str, ...]]
+
+    def fit(
+        self,
+        X: Floats,
+        n_components: int,
+        seed: np.random.SeedSequence,
+        progress: Report,
+        *,
+        covariance_type: str = "full",
+    ) -> Fit:
+        """Fit covariances of one of the structures."""
+
+
+ALL_COVARIANCE_TYPES = tuple(STRUCTURES)
 GROUP = "gmm_compare.engines"
 OWN = {
     "em": "experiments.engine.em:EMEngine",
@@ -200,14 +227,17 @@ def fit_engines(
     options: Mapping[str, Mapping[str, Any]],
     seed: int,
     progress: Report = silent,
+    covariance_type: str = "full",
 ) -> dict[str, Fit]:
     """Fit a data set by each engine named; everything is checked before the first one starts.
 
     Raises
     ------
     UsageError
-        If an engine, an option or the number of components is not allowed, or if an engine
-        cannot fit these data.
+        If an engine, an option, the number of components or the structure of covariances is not
+        allowed.
+    FitError
+        If an engine cannot fit these data.
     """
     n_components = _checked_components(n_components, len(dataset.X))
     engines = {name: make_engine(name, options.get(name, {})) for name in names}
@@ -215,13 +245,39 @@ def fit_engines(
         raise UsageError(f"options for '{unused[0]}', allowed is {', '.join(names)}")
     if dataset.has_missing:
         _check_missing(dataset.name, engines)
+    for name, engine in engines.items():
+        _check_structure(name, engine, covariance_type)
     fits = {}
     for name, engine in engines.items():
+        task = (dataset.X, n_components, stream(seed, name), progress)
         try:
-            fits[name] = engine.fit(dataset.X, n_components, stream(seed, name), progress)
+            fits[name] = _fit(engine, task, covariance_type)
         except ValueError as error:
-            raise UsageError(f"{dataset.name}: {name} cannot fit it: {error}") from error
+            raise FitError(f"{dataset.name}: {name} cannot fit it: {error}") from error
     return fits
+
+
+def _fit(engine: Engine, task: tuple[Any, ...], covariance_type: str) -> Fit:
+    if _structures(engine) is None:
+        return engine.fit(*task)
+    return cast("StructuredEngine", engine).fit(*task, covariance_type=covariance_type)
+
+
+def _structures(engine: Engine) -> tuple[str, ...] | None:
+    """Return what an engine declares; None for one that knows of full covariances only."""
+    return getattr(engine, "covariance_types", None)
+
+
+def _check_structure(name: str, engine: Engine, covariance_type: str) -> None:
+    if covariance_type not in ALL_COVARIANCE_TYPES:
+        raise UsageError(
+            f"covariance_type = {covariance_type!r}: allowed is {', '.join(ALL_COVARIANCE_TYPES)}"
+        )
+    allowed = _structures(engine) or ("full",)
+    if covariance_type not in allowed:
+        raise UsageError(
+            f"covariance_type = '{covariance_type}': engine '{name}' fits {', '.join(allowed)}"
+        )
 
 
 def _check_missing(name: str, engines: Mapping[str, Engine]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,8 @@ from experiments.datasets import Dataset
 from experiments.engines import Fit
 from experiments.predictive import (
     HIGH_PARETO_K,
+    LeaveOneOut,
     Scores,
-    leave_one_out,
     paired_differences,
     score,
 )
@@ -27,12 +27,24 @@ from experiments.schema import (
     ScoreDifference,
     Spread,
 )
-from gmm_bayes import MixtureDraws
 
 Floats = NDArray[np.float64]
 
-# Pareto smoothing fits a tail: with fewer draws there is none.
-MIN_LOO_DRAWS = 100
+
+@dataclass(frozen=True)
+class RowScores:
+    """Log scores row by row, for pairing with those of other fits of the same rows.
+
+    Attributes
+    ----------
+    test : mapping of str to ndarray of shape (n_test,)
+        Of each row held out, by engine, and of the truth; the posterior's predictive density.
+    loo : ndarray of shape (n_samples,) or None
+        The posterior's, each fitted row left out in turn.
+    """
+
+    test: Mapping[str, Floats] = field(default_factory=dict)
+    loo: Floats | None = None
 
 
 def log_likelihoods(
@@ -40,8 +52,8 @@ def log_likelihoods(
     fits: Mapping[str, Fit],
     results: Mapping[str, EngineResult],
     posterior: Scores | None,
-) -> LogLikelihoods:
-    """Gather the log-likelihoods.
+) -> tuple[LogLikelihoods, RowScores]:
+    """Gather the log-likelihoods, and those of single rows that comparisons of fits need.
 
     Parameters
     ----------
@@ -67,15 +79,17 @@ def log_likelihoods(
             log_predictive_test=None
             if scores_test is None
             else float(scores_test.predictive.sum()),
-            loo=_leave_one_out(draws, dataset.X),
+            loo=None if posterior.loo is None else _leave_one_out(posterior.loo, len(draws)),
         )
-    return LogLikelihoods(
+    values = LogLikelihoods(
         truth=None if dataset.truth is None else train_test(dataset.truth, dataset),
         em=results["em"].log_likelihood if "em" in results else None,
         bayes=bayes,
         differences=_differences(train),
         differences_test=_differences(test),
     )
+    loo = None if posterior is None or posterior.loo is None else posterior.loo.elpd
+    return values, RowScores(test, loo)
 
 
 def _pointwise(
@@ -84,7 +98,7 @@ def _pointwise(
     """Return the log score of each row: under the posterior, its predictive density."""
     scores = {} if dataset.truth is None else {"truth": observed.log_prob(dataset.truth, X)}
     for name, fit in fits.items():
-        if posterior is not None and fit.draws is not None:
+        if name == "bayes" and posterior is not None:
             scores[name] = posterior.predictive
         else:
             scores[name] = observed.log_prob(fit.mixture, X)
@@ -95,17 +109,14 @@ def _differences(scores: Mapping[str, Floats]) -> list[ScoreDifference]:
     return [ScoreDifference(**asdict(found)) for found in paired_differences(scores)]
 
 
-def _leave_one_out(draws: MixtureDraws, X: Floats) -> LeaveOneOutValues | None:
-    if len(draws) < MIN_LOO_DRAWS:
-        return None
-    loo = leave_one_out(draws, X)
+def _leave_one_out(loo: LeaveOneOut, n_draws: int) -> LeaveOneOutValues:
     return LeaveOneOutValues(
         elpd=float(loo.elpd.sum()),
-        se=float(np.sqrt(len(X)) * loo.elpd.std(ddof=1)),
+        se=float(np.sqrt(len(loo.elpd)) * loo.elpd.std(ddof=1)) if len(loo.elpd) > 1 else 0.0,
         n_effective=loo.n_effective,
-        max_pareto_k=float(loo.pareto_k.max()),
+        max_pareto_k=float(min(loo.pareto_k.max(), np.finfo(np.float64).max)),
         n_high_pareto_k=int((loo.pareto_k > HIGH_PARETO_K).sum()),
-        n_draws=loo.n_draws,
+        n_draws=n_draws,
     )
 
 

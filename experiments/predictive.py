@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from experiments.densities import map_densities
+from experiments.psis import LeftOut, leave_out, log_sum_exp
 
 if TYPE_CHECKING:
     from gmm_bayes import MixtureDraws
@@ -16,10 +19,8 @@ Floats = NDArray[np.float64]
 
 # Pareto k above which an importance-sampling estimate is unreliable (Vehtari et al. 2024).
 HIGH_PARETO_K = 0.7
-# At most this many densities are held at a time; leave-one-out uses this many in all.
-BLOCK_VALUES = 2_000_000
-MAX_VALUES = 10_000_000
-MIN_DRAWS = 500
+# Pareto smoothing fits a tail: with fewer draws there is none worth the name.
+MIN_LOO_DRAWS = 100
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,11 @@ class LeaveOneOut:
         Effective number of parameters, ``lppd - elpd`` summed.
     pareto_k : ndarray of shape (n_samples,)
         Above `HIGH_PARETO_K` the row's `elpd` is unreliable.
-    n_draws : int
-        Posterior draws used.
     """
 
     elpd: Floats
     n_effective: float
     pareto_k: Floats
-    n_draws: int
 
 
 @dataclass(frozen=True)
@@ -54,67 +52,44 @@ class Scores:
         Log-likelihood of all rows at each draw.
     predictive : ndarray of shape (n_samples,)
         Log of each row's posterior predictive density, the mean over draws of its density.
+    loo : LeaveOneOut or None
+        Where it was asked for, and there are `MIN_LOO_DRAWS` draws at least.
     """
 
     draws: Floats
     predictive: Floats
+    loo: LeaveOneOut | None = None
 
 
-def score(draws: MixtureDraws, X: Floats) -> Scores:
+def score(draws: MixtureDraws, X: Floats, *, leave_one_out: bool = False) -> Scores:
     """Evaluate every draw at every row, once and in blocks of rows.
 
     Parameters
     ----------
     draws : MixtureDraws
     X : ndarray of shape (n_samples, n_features)
+    leave_one_out : bool
+        Whether to leave each row out in turn (Vehtari, Gelman & Gabry 2017): for the rows that
+        the posterior was fitted to.
     """
-    totals = np.zeros(draws.weights.shape[:2])
-    predictive = np.empty(len(X))
-    for rows, log_prob in _blocks(draws, X):
-        totals += log_prob.sum(axis=-1)
-        top = log_prob.max(axis=(0, 1))
-        log_prob -= top
-        np.exp(log_prob, out=log_prob)
-        predictive[rows] = np.log(log_prob.mean(axis=(0, 1))) + top
-    return Scores(totals, predictive)
+    totals = np.zeros(len(draws))
+    predictive, elpd, pareto_k = (np.empty(len(X)) for _ in range(3))
+    smoothed = leave_one_out and len(draws) >= MIN_LOO_DRAWS
 
+    def summarise(log_prob: Floats) -> tuple[Floats, LeftOut]:
+        total = log_prob.sum(axis=0)
+        if smoothed:
+            return total, leave_out(log_prob)
+        mean = log_sum_exp(log_prob) - np.log(len(draws))
+        return total, LeftOut(mean, mean, np.zeros(len(mean)))
 
-def leave_one_out(draws: MixtureDraws, X: Floats) -> LeaveOneOut:
-    """Estimate leave-one-out predictive densities (Vehtari, Gelman & Gabry 2017).
-
-    Draws are thinned evenly where rows times draws would exceed `MAX_VALUES`, down to
-    `MIN_DRAWS`, and rows taken in blocks, so that memory stays bounded whatever the data.
-
-    Parameters
-    ----------
-    draws : MixtureDraws
-    X : ndarray of shape (n_samples, n_features)
-        The rows that the posterior was fitted to.
-    """
-    from arviz_stats.base import array_stats
-
-    every = len(draws)
-    wanted = min(every, max(MIN_DRAWS, MAX_VALUES // len(X)))
-    chosen = _thinned(draws, -(-every // wanted))
-    elpd, k, p = np.empty(len(X)), np.empty(len(X)), np.empty(len(X))
-    for rows, log_prob in _blocks(chosen, X):
-        elpd[rows], k[rows], p[rows] = array_stats.loo(log_prob, chain_axis=0, draw_axis=1)
-    return LeaveOneOut(elpd, float(p.sum()), k, len(chosen))
-
-
-def _blocks(draws: MixtureDraws, X: Floats) -> Iterator[tuple[slice, Floats]]:
-    """Yield rows and every draw's log density there, (C, S, rows), a bounded number at a time."""
-    n_rows = max(1, BLOCK_VALUES // len(draws))
-    for start in range(0, len(X), n_rows):
-        rows = slice(start, start + n_rows)
-        yield rows, draws.log_prob(X[rows])
-
-
-def _thinned(draws: MixtureDraws, step: int) -> MixtureDraws:
-    if step == 1:
-        return draws
-    parts = (draws.weights, draws.means, draws.covariances)
-    return type(draws)(*(part[:, ::step] for part in parts))
+    for rows, (total, found) in map_densities(draws, X, summarise):
+        totals += total
+        elpd[rows], predictive[rows], pareto_k[rows] = found
+    loo = None
+    if smoothed:
+        loo = LeaveOneOut(elpd, float((predictive - elpd).sum()), pareto_k)
+    return Scores(totals.reshape(draws.weights.shape[:2]), predictive, loo)
 
 
 @dataclass(frozen=True)
@@ -133,10 +108,14 @@ class Difference:
 def paired_differences(scores: Mapping[str, Floats]) -> list[Difference]:
     """Compare every two of several vectors of log scores of the same rows."""
     names = list(scores)
-    differences = []
-    for i, first in enumerate(names):
-        for second in names[i + 1 :]:
-            gap = scores[first] - scores[second]
-            se = float(gap.std(ddof=1) / np.sqrt(len(gap))) if len(gap) > 1 else 0.0
-            differences.append(Difference(first, second, float(gap.mean()), se))
-    return differences
+    return [
+        paired_difference(first, second, scores[first] - scores[second])
+        for i, first in enumerate(names)
+        for second in names[i + 1 :]
+    ]
+
+
+def paired_difference(first: str, second: str, gap: Floats) -> Difference:
+    """Summarise differences of log scores, row by row."""
+    se = float(gap.std(ddof=1) / np.sqrt(len(gap))) if len(gap) > 1 else 0.0
+    return Difference(first, second, float(gap.mean()), se)

@@ -40,9 +40,17 @@ def run_experiment(
         config.data, config.name, stream(config.seed, "data"), config.n_components
     )
     options: dict[str, Any] = {name: config.engine_options(name) for name in config.engines}
-    fits = fit_engines(dataset, config.n_components, config.engines, options, config.seed, progress)
+    fits = fit_engines(
+        dataset, config.n_components, config.engines, options, config.seed, progress,
+        config.covariance_type,
+    )  # fmt: skip
     comparison = compare_fits(
-        dataset, fits, experiment=config.name, seed=config.seed, thresholds=config.thresholds
+        dataset,
+        fits,
+        experiment=config.name,
+        seed=config.seed,
+        covariance_type=config.covariance_type,
+        thresholds=config.thresholds,
     )
     progress("Report", 0, 1)
     write_run(directory, comparison, config.to_toml())

@@ -233,6 +233,8 @@ class Agreement(Value):
     max_abs_z: FiniteFloat
     worst_parameter: str
     """Where the z-score is largest in absolute value; components and features from 1."""
+    method: str
+    """What EM's standard errors come from: "bootstrap", or "information" without one."""
     median_sd_ratio: FiniteFloat
     median_sd_ratio_by_method: dict[str, FiniteFloat] = Field(default={})
     """The same for EM's standard errors by other methods."""

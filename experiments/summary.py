@@ -90,8 +90,8 @@ def _engine(engine: EngineResult) -> Named:
 
 def _agreement(agreement: Agreement) -> Named:
     yield "max_abs_z", agreement.max_abs_z
-    medians = {"bootstrap": agreement.median_sd_ratio, **agreement.median_sd_ratio_by_method}
-    means = {"bootstrap": agreement.mean_sd_ratio, **agreement.mean_sd_ratio_by_method}
+    medians = {agreement.method: agreement.median_sd_ratio, **agreement.median_sd_ratio_by_method}
+    means = {agreement.method: agreement.mean_sd_ratio, **agreement.mean_sd_ratio_by_method}
     for method, ratio in medians.items():
         yield f"sd_ratio.{method}.median", ratio
         yield f"sd_ratio.{method}.mean", means[method]

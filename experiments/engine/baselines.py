@@ -16,9 +16,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
 from experiments.config_base import PositiveInt, Section
-from experiments.engines import Fit
+from experiments.engines import ALL_COVARIANCE_TYPES, Fit
 from experiments.progress import Report
-from gmm_em import Mixture
+from gmm_em import Mixture, Moments, maximize
+from gmm_em.covariance import get_structure
 
 Floats = NDArray[np.float64]
 
@@ -47,20 +48,30 @@ class KMeansSettings(Section):
 
 @dataclass(frozen=True)
 class SklearnEngine:
-    """scikit-learn's `GaussianMixture`, full covariances; it has no uncertainty."""
+    """scikit-learn's `GaussianMixture`; it has no uncertainty."""
 
     options: SklearnSettings
     settings: ClassVar[type[Section]] = SklearnSettings
+    covariance_types: ClassVar[tuple[str, ...]] = ALL_COVARIANCE_TYPES
     title: ClassVar[str] = "sklearn"
     estimator: ClassVar[Callable[..., Any]] = GaussianMixture
 
     def fit(
-        self, X: Floats, n_components: int, seed: np.random.SeedSequence, progress: Report
+        self,
+        X: Floats,
+        n_components: int,
+        seed: np.random.SeedSequence,
+        progress: Report,
+        *,
+        covariance_type: str = "full",
     ) -> Fit:
         """Fit with scikit-learn."""
         start = time.perf_counter()
         model = type(self).estimator(
-            n_components=n_components, random_state=_legacy(seed), **self.options.model_dump()
+            n_components=n_components,
+            covariance_type=covariance_type,
+            random_state=_legacy(seed),
+            **self.options.model_dump(),
         )
         with warnings.catch_warnings():
             # Reported in the diagnostics instead.
@@ -68,7 +79,11 @@ class SklearnEngine:
             model.fit(X)
         return Fit(
             title=self.title,
-            mixture=Mixture(model.weights_, model.means_, model.covariances_),
+            mixture=Mixture(
+                model.weights_,
+                model.means_,
+                get_structure(covariance_type).expand(model.covariances_, n_components, X.shape[1]),
+            ),
             seconds=time.perf_counter() - start,
             diagnostics={"converged": bool(model.converged_), "n_iter": int(model.n_iter_)},
         )
@@ -91,9 +106,16 @@ class KMeansEngine:
 
     options: KMeansSettings
     settings: ClassVar[type[Section]] = KMeansSettings
+    covariance_types: ClassVar[tuple[str, ...]] = ALL_COVARIANCE_TYPES
 
     def fit(
-        self, X: Floats, n_components: int, seed: np.random.SeedSequence, progress: Report
+        self,
+        X: Floats,
+        n_components: int,
+        seed: np.random.SeedSequence,
+        progress: Report,
+        *,
+        covariance_type: str = "full",
     ) -> Fit:
         """Fit with scikit-learn.
 
@@ -105,18 +127,23 @@ class KMeansEngine:
         start = time.perf_counter()
         model = KMeans(n_components, random_state=_legacy(seed), **self.options.model_dump())
         labels = model.fit_predict(X)
-        clusters = [X[labels == k] for k in range(n_components)]
-        mixture = Mixture(
-            np.array([len(rows) / len(X) for rows in clusters]),
-            np.array([rows.mean(axis=0) for rows in clusters]),
-            np.array([np.atleast_2d(np.cov(rows, rowvar=False, bias=True)) for rows in clusters]),
-        )
+        mixture = maximize(_hard_moments(X, labels, n_components), covariance_type)
         return Fit(
             title="k-means",
             mixture=mixture,
             seconds=time.perf_counter() - start,
             diagnostics={"n_iter": int(model.n_iter_), "inertia": float(model.inertia_)},
         )
+
+
+def _hard_moments(X: Floats, labels: NDArray[np.integer[Any]], n_components: int) -> Moments:
+    """Return the statistics of rows that each belong to one component wholly."""
+    belongs = np.eye(n_components)[labels]
+    centre = X.mean(axis=0)
+    moved = X - centre
+    second = np.einsum("nk,ni,nj->kij", belongs, moved, moved, optimize=True)
+    origin = np.broadcast_to(centre, (n_components, X.shape[1])).copy()
+    return Moments(belongs.sum(axis=0), belongs.T @ moved, second, origin, np.nan, float(len(X)))
 
 
 def _legacy(seed: np.random.SeedSequence) -> int:

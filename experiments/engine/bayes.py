@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from experiments.config_base import Section
 from experiments.config_engines import BayesSettings
-from experiments.engines import Fit, central
+from experiments.engines import ALL_COVARIANCE_TYPES, Fit, central
 from experiments.parameters import Parameters, combine
 from experiments.progress import Report
 from gmm_bayes import GaussianMixtureBayes, prior_from_dict
@@ -25,9 +25,16 @@ class BayesEngine:
 
     options: BayesSettings
     settings: ClassVar[type[Section]] = BayesSettings
+    covariance_types: ClassVar[tuple[str, ...]] = ALL_COVARIANCE_TYPES
 
     def fit(
-        self, X: Floats, n_components: int, seed: np.random.SeedSequence, progress: Report
+        self,
+        X: Floats,
+        n_components: int,
+        seed: np.random.SeedSequence,
+        progress: Report,
+        *,
+        covariance_type: str = "full",
     ) -> Fit:
         """Draw the posterior and summarise it."""
         options = self.options
@@ -36,6 +43,7 @@ class BayesEngine:
         progress(stage, 0, options.chains * (options.tune + options.draws))
         model = GaussianMixtureBayes(
             n_components,
+            covariance_type=covariance_type,
             prior=prior_from_dict(options.prior.model_dump(exclude_none=True)),
             sampler=options.sampler,
             draws=options.draws,

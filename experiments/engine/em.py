@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from experiments import observed
 from experiments.config_base import Section
 from experiments.config_engines import EMSettings
-from experiments.engines import Fit, Step, central
+from experiments.engines import ALL_COVARIANCE_TYPES, Fit, Step, central
 from experiments.parameters import Parameters
 from experiments.progress import Report
 from gmm_em import (
@@ -20,7 +20,6 @@ from gmm_em import (
     DegenerateError,
     EMResult,
     InformationError,
-    Mixture,
     Run,
     bootstrap,
     fit_em,
@@ -48,15 +47,23 @@ class EMEngine:
     options: EMSettings
     settings: ClassVar[type[Section]] = EMSettings
     accepts_missing: ClassVar[bool] = True
+    covariance_types: ClassVar[tuple[str, ...]] = ALL_COVARIANCE_TYPES
 
     def fit(
-        self, X: Floats, n_components: int, seed: np.random.SeedSequence, progress: Report
+        self,
+        X: Floats,
+        n_components: int,
+        seed: np.random.SeedSequence,
+        progress: Report,
+        *,
+        covariance_type: str = "full",
     ) -> Fit:
         """Fit by EM, then bootstrap the estimate."""
         options = self.options
         start = time.perf_counter()
         seed_fit, seed_bootstrap = seed.spawn(2)
         how: dict[str, Any] = {
+            "covariance_type": covariance_type,
             "max_iter": options.max_iter,
             "tol": options.tol,
             "reg_covar": options.reg_covar,
@@ -75,7 +82,7 @@ class EMEngine:
         )
         seconds_fit = time.perf_counter() - start
         progress(stage, options.n_init, options.n_init)
-        asymptotic, reasons = _asymptotic(X, result.mixture)
+        asymptotic, reasons = _asymptotic(X, result)
         uncertainty, replicates = asymptotic.get("information"), None
         if options.n_bootstrap:
             progress("EM bootstrap", 0, 1)
@@ -83,6 +90,7 @@ class EMEngine:
                 X,
                 result.mixture,
                 n_bootstrap=options.n_bootstrap,
+                covariance_type=covariance_type,
                 reg_covar=options.reg_covar,
                 missing=how["missing"],
                 random_state=seed_bootstrap,
@@ -148,7 +156,7 @@ def _some_steps(run: Run, order: NDArray[np.intp]) -> tuple[Step, ...]:
     return tuple(Step(int(i), float(run.trace[i]), run.snapshots[i].permute(order)) for i in chosen)
 
 
-def _asymptotic(X: Floats, mixture: Mixture) -> tuple[dict[str, Parameters], dict[str, str]]:
+def _asymptotic(X: Floats, result: EMResult) -> tuple[dict[str, Parameters], dict[str, str]]:
     """Return standard errors by method and, where there are none, the reason."""
     errors, reasons = {}, {}
     if np.isnan(X).any():
@@ -156,20 +164,27 @@ def _asymptotic(X: Floats, mixture: Mixture) -> tuple[dict[str, Parameters], dic
         return {}, {"no_information": why, "no_sandwich": why}
     for method in ("information", "sandwich"):
         try:
-            errors[method] = Parameters.of(standard_errors(X, mixture, method=method))
+            found = standard_errors(
+                X, result.mixture, covariance_type=result.covariance_type, method=method
+            )
+            errors[method] = Parameters.of(found)
         except InformationError as error:
             reasons[f"no_{method}"] = str(error)
     return errors, reasons
 
 
 def _em_diagnostics(result: EMResult, X: Floats, replicates: Bootstrap | None) -> dict[str, Any]:
-    value, n_free = result.log_likelihood, n_parameters(result.mixture.n_components, X.shape[1])
+    value, n_free = (
+        result.log_likelihood,
+        n_parameters(result.mixture.n_components, X.shape[1], result.covariance_type),
+    )
     return {
         "converged": result.converged,
         "n_iter": result.n_iter,
         "n_init": len(result.runs),
         "n_converged": sum(optimum.n_runs for optimum in result.optima),
         "n_best": result.n_reached,
+        "best_restart": result.best + 1,
         "optima": [
             {"log_likelihood": optimum.objective, "n_runs": optimum.n_runs}
             for optimum in result.optima

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import integrate
 from scipy.stats import norm
 
-from experiments.matching import component_distances, match
 from gmm_em import Mixture
+from gmm_em.matching import component_distances, match
 from tests.conftest import random_mixture
 
 seeds = st.integers(0, 2**32 - 1)

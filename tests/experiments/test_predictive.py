@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from experiments import predictive
-from experiments.predictive import leave_one_out, paired_differences, score
+from experiments import densities
+from experiments.predictive import paired_differences, score
 from tests.conftest import random_mixture
 from tests.experiments.made import made_bayes
 
@@ -27,7 +27,7 @@ def test_scores_are_those_of_each_draw(draws, X):
 
 
 def test_leave_one_out_equals_arviz(draws, X):
-    found = leave_one_out(draws, X)
+    found = score(draws, X, leave_one_out=True).loo
     tree = az.from_dict(
         {"posterior": {"w": draws.weights}, "log_likelihood": {"x": draws.log_prob(X)}}
     )
@@ -39,19 +39,18 @@ def test_leave_one_out_equals_arviz(draws, X):
 
 
 def test_blocks_of_rows_change_nothing(draws, X, monkeypatch):
-    whole, scores = leave_one_out(draws, X), score(draws, X)
-    monkeypatch.setattr(predictive, "BLOCK_VALUES", 7 * len(draws))
-    assert np.allclose(leave_one_out(draws, X).elpd, whole.elpd)
-    assert np.allclose(score(draws, X).predictive, scores.predictive)
-    assert np.allclose(score(draws, X).draws, scores.draws)
+    whole = score(draws, X, leave_one_out=True)
+    monkeypatch.setattr(densities, "BLOCK_VALUES", 7 * len(draws))
+    found = score(draws, X, leave_one_out=True)
+    assert np.allclose(found.loo.elpd, whole.loo.elpd)
+    assert np.allclose(found.predictive, whole.predictive)
+    assert np.allclose(found.draws, whole.draws)
 
 
-def test_large_work_uses_fewer_draws(draws, X, monkeypatch):
-    monkeypatch.setattr(predictive, "MAX_VALUES", 60 * 200)
-    monkeypatch.setattr(predictive, "MIN_DRAWS", 100)
-    found = leave_one_out(draws, X)
-    assert found.n_draws == 200
-    assert found.elpd.sum() == pytest.approx(leave_one_out(draws, X).elpd.sum(), abs=1.0)
+def test_leave_one_out_is_left_where_it_is_not_asked_for_or_draws_are_few(rng, draws, X):
+    assert score(draws, X).loo is None
+    few = made_bayes(random_mixture(rng, 2, 2), rng, n_chains=1, n_draws=99).draws
+    assert score(few, X, leave_one_out=True).loo is None
 
 
 def test_differences_pair_the_rows():
