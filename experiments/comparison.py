@@ -246,7 +246,7 @@ def compare_fits(
         verdict=judge.findings(results, likelihoods, agreement, certificate, info, layout),
         summary=summarise(results, likelihoods, agreement, certificate),
         reasons={},
-        illustration=illustrate(dataset, fits, None if scores is None else scores.draws)
+        illustration=illustrate(dataset, fits, layout, None if scores is None else scores.draws)
         if illustrated
         else NOTHING,
     )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, FiniteFloat
 
-from experiments.parameters import Parameters
+from experiments.parameters import Layout, Parameters
 from experiments.values import Matrix, ParameterValues, Value, Vector
 
 if TYPE_CHECKING:
@@ -107,7 +107,10 @@ NOTHING = Illustration(
 
 
 def illustrate(
-    dataset: Dataset, fits: Mapping[str, Fit], log_likelihoods: Floats | None = None
+    dataset: Dataset,
+    fits: Mapping[str, Fit],
+    layout: Layout,
+    log_likelihoods: Floats | None = None,
 ) -> Illustration:
     """Choose what the report draws.
 
@@ -116,6 +119,8 @@ def illustrate(
     dataset : Dataset
     fits : mapping of str to Fit
         Components in one order.
+    layout : Layout
+        Which parameters are free.
     log_likelihoods : ndarray of shape (C, S), optional
         Of the data at each posterior draw.
     """
@@ -143,7 +148,7 @@ def illustrate(
         deviances=[]
         if em is None or log_likelihoods is None
         else _deviances(em.mixture.log_likelihood(dataset.X), log_likelihoods),
-        health=None if posterior is None else _health(posterior),
+        health=None if posterior is None else _health(posterior, layout),
     )
 
 
@@ -194,11 +199,11 @@ def _steps(run: int, steps: Sequence[Step]) -> EMSteps:
     )
 
 
-def _health(fit: Fit) -> Health:
+def _health(fit: Fit, layout: Layout) -> Health:
     draws = fit.draws
     assert draws is not None
     raw = draws if fit.permutations is None else draws.permute(np.argsort(fit.permutations, -1))
-    names, aligned = _entries(draws)
+    names, aligned = _entries(draws, layout)
     r_hat = _statistic(aligned, "rhat", method="rank")
     known = np.array([-np.inf if value is None else value for value in r_hat])
     worst = np.argsort(-known, kind="stable")[:MAX_TRACED]
@@ -211,27 +216,22 @@ def _health(fit: Fit) -> Health:
         r_hat=r_hat,
         r_hat_before=[]
         if fit.permutations is None
-        else _statistic(_entries(raw)[1], "rhat", method="rank"),
+        else _statistic(_entries(raw, layout)[1], "rhat", method="rank"),
         ess_bulk=_statistic(aligned, "ess", method="bulk"),
         ess_tail=_statistic(aligned, "ess", method="tail", prob=(0.05, 0.95)),
         draws=some.tolist(),
         traced=[names[i] for i in worst],
         traces=_short(aligned[worst][:, :, some]),
         switching_feature=feature,
-        switching_before=_short(raw.means[:, few, :, feature].transpose(2, 0, 1)),
-        switching_after=_short(draws.means[:, few, :, feature].transpose(2, 0, 1)),
+        switching_before=_short(raw.means[..., feature][:, few].transpose(2, 0, 1)),
+        switching_after=_short(draws.means[..., feature][:, few].transpose(2, 0, 1)),
     )
 
 
-def _entries(draws: MixtureDraws) -> tuple[list[str], Floats]:
+def _entries(draws: MixtureDraws, layout: Layout) -> tuple[list[str], Floats]:
     """Return names and draws (P, C, S) of the free entries, at most `MAX_DIAGNOSED` of them."""
-    names = [name for name, _ in Parameters.of(draws[0]).free()][:MAX_DIAGNOSED]
-    rows, columns = np.tril_indices(draws.n_features)
-    lower = draws.covariances[..., rows, columns]
-    parts = (draws.weights, draws.means, lower)
-    chains = draws.weights.shape[:2]
-    flat = np.concatenate([part.reshape(*chains, -1) for part in parts], axis=-1)
-    return names, np.moveaxis(flat[..., : len(names)], -1, 0)
+    names = layout.names[:MAX_DIAGNOSED]
+    return names, np.moveaxis(layout.values(Parameters.of(draws))[..., : len(names)], -1, 0)
 
 
 def _statistic(values: Floats, name: str, **options: Any) -> list[float | None]:

@@ -77,11 +77,19 @@ def write_run(directory: Path, comparison: Comparison, config: str | None = None
         for fit in comparison.fits.values():
             if fit.posterior is not None:
                 fit.posterior.to_netcdf(scratch / POSTERIOR, engine="h5netcdf")
-        comparison.report(scratch / REPORT)
+        write_run_report(comparison, scratch)
         for file in scratch.iterdir():
             _flush(file)
         _put_in_place(scratch, directory)
     return directory
+
+
+def write_run_report(comparison: Comparison, directory: Path) -> Path:
+    """Write the page of a run directory, with what the directory says about how it was made."""
+    from experiments.report.page import write_report
+    from experiments.report.provenance import Provenance
+
+    return write_report(comparison, directory / REPORT, Provenance.of_run(directory))
 
 
 def read_run(directory: Path) -> Comparison:

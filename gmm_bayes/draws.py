@@ -102,6 +102,27 @@ class MixtureDraws:
     def __iter__(self) -> Iterator[Mixture]:
         return (self[i] for i in range(len(self)))
 
+    def _repr_html_(self) -> str:
+        from gmm_em.html import mixture_table
+
+        count = f"{self.n_chains} chains of {self.n_draws} draws, their mean"
+        return mixture_table(self.mean(), count)
+
+    def thin(self, most: int) -> tuple[MixtureDraws, IntArray]:
+        """Return at most so many draws of each chain, evenly spaced, and which those are.
+
+        Parameters
+        ----------
+        most : int
+            At least one draw is kept all the same.
+        """
+        count = min(self.n_draws, max(1, most))
+        kept = np.linspace(0, self.n_draws - 1, count).round().astype(np.int64)
+        if count == self.n_draws:
+            return self, kept
+        arrays = (self.weights, self.means, self.covariances)
+        return MixtureDraws(*(values[:, kept] for values in arrays)), kept
+
     def __repr__(self) -> str:
         return (
             f"MixtureDraws(n_chains={self.n_chains}, n_draws={self.n_draws}, "

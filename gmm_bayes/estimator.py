@@ -20,12 +20,15 @@ from gmm_bayes.checks import (
 )
 from gmm_bayes.diagnostics import Diagnostics, diagnose
 from gmm_bayes.draws import MixtureDraws
+from gmm_bayes.evidence import Evidence
+from gmm_bayes.judging import Judged
 from gmm_bayes.posterior import MAX_POINTWISE, to_datatree
 from gmm_bayes.prior_predictive import plot_prior_predictive, sample_prior_predictive
 from gmm_bayes.priors import LKJPrior, NIWPrior
 from gmm_bayes.progress import reporting
 from gmm_bayes.relabel import relabel
-from gmm_bayes.sampling import Sampler, Task, get_sampler
+from gmm_bayes.sampling import Sampled, Sampler, Task, get_sampler
+from gmm_bayes.structures import get_structure
 from gmm_em import Mixture
 
 if TYPE_CHECKING:
@@ -52,9 +55,9 @@ class GaussianMixtureBayes:
     prior : LKJPrior or NIWPrior, optional
         By default weakly informative on standardised data: ``LKJPrior()``, or ``NIWPrior()`` where
         the sampler needs a conjugate prior.
-    sampler : {"nuts", "gibbs"} or Sampler, default "nuts"
-        "nuts" takes either prior, "gibbs" an :class:`NIWPrior`. A name, or an object such as
-        ``gmm_bayes.NUTS(backend="pymc")``.
+    sampler : {"nuts", "gibbs", "advi", "smc"} or Sampler, default "nuts"
+        "gibbs" takes an :class:`NIWPrior`, the others either prior; "advi" only approximates the
+        posterior. A name, or an object such as ``gmm_bayes.NUTS(backend="pymc")``.
     draws : int, default 1000
         Kept draws per chain; at least 4, the fewest that can be diagnosed.
     tune : int, default 1000
@@ -160,6 +163,20 @@ class GaussianMixtureBayes:
             setattr(self, name, value)
         return self
 
+    def _repr_html_(self) -> str:
+        from gmm_em.html import mixture_table, table
+
+        if not hasattr(self, "draws_"):
+            rows = [[name, repr(value)] for name, value in self.get_params().items()]
+            return table(f"{self!r}, not fitted", ("parameter", "value"), rows)
+        found = self.diagnostics_
+        state = "nothing wrong" if found.converged else "; ".join(found.problems)
+        caption = f"{self!r}: {len(self.draws_)} draws, {state}. Posterior means"
+        names = getattr(self, "feature_names_in_", None)
+        return mixture_table(
+            self.mixture_, caption, None if names is None else [str(name) for name in names]
+        )
+
     def __repr__(self) -> str:
         defaults = inspect.signature(type(self).__init__).parameters
         changed = [
@@ -207,7 +224,7 @@ class GaussianMixtureBayes:
             )  # fmt: skip
             sampled = sampler.sample(task)
         self._set_names(X, data.shape[1])
-        self._summarise(data, sampled)
+        self._summarise(task, sampled)
         return self
 
     def _checked(self, X: ArrayLike) -> tuple[FloatArray, int, str]:
@@ -231,7 +248,8 @@ class GaussianMixtureBayes:
         if names is not None:
             self.feature_names_in_ = np.asarray(names, dtype=object)
 
-    def _summarise(self, data: FloatArray, sampled: Any) -> None:
+    def _summarise(self, task: Task, sampled: Sampled) -> None:
+        data = task.X
         aligned, permutations = relabel(sampled.draws)
         pointwise = None
         if len(aligned) * data.shape[0] <= MAX_POINTWISE:
@@ -244,8 +262,19 @@ class GaussianMixtureBayes:
         self.log_likelihood_ = log_likelihood
         self.mixture_ = aligned.mean()
         self.diagnostics_ = diagnose(
-            aligned, sampled.draws, permutations, log_likelihood, sampled.stats
+            aligned,
+            sampled.draws,
+            permutations,
+            log_likelihood,
+            sampled.stats,
+            get_structure(task.covariance_type),
+            sampled.problems,
+            sampled.notes,
         )
+        self._judged = Judged(
+            aligned, data, task.prior, task.covariance_type, task.cores, sampled.evidence
+        )
+        self._evidence: Evidence | None = None
         names = getattr(self, "feature_names_in_", None)
         attributes = {**sampled.attributes, "interrupted": int(sampled.interrupted)}
         self.posterior_ = to_datatree(
@@ -255,6 +284,7 @@ class GaussianMixtureBayes:
             pointwise,
             attributes,
             None if names is None else [str(name) for name in names],
+            sampled.paths,
         )
 
     @property
@@ -378,6 +408,70 @@ class GaussianMixtureBayes:
     def pointwise_log_likelihood(self, X: ArrayLike) -> FloatArray:
         """Return every draw's log density at every row, shape (C, S, N)."""
         return self._fitted().draws_.log_prob(self._check(X))
+
+    # Judging the model ---------------------------------------------------------------------------
+
+    def log_marginal_likelihood(self) -> tuple[float, float]:
+        """Return the log marginal likelihood of the data, and its Monte Carlo standard error.
+
+        ``log p(X) = log integral p(X | mixture) p(mixture)``, every constant included and in the
+        data's own units, so that numbers of components, covariance types and priors can be
+        compared: the difference of two is a log Bayes factor. With sampler "smc" it is that
+        sampler's own, with "advi" importance sampling's, otherwise that of bridge sampling
+        (:func:`gmm_bayes.bridge.bridge_sampling`), which sees only modes that the chains visited.
+        Computed once.
+
+        Returns
+        -------
+        value : float
+        standard_error : float
+            NaN where it cannot be told: a single chain of "smc", or "advi" with Pareto-k > 0.7.
+
+        Raises
+        ------
+        ValueError
+            If there are too few draws: bridge sampling needs about four per parameter.
+        """
+        evidence = self._fitted()._evidence
+        if evidence is None:
+            rng = np.random.default_rng(_seed_sequence(self.random_state).spawn(3)[2])
+            evidence = self._evidence = self._judged.log_marginal_likelihood(rng)
+        return evidence.value, evidence.standard_error
+
+    def loo(self) -> Any:
+        """Return the expected log predictive density by leave-one-out cross-validation.
+
+        Returns
+        -------
+        arviz_stats.ELPDData
+            Pareto-smoothed importance sampling (Vehtari, Gelman & Gabry 2017), with the pointwise
+            values and Pareto-k; ``az.compare`` takes several.
+        """
+        return self._fitted()._judged.loo(self.posterior_)
+
+    def sample_posterior_predictive(self, n: int | None = None) -> xr.DataTree:
+        """Add replicated data sets to `posterior_`, one for each of `n` posterior draws.
+
+        Repeated calls with the same integer `random_state` give the same rows.
+
+        Parameters
+        ----------
+        n : int, optional
+            Draws, evenly spaced over each chain and rounded up to as many of each; by default all,
+            or as many as hold 50 million values.
+
+        Returns
+        -------
+        xarray.DataTree
+            `posterior_`, with the group ``posterior_predictive`` of x (chain, draw, obs, feature),
+            for ``az.plot_ppc_dist`` and its like.
+        """
+        judged = self._fitted()._judged
+        count = None if n is None else check_count("n", n)
+        rng = np.random.default_rng(_seed_sequence(self.random_state).spawn(4)[3])
+        predicted = judged.posterior_predictive(self.posterior_, count, rng)
+        self.posterior_ = self.posterior_.assign(posterior_predictive=predicted)
+        return self.posterior_
 
     def _check(self, X: ArrayLike) -> FloatArray:
         return check_data(X, n_features=self._fitted().n_features_in_)

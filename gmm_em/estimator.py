@@ -420,6 +420,23 @@ class GaussianMixtureEM:
             input_tags=InputTags(allow_nan=self.missing == "mar"),
         )
 
+    def _repr_html_(self) -> str:
+        from gmm_em.html import mixture_table, table
+
+        if not hasattr(self, "mixture_"):
+            return table(
+                f"{self!r}, not fitted",
+                ("parameter", "value"),
+                [[name, repr(value)] for name, value in self.get_params().items()],
+            )
+        state = "converged" if self.converged_ else "not converged"
+        caption = (
+            f"{self!r}: {state} after {self.n_iter_} iterations, "
+            f"log-likelihood {self.log_likelihood_:.2f}"
+        )
+        names = getattr(self, "feature_names_in_", None)
+        return mixture_table(self.mixture_, caption, None if names is None else list(names))
+
     def __repr__(self) -> str:
         defaults = inspect.signature(type(self).__init__).parameters
         shown = []

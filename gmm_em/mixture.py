@@ -295,6 +295,11 @@ class Mixture:
         parts = (self.weights, self.means, self.covariances)
         return hash(tuple((part + 0.0).tobytes() for part in parts))
 
+    def _repr_html_(self) -> str:
+        from gmm_em.html import mixture_table
+
+        return mixture_table(self)
+
     def __repr__(self) -> str:
         shown = ", ".join(f"{weight:.3g}" for weight in self.weights[:6])
         more = ", ..." if self.n_components > 6 else ""

@@ -16,7 +16,7 @@ from experiments.commands import examples
 @click.argument("directory", type=click.Path(path_type=Path))
 def command(directory: Path) -> None:
     """Write the report of a run directory again, from its comparison.json."""
-    from experiments.store import REPORT, read_run
+    from experiments.store import read_run, write_run_report
 
-    path = read_run(directory).report(directory / REPORT)
+    path = write_run_report(read_run(directory), directory)
     click.echo(f"Report: {path}")

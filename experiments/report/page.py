@@ -1,72 +1,41 @@
-"""The report: one HTML page that needs nothing but itself."""
+"""The report of a comparison: one HTML page that needs nothing but itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
-from importlib import resources
 from pathlib import Path
 
-import jinja2
-import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
-
-from experiments.comparison import Comparison
-from experiments.report.figures import colour_of, mixture_figure, paths_figure
-from experiments.report.geometry import ELLIPSE_PROBABILITY
-from experiments.rows import column_title, parameter_groups
-from experiments.store import replacing
+from experiments.report.provenance import Provenance
+from experiments.report.sections import sections_of
+from experiments.report.shell import render, write
+from experiments.schema import ComparisonValues
 
 
-def write_report(comparison: Comparison, path: Path) -> Path:
+def write_report(comparison: ComparisonValues, path: Path, made: Provenance | None = None) -> Path:
     """Write the page; the file appears whole or not at all.
 
     Parameters
     ----------
-    comparison : Comparison
+    comparison : ComparisonValues
     path : Path
+    made : Provenance, optional
+        How the comparison was made, beyond what it says itself.
 
     Returns
     -------
     Path
         `path`, as given.
     """
-    page = render_page(comparison)
-    with replacing(path) as scratch:
-        scratch.write_text(page, encoding="utf-8")
-    return path
+    return write(render_page(comparison, made), path)
 
 
-def render_page(comparison: Comparison) -> str:
+def render_page(comparison: ComparisonValues, made: Provenance | None = None) -> str:
     """Return the page's HTML; names from data and config appear as text, never as markup."""
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_template),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2").render(
-        c=comparison,
-        colour_of=colour_of,
-        ellipse=f"{ELLIPSE_PROBABILITY:.0%}",
-        groups=list(parameter_groups(comparison)),
-        column_title=partial(column_title, comparison),
-        figures=dict(_figures(comparison)),
-        plotly=get_plotlyjs(),
-    )
-
-
-def _template(name: str) -> str:
-    return (resources.files("experiments.report") / name).read_text(encoding="utf-8")
-
-
-def _figures(comparison: Comparison) -> Iterator[tuple[str, str]]:
-    yield "mixture", _embed(mixture_figure(comparison))
-    if comparison.illustration.em_paths:
-        yield "paths", _embed(paths_figure(comparison))
-
-
-def _embed(figure: go.Figure) -> str:
-    # In a script element only "</" and "<!--" could end it early.
-    return str(figure.to_json()).replace("<", "\\u003c")
+    data = comparison.dataset
+    parts = [
+        f"{data.n_samples} rows × {data.n_features} feature{'' if data.n_features == 1 else 's'} "
+        f"of {data.name}",
+        f"{data.n_test} rows held out" if data.n_test else "",
+        f"{comparison.n_components} component{'' if comparison.n_components == 1 else 's'}",
+    ]
+    lead = ", ".join(part for part in parts if part)
+    return render(comparison.experiment, lead, sections_of(comparison, made or Provenance()))

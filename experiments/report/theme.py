@@ -83,3 +83,23 @@ def styled(figure: go.Figure, height: int, *, aspect: float | None = None) -> go
     figure.update_xaxes(exponentformat="none", **lines)
     figure.update_yaxes(**lines)
     return figure
+
+
+def side_by_side(figure: go.Figure, height: int = 640) -> go.Figure:
+    """Let the page put the two panels of a figure one above the other where it is narrow."""
+    layout = figure.layout
+    keys = ("xaxis", "xaxis2", "yaxis", "yaxis2")
+    wide = {f"{key}.domain": list(layout[key].domain) for key in keys}
+    narrow = {
+        "xaxis.domain": [0, 1],
+        "xaxis2.domain": [0, 1],
+        "yaxis.domain": [0.44, 1],
+        "yaxis2.domain": [0, 0.3],
+    }
+    figure.update_layout(
+        meta={
+            "wide": {**wide, "height": layout.height},
+            "narrow": {**narrow, "height": height},
+        }
+    )
+    return figure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
-from experiments.engines import LEVELS, Fit, central
+from experiments.engines import LEVELS, Fit, Step, central
 from experiments.parameters import Parameters, combine
 from gmm_bayes import MixtureDraws
 from gmm_em import Mixture
@@ -50,6 +50,9 @@ def made_em(mixture: Mixture, sd: float = 0.02, n_init: int = 4) -> Fit:
         paths=tuple(np.array([-900.0, -850.0, -840.0 - i, -839.9 - i]) for i in range(n_init)),
         finished=(True,) * n_init,
         best_path=0,
+        steps={
+            0: tuple(Step(i, value, mixture) for i, value in enumerate((-900.0, -850.0, -840.0)))
+        },
     )
 
 

@@ -29,24 +29,31 @@ function themed() {
           "hoverlabel.bordercolor": css("--line"), "hoverlabel.font.color": css("--ink")};
 }
 
-function heightFor(node) {
-  const {aspect} = node.wanted.meta || {};
-  const free = node.wanted.height;
-  return aspect ? Math.min(free, Math.round(node.clientWidth * aspect) + 90) : free;
+// What a figure's layout is at the width it has now: beside or below one another, high or low.
+function fitted(node) {
+  const {meta, height} = node.wanted;
+  const narrow = node.clientWidth < 600;
+  if (meta.wide) return narrow ? meta.narrow : meta.wide;
+  return {height: meta.aspect ? Math.min(height, Math.round(node.clientWidth * meta.aspect) + 60)
+                              : height};
 }
 
 function drawPlot(node) {
   const figure = JSON.parse(document.getElementById("data-" + node.dataset.figure).textContent);
   const {data, layout} = figure;
-  node.wanted = {height: layout.height, meta: layout.meta};
+  node.wanted = {height: layout.height, meta: layout.meta || {}};
   Object.assign(layout, {
-    height: heightFor(node), showlegend: false, autosize: true,
+    showlegend: false, autosize: true,
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     modebar: {orientation: "h", bgcolor: "rgba(0,0,0,0)", color: "#888", activecolor: "#555"},
     hoverlabel: {align: "left", bgcolor: css("--band"), bordercolor: css("--line"),
                  font: {color: css("--ink")}},
   });
   layout.font.color = css("--ink");
+  for (const [key, value] of Object.entries(fitted(node))) {
+    const [outer, inner] = key.split(".");
+    if (inner) layout[outer][inner] = value; else layout[outer] = value;
+  }
   delete layout.sliders; delete layout.updatemenus; delete layout.width;
   Plotly.newPlot(node, {data, layout, config: plotConfig, frames: figure.frames || []});
   addLegend(node, data);
@@ -78,6 +85,7 @@ function addLegend(node, traces) {
     button.type = "button";
     button.setAttribute("aria-pressed", visible);
     mark.className = "mark " + markOf(shown);
+    mark.setAttribute("aria-hidden", "true");
     mark.style.color = (shown.meta && shown.meta.swatch) || (shown.line && shown.line.color)
       || shown.fillcolor || (shown.marker && shown.marker.color) || "";
     button.append(mark, asText(shown.name));
@@ -93,6 +101,9 @@ function addLegend(node, traces) {
 
 function markOf(trace) {
   if (trace.fill && trace.fill !== "none") return "band";
+  const symbol = (trace.marker && trace.marker.symbol) || "circle";
+  if (typeof symbol === "string" && symbol.includes("-open")) return symbol.replace("-open", "") + " ring";
+  if (symbol === "square" || symbol === "diamond") return "dot " + symbol;
   if (trace.type === "bar" || trace.type === "histogram" || (trace.mode || "").startsWith("markers"))
     return "dot";
   return trace.line && trace.line.dash && trace.line.dash !== "solid" ? "dash" : "line";
@@ -161,7 +172,7 @@ async function copyText(button) {
 }
 
 function refit() {
-  for (const node of plots) Plotly.relayout(node, {...themed(), height: heightFor(node)});
+  for (const node of plots) Plotly.relayout(node, {...themed(), ...fitted(node)});
 }
 
 async function start() {

@@ -1,0 +1,43 @@
+"""A comparison in a notebook: verdict and parameters, without a figure or a script."""
+
+from __future__ import annotations
+
+from html import escape
+
+from experiments.report.theme import colour_of
+from experiments.rows import column_title, parameter_groups
+from experiments.schema import ComparisonValues
+from gmm_em.html import table
+
+MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
+MAX_ROWS = 60
+
+
+def comparison_html(comparison: ComparisonValues) -> str:
+    """Return verdict and parameters as HTML; names from the data appear as text."""
+    data = comparison.dataset
+    findings = "".join(
+        f"<li>{MARKS[finding.level]} {escape(finding.text)}</li>" for finding in comparison.verdict
+    )
+    names = list(comparison.engines)
+    truth = ["truth"] if comparison.truth is not None else []
+    head = ["parameter", *truth, *(column_title(comparison, name) for name in names)]
+    rows = [
+        [f"{kind.removesuffix('s')} {row.label}", *([row.truth] if truth else []),
+         *(row.cells[name] for name in names)]
+        for kind, group in parameter_groups(comparison)
+        for row in group
+    ]  # fmt: skip
+    caption = f"{len(rows)} parameters"
+    if len(rows) > MAX_ROWS:
+        caption += f", the first {MAX_ROWS}"
+    swatches = " ".join(
+        f'<span style="color:{colour_of(name)}">●</span> {escape(comparison.engines[name].title)}'
+        for name in names
+    )
+    return (
+        f"<div><strong>{escape(comparison.experiment)}</strong>: {data.n_samples} × "
+        f"{data.n_features}, K = {comparison.n_components}, seed {comparison.seed} &nbsp; "
+        f'{swatches}<ul style="list-style:none;padding-left:0">{findings}</ul>'
+        f"{table(caption, head, rows[:MAX_ROWS])}</div>"
+    )

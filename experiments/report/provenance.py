@@ -1,0 +1,96 @@
+"""How a run was made: what repeats it, from what, with which versions, and how long it took."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from experiments.report.blocks import Block, Code, Facts, Folded, Note
+from experiments.schema import ComparisonValues
+from experiments.store import CONFIG, ENVIRONMENT
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a run directory knows beside the comparison.
+
+    Attributes
+    ----------
+    environment : mapping
+        Contents of `environment.json`.
+    config : str, optional
+        Text of the resolved config.
+    """
+
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    config: str | None = None
+
+    @classmethod
+    def of_run(cls, directory: Path) -> Self:
+        """Read what a run directory says; what it does not have is left out."""
+        environment, config = directory / ENVIRONMENT, directory / CONFIG
+        return cls(
+            json.loads(environment.read_bytes()) if environment.is_file() else {},
+            config.read_text(encoding="utf-8") if config.is_file() else None,
+        )
+
+
+def provenance_blocks(comparison: ComparisonValues, made: Provenance) -> list[Block]:
+    """Return what tells how a comparison was made, and a button that copies what repeats it."""
+    return [*_repeat(comparison, made), Facts(list(_facts(comparison, made))), *_config(made)]
+
+
+def _repeat(comparison: ComparisonValues, made: Provenance) -> list[Block]:
+    if made.config is not None:
+        return [
+            Note("In the folder of this report, this repeats every number:", kind="plain"),
+            Code("command", "gmm-compare run config.toml --out repeated", "Copy the command"),
+        ]
+    engines = tuple(comparison.engines)
+    call = (
+        f"compare(X, n_components={comparison.n_components}, engines={engines!r}, "
+        f"seed={comparison.seed})"
+    )
+    return [
+        Note("Made from Python; with the same rows and the same options, this repeats it:",
+             kind="plain"),
+        Code("command", f"from experiments import compare\n\ncomparison = {call}",
+             "Copy the command"),
+    ]  # fmt: skip
+
+
+def _facts(comparison: ComparisonValues, made: Provenance) -> list[tuple[str, str]]:
+    data, found = comparison.dataset, made.environment
+    facts = [
+        ("seed", str(comparison.seed)),
+        ("data", f"{data.name}: {data.n_samples} rows, {data.n_features} features"),
+        ("data, SHA-256", data.sha256),
+    ]
+    facts += [(f"{engine.title}, time", _duration(engine.seconds))
+              for engine in comparison.engines.values()]  # fmt: skip
+    if "command" in found:
+        facts.append(("made by", shlex.join(map(str, found["command"]))))
+    if "written" in found:
+        facts.append(("made at", str(found["written"])))
+    if "python" in found:
+        machine = f"Python {found['python']} on {found.get('platform', 'an unknown platform')}"
+        facts.append(("machine", f"{machine}, {found.get('cpus', '?')} processors"))
+    if "versions" in found:
+        versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+        facts.append(("versions", versions))
+    return facts
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
+
+
+def _config(made: Provenance) -> list[Block]:
+    if made.config is None:
+        return []
+    code = Code("config", made.config, "Copy the config")
+    return [Folded("The config, every default written out", [code])]
