@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_bayes.draws import MixtureDraws
+from gmm_bayes.structures import FULL, Structure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +61,8 @@ class Diagnostics:
         How many different labellings occurred.
     problems : tuple of str
         One sentence each; empty if the posterior can be trusted as far as these diagnostics tell.
+    notes : tuple of str
+        What these diagnostics cannot tell of draws by this sampler, one sentence each.
     """
 
     parameters: pd.DataFrame
@@ -71,6 +74,7 @@ class Diagnostics:
     switch_rate: float
     n_labelings: int
     problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def converged(self) -> bool:
@@ -102,6 +106,7 @@ class Diagnostics:
         return {
             "converged": self.converged,
             "problems": list(self.problems),
+            "notes": list(self.notes),
             "max_r_hat": _plain(self.max_r_hat),
             "min_ess_bulk": _plain(self.min_ess_bulk),
             "min_ess_tail": _plain(self.min_ess_tail),
@@ -122,6 +127,9 @@ def diagnose(
     permutations: IntArray,
     log_likelihood: FloatArray,
     stats: Mapping[str, NDArray[Any]],
+    structure: Structure = FULL,
+    problems: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> Diagnostics:
     """Return the diagnostics of aligned draws.
 
@@ -134,10 +142,14 @@ def diagnose(
     log_likelihood : ndarray of shape (C, S)
     stats : mapping of str to ndarray of shape (C, S)
         The sampler's statistics, as in :class:`gmm_bayes.sampling.Sampled`.
+    structure : Structure, default full
+        Which entries of the covariances are free; the others have no diagnostics.
+    problems, notes : sequence of str
+        The sampler's own, as in :class:`gmm_bayes.sampling.Sampled`.
     """
     from arviz_stats.base import array_stats
 
-    parameters = _table(dict(_free_entries(aligned)), aligned.n_chains)
+    parameters = _table(dict(_free_entries(aligned, structure)), aligned.n_chains)
     label_free = _table(_label_free(aligned, log_likelihood, stats), aligned.n_chains)
     n_divergent = int(stats["diverging"].sum()) if "diverging" in stats else 0
     cut_short = stats.get("reached_max_treedepth")
@@ -146,7 +158,9 @@ def diagnose(
     if "energy" in stats and aligned.n_draws > 2:
         bfmi = tuple(float(b) for b in np.atleast_1d(array_stats.bfmi(stats["energy"])))
     changed = (permutations[:, 1:] != permutations[:, :-1]).any(axis=-1)
-    problems = [
+    found = [
+        *problems,
+        *_stuck_problems(log_likelihood),
         *_collapse_problems(aligned),
         *_mode_problems(log_likelihood, label_free),
         *_table_problems("parameter", parameters, aligned.n_chains),
@@ -156,27 +170,31 @@ def diagnose(
     return Diagnostics(
         parameters=parameters,
         label_free=label_free,
-        before_alignment=_table(dict(_free_entries(raw)), raw.n_chains),
+        before_alignment=_table(dict(_free_entries(raw, structure)), raw.n_chains),
         n_divergent=n_divergent,
         bfmi=bfmi,
         n_max_treedepth=n_max_treedepth,
         switch_rate=float(changed.mean()) if changed.size else 0.0,
         n_labelings=len(np.unique(permutations.reshape(-1, permutations.shape[-1]), axis=0)),
-        problems=tuple(problems),
+        problems=tuple(found),
+        notes=tuple(notes),
     )
 
 
-def _free_entries(draws: MixtureDraws) -> Iterator[tuple[str, FloatArray]]:
-    """Yield name and draws (C, S) of each weight, mean and lower-triangle covariance entry."""
+def _free_entries(draws: MixtureDraws, structure: Structure) -> Iterator[tuple[str, FloatArray]]:
+    """Yield name and draws (C, S) of each weight, mean and free covariance entry.
+
+    Of a matrix that components share, the first component's; of equal variances, the first one.
+    """
     components, features = range(draws.n_components), range(draws.n_features)
     for k in components:
         yield f"weights[{k}]", draws.weights[:, :, k]
     for k in components:
         for i in features:
             yield f"means[{k}, {i}]", draws.means[:, :, k, i]
-    for k in components:
-        for i in features:
-            for j in range(i + 1):
+    for k in range(structure.n_covariances(draws.n_components)):
+        for i in range(structure.n_sds(draws.n_features)):
+            for j in range(i + 1) if structure.correlated else (i,):
                 yield f"covariances[{k}, {i}, {j}]", draws.covariances[:, :, k, i, j]
 
 
@@ -261,6 +279,18 @@ def _table_problems(what: str, table: pd.DataFrame, n_chains: int) -> Iterator[s
         yield f"{named(few)} has {lowest.iloc[0]:.0f} effective draws, too few: sample longer"
     if table["verdict"].eq("too few draws").any():
         yield f"there are too few draws per chain to diagnose any {what}"
+
+
+def _stuck_problems(log_likelihood: FloatArray) -> Iterator[str]:
+    """Tell of chains that did not move: each of their draws is the same."""
+    if log_likelihood.shape[1] < 2:
+        return
+    stuck = np.flatnonzero(np.ptp(log_likelihood, axis=1) == 0.0)
+    if stuck.size:
+        yield (
+            f"chains {_listed(stuck)} are stuck: every draw is the same; sample from another seed "
+            "or use a more informative prior"
+        )
 
 
 def _collapse_problems(draws: MixtureDraws) -> Iterator[str]:

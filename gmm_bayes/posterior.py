@@ -27,6 +27,7 @@ def to_datatree(
     log_likelihood: FloatArray | None,
     attributes: Mapping[str, Any],
     feature_names: list[str] | None = None,
+    paths: Mapping[str, FloatArray] | None = None,
 ) -> xr.DataTree:
     """Return draws, sampler statistics and data as ArviZ lays them out.
 
@@ -42,6 +43,8 @@ def to_datatree(
         Plain values that describe how the posterior was drawn.
     feature_names : list of str, optional
         Coordinates of the features; 0, ..., D - 1 by default.
+    paths : mapping of str to ndarray of shape (C, T), optional
+        What each chain recorded on the way to its draws; they become the group ``path``.
     """
     import xarray as xr
 
@@ -74,5 +77,11 @@ def to_datatree(
     if log_likelihood is not None:
         groups["log_likelihood"] = xr.Dataset(
             {"x": ((*sample, "obs"), log_likelihood)}, coords={**coords, **rows}, attrs=created
+        )
+    if paths:
+        groups["path"] = xr.Dataset(
+            {name: (("chain", "step"), values) for name, values in paths.items()},
+            coords={"chain": coords["chain"]},
+            attrs=created,
         )
     return xr.DataTree.from_dict(groups)

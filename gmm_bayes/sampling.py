@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gmm_bayes.advi import ADVI
 from gmm_bayes.draws import MixtureDraws
+from gmm_bayes.evidence import Evidence
 from gmm_bayes.gibbs import Gibbs
 from gmm_bayes.nuts import NUTS
 from gmm_bayes.priors import LKJPrior, NIWPrior
+from gmm_bayes.smc import SMC
 
 FloatArray = NDArray[np.float64]
 
@@ -68,12 +71,24 @@ class Sampled:
         Whether the user stopped the sampler, so that there are fewer draws than asked for.
     attributes : mapping
         Plain values to record with the posterior: library, version, settings.
+    evidence : Evidence, optional
+        The log marginal likelihood, where the sampler gives it.
+    problems : tuple of str
+        What the sampler itself finds wrong, one sentence each.
+    notes : tuple of str
+        What to know when reading the diagnostics of its draws.
+    paths : mapping of str to ndarray of shape (C, T)
+        Anything recorded along the way of each chain to its draws, such as the ELBO.
     """
 
     draws: MixtureDraws
     stats: Mapping[str, NDArray[Any]]
     interrupted: bool
     attributes: Mapping[str, Any]
+    evidence: Evidence | None = None
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    paths: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -89,13 +104,23 @@ class Sampler(Protocol):
         ...
 
 
+def processors() -> int:
+    """Return how many processors this process may use."""
+    available = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
+    return available or 1
+
+
 def usable_cores(task: Task) -> int:
     """Return how many chains to run at the same time."""
-    available = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
-    return min(task.chains, task.cores or available or 1)
+    return min(task.chains, task.cores or processors())
 
 
-SAMPLERS: dict[str, Callable[[], Sampler]] = {"nuts": NUTS, "gibbs": Gibbs}
+SAMPLERS: dict[str, Callable[[], Sampler]] = {
+    "nuts": NUTS,
+    "gibbs": Gibbs,
+    "advi": ADVI,
+    "smc": SMC,
+}
 
 
 def get_sampler(sampler: str | Sampler) -> Sampler:
