@@ -118,7 +118,7 @@ def _fitting(heads: list[str], rows: list[list[str]], width: int) -> int:
 def _head(name: str) -> str:
     """Shorten a column's name to what tells it from the others."""
     parts = name.split(".")
-    return name if len(name) <= 20 else f"{parts[0]}…{'.'.join(parts[-2:])}"[-20:]
+    return name if len(name) <= 20 else f"{parts[0]}…{'.'.join(parts[-2:])}"
 
 
 def _short(value: object) -> str:

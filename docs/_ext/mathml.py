@@ -12,7 +12,6 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
-
 # MathML leaves no space between a function and an argument without parentheses: log x, tr A.
 _APPLICATION = re.compile(r"<mo>&ApplyFunction;</mo>(\s*<(?!mo\b))")
 

@@ -1,0 +1,211 @@
+"""Pages that are tested: their Python and console blocks are run in order, in an empty folder.
+
+- A ``python`` block is executed; the pages of one file share their names. A ``text`` block right
+  after it holds what it prints.
+- In a ``console`` block a line after ``$`` is a command and the lines below it what it prints.
+- A ``toml`` block that begins with ``# NAME.toml`` is written to that file.
+
+What is printed is compared word by word. ``...`` stands for any words, and numbers may differ as
+those of Monte Carlo do between processors: an estimate by half its error, counts in the hundreds by
+a quarter.
+
+``python -m tests.pages PAGE...`` runs pages and writes what they print into them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from experiments.cli import main
+
+ROOT = Path(__file__).parents[1]
+# Typed by readers, but not here: what they do is the business of CI, or of another machine.
+NOT_RUN = ("make", "git", "cd", "export", "dask", "ssh", "sbatch", "srun")
+SHELL = ("ls", "cat", "head", "wc")
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something to do, and what it should print: ``text[start:end]`` of the page."""
+
+    kind: str
+    source: str
+    start: int = 0
+    end: int = 0
+    expected: str | None = None
+
+
+def steps(text: str) -> Iterator[Step]:
+    """Yield what a page does, in its order."""
+    fences = list(FENCE.finditer(text))
+    for fence, following in zip_longest(fences, fences[1:]):
+        language, body, at = fence[1], fence[2], fence.start(2)
+        if language == "console":
+            yield from _commands(body, at)
+        elif language == "toml" and (name := re.match(r"# (\S+\.toml)\n", body)):
+            yield Step("file", f"{name[1]}\n{body}")
+        elif language == "python":
+            shown = following is not None and following[1] == "text"
+            if shown and not text[fence.end() : following.start()].strip():
+                yield Step("python", body, following.start(2), following.end(2), following[2])
+            else:
+                yield Step("python", body)
+
+
+def _commands(body: str, at: int) -> Iterator[Step]:
+    parts = re.split(r"^\$ ", body, flags=re.MULTILINE)
+    position = at + len(parts[0])
+    for part in parts[1:]:
+        command, _, printed = part.partition("\n")
+        start = position + 2 + len(command) + 1
+        yield Step("command", command, start, start + len(printed), printed)
+        position += 2 + len(part)
+
+
+@dataclass
+class Reader:
+    """Somebody who follows a page in the current folder.
+
+    Attributes
+    ----------
+    outputs : list of (Step, str)
+        What each step printed.
+    """
+
+    names: dict[str, Any] = field(default_factory=lambda: {"__name__": "page"})
+    outputs: list[tuple[Step, str]] = field(default_factory=list)
+
+    def follow(self, text: str) -> None:
+        """Do everything that a page says."""
+        for step in steps(text):
+            self.outputs.append((step, self._do(step)))
+
+    def _do(self, step: Step) -> str:
+        if step.kind == "file":
+            name, _, body = step.source.partition("\n")
+            Path(name).write_text(body, encoding="utf-8")
+            return ""
+        if step.kind == "python":
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                exec(compile(step.source, "<page>", "exec"), self.names)
+            return printed.getvalue()
+        return self._run(step.source)
+
+    def _run(self, command: str) -> str:
+        words = shlex.split(command, comments=True)
+        if words[0] in NOT_RUN:
+            return ""
+        if words[0] in SHELL:
+            return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        assert Path(words[0]).name == "gmm-compare", f"not a command that pages may show: {command}"
+        words, target = (words[:-2], words[-1]) if words[-2:-1] == [">"] else (words, None)
+        status, printed = _gmm_compare(words)
+        assert status == 0, f"exit status {status} from: {command}\n{printed}"
+        if target is not None:
+            Path(target).write_text(printed, encoding="utf-8")
+            return ""
+        return printed
+
+
+def _gmm_compare(words: list[str]) -> tuple[Any, str]:
+    before, sys.argv = sys.argv, words
+    try:
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            main()
+    except SystemExit as error:
+        return error.code, printed.getvalue()
+    finally:
+        sys.argv = before
+    raise AssertionError("gmm-compare did not exit")
+
+
+def differences(reader: Reader) -> list[str]:
+    """Say where what was printed is not what the page shows."""
+    return [
+        f"{step.source}\nshows:\n{step.expected}\nbut prints:\n{printed}"
+        for step, printed in reader.outputs
+        if step.expected is not None
+        and step.expected.strip()
+        and step.source.split()[0] not in NOT_RUN
+        and not same(step.expected, printed)
+    ]
+
+
+def same(expected: str, printed: str) -> bool:
+    """Compare word by word, up to ``...`` and to the noise of numbers."""
+    parts = [part.split() for part in re.split(r"(?<!\S)\.\.\.(?!\S)", expected)]
+    words, at = printed.split(), 0
+    for i, part in enumerate(parts):
+        latest = at if i == 0 else len(words) - len(part)
+        if i == len(parts) - 1 and i > 0:
+            at = latest
+        while at <= latest and not _alike(part, words[at : at + len(part)]):
+            at += 1
+        if at > latest:
+            return False
+        at += len(part)
+    return len(parts) > 1 or at == len(words)
+
+
+def _alike(part: list[str], words: list[str]) -> bool:
+    if len(part) != len(words):
+        return False
+    # What stands before "± s" may move by half of s.
+    spreads = [
+        _number(error) if sign == "±" else None
+        for sign, error in zip_longest(part[1:], part[2:], fillvalue="")
+    ]
+    spreads.append(None)
+    return all(map(_alike_words, part, words, spreads))
+
+
+def _alike_words(first: str, second: str, spread: float | None) -> bool:
+    if first == second:
+        return True
+    a, b = _number(first), _number(second)
+    if a is None or b is None or first.lstrip("-0123456789.") != second.lstrip("-0123456789."):
+        return False
+    if spread is not None:
+        return abs(a - b) <= 0.5 * spread
+    if "." in first:
+        return abs(a - b) <= 0.3 + 0.02 * abs(a)
+    return min(abs(a), abs(b)) >= 100 and abs(a - b) <= 0.25 * abs(a)
+
+
+def _number(word: str) -> float | None:
+    """Return the number that a word begins with, if nothing but punctuation follows."""
+    found = re.fullmatch(r"(-?\d+(?:\.\d+)?)[^\w.]*\.?", word)
+    return None if found is None else float(found[1])
+
+
+def rewrite(page: Path) -> None:
+    """Run a page and put what it prints where it shows something else."""
+    text = page.read_text(encoding="utf-8")
+    reader = Reader()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        reader.follow(text)
+    for step, printed in reversed(reader.outputs):
+        wanted = step.expected is not None and (step.expected.strip() or step.kind == "python")
+        if wanted and step.source.split()[0] not in NOT_RUN and not same(step.expected, printed):
+            lines = "".join(f"{line.rstrip()}\n" for line in printed.strip("\n").splitlines())
+            text = text[: step.start] + lines + text[step.end :]
+    page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    os.environ["COLUMNS"] = "80"
+    for name in sys.argv[1:]:
+        rewrite(Path(name).resolve())
