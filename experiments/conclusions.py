@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import singledispatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
@@ -18,26 +18,40 @@ from experiments.parameters import in_digits_of
 
 if TYPE_CHECKING:
     from experiments.config import ExperimentConfig
-    from experiments.schema import ComparisonValues
+    from experiments.schema import Finding
 
 # What identifies the data of a row of the results table.
 DATA = "dataset.sha256"
 CLEAR = 2.0
+# Findings that answer what an experiment asks, the first two of which are told.
+STANDS = ("choice", "truth", "agreement", "certificate", "em-optimum")
+
+
+class Judged(Protocol):
+    """What has a verdict: a comparison, or a choice of the number of components."""
+
+    @property
+    def verdict(self) -> Sequence[Finding]:
+        """The findings."""
 
 
 class NothingToSay(ValueError):
     """The results do not hold what the sentence would be about."""
 
 
-def conclusion_of_comparison(comparison: ComparisonValues) -> str:
-    """Return the sentence of one experiment: the gravest failure, else what stands."""
+def conclusion_of_comparison(comparison: Judged) -> str:
+    """Return the sentence of one experiment: the gravest failure, else what stands.
+
+    Parameters
+    ----------
+    comparison : Comparison or ComponentsComparison
+        Or anything else with a verdict.
+    """
     findings = {finding.id: finding.text.rstrip(".") for finding in comparison.verdict}
     failures = [f.text.rstrip(".") for f in comparison.verdict if f.level == "fail"]
-    stands = [
-        findings[name] for name in ("agreement", "certificate", "em-optimum") if name in findings
-    ]
+    stands = [findings[name] for name in STANDS if name in findings]
     said = failures[:1] or stands[:2] or list(findings.values())[:1]
-    return f"{'; '.join(said)}." if said else _fitted(comparison)
+    return f"{'; '.join(said)}." if said else "There is no verdict, and nothing to conclude."
 
 
 def conclusion_of_sweep(config: ExperimentConfig, table: pd.DataFrame) -> str:
@@ -83,11 +97,6 @@ def conclusion_of_table(conclusion: Conclusion, table: pd.DataFrame) -> str:
         return _conclude(conclusion, table)
     except NothingToSay as reason:
         return f"Nothing can be concluded: {reason}."
-
-
-def _fitted(comparison: ComparisonValues) -> str:
-    names = " and ".join(engine.title for engine in comparison.engines.values())
-    return f"{names} fitted {comparison.n_components} components."
 
 
 @singledispatch

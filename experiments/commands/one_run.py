@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def run_and_show(config: ExperimentConfig, target: Path, as_json: bool) -> None:
     """Run one experiment, show its progress, and print what came of it."""
     from rich.console import Console
+    from rich.text import Text
 
+    from experiments.conclusions import conclusion_of_comparison
     from experiments.progress import bars
     from experiments.runner import run_experiment
     from experiments.store import REPORT
@@ -28,4 +30,5 @@ def run_and_show(config: ExperimentConfig, target: Path, as_json: bool) -> None:
     # A pipe has no width of its own: 80 columns are what every reader has.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 80)
     console.print(comparison)
+    console.print(Text(f"\n{conclusion_of_comparison(comparison)}", style="bold"))
     click.echo(f"\nReport: {target / REPORT}")

@@ -1,12 +1,19 @@
 """The sentence's numbers, and its direction, are those of the results."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.conclusions import conclusion_of_sweep, conclusion_of_table
+from experiments.conclusions import (
+    conclusion_of_comparison,
+    conclusion_of_sweep,
+    conclusion_of_table,
+)
 from experiments.config import load_config, parse_config, shipped_configs
 from experiments.config_conclusion import Detected, ReachedBest, Trend, Winner
+from experiments.schema import Finding
 
 
 def trend(**changes):
@@ -139,3 +146,23 @@ def test_a_sweep_without_a_conclusion_of_its_own_tells_how_its_figure_changes():
     assert said == "As n went from 1 to 2, error rose from 3 to 5."
     del values["sweep"]["figure"]
     assert conclusion_of_sweep(parse_config(values, "here"), frame) == ""
+
+
+def finding(name, level, text):
+    return Finding(id=name, level=level, text=text, value=1.0, threshold=2.0)
+
+
+def judged(*findings):
+    return SimpleNamespace(verdict=findings)
+
+
+def test_an_experiment_tells_what_stands_or_its_gravest_failure():
+    agrees = finding("agreement", "ok", "They agree.")
+    stands = finding("certificate", "ok", "It stands.")
+    other = finding("posterior-ess", "warn", "Few draws.")
+    assert conclusion_of_comparison(judged(other, agrees, stands)) == "They agree; It stands."
+    stuck = finding("certificate", "fail", "EM is stuck.")
+    assert conclusion_of_comparison(judged(stuck, agrees)) == "EM is stuck."
+    choice = finding("choice", "ok", "All choose 3.")
+    assert conclusion_of_comparison(judged(choice, other)) == "All choose 3."
+    assert "nothing to conclude" in conclusion_of_comparison(judged())
