@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from experiments.comparison import Comparison, compare, compare_fits
+    from experiments.components import ComponentsComparison
     from experiments.config import ExperimentConfig, load_config
     from experiments.errors import UsageError
     from experiments.results_table import SweepResults, load_results, read_results
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Comparison",
+    "ComponentsComparison",
     "ExperimentConfig",
     "SweepResults",
     "UsageError",
@@ -28,6 +30,7 @@ __all__ = [
 
 _HOMES = {
     "Comparison": "comparison",
+    "ComponentsComparison": "components",
     "ExperimentConfig": "config",
     "SweepResults": "results_table",
     "UsageError": "errors",

@@ -21,6 +21,7 @@ from experiments.columns import Scalar, scalars
 from experiments.config import ExperimentConfig, parse_config
 from experiments.datasets import load_dataset
 from experiments.engines import fit_engines
+from experiments.errors import UsageError
 from experiments.store import COMPARISON, POSTERIOR
 from experiments.streams import stream
 
@@ -100,12 +101,16 @@ def run_cell(values: Mapping[str, Any], keep: str, code: str) -> Outcome:
 def _compared(config: ExperimentConfig, keep: str) -> tuple[dict[str, Scalar], dict[str, bytes]]:
     from experiments.comparison import compare_fits
 
-    dataset = load_dataset(
-        config.data, config.name, stream(config.seed, "data"), config.n_components
-    )
+    n_components = config.n_components
+    if not isinstance(n_components, int):
+        raise UsageError(
+            f"n_components = {n_components}: allowed in a sweep is one number a cell; vary it by "
+            "sweep.over.n_components"
+        )
+    dataset = load_dataset(config.data, config.name, stream(config.seed, "data"), n_components)
     options = {name: config.engine_options(name) for name in config.engines}
     fits = fit_engines(
-        dataset, config.n_components, config.engines, options, config.seed,
+        dataset, n_components, config.engines, options, config.seed,
         covariance_type=config.covariance_type,
     )  # fmt: skip
     comparison = compare_fits(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import pandas as pd
 from pydantic import PrivateAttr
@@ -35,6 +35,8 @@ from gmm_em import Mixture
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
+    from experiments.components import ComponentsComparison
+
 DENSITY_SAMPLES = 20_000
 SCHEMA_FILE = "comparison.schema.json"
 
@@ -54,6 +56,11 @@ class Comparison(Plots):
     def fits(self) -> Mapping[str, Fit]:
         """The fits compared, by engine; empty when the comparison was read from a file."""
         return self._fits
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Wall-clock seconds of each engine's fit."""
+        return {name: engine.seconds for name, engine in self.engines.items()}
 
     @property
     def row_scores(self) -> RowScores:
@@ -108,6 +115,15 @@ class Comparison(Plots):
 
         return write_run(Path(directory), self)
 
+    def write_into(self, folder: Path) -> None:
+        """Write `comparison.json` and, where there is one, `posterior.nc` into a folder."""
+        from experiments.store import COMPARISON, POSTERIOR
+
+        (folder / COMPARISON).write_text(self.to_json() + "\n", encoding="utf-8")
+        for fit in self.fits.values():
+            if fit.posterior is not None:
+                fit.posterior.to_netcdf(folder / POSTERIOR, engine="h5netcdf")
+
     def _repr_html_(self) -> str:
         from experiments.report.notebook import comparison_html
 
@@ -119,6 +135,7 @@ class Comparison(Plots):
         yield from render(self)
 
 
+@overload
 def compare(
     X: object,
     n_components: int,
@@ -131,15 +148,47 @@ def compare(
     progress: Report = silent,
     thresholds: Mapping[str, Sequence[float]] | None = None,
     **options: Mapping[str, Any],
-) -> Comparison:
+) -> Comparison: ...
+
+
+@overload
+def compare(
+    X: object,
+    n_components: Sequence[int],
+    *,
+    truth: Mixture | None = None,
+    X_test: object = None,
+    engines: Sequence[str] = ("em", "bayes"),
+    covariance_type: str = "full",
+    seed: int = 0,
+    progress: Report = silent,
+    thresholds: Mapping[str, Sequence[float]] | None = None,
+    **options: Mapping[str, Any],
+) -> ComponentsComparison: ...
+
+
+def compare(
+    X: object,
+    n_components: int | Sequence[int],
+    *,
+    truth: Mixture | None = None,
+    X_test: object = None,
+    engines: Sequence[str] = ("em", "bayes"),
+    covariance_type: str = "full",
+    seed: int = 0,
+    progress: Report = silent,
+    thresholds: Mapping[str, Sequence[float]] | None = None,
+    **options: Mapping[str, Any],
+) -> Comparison | ComponentsComparison:
     """Fit the same data by several engines and compare what they found.
 
     Parameters
     ----------
     X : array_like or DataFrame of shape (n_samples, n_features)
         The rows to fit.
-    n_components : int
-        Number of mixture components.
+    n_components : int or sequence of int
+        Number of mixture components. Of several numbers, each is fitted and compared, and every
+        criterion says which it chooses.
     truth : Mixture, optional
         The mixture that the data were drawn from, where it is known.
     X_test : array_like or DataFrame of shape (n_test, n_features), optional
@@ -162,6 +211,9 @@ def compare(
     Returns
     -------
     Comparison
+        Of one number of components.
+    ComponentsComparison
+        Of a sequence of them.
 
     Raises
     ------
@@ -171,6 +223,13 @@ def compare(
     """
     dataset = from_arrays(X, X_test, truth)
     thresholds_with(thresholds or {})
+    if isinstance(n_components, Iterable) and not isinstance(n_components, str):
+        from experiments.components import compare_components
+
+        return compare_components(
+            dataset, list(n_components), engines, options, seed=seed,
+            covariance_type=covariance_type, thresholds=thresholds, progress=progress,
+        )  # fmt: skip
     fits = fit_engines(dataset, n_components, engines, options, seed, progress, covariance_type)
     return compare_fits(
         dataset, fits, seed=seed, covariance_type=covariance_type, thresholds=thresholds
@@ -209,7 +268,7 @@ def compare_fits(
     if not fits:
         raise UsageError("no fits to compare, allowed is at least one")
     fits, matchings = in_one_order(dataset.truth, fits)
-    info = _dataset_info(dataset)
+    info = dataset_info(dataset)
     n_components = next(iter(fits.values())).mixture.n_components
     layout = Layout(n_components, info.n_features, covariance_type)
     densities = None
@@ -255,7 +314,8 @@ def compare_fits(
     return comparison
 
 
-def _dataset_info(dataset: Dataset) -> DatasetInfo:
+def dataset_info(dataset: Dataset) -> DatasetInfo:
+    """Say what was fitted."""
     return DatasetInfo(
         name=dataset.name,
         n_samples=dataset.X.shape[0],

@@ -31,8 +31,8 @@ class ExperimentConfig(Section):
     """The question that the experiment asks."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Determines every random number of the run."""
-    n_components: PositiveInt
-    """Number of mixture components K."""
+    n_components: PositiveInt | Annotated[list[PositiveInt], Field(min_length=1)]
+    """Number of mixture components K; of several, each is fitted, and criteria choose."""
     covariance_type: Literal["full", "tied", "diag", "spherical"] = "full"
     """What the covariances of every fit leave free, as in scikit-learn."""
     engines: list[str] = Field(default=["em", "bayes"], min_length=1)

@@ -86,8 +86,8 @@ Prior = Annotated[
 class BayesSettings(Section):
     """How the posterior is drawn."""
 
-    sampler: Literal["nuts", "gibbs"] = "nuts"
-    """The sampling algorithm; "gibbs" needs the prior of kind "niw"."""
+    sampler: Literal["nuts", "gibbs", "smc", "advi"] = "nuts"
+    """The sampling algorithm; "gibbs" needs the prior of kind "niw", "advi" is approximate."""
     draws: Annotated[int, Field(ge=4)] = 1000
     """Draws kept per chain."""
     tune: Annotated[int, Field(ge=1)] = 1000
@@ -96,6 +96,9 @@ class BayesSettings(Section):
     """Number of chains."""
     prior: Prior = LKJSettings()
     """The prior."""
+    evidence: bool | None = None
+    """Whether to estimate the log marginal likelihood; by default where several numbers of
+    components are compared."""
 
     @model_validator(mode="after")
     def _gibbs_is_conjugate(self) -> Self:

@@ -239,7 +239,7 @@ def fit_engines(
     FitError
         If an engine cannot fit these data.
     """
-    n_components = _checked_components(n_components, len(dataset.X))
+    n_components = check_components(n_components, len(dataset.X))
     engines = {name: make_engine(name, options.get(name, {})) for name in names}
     if unused := sorted(set(options) - set(names)):
         raise UsageError(f"options for '{unused[0]}', allowed is {', '.join(names)}")
@@ -323,7 +323,14 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _checked_components(n_components: object, n_samples: int) -> int:
+def check_components(n_components: object, n_samples: int) -> int:
+    """Return a number of components as an integer, between 1 and the number of rows.
+
+    Raises
+    ------
+    UsageError
+        If it is not.
+    """
     try:
         count = operator.index(cast(SupportsIndex, n_components))
     except TypeError:

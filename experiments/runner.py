@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.comparison import Comparison, compare_fits
+from experiments.components import ComponentsComparison, compare_components
 from experiments.config import ExperimentConfig
 from experiments.datasets import load_dataset
 from experiments.engines import fit_engines
@@ -17,7 +18,7 @@ from experiments.verdict import thresholds_with
 
 def run_experiment(
     config: ExperimentConfig, directory: str | Path, progress: Report = silent
-) -> Comparison:
+) -> Comparison | ComponentsComparison:
     """Load the data, fit every engine, compare, and write the run directory.
 
     Parameters
@@ -36,23 +37,34 @@ def run_experiment(
     directory = Path(directory)
     check_target(directory)
     thresholds_with(config.thresholds)
-    dataset = load_dataset(
-        config.data, config.name, stream(config.seed, "data"), config.n_components
-    )
-    options: dict[str, Any] = {name: config.engine_options(name) for name in config.engines}
-    fits = fit_engines(
-        dataset, config.n_components, config.engines, options, config.seed, progress,
-        config.covariance_type,
-    )  # fmt: skip
-    comparison = compare_fits(
-        dataset,
-        fits,
-        experiment=config.name,
-        seed=config.seed,
-        covariance_type=config.covariance_type,
-        thresholds=config.thresholds,
-    )
+    comparison = compare_config(config, progress)
     progress("Report", 0, 1)
     write_run(directory, comparison, config.to_toml())
     progress("Report", 1, 1)
     return comparison
+
+
+def compare_config(
+    config: ExperimentConfig, progress: Report = silent
+) -> Comparison | ComponentsComparison:
+    """Load the data of a config, fit every engine, and compare; nothing is written."""
+    # A truth that the config leaves to be drawn has as many components as are fitted: of several
+    # numbers there is no telling, so that it has to say.
+    count = config.n_components if isinstance(config.n_components, int) else None
+    dataset = load_dataset(config.data, config.name, stream(config.seed, "data"), count)
+    options: dict[str, Any] = {name: config.engine_options(name) for name in config.engines}
+    how: dict[str, Any] = {
+        "experiment": config.name,
+        "seed": config.seed,
+        "covariance_type": config.covariance_type,
+        "thresholds": config.thresholds,
+    }
+    if not isinstance(config.n_components, int):
+        return compare_components(
+            dataset, config.n_components, config.engines, options, progress=progress, **how
+        )
+    fits = fit_engines(
+        dataset, config.n_components, config.engines, options, config.seed, progress,
+        config.covariance_type,
+    )  # fmt: skip
+    return compare_fits(dataset, fits, **how)

@@ -15,14 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from experiments.errors import UsageError
 
 if TYPE_CHECKING:
     from experiments.comparison import Comparison
+    from experiments.components import ComponentsComparison
 
 COMPARISON, CONFIG, ENVIRONMENT = "comparison.json", "config.toml", "environment.json"
+COMPONENTS = "components.json"
 POSTERIOR, REPORT = "posterior.nc", "report.html"
 
 PACKAGES = ("gmm-compare", "numpy", "scipy", "pymc", "nutpie", "numba", "arviz", "xarray", "plotly")
@@ -40,14 +42,27 @@ def check_target(directory: Path) -> None:
     for folder in (directory, *directory.parents):
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder}: is a file, allowed is a folder for the run")
-    if directory.is_dir() and any(directory.iterdir()) and not (directory / COMPARISON).is_file():
+    if directory.is_dir() and any(directory.iterdir()) and not _values(directory).is_file():
         raise UsageError(
             f"{directory}: holds files that are not a run's, allowed is a new or empty folder "
             "or that of an earlier run"
         )
 
 
-def write_run(directory: Path, comparison: Comparison, config: str | None = None) -> Path:
+def folder_of(n_components: int) -> str:
+    """Return where a run over several numbers of components keeps the comparison of one."""
+    return f"K{n_components}"
+
+
+def _values(directory: Path) -> Path:
+    """Return the file that makes a folder a run's."""
+    several = directory / COMPONENTS
+    return several if several.is_file() else directory / COMPARISON
+
+
+def write_run(
+    directory: Path, comparison: Comparison | ComponentsComparison, config: str | None = None
+) -> Path:
     """Write a run directory so that it appears complete or not at all.
 
     An earlier run in its place is replaced when it came from the same config and data with the
@@ -57,7 +72,7 @@ def write_run(directory: Path, comparison: Comparison, config: str | None = None
     Parameters
     ----------
     directory : Path
-    comparison : Comparison
+    comparison : Comparison or ComponentsComparison
     config : str, optional
         Text of the resolved config.
 
@@ -69,44 +84,60 @@ def write_run(directory: Path, comparison: Comparison, config: str | None = None
     check_target(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
     with _scratch_folder(directory) as scratch:
-        (scratch / COMPARISON).write_text(comparison.to_json() + "\n", encoding="utf-8")
         environment = json.dumps(_environment(comparison), indent=1) + "\n"
         (scratch / ENVIRONMENT).write_text(environment, encoding="utf-8")
         if config is not None:
             (scratch / CONFIG).write_text(config, encoding="utf-8")
-        for fit in comparison.fits.values():
-            if fit.posterior is not None:
-                fit.posterior.to_netcdf(scratch / POSTERIOR, engine="h5netcdf")
+        comparison.write_into(scratch)
         write_run_report(comparison, scratch)
-        for file in scratch.iterdir():
-            _flush(file)
+        for file in scratch.rglob("*"):
+            if file.is_file():
+                _flush(file)
         _put_in_place(scratch, directory)
     return directory
 
 
-def write_run_report(comparison: Comparison, directory: Path) -> Path:
+def write_run_report(comparison: Comparison | ComponentsComparison, directory: Path) -> Path:
     """Write the page of a run directory, with what the directory says about how it was made."""
+    from experiments.comparison import Comparison
     from experiments.report.page import write_report
     from experiments.report.provenance import Provenance
 
+    if not isinstance(comparison, Comparison):
+        return comparison.report(directory / REPORT)
     return write_report(comparison, directory / REPORT, Provenance.of_run(directory))
 
 
-def read_run(directory: Path) -> Comparison:
-    """Read the comparison of a run directory.
+def read_run(directory: Path) -> Comparison | ComponentsComparison:
+    """Read what a run directory holds: a comparison, or those at several numbers of components.
 
     Raises
     ------
     UsageError
         If there is none, or it is not one that this version can read.
     """
+    if not (directory / COMPONENTS).is_file():
+        return read_comparison(directory)
+    from experiments.components import ComponentsComparison
+
+    found = _read(directory / COMPONENTS, ComponentsComparison)
+    fitted = [k for k in found.n_components if str(k) not in found.failures]
+    return found.with_comparisons({k: read_comparison(directory / folder_of(k)) for k in fitted})
+
+
+def read_comparison(directory: Path) -> Comparison:
+    """Read the comparison of a directory that holds one; as `read_run`."""
     from experiments.comparison import Comparison
 
     path = directory / COMPARISON
     if not path.is_file():
         raise UsageError(f"{directory}: no {COMPARISON} in it, allowed is a run directory")
+    return _read(path, Comparison)
+
+
+def _read[M: BaseModel](path: Path, model: type[M]) -> M:
     try:
-        return Comparison.model_validate_json(path.read_bytes())
+        return model.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"])) or "the file"
@@ -160,7 +191,7 @@ def _put_in_place(scratch: Path, directory: Path) -> None:
 def _recipe(directory: Path) -> object:
     """Return what determines a run's numbers: config, data and versions."""
     try:
-        comparison = json.loads((directory / COMPARISON).read_bytes())
+        comparison = json.loads(_values(directory).read_bytes())
         environment = json.loads((directory / ENVIRONMENT).read_bytes())
         config = (directory / CONFIG).read_text(encoding="utf-8")
         return config, comparison["dataset"]["sha256"], environment["versions"]
@@ -177,7 +208,7 @@ def free_name(directory: Path) -> Path:
     return candidate
 
 
-def _environment(comparison: Comparison) -> dict[str, Any]:
+def _environment(comparison: Comparison | ComponentsComparison) -> dict[str, Any]:
     return {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
@@ -185,7 +216,7 @@ def _environment(comparison: Comparison) -> dict[str, Any]:
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
         "versions": {name: _version(name) for name in PACKAGES},
-        "seconds": {name: engine.seconds for name, engine in comparison.engines.items()},
+        "seconds": comparison.seconds,
     }
 
 

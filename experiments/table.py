@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -10,7 +10,7 @@ from rich.text import Text
 
 from experiments.comparison import Comparison
 from experiments.rows import column_title, parameter_groups
-from experiments.schema import TrainTest
+from experiments.schema import Finding, TrainTest
 from experiments.tables import numbered
 
 # What a terminal can hold: names in a line, parameters of one kind in a table.
@@ -26,7 +26,12 @@ def render(comparison: Comparison) -> Iterator[RenderableType]:
         yield Text(told, style="dim")
     for engines in _side_by_side(list(comparison.engines)):
         yield _table(comparison, engines)
-    for finding in comparison.verdict:
+    yield from verdict_lines(comparison.verdict)
+
+
+def verdict_lines(findings: Sequence[Finding]) -> Iterator[RenderableType]:
+    """Yield a line for each finding, with the mark of its level."""
+    for finding in findings:
         mark, colour = MARKS[finding.level]
         line = Table.grid(padding=(0, 1))
         line.add_row(Text(mark, style=f"bold {colour}"), Text(finding.text))

@@ -10,6 +10,7 @@ import click
 from experiments.commands import examples
 from experiments.commands.one_run import run_and_show
 from experiments.completers import complete_engines, complete_override
+from experiments.errors import UsageError
 
 
 @click.command(
@@ -17,6 +18,7 @@ from experiments.completers import complete_engines, complete_override
     epilog=examples(
         "gmm-compare fit mydata.csv -k 3",
         "gmm-compare fit mydata.csv -k 3 --columns length,width --seed 7",
+        "gmm-compare fit mydata.csv -k 1-6",
         "gmm-compare fit mydata.csv -k 3 --missing drop",
         "gmm-compare fit mydata.csv -k 3 --engines em,bayes,sklearn",
         "gmm-compare fit mydata.csv -k 3 --set bayes.draws=4000",
@@ -24,7 +26,13 @@ from experiments.completers import complete_engines, complete_override
     ),
 )
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option("-k", "--components", type=int, required=True, help="Number of components K.")
+@click.option(
+    "-k",
+    "--components",
+    required=True,
+    metavar="K",
+    help="Number of components: 3, or several to choose from, 1-6 or 2,4,8.",
+)
 @click.option(
     "--columns",
     metavar="A,B",
@@ -59,7 +67,7 @@ from experiments.completers import complete_engines, complete_override
 @click.option("--json", "as_json", is_flag=True, help="Print comparison.json instead of the table.")
 def command(
     data: Path,
-    components: int,
+    components: str,
     columns: str | None,
     missing: str,
     engines: str | None,
@@ -81,7 +89,7 @@ def command(
     values: dict[str, Any] = {
         "name": safe_name(f"{data.stem}-k{components}"),
         "seed": seed,
-        "n_components": components,
+        "n_components": _numbers(components),
         "data": table,
     }
     if engines is not None:
@@ -92,6 +100,18 @@ def command(
         apply_override(values, override)
     config = parse_config(values, "gmm-compare fit")
     run_and_show(config, out or Path("runs") / config.name, as_json)
+
+
+def _numbers(text: str) -> int | list[int]:
+    """Read one number, or several: a range with both ends, or a list."""
+    first, dash, last = text.partition("-")
+    try:
+        if dash and first:
+            return list(range(int(first), int(last) + 1))
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"--components {text}: allowed is 3, 1-6 or 2,4,8") from None
+    return numbers[0] if len(numbers) == 1 else numbers
 
 
 def _names(text: str) -> list[str]:

@@ -17,14 +17,16 @@ from experiments.commands import examples
     ),
 )
 @click.option("--comparison", is_flag=True, help="That of comparison.json instead.")
-def command(comparison: bool) -> None:
+@click.option("--components", is_flag=True, help="That of components.json instead.")
+def command(comparison: bool, components: bool) -> None:
     """Print the JSON Schema of a config, for editors to complete from."""
     from experiments.comparison import Comparison
+    from experiments.components import ComponentsComparison
     from experiments.config import ExperimentConfig
 
-    found = (
-        Comparison.model_json_schema(mode="serialization")
-        if comparison
-        else ExperimentConfig.model_json_schema()
-    )
+    if comparison or components:
+        model = Comparison if comparison else ComponentsComparison
+        found = model.model_json_schema(mode="serialization")
+    else:
+        found = ExperimentConfig.model_json_schema()
     click.echo(json.dumps(found, indent=1))

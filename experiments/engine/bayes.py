@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,7 @@ class BayesEngine:
         if model.posterior_["posterior"].attrs["interrupted"]:
             # The sampler hands over what it has; half a posterior must not pass for a whole one.
             raise KeyboardInterrupt
+        evidence = _evidence(model) if options.evidence else {}
         draws = model.draws_
         every = Parameters.of(draws)
         return Fit(
@@ -63,8 +64,20 @@ class BayesEngine:
             uncertainty=combine(lambda values: values.std(axis=(0, 1), ddof=1), every),
             intervals=central(every, axis=(0, 1)),
             seconds=time.perf_counter() - start,
-            diagnostics={**model.diagnostics_.to_dict(), "n_draws": len(draws)},
+            diagnostics={**model.diagnostics_.to_dict(), "n_draws": len(draws), **evidence},
             draws=draws,
             permutations=model.permutations_,
             posterior=model.posterior_,
         )
+
+
+def _evidence(model: GaussianMixtureBayes) -> dict[str, Any]:
+    """Return the log marginal likelihood with its error, or why there is none."""
+    try:
+        value, error = model.log_marginal_likelihood()
+    except ValueError as reason:
+        return {"no_log_marginal_likelihood": str(reason)}
+    return {
+        "log_marginal_likelihood": value,
+        "log_marginal_likelihood_se": error if np.isfinite(error) else None,
+    }

@@ -9,9 +9,11 @@ import plotly.graph_objects as go
 
 from experiments.components_schema import ComponentsValues, Criterion
 from experiments.parameters import with_uncertainty
-from experiments.report.blocks import Block, Cell, Column, Note, Picture, Section, Table
+from experiments.report.blocks import Cell, Column, Picture, Section, Table
+from experiments.report.sections import Verdict
 from experiments.report.shell import render, write
 from experiments.report.theme import RULE, colour_of, styled
+from experiments.store import REPORT, folder_of
 
 SYMBOLS = {
     "aic": ("circle-open", "dot"),
@@ -44,8 +46,7 @@ def render_components_page(found: ComponentsValues) -> str:
 
 
 def _sections(found: ComponentsValues) -> Iterator[Section]:
-    verdict = [Note(f"{f.level}: {f.text}", f"finding {f.level}") for f in found.verdict]
-    yield Section("verdict", "Verdict", verdict)
+    yield Section("verdict", "Verdict", [Verdict(found.verdict)])
     figure = Picture(
         "components",
         components_figure(found),
@@ -56,8 +57,7 @@ def _sections(found: ComponentsValues) -> Iterator[Section]:
         "log-likelihood.",
     )
     yield Section("how-many", "How many components", [figure, _table(found)])
-    blocks: list[Block] = [_links(found)]
-    yield Section("each", "Each number by itself", blocks)
+    yield Section("each", "Each number by itself", [_links(found)])
 
 
 def components_figure(found: ComponentsValues) -> go.Figure:
@@ -126,6 +126,10 @@ def _links(found: ComponentsValues) -> Table:
     rows = []
     for k in found.n_components:
         reason = found.failures.get(str(k))
-        last = Cell(f"not fitted: {reason}") if reason else Cell("report", href=f"K{k}/report.html")
+        last = (
+            Cell(f"not fitted: {reason}")
+            if reason
+            else Cell("report", href=f"{folder_of(k)}/{REPORT}")
+        )
         rows.append([Cell(str(k), k), last])
     return Table("The comparison at each number", [Column("components"), Column("report")], rows)

@@ -1,0 +1,171 @@
+"""Ways to choose the number of components, each from the comparisons at every number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.components_schema import Criterion, CriterionValue
+
+if TYPE_CHECKING:
+    from experiments.comparison import Comparison
+
+Floats = NDArray[np.float64]
+
+
+class Score(NamedTuple):
+    """What a criterion says of one comparison.
+
+    Attributes
+    ----------
+    value : float or None
+    se : float or None
+        Standard error of `value`.
+    rows : ndarray or None
+        The terms whose sum `value` is, where those of two numbers of components pair.
+    reason : str
+        Why there is no value.
+    """
+
+    value: float | None
+    se: float | None = None
+    rows: Floats | None = None
+    reason: str = ""
+
+    @classmethod
+    def over(cls, rows: Floats) -> Score:
+        """Sum terms, one a row."""
+        se = float(np.sqrt(len(rows)) * rows.std(ddof=1)) if len(rows) > 1 else None
+        return cls(float(rows.sum()), se, rows)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A criterion: how it is called, and how it is read off a comparison.
+
+    Attributes
+    ----------
+    id, title, engine : str
+    score : callable
+        From a comparison to a `Score`.
+    unit : float
+        One unit of a log-likelihood on the criterion's scale: 1, or -2 for a deviance, of which
+        less is better.
+    """
+
+    id: str
+    title: str
+    engine: str
+    score: Callable[[Comparison], Score]
+    unit: float = 1.0
+
+    def judge(
+        self, comparisons: Mapping[int, Comparison], failures: Mapping[int, str]
+    ) -> Criterion:
+        """Evaluate the criterion at every number of components, and choose."""
+        scores = {k: self.score(comparison) for k, comparison in comparisons.items()}
+        scores |= {k: Score(None, reason=reason) for k, reason in failures.items()}
+        # The smallest of several equally good numbers.
+        known = {k: s.value / self.unit for k, s in sorted(scores.items()) if s.value is not None}
+        best = max(known, key=lambda k: known[k]) if known else None
+        values = [
+            self._value(k, score, None if best is None else scores[best])
+            for k, score in sorted(scores.items())
+        ]
+        near = [
+            v.n_components
+            for v in values
+            if v.worse_by is not None and v.worse_by_se is not None and v.worse_by <= v.worse_by_se
+        ]
+        return Criterion(
+            id=self.id,
+            title=self.title,
+            engine=self.engine,
+            higher_is_better=self.unit > 0,
+            values=values,
+            chosen=best,
+            within_error=min(near, default=None),
+        )
+
+    def _value(self, n_components: int, score: Score, best: Score | None) -> CriterionValue:
+        worse = error = None
+        if score.value is not None and best is not None and best.value is not None:
+            worse = (best.value - score.value) / self.unit
+            error = _error_of_difference(score, best)
+        return CriterionValue(
+            n_components=n_components,
+            value=score.value,
+            se=score.se,
+            worse_by=worse,
+            worse_by_se=error,
+            reason=score.reason,
+        )
+
+
+def _error_of_difference(score: Score, best: Score) -> float | None:
+    if score is best and best.se is not None:
+        return 0.0
+    if score.rows is not None and best.rows is not None:
+        gap = best.rows - score.rows
+        return float(np.sqrt(len(gap)) * gap.std(ddof=1))
+    if score.se is None or best.se is None:
+        return None
+    return float(np.hypot(score.se, best.se))
+
+
+def _information(key: str) -> Callable[[Comparison], Score]:
+    def score(comparison: Comparison) -> Score:
+        value = comparison.engines["em"].diagnostics.get(key)
+        return Score(value, reason="" if value is not None else f"EM reports no {key}")
+
+    return score
+
+
+def _held_out(engine: str) -> Callable[[Comparison], Score]:
+    def score(comparison: Comparison) -> Score:
+        rows = comparison.row_scores.test.get(engine)
+        return Score(None, reason="no rows were held out") if rows is None else Score.over(rows)
+
+    return score
+
+
+def _loo(comparison: Comparison) -> Score:
+    rows = comparison.row_scores.loo
+    return Score(None, reason="too few posterior draws") if rows is None else Score.over(rows)
+
+
+def _evidence(comparison: Comparison) -> Score:
+    found = comparison.engines["bayes"].diagnostics
+    value = found.get("log_marginal_likelihood")
+    if value is None:
+        return Score(None, reason=found.get("no_log_marginal_likelihood", "it was not asked for"))
+    return Score(value, found.get("log_marginal_likelihood_se"))
+
+
+RULES = (
+    Rule("aic", "AIC", "em", _information("aic"), unit=-2.0),
+    Rule("bic", "BIC", "em", _information("bic"), unit=-2.0),
+    Rule("icl", "ICL", "em", _information("icl"), unit=-2.0),
+    Rule("em-held-out", "held-out log-likelihood of EM", "em", _held_out("em")),
+    Rule("loo", "LOO", "bayes", _loo),
+    Rule("evidence", "marginal likelihood", "bayes", _evidence),
+    Rule(
+        "bayes-held-out",
+        "held-out log-likelihood of the posterior",
+        "bayes",
+        _held_out("bayes"),
+    ),
+)
+
+
+def judge_all(
+    comparisons: Mapping[int, Comparison], failures: Mapping[int, str]
+) -> list[Criterion]:
+    """Evaluate every criterion of the engines fitted that has a value somewhere."""
+    engines = {name for comparison in comparisons.values() for name in comparison.engines}
+    found = [rule.judge(comparisons, failures) for rule in RULES if rule.engine in engines]
+    return [criterion for criterion in found if criterion.chosen is not None]
