@@ -141,6 +141,7 @@ class Problem:
 
     @classmethod
     def of(cls, task: Task, prior: NIWPrior) -> Problem:
+        """Set up what the task and its prior fix once."""
         from gmm_bayes.gibbs_kernels import Model
 
         structure = get_structure(task.covariance_type)
