@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import override
+from typing import NamedTuple, override
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,6 +23,29 @@ from gmm_em.samples import Samples
 # Hierarchical clustering takes time and memory that grow as the square of the rows.
 _WARD_ROWS = 500
 _LLOYD_ITERATIONS = 30
+
+
+class Rows(NamedTuple):
+    """The rows that starts look at.
+
+    Attributes
+    ----------
+    X : ndarray, shape (N, D)
+    weight : ndarray, shape (N,)
+    scale : ndarray, shape (D,)
+        One unit of feature d of `X` in the data's own units.
+    """
+
+    X: FloatArray
+    weight: FloatArray
+    scale: FloatArray
+
+    @classmethod
+    def of(cls, samples: Samples) -> Rows:
+        """Return all rows of the samples."""
+        X = samples.take(slice(None))
+        weight = np.ones(X.shape[0]) if samples.weight is None else samples.weight
+        return cls(X, weight, samples.scale)
 
 
 class Start(ABC):
@@ -39,17 +62,12 @@ class Start(ABC):
     @abstractmethod
     def propose(
         self,
-        X: FloatArray,
-        weight: FloatArray,
+        rows: Rows,
         n_components: int,
         structure: CovarianceStructure,
         rng: np.random.Generator,
-        scale: FloatArray,
     ) -> Parameters:
-        """Propose a mixture of the given structure, for rows (N, D) of the given weights.
-
-        One unit of the rows' feature d is ``scale[d]`` of the data's own.
-        """
+        """Propose a mixture of the given structure."""
 
 
 class Assignment(Start):
@@ -57,22 +75,21 @@ class Assignment(Start):
 
     @abstractmethod
     def responsibilities(
-        self, X: FloatArray, weight: FloatArray, n_components: int, rng: np.random.Generator
+        self, rows: Rows, n_components: int, rng: np.random.Generator
     ) -> FloatArray:
-        """Propose responsibilities, shape (N, K), for rows (N, D) of the given weights."""
+        """Propose responsibilities, shape (N, K)."""
 
     @override
     def propose(
         self,
-        X: FloatArray,
-        weight: FloatArray,
+        rows: Rows,
         n_components: int,
         structure: CovarianceStructure,
         rng: np.random.Generator,
-        scale: FloatArray,
     ) -> Parameters:
-        responsibilities = self.responsibilities(X, weight, n_components, rng)
-        return from_responsibilities(X, weight, responsibilities, structure)
+        return from_responsibilities(
+            rows, self.responsibilities(rows, n_components, rng), structure
+        )
 
 
 class KMeans(Assignment):
@@ -82,10 +99,10 @@ class KMeans(Assignment):
 
     @override
     def responsibilities(
-        self, X: FloatArray, weight: FloatArray, n_components: int, rng: np.random.Generator
+        self, rows: Rows, n_components: int, rng: np.random.Generator
     ) -> FloatArray:
-        centres = X[plus_plus(X, weight, n_components, rng)]
-        labels = lloyd(X, weight, centres)
+        centres = rows.X[plus_plus(rows, n_components, rng)]
+        labels = lloyd(rows, centres)
         return one_hot(labels, n_components)
 
 
@@ -96,10 +113,10 @@ class PlusPlus(Assignment):
 
     @override
     def responsibilities(
-        self, X: FloatArray, weight: FloatArray, n_components: int, rng: np.random.Generator
+        self, rows: Rows, n_components: int, rng: np.random.Generator
     ) -> FloatArray:
-        centres = X[plus_plus(X, weight, n_components, rng)]
-        return one_hot(squared_distances(X, centres).argmin(axis=1), n_components)
+        centres = rows.X[plus_plus(rows, n_components, rng)]
+        return one_hot(squared_distances(rows.X, centres).argmin(axis=1), n_components)
 
 
 class RandomResponsibilities(Assignment):
@@ -109,9 +126,9 @@ class RandomResponsibilities(Assignment):
 
     @override
     def responsibilities(
-        self, X: FloatArray, weight: FloatArray, n_components: int, rng: np.random.Generator
+        self, rows: Rows, n_components: int, rng: np.random.Generator
     ) -> FloatArray:
-        draws = rng.standard_exponential((X.shape[0], n_components))
+        draws = rng.standard_exponential((rows.X.shape[0], n_components))
         return np.asarray(draws / draws.sum(axis=1, keepdims=True))
 
 
@@ -126,17 +143,14 @@ class RandomRows(Start):
     @override
     def propose(
         self,
-        X: FloatArray,
-        weight: FloatArray,
+        rows: Rows,
         n_components: int,
         structure: CovarianceStructure,
         rng: np.random.Generator,
-        scale: FloatArray,
     ) -> Parameters:
-        everything = np.ones((X.shape[0], 1))
-        whole = from_responsibilities(X, weight, everything, structure)
+        whole = from_responsibilities(rows, np.ones((rows.X.shape[0], 1)), structure)
         covariances = np.repeat(whole.covariances, n_components, axis=0)
-        return _around_random_rows(X, weight, covariances, rng)
+        return _around_random_rows(rows, covariances, rng)
 
 
 class Textbook(Start):
@@ -151,23 +165,22 @@ class Textbook(Start):
     @override
     def propose(
         self,
-        X: FloatArray,
-        weight: FloatArray,
+        rows: Rows,
         n_components: int,
         structure: CovarianceStructure,
         rng: np.random.Generator,
-        scale: FloatArray,
     ) -> Parameters:
-        covariances = np.repeat(np.diag(scale**-2.0)[None], n_components, axis=0)
-        return _around_random_rows(X, weight, covariances, rng)
+        covariances = np.repeat(np.diag(rows.scale**-2.0)[None], n_components, axis=0)
+        return _around_random_rows(rows, covariances, rng)
 
 
 def _around_random_rows(
-    X: FloatArray, weight: FloatArray, covariances: FloatArray, rng: np.random.Generator
+    rows: Rows, covariances: FloatArray, rng: np.random.Generator
 ) -> Parameters:
     k = covariances.shape[0]
-    chosen = rng.choice(X.shape[0], k, replace=False, p=weight / weight.sum())
-    return Parameters(np.full(k, 1.0 / k), X[chosen], covariances)
+    p = rows.weight / rows.weight.sum()
+    chosen = rng.choice(rows.X.shape[0], k, replace=False, p=p)
+    return Parameters(np.full(k, 1.0 / k), rows.X[chosen], covariances)
 
 
 class Ward(Assignment):
@@ -177,8 +190,9 @@ class Ward(Assignment):
 
     @override
     def responsibilities(
-        self, X: FloatArray, weight: FloatArray, n_components: int, rng: np.random.Generator
+        self, rows: Rows, n_components: int, rng: np.random.Generator
     ) -> FloatArray:
+        X = rows.X
         step = -(-X.shape[0] // _WARD_ROWS)
         tree = linkage(X[::step], "ward")
         R = one_hot(_cut(tree, n_components), n_components)
@@ -217,8 +231,9 @@ class Quantiles(Assignment):
 
     @override
     def responsibilities(
-        self, X: FloatArray, weight: FloatArray, n_components: int, rng: np.random.Generator
+        self, rows: Rows, n_components: int, rng: np.random.Generator
     ) -> FloatArray:
+        X, weight, _ = rows
         centred = X - X.mean(axis=0)
         axis = np.linalg.eigh(centred.T @ centred)[1][:, -1]
         order = np.argsort(centred @ axis, kind="stable")
@@ -240,12 +255,13 @@ class Whitened(Assignment):
 
     @override
     def responsibilities(
-        self, X: FloatArray, weight: FloatArray, n_components: int, rng: np.random.Generator
+        self, rows: Rows, n_components: int, rng: np.random.Generator
     ) -> FloatArray:
-        centred = X - X.mean(axis=0)
-        values, vectors = np.linalg.eigh(centred.T @ centred / X.shape[0])
+        centred = rows.X - rows.X.mean(axis=0)
+        values, vectors = np.linalg.eigh(centred.T @ centred / centred.shape[0])
         scale = np.sqrt(np.maximum(values, 1e-12 * values.max()))
-        return self._start.responsibilities(centred @ (vectors / scale), weight, n_components, rng)
+        white = rows._replace(X=centred @ (vectors / scale))
+        return self._start.responsibilities(white, n_components, rng)
 
 
 STARTS: dict[str, Start] = {
@@ -311,11 +327,10 @@ class PartialStart:
     ) -> list[Parameters]:
         """Return starts in inner units, from the proposals where `means` are not given."""
         if self.means is not None:
-            X = samples.take(slice(None))
-            weight = np.ones(X.shape[0]) if samples.weight is None else samples.weight
+            rows = Rows.of(samples)
             means = (np.asarray(self.means, dtype=np.float64) - samples.centre) / samples.scale
-            nearest = one_hot(squared_distances(X, means).argmin(axis=1), means.shape[0])
-            guess = from_responsibilities(X, weight, nearest, structure)
+            nearest = one_hot(squared_distances(rows.X, means).argmin(axis=1), means.shape[0])
+            guess = from_responsibilities(rows, nearest, structure)
             proposals = [guess._replace(means=means)]
         if self.weights is not None:
             weights = np.asarray(self.weights, dtype=np.float64)
@@ -337,22 +352,22 @@ def propose(
 ) -> list[Parameters]:
     """Propose one mixture per random stream, as starts number `first` and up of the strategy."""
     starts = _sequence(init_params, first, len(rngs))
-    X = samples.take(slice(None))
-    weight = np.ones(X.shape[0]) if samples.weight is None else samples.weight
+    rows = Rows.of(samples)
     return [
-        start.propose(X, weight, n_components, structure, rng, samples.scale)
+        start.propose(rows, n_components, structure, rng)
         for start, rng in zip(starts, rngs, strict=True)
     ]
 
 
 def from_responsibilities(
-    X: FloatArray, weight: FloatArray, responsibilities: FloatArray, structure: CovarianceStructure
+    rows: Rows, responsibilities: FloatArray, structure: CovarianceStructure
 ) -> Parameters:
     """M-step from proposed responsibilities, kept away from singular covariances.
 
     Each component's scatter is averaged with D + 1 rows' worth of the pooled one, so that a
     small cluster starts with a sensible shape; EM forgets it in its first steps.
     """
+    X, weight, _ = rows
     d = X.shape[1]
     R = responsibilities * weight[:, None]
     counts = np.maximum(R.sum(axis=0), 1e-3 * weight.sum() / R.shape[1])
@@ -376,10 +391,9 @@ def from_responsibilities(
     return Parameters(counts / counts.sum(), means, covariances)
 
 
-def plus_plus(
-    X: FloatArray, weight: FloatArray, n_components: int, rng: np.random.Generator
-) -> IntArray:
+def plus_plus(rows: Rows, n_components: int, rng: np.random.Generator) -> IntArray:
     """Choose K rows by k-means++, the best of a few candidates at each step."""
+    X, weight, _ = rows
     n_candidates = 2 + int(np.log(n_components))
     chosen = np.empty(n_components, dtype=np.int64)
     chosen[0] = rng.choice(X.shape[0], p=weight / weight.sum())
@@ -395,8 +409,9 @@ def plus_plus(
     return chosen
 
 
-def lloyd(X: FloatArray, weight: FloatArray, centres: FloatArray) -> IntArray:
+def lloyd(rows: Rows, centres: FloatArray) -> IntArray:
     """Labels after Lloyd's iterations from the given centres."""
+    X, weight, _ = rows
     labels = squared_distances(X, centres).argmin(axis=1)
     for _ in range(_LLOYD_ITERATIONS):
         assigned = one_hot(labels, centres.shape[0]) * weight[:, None]
