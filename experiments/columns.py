@@ -1,8 +1,9 @@
 """The columns of the results table: every scalar of a comparison under a name, and what it is.
 
 Names are those of the comparison's own value. Its `summary` comes first, engine by engine (see
-summary.py); then every other scalar under the path of its field, such as ``certificate.n_draws``,
-a list's items under what identifies them: ``verdict.ID``, ``log_likelihood.differences.A-B.mean``.
+summary.py), and the engines' seconds; then every other scalar under the path of its field, such as
+``certificate.n_draws``, a list's items under what identifies them: ``verdict.ID``,
+``log_likelihood.differences.A-B.mean``.
 Vectors and matrices are no columns: ``sweep.keep = "comparison"`` keeps them.
 """
 
@@ -38,6 +39,9 @@ LEFT_OUT = {(Finding, "id"), (Finding, "text"), (ScoreDifference, "first"),
 def scalars(comparison: ComparisonValues) -> dict[str, Scalar]:
     """Return every scalar of a comparison by column; what is null is absent."""
     found: dict[str, Scalar] = dict(comparison.summary)
+    for name, engine in comparison.engines.items():
+        found[f"{name}.seconds"] = engine.seconds
+        found.update(_walk(engine.diagnostics.get("seconds"), f"{name}.diagnostics.seconds"))
     for name in WALKED:
         found.update(_walk(getattr(comparison, name), name))
     return found
@@ -92,6 +96,7 @@ SUMMARY = tuple(
         (r"(em|bayes|[^.]+)\.log_likelihood\.test", "{0}: log-likelihood of the rows held out."),
         (r"(.+)\.matching\.(.+)", "{0}: how unsure the matching of components is, {1}: 0 certain, "
          "1 a tie."),
+        (r"(.+)\.diagnostics\.seconds\.(.+)", "{0}: wall-clock seconds of its {1} alone."),
         (r"(.+)\.diagnostics\.(.+)", "{0}: the engine's diagnostic {1}."),
         (r"(.+)\.seconds", "{0}: wall-clock seconds of the fit."),
         (r"agreement\.sd_ratio\.(.+)\.(median|mean)", "EM's {0} standard error over the "

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import click
 import numpy as np
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from experiments.errors import UsageError
 from experiments.results_table import SweepResults
+from experiments.terminal import WIDTH, console
 
-WIDTH = 80
 MAX_POINTS = 40
 MAX_ERRORS = 5
 # Shown where the config asks for no figure: the first of these that the table has.
@@ -35,14 +33,14 @@ def print_results(results: SweepResults, *, as_json: bool = False, as_csv: bool 
     if as_csv:
         click.echo(results.frame.to_csv(index=False), nl=False)
         return
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
-    console.print(Text.assemble("\n", (results.name, "bold"), f": {_counts(results)}"))
+    out = console()
+    out.print(Text.assemble("\n", (results.name, "bold"), f": {_counts(results)}"))
     if results.counts["done"]:
-        console.print(_table(results, min(console.width, WIDTH)))
+        out.print(_table(results, min(out.width, WIDTH)))
     for line in _errors(results):
-        console.print(line)
+        out.print(line)
     if results.config.conclusion is not None and results.counts["done"]:
-        console.print(Text(results.sentence))
+        out.print(Text(results.sentence))
 
 
 def print_columns(results: SweepResults, as_json: bool = False) -> None:
@@ -50,10 +48,10 @@ def print_columns(results: SweepResults, as_json: bool = False) -> None:
     if as_json:
         click.echo(json.dumps(results.descriptions, indent=1))
         return
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    out = console()
     for name, text in results.descriptions.items():
-        console.print(Text(name, style="bold"))
-        console.print(Text(f"  {text}"))
+        out.print(Text(name, style="bold"))
+        out.print(Text(f"  {text}"))
 
 
 def _counts(results: SweepResults) -> str:

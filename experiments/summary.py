@@ -13,7 +13,6 @@ name                                           number
 ``ENGINE.log_likelihood.train``, ``.test``     at the estimate
 ``ENGINE.matching.ambiguity``                  see matching.py
 ``ENGINE.diagnostics.NAME``                    whatever the engine reports as a number
-``ENGINE.seconds``                             of the fit
 ``agreement.max_abs_z``                        largest distance of EM from the posterior mean in sd
 ``agreement.sd_ratio.METHOD.median``, ``.mean``  EM's standard error over the posterior sd by method
                                                (bootstrap, information, sandwich): median and
@@ -26,7 +25,7 @@ name                                           number
 ``loo.elpd``, ``loo.se``                       leave-one-out of the posterior
 =============================================  ====================================================
 
-A name is absent where there is no number.
+A name is absent where there is no number. Times are left out: all of these repeat with the seed.
 """
 
 from __future__ import annotations
@@ -82,7 +81,6 @@ def _engine(engine: EngineResult) -> Named:
     yield "log_likelihood.test", engine.log_likelihood.test
     yield "matching.ambiguity", engine.matching.ambiguity
     yield "matching.draws_ambiguity", engine.matching.draws_ambiguity
-    yield "seconds", engine.seconds
     for name, value in engine.diagnostics.items():
         if isinstance(value, int | float):
             yield f"diagnostics.{name}", value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ from experiments.commands import examples
 from experiments.commands.one_run import run_and_show
 from experiments.completers import complete_engines, complete_override
 from experiments.errors import UsageError
+
+RANGE = re.compile(r"\s*(\d{1,9})\s*-\s*(\d{1,9})\s*")
+LIST = re.compile(r"\s*-?\d{1,9}\s*(,\s*-?\d{1,9}\s*)*")
+MAX_NUMBERS = 100
 
 
 @click.command(
@@ -104,14 +109,17 @@ def command(
 
 def _numbers(text: str) -> int | list[int]:
     """Read one number, or several: a range with both ends, or a list."""
-    first, dash, last = text.partition("-")
-    try:
-        if dash and first:
-            return list(range(int(first), int(last) + 1))
+    if found := RANGE.fullmatch(text):
+        first, last = map(int, found.groups())
+        if first <= last < first + MAX_NUMBERS:
+            return list(range(first, last + 1))
+    elif LIST.fullmatch(text):
         numbers = [int(part) for part in text.split(",")]
-    except ValueError:
-        raise UsageError(f"--components {text}: allowed is 3, 1-6 or 2,4,8") from None
-    return numbers[0] if len(numbers) == 1 else numbers
+        return numbers[0] if len(numbers) == 1 else numbers
+    raise UsageError(
+        f"--components {text}: allowed is a number, a range or a list, such as 3, 1-6 or 2,4,8 "
+        f"(a range of at most {MAX_NUMBERS})"
+    )
 
 
 def _names(text: str) -> list[str]:

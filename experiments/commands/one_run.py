@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,14 +20,14 @@ def run_and_show(config: ExperimentConfig, target: Path, as_json: bool) -> None:
     from experiments.progress import bars
     from experiments.runner import run_experiment
     from experiments.store import REPORT
+    from experiments.terminal import console
 
     with bars(Console(stderr=True)) as progress:
         comparison = run_experiment(config, target, progress)
     if as_json:
         click.echo(comparison.to_json())
         return
-    # A pipe has no width of its own: 80 columns are what every reader has.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 80)
-    console.print(comparison)
-    console.print(Text(f"\n{conclusion_of_comparison(comparison)}", style="bold"))
+    out = console()
+    out.print(comparison)
+    out.print(Text(f"\n{conclusion_of_comparison(comparison)}", style="bold"))
     click.echo(f"\nReport: {target / REPORT}")

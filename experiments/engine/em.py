@@ -108,7 +108,7 @@ class EMEngine:
             seconds=seconds,
             more_uncertainty=asymptotic,
             diagnostics={
-                "seconds_fit": seconds_fit,
+                "seconds": {"fit": seconds_fit},
                 **_em_diagnostics(result, X, replicates),
                 **reasons,
             },
