@@ -273,7 +273,8 @@ def _drawn(
         pareto_k=float(array_stats.psislw(lp - log_q)[1]),
         elbo=float((lp - log_q).mean()),
         drift=fitted.drift,
-        path=-_means_of_parts(fitted.losses, _PATH),
+        # The optimiser's density is that of the hill's coordinates.
+        path=np.log(hill.factor.diagonal()).sum() - _means_of_parts(fitted.losses, _PATH),
     )
 
 

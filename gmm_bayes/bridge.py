@@ -126,8 +126,8 @@ class _Bridge:
         log_r = _iterate(of_draws.ravel(), of_proposals, effective)
         share = effective / (effective + of_proposals.size)
         # Both terms of the bridge, with the densities normalised by the estimate.
-        upper = _expit_ratio(of_proposals - log_r, share)
-        lower = 1.0 / (share * np.exp(of_draws - log_r) + 1.0 - share)
+        upper = np.exp(_log_bridge(of_proposals - log_r, share))
+        lower = np.exp(_log_bridge(of_draws - log_r, share) - (of_draws - log_r))
         lower_ess = _effective(array_stats.ess(lower, method="mean"), lower.size)
         variance = upper.var() / upper.mean() ** 2 / upper.size
         variance += lower.var() / lower.mean() ** 2 / lower_ess
@@ -164,11 +164,9 @@ def _iterate(of_draws: FloatArray, of_proposals: FloatArray, effective: float) -
     return log_r
 
 
-def _expit_ratio(log_ratio: FloatArray, share: float) -> FloatArray:
-    """Return ``x / (share x + 1 - share)`` for x = exp(log_ratio), whatever its size."""
-    return np.asarray(
-        np.exp(log_ratio - np.logaddexp(math.log(share) + log_ratio, math.log1p(-share)))
-    )
+def _log_bridge(log_ratio: FloatArray, share: float) -> FloatArray:
+    """Return the log of ``x / (share x + 1 - share)`` for x = exp(log_ratio), whatever its size."""
+    return np.asarray(log_ratio - np.logaddexp(math.log(share) + log_ratio, math.log1p(-share)))
 
 
 def _effective(ess: float, n: int) -> float:

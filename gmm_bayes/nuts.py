@@ -45,12 +45,18 @@ class NUTS:
         :class:`gmm_bayes.target.LogPosterior`: compiled in seconds the first time on a machine and
         read from disk afterwards. "nutpie" compiles the model of :func:`gmm_bayes.build_model` for
         nutpie and "pymc" runs PyMC's own sampler on it; both take a minute or more to compile the
-        first time.
+        first time, but once in a process for all data sets of the same width and number of
+        components.
     target_accept : float, default 0.9
         Acceptance rate that the step size is tuned to. Above nutpie's 0.8, because a gradient is
         cheap here and a small component's posterior is curved.
     max_treedepth : int, default 10
         A draw costs at most ``2**max_treedepth`` gradients.
+    adaptation : {"diag", "low_rank"}, default "diag"
+        How nutpie adapts the mass matrix. "low_rank" also follows correlations of the posterior,
+        and gives about twice the effective draws a second where components overlap much; but while
+        it adapts it may throw a chain into the singularities that the likelihood has where rows are
+        tied, which "diag" hardly ever does. The backend "pymc" has "diag" only.
 
     Raises
     ------
@@ -61,6 +67,7 @@ class NUTS:
     backend: str = "closed-form"
     target_accept: float = 0.9
     max_treedepth: int = 10
+    adaptation: str = "diag"
 
     def __post_init__(self) -> None:
         if self.backend not in _BACKENDS:
@@ -72,6 +79,12 @@ class NUTS:
             raise ValueError(f"target_accept must lie in (0, 1), but is {self.target_accept!r}")
         if self.max_treedepth < 1:
             raise ValueError(f"max_treedepth must be at least 1, but is {self.max_treedepth!r}")
+        allowed = ["diag"] if self.backend == "pymc" else ["diag", "low_rank"]
+        if self.adaptation not in allowed:
+            raise ValueError(
+                f"adaptation of NUTS is {self.adaptation!r}; allowed with the backend "
+                f"{self.backend!r} are {', '.join(map(repr, allowed))}"
+            )
 
     def default_prior(self) -> LKJPrior:
         """Return ``LKJPrior()``."""
@@ -175,12 +188,10 @@ def _nutpie_model_in_python(target: LogPosterior, starts: Callable[[int], FloatA
 def _sample_nutpie_model(nuts: NUTS, task: Task) -> Sampled:
     import nutpie
 
-    from gmm_bayes.model import build_model
+    from gmm_bayes.compiled import nutpie_model_of
     from gmm_bayes.sampling import Sampled
 
-    model = build_model(task.X, task.n_components, task.prior, task.covariance_type)
-    compiled = nutpie.compile_pymc_model(model, var_names=["weights", "means", "covariances"])
-    trace, interrupted = _run_nutpie(nuts, task, compiled)
+    trace, interrupted = _run_nutpie(nuts, task, nutpie_model_of(task))
     kept = _common_length(trace)
     draws = _draws_from(trace["posterior"], kept)
     return Sampled(draws, _nutpie_stats(trace, kept), interrupted, _attributes(nuts, nutpie))
@@ -189,10 +200,10 @@ def _sample_nutpie_model(nuts: NUTS, task: Task) -> Sampled:
 def _sample_pymc(nuts: NUTS, task: Task) -> Sampled:
     import pymc as pm
 
-    from gmm_bayes.model import build_model
+    from gmm_bayes.compiled import model_of
     from gmm_bayes.sampling import Sampled, usable_cores
 
-    model = build_model(task.X, task.n_components, task.prior, task.covariance_type)
+    model = model_of(task)
     total = task.chains * (task.draws + task.tune)
     done = 0
 
@@ -273,6 +284,7 @@ def _run_nutpie(nuts: NUTS, task: Task, model: Any) -> tuple[Any, bool]:
         seed=int(task.seed.generate_state(1, np.uint64)[0]),
         target_accept=nuts.target_accept,
         maxdepth=nuts.max_treedepth,
+        adaptation=nuts.adaptation,
         progress_bar=False,
         progress_callback=note,
         progress_rate=50,
@@ -326,4 +338,5 @@ def _attributes(nuts: NUTS, library: Any) -> dict[str, Any]:
         "nuts_backend": nuts.backend,
         "target_accept": nuts.target_accept,
         "max_treedepth": nuts.max_treedepth,
+        "adaptation": nuts.adaptation,
     }
