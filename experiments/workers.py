@@ -15,6 +15,8 @@ from experiments.errors import UsageError
 
 # Tasks that wait at each worker, so that none is idle while its last result travels.
 AHEAD = 2
+# How long a scheduler may take to answer.
+ANSWER = "10s"
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ def _existing(address: str) -> Iterator[Workers]:
 
     with _quiet():
         try:
-            client = Client(address, timeout="10s", set_as_default=False)
+            client = Client(address, timeout=ANSWER, set_as_default=False)
         except (OSError, ValueError) as error:
             reason = str(error) or type(error).__name__
             raise UsageError(
