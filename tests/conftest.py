@@ -4,6 +4,14 @@ import numpy as np
 import pytest
 
 from gmm_em import Mixture
+from tests.browser.found import ABSENT, NAMES
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if ABSENT:
+        terminalreporter.write_line(
+            f"browser tests were not run: none of {', '.join(NAMES)} is on PATH", yellow=True
+        )
 
 
 @pytest.fixture

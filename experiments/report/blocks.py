@@ -33,6 +33,16 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """A heading within a section."""
+
+    text: str
+
+    def __html__(self) -> str:
+        return Markup("<h3>{}</h3>\n").format(self.text)
+
+
+@dataclass(frozen=True)
 class Picture:
     """An interactive figure.
 
@@ -55,7 +65,7 @@ class Picture:
         caption = Markup("<figcaption>{}</figcaption>").format(self.caption) if self.caption else ""
         return Markup(
             '<figure class="picture" id="figure-{name}">{controls}'
-            '<div class="plot" data-figure="{name}" role="img" aria-label="{alt}"></div>'
+            '<div class="plot" data-figure="{name}" role="group" aria-label="{alt}"></div>'
             '{caption}<script type="application/json" id="data-{name}">{data}</script></figure>\n'
         ).format(
             name=self.name, alt=self.alt, caption=caption, data=self._data(),

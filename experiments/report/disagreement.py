@@ -46,7 +46,7 @@ def disagreement_figure(comparison: ComparisonValues) -> go.Figure:
     figure = go.Figure()
     figure.add_scatter(
         x=compact(points[:, 0]), y=compact(size if one else points[:, 1]), mode="markers",
-        name="rows",
+        showlegend=False,
         marker={
             "color": compact(size), "colorscale": "Cividis", "size": 7, "cmin": 0,
             "cmax": max(LEAST_RANGE, float(size.max())), "line": {"width": 0.5, "color": POINT},

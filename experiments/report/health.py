@@ -76,7 +76,7 @@ def convergence_figure(comparison: ComparisonValues) -> go.Figure:
     figure.update_xaxes(title="effective draws", rangemode="tozero", nticks=5, row=1, col=2)
     figure.update_yaxes(autorange="reversed", showgrid=True)
     height = 110 + 20 * len(order)
-    return side_by_side(styled(figure, height), 2 * height)
+    return side_by_side(styled(figure, height), 2 * height, 0.46)
 
 
 def ranks_figure(comparison: ComparisonValues) -> go.Figure:

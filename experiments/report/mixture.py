@@ -52,7 +52,10 @@ def _histogram(view: View) -> go.Figure:
         if source.others:
             lower, upper = density_band(source.others, 0, grid)
             _band(figure, source, np.r_[grid, grid[::-1]], np.r_[upper, lower[::-1]])
-        _line(figure, source, grid, marginal_density(source.mixture, 0, grid))
+        # The density of the mean parameters is no mean of densities: it may leave the band.
+        drawn = source.others if source.is_cloud else [source.mixture]
+        densities = [marginal_density(mixture, 0, grid) for mixture in drawn]
+        _line(figure, source, grid, np.mean(densities, axis=0))
     figure.update_xaxes(title=plain(view.names[0]))
     figure.update_yaxes(title="density", exponentformat="power", rangemode="tozero")
     return styled(figure, 460, aspect=0.8)

@@ -17,7 +17,7 @@ from experiments.report import (
     steps,
     views,
 )
-from experiments.report.blocks import Block, Note, Picture, Section, Steps
+from experiments.report.blocks import Block, Heading, Note, Picture, Section, Steps
 from experiments.report.geometry import BAND, ELLIPSE_PROBABILITY
 from experiments.report.provenance import Provenance
 from experiments.schema import ComparisonValues, Finding
@@ -101,20 +101,17 @@ def _steps(comparison: ComparisonValues) -> Iterator[Block]:
         "are accelerated."
     )
     shown = {run: steps.shown_run(comparison, run) for run in steps.RUNS}
-    texts = {
-        "best": "The best restart.",
-        "worse": "A restart that ended in a worse optimum: from there EM cannot leave.",
-    }
+    texts = {"best": "The best restart", "worse": "A restart that ended in a worse optimum"}
     for run, found in shown.items():
         if found is not None:
             last = found.log_likelihoods[-1]
+            yield Heading(texts[run])
             yield Steps(
                 f"steps-{run}",
                 steps.steps_figure(comparison, run),
-                f"{texts[run]} It moves from the start to a log-likelihood of {last:.2f} in "
+                f"{texts[run]}. It moves from the start to a log-likelihood of {last:.2f} in "
                 f"{found.iterations[-1]} iterations.",
-                texts[run],
-                steps.labels_of(found),
+                labels=steps.labels_of(found),
             )
     if shown["best"] is None:
         yield Note("The steps of this fit were not kept.")

@@ -109,7 +109,7 @@ class Scene:
         self._one = len(names) == 1
         directions = np.eye(len(names))
         if len(names) > 2:
-            directions, names = separating_directions(self._mixtures[-1]), list(PROJECTION_NAMES)
+            directions, names = _directions(comparison), list(PROJECTION_NAMES)
         self._names = names
         self._flat = self._points @ directions
         self._seen = [along(mixture, directions) for mixture in self._mixtures]
@@ -170,6 +170,11 @@ class Scene:
             figure.update_yaxes(title="density", range=[-0.16 * self._top, self._top], **cell)
         else:
             figure.update_yaxes(title=plain(self._names[1]), range=_still(self._flat[:, 1]), **cell)
+
+
+def _directions(comparison: ComparisonValues) -> Floats:
+    """Look at every run from where EM's estimate is told apart best."""
+    return separating_directions(comparison.engines["em"].mixture.arrays())
 
 
 def blend(responsibilities: Floats) -> list[str]:

@@ -85,16 +85,25 @@ def styled(figure: go.Figure, height: int, *, aspect: float | None = None) -> go
     return figure
 
 
-def side_by_side(figure: go.Figure, height: int = 640) -> go.Figure:
-    """Let the page put the two panels of a figure one above the other where it is narrow."""
+def side_by_side(figure: go.Figure, height: int = 640, upper: float = 0.56) -> go.Figure:
+    """Let the page put the two panels of a figure one above the other where it is narrow.
+
+    Parameters
+    ----------
+    figure : Figure
+    height : int, default 640
+        Of both together, in pixels.
+    upper : float, default 0.56
+        Share of it that the first panel takes.
+    """
     layout = figure.layout
     keys = ("xaxis", "xaxis2", "yaxis", "yaxis2")
     wide = {f"{key}.domain": list(layout[key].domain) for key in keys}
     narrow = {
         "xaxis.domain": [0, 1],
         "xaxis2.domain": [0, 1],
-        "yaxis.domain": [0.44, 1],
-        "yaxis2.domain": [0, 0.3],
+        "yaxis.domain": [1 - upper, 1],
+        "yaxis2.domain": [0, 0.86 - upper],
     }
     figure.update_layout(
         meta={

@@ -74,7 +74,7 @@ class View:
         return self.along(separating_directions(first.mixture), PROJECTION_NAMES)
 
 
-PROJECTION_NAMES = ("first discriminant direction", "second discriminant direction")
+PROJECTION_NAMES = ("discriminant 1", "discriminant 2")
 
 
 def along(mixture: Parameters, directions: Floats) -> Parameters:

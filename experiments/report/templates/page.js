@@ -3,7 +3,7 @@ const css = name => getComputedStyle(document.documentElement).getPropertyValue(
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const plots = [...document.querySelectorAll(".plot")];
 const plotConfig = {
-  responsive: true, displaylogo: false,
+  displaylogo: false,
   modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
 };
 
@@ -56,6 +56,8 @@ function drawPlot(node) {
   }
   delete layout.sliders; delete layout.updatemenus; delete layout.width;
   Plotly.newPlot(node, {data, layout, config: plotConfig, frames: figure.frames || []});
+  // Tick by tick a figure says nothing: readers of a screen hear its label and the tables.
+  node.querySelectorAll("svg.main-svg").forEach(svg => svg.setAttribute("aria-hidden", "true"));
   addLegend(node, data);
   const controls = node.parentElement.querySelector(".controls");
   if (controls) steer(node, controls, figure.frames);
@@ -171,8 +173,12 @@ async function copyText(button) {
   setTimeout(() => { said.textContent = ""; }, 4000);
 }
 
-function refit() {
-  for (const node of plots) Plotly.relayout(node, {...themed(), ...fitted(node)});
+// The width that the figures were last fitted to tells who waits that they are drawn.
+async function refit() {
+  const width = innerWidth;
+  for (const node of plots)
+    await Plotly.relayout(node, {...themed(), ...fitted(node), autosize: true});
+  document.documentElement.dataset.ready = width;
 }
 
 async function start() {
@@ -196,7 +202,7 @@ async function start() {
     node => Plotly.relayout(node, {width: sheet, "font.color": "#1d2329"})));
   addEventListener("afterprint", () => plots.forEach(
     node => Plotly.relayout(node, {width: null, autosize: true, ...themed()})));
-  document.documentElement.dataset.ready = "true";
+  document.documentElement.dataset.ready = width;
 }
 
 start().catch(error => {
