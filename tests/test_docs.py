@@ -14,7 +14,7 @@ from tests.pages import ROOT, Reader, differences, steps
 
 DOCS = ROOT / "docs"
 # Pages whose steps take longer than `make test` can wait.
-SLOW: set[str] = set()
+SLOW = {"tutorial.md", "how-to/check-a-sampler.md", "how-to/own-data.md", "how-to/own-prior.md"}
 
 
 def pages() -> list[Path]:
@@ -23,12 +23,12 @@ def pages() -> list[Path]:
     return sorted(p for p in found if p.parent.name not in ("notebooks", "engine-plugin"))
 
 
-def tested() -> list[pytest.param]:
+def followed() -> list:
     names = [str(path.relative_to(DOCS)) for path in pages() if any(steps(path.read_text()))]
     return [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in names]
 
 
-@pytest.mark.parametrize("name", tested())
+@pytest.mark.parametrize("name", followed())
 def test_a_page_prints_what_it_shows(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     reader = Reader()
