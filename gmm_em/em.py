@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gmm_em.chunks import ChunkEStep, check_chunks, is_chunked
 from gmm_em.climb import Climb
 from gmm_em.covariance import CovarianceStructure, get_structure
 from gmm_em.features import Parameters
@@ -62,8 +63,9 @@ def fit_em(
     Parameters
     ----------
     X : array_like, shape (N, D)
-        Rows. float64 arrays are copied once; float32 arrays, memory maps and dask arrays are
-        read block by block and never held whole.
+        Rows. float64 arrays are copied once; float32 arrays and memory maps are read block by
+        block and never held whole. The sums of a dask array are taken chunk by chunk where the
+        chunks are, by its own scheduler; the defaults of a `prior` come from some of its rows.
     n_components : int
         Number of components, K; at most the number of rows.
     covariance_type : {"full", "tied", "diag", "spherical"} or CovarianceStructure
@@ -151,7 +153,8 @@ def fit_em(
     pilot = problem
     if problem.n_rows > PILOT_ROWS:
         chosen = np.sort(rows_stream.choice(problem.n_rows, PILOT_ROWS, replace=False))
-        rows = X[chosen] if missing == "mar" else problem.samples.rows(chosen)
+        whole = missing == "error" and problem.samples.n_samples == problem.n_rows
+        rows = problem.samples.rows(chosen) if whole else np.asarray(X[chosen])
         weight = problem.samples.weight
         pilot = poser.pose(rows, None if weight is None else weight[chosen])
     climbs = _explore(pilot, init, init_params, streams, n_init, n_final, options)
@@ -245,6 +248,10 @@ class _Poser:
     missing: bool
 
     def pose(self, X: Any, weight: Any) -> Problem:
+        if is_chunked(X) and weight is None and not self.missing:
+            if not X.shape[0] <= PILOT_ROWS:
+                return self._pose_chunks(X)
+            X = np.asarray(X)
         complete = imputed(X) if self.missing else X
         samples = Samples(complete, weight, common_scale=self.structure.common_scale)
         self._check(samples)
@@ -263,6 +270,15 @@ class _Poser:
             )
         return Problem(
             samples, estep, self.structure, self.reg_covar, penalty, log_jacobian=log_jacobian
+        )
+
+    def _pose_chunks(self, X: Any) -> Problem:
+        check_chunks(X)
+        sample = self.pose(np.asarray(X[:: max(1, X.shape[0] // PILOT_ROWS)]), None)
+        units = (sample.samples.centre, sample.samples.scale)
+        estep = ChunkEStep(X, units, self.n_components, self.structure.second)
+        return Problem(
+            sample.samples, estep, self.structure, self.reg_covar, sample.penalty, n_rows=X.shape[0]
         )
 
     def _check(self, samples: Samples) -> None:

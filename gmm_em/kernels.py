@@ -55,6 +55,16 @@ class Totals:
     origin: FloatArray
     objective: float = np.nan
 
+    def __add__(self, other: Totals) -> Totals:
+        """Add sums over other rows under the same mixture, which have the same origins."""
+        return Totals(
+            self.log_likelihood + other.log_likelihood,
+            self.counts + other.counts,
+            self.first + other.first,
+            self.second + other.second,
+            self.origin,
+        )
+
 
 class _Views(NamedTuple):
     """Contiguous buffers for a block of n rows."""
@@ -204,8 +214,7 @@ class Kernel:
 
         A weighted row counts as that many rows.
         """
-        first, second = self.support_sums(parameters)
-        return np.asarray(first**2 / np.maximum(second, np.finfo(np.float64).tiny))
+        return rows_behind(self.support_sums(parameters))
 
     def support_sums(self, parameters: Parameters) -> FloatArray:
         """Sum responsibilities and their squares, shape (2, K)."""
@@ -423,6 +432,11 @@ class Kernel:
             self._run(work)
             self._pooled = sums.sum(axis=0)
         return self._pooled
+
+
+def rows_behind(sums: FloatArray) -> FloatArray:
+    """Return how many rows components rest on, shape (K,), from `Kernel.support_sums`."""
+    return np.asarray(sums[0] ** 2 / np.maximum(sums[1], np.finfo(np.float64).tiny))
 
 
 def evaluate(mixture: Mixture, X: Any, second: Second = "full") -> tuple[FloatArray, FloatArray]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gmm_em.mapped import release
 from gmm_em.mixture import FloatArray, Mixture, check_sample_weight
 from gmm_em.threads import run_all, single_threaded_blas
 
@@ -33,6 +34,8 @@ class Samples:
         Scale all features alike, for structures that a scale per feature would distort.
     units : tuple of ndarray, shape (D,), optional
         Centre and scale to use, instead of the data's own.
+    first_row : int, default 0
+        What an error calls the first row.
 
     Attributes
     ----------
@@ -50,8 +53,10 @@ class Samples:
         *,
         common_scale: bool = False,
         units: tuple[FloatArray, FloatArray] | None = None,
+        first_row: int = 0,
     ) -> None:
         X = _sliceable(X)
+        self._first_row = first_row
         weight = None
         if sample_weight is not None:
             weight = check_sample_weight(sample_weight, X.shape[0])
@@ -101,8 +106,7 @@ class Samples:
         """Chosen rows (in increasing order) in the inner units, shape (n, D)."""
         if self._columns is not None:
             return np.ascontiguousarray(self._columns[:, index].T)
-        rows = np.asarray(self._rows[index], dtype=np.float64)
-        return (rows - self.centre) / self.scale
+        return (self.rows(index) - self.centre) / self.scale
 
     def resolution(self) -> FloatArray:
         """Spacing of the grid the data are rounded to, per feature; 0 where there is none.
@@ -140,7 +144,9 @@ class Samples:
 
     def rows(self, index: Any) -> FloatArray:
         """Chosen rows (in increasing order) in the data's own units, shape (n, D)."""
-        return np.asarray(self._rows[index], dtype=np.float64)
+        rows = np.asarray(self._rows[index], dtype=np.float64)
+        release(self._rows)
+        return rows
 
     def inner(self, mixture: Mixture) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Weights, means and covariances of `mixture` in the inner units."""
@@ -157,16 +163,19 @@ class Samples:
         )
 
     def _convert(self, start: int, stop: int, out: FloatArray | None = None) -> FloatArray:
-        rows = np.asarray(self._rows[start:stop], dtype=np.float64)
+        read = self._rows[start:stop]
+        rows = np.asarray(read, dtype=np.float64)
         if out is None:
             out = np.empty(rows.shape[::-1])
         np.subtract(rows.T, self.centre[:, None], out=out)
         np.divide(out, self.scale[:, None], out=out)
+        release(read)
         return out
 
     def _set_units(self, common_scale: bool) -> None:
         step = max(1, self.n_samples // _PILOT_ROWS)
         pilot = np.array(self._rows[::step], dtype=np.float64).T.copy()
+        release(self._rows)
         # Non-finite entries are reported, with their place, by the scan that follows.
         with np.errstate(all="ignore"):
             self.centre = pilot.mean(axis=1)
@@ -213,7 +222,8 @@ class Samples:
             raise ValueError("X holds values too large for float64 arithmetic")
         row, column = np.argwhere(bad)[0]
         name = "NaN" if np.isnan(rows[row, column]) else "infinity"
-        raise ValueError(f"Input X contains {name} (row {start + row}, column {column})")
+        row += start + self._first_row
+        raise ValueError(f"Input X contains {name} (row {row}, column {column})")
 
 
 def mixture_units(mixture: Mixture) -> tuple[FloatArray, FloatArray]:

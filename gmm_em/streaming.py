@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
+from gmm_em.covariance import Second
 from gmm_em.features import Parameters
-from gmm_em.kernels import Kernel, Totals
+from gmm_em.kernels import Kernel, Totals, rows_behind
 from gmm_em.mixture import FloatArray, Seed
 from gmm_em.samples import Samples
 
@@ -25,42 +28,50 @@ class BlockEStep:
         Centre and scale of the inner units.
     n_components : int
     second : {"full", "diagonal", "pooled"}
+    n_threads : int, optional
+        Of each block's sums; see `Kernel`.
+    first_row : int, default 0
+        What an error calls the first row.
     """
 
     def __init__(
-        self, blocks: Blocks, units: tuple[FloatArray, FloatArray], n_components: int, second: Any
+        self,
+        blocks: Blocks,
+        units: tuple[FloatArray, FloatArray],
+        n_components: int,
+        second: Second,
+        *,
+        n_threads: int | None = None,
+        first_row: int = 0,
     ) -> None:
         self._blocks, self._units = blocks, units
         self.n_components, self._second = n_components, second
+        self._n_threads, self._first_row = n_threads, first_row
 
     def _kernels(self) -> Iterator[Kernel]:
+        row = self._first_row
         for block in open_blocks(self._blocks):
-            samples = Samples(block, units=self._units)
-            yield Kernel(samples, self.n_components, self._second, strict=True)
+            samples = Samples(block, units=self._units, first_row=row)
+            row += samples.n_samples
+            yield Kernel(
+                samples, self.n_components, self._second, strict=True, n_threads=self._n_threads
+            )
+
+    def count(self) -> int:
+        """Look at every row, whether it is finite, and return how many there are."""
+        return sum(kernel.samples.n_samples for kernel in self._kernels())
 
     def expect(self, parameters: Parameters) -> Totals:
         """Return sums over all blocks."""
-        total: Totals | None = None
-        for kernel in self._kernels():
-            totals = kernel.expect(parameters)
-            if total is None:
-                total = totals
-                continue
-            # The same mixture has the same origins in every block.
-            total.log_likelihood += totals.log_likelihood
-            total.counts = total.counts + totals.counts
-            total.first = total.first + totals.first
-            total.second = total.second + totals.second
-        assert total is not None
-        return total
+        return reduce(operator.add, (kernel.expect(parameters) for kernel in self._kernels()))
+
+    def support_sums(self, parameters: Parameters) -> FloatArray:
+        """Sum responsibilities and their squares, shape (2, K)."""
+        return reduce(operator.add, (kernel.support_sums(parameters) for kernel in self._kernels()))
 
     def support(self, parameters: Parameters) -> FloatArray:
         """How many rows each component rests on, shape (K,)."""
-        first = second = np.zeros(self.n_components)
-        for kernel in self._kernels():
-            sums = kernel.support_sums(parameters)
-            first, second = first + sums[0], second + sums[1]
-        return np.asarray(first**2 / np.maximum(second, np.finfo(np.float64).tiny))
+        return rows_behind(self.support_sums(parameters))
 
 
 def open_blocks(blocks: Blocks) -> Iterator[Any]:

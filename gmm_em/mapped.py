@@ -1,0 +1,33 @@
+"""Memory maps that are larger than memory: pages that were read are given back at once.
+
+The pages of a map count as memory of the process until the system needs them elsewhere. A pass
+over a large file would so seem to hold it whole, and be stopped where memory is limited.
+"""
+
+from __future__ import annotations
+
+import mmap
+from typing import Any
+
+import numpy as np
+
+
+def release(rows: Any) -> None:
+    """Give back the pages that rows of a read-only map lie on; reading them again is allowed.
+
+    Parameters
+    ----------
+    rows : array_like
+        Rows, or a view of them; anything but contiguous rows of a read-only map is left alone.
+    """
+    owner = rows
+    while owner is not None and not isinstance(owner, np.memmap):
+        owner = getattr(owner, "base", None)
+    if owner is None or owner.mode != "r" or not hasattr(mmap, "MADV_DONTNEED"):
+        return
+    pages = owner._mmap  # type: ignore[attr-defined]
+    if pages is None or not rows.size or not rows.flags.c_contiguous:
+        return
+    begin = rows.ctypes.data - np.frombuffer(pages, np.uint8).ctypes.data
+    first = begin // mmap.PAGESIZE * mmap.PAGESIZE
+    pages.madvise(mmap.MADV_DONTNEED, first, begin + rows.nbytes - first)
