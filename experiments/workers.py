@@ -169,7 +169,8 @@ def _local(n: int) -> Iterator[Workers]:
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
-                dashboard_address=None,
+                # Any free port: another sweep may run beside this one.
+                dashboard_address="127.0.0.1:0",
                 worker_dashboard_address=None,
                 silence_logs=logging.CRITICAL,
                 # A worker is given what its cells need: what they leave is the next one's.

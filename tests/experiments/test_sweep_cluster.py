@@ -1,9 +1,11 @@
 """Sweeps on processes: local ones, a cluster that loses a worker, and a sweep that is killed."""
 
+import contextlib
 import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -29,7 +31,12 @@ def serial(tmp_path_factory):
 @pytest.mark.slow
 def test_two_local_workers_give_the_numbers_of_none_quietly(serial, tmp_path, capfd):
     config = sweep_config(seeds=12, over=LONGER)
-    sweep = run_sweep(config, tmp_path / "s", n_workers=2)
+    with socket.socket() as taken:
+        # The port that dask would like is held here, or by another sweep already.
+        with contextlib.suppress(OSError):
+            taken.bind(("", 8787))
+            taken.listen()
+        sweep = run_sweep(config, tmp_path / "s", n_workers=2)
     assert (sweep.done, sweep.failed) == (24, 0)
     assert_same_results(load_results(tmp_path / "s"), serial)
     assert capfd.readouterr() == ("", "")
