@@ -20,6 +20,7 @@ from experiments.errors import FitError, UsageError
 from experiments.progress import Report, silent
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
     from rich.console import Console, ConsoleOptions, RenderResult
 
 
@@ -97,6 +98,12 @@ class ComponentsComparison(ComponentsValues):
         index = pd.Index(self.n_components, name="n_components")
         return pd.DataFrame(columns, index=index, dtype=float)
 
+    def plot_criteria(self) -> go.Figure:
+        """Draw how much worse each number of components is than the best, with error bars."""
+        from experiments.report.components import components_figure
+
+        return components_figure(self)
+
     def report(self, path: str | Path) -> Path:
         """Write the self-contained HTML page and return its path."""
         from experiments.report.components import write_components_report
@@ -122,6 +129,11 @@ class ComponentsComparison(ComponentsValues):
             inner.mkdir()
             comparison.write_into(inner)
             comparison.report(inner / REPORT)
+
+    def _repr_html_(self) -> str:
+        from experiments.components_table import components_html
+
+        return components_html(self)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from experiments.components_table import render
@@ -177,7 +189,9 @@ def compare_components(
         try:
             fits = fit_engines(dataset, k, engines, options, seed, at, covariance_type)
         except FitError as error:
-            failures[k] = str(error).removeprefix(f"{dataset.name}: ").rstrip(".")
+            # Of a message that goes on with advice the first sentence says why.
+            reason = str(error).removeprefix(f"{dataset.name}: ")
+            failures[k] = reason.partition(". ")[0].rstrip(".")
             continue
         comparisons[k] = compare_fits(
             dataset,
@@ -200,7 +214,16 @@ def compare_components(
         true_components=true_components,
         criteria=criteria,
         failures={str(k): reason for k, reason in failures.items()},
-        verdict=findings(criteria, comparisons, failures, true_components),
+        verdict=findings(
+            criteria,
+            failures,
+            true_components,
+            {
+                k: found.certificate.better_by
+                for k, found in comparisons.items()
+                if found.certificate is not None
+            },
+        ),
     ).with_comparisons(comparisons)
 
 

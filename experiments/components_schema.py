@@ -15,15 +15,16 @@ class CriterionValue(Value):
 
     n_components: int
     value: FiniteFloat | None
-    """Null where there is none; `reason` says why."""
+    """Null where there is none."""
     se: FiniteFloat | None
     """Standard error of `value`: over rows, or Monte Carlo; null for an information criterion."""
     worse_by: FiniteFloat | None
     """How much worse than the best, on the scale of a log-likelihood: 0 for the best. Of an
-    information criterion, half the difference."""
+    information criterion, half the difference. Null where there is no value to be trusted."""
     worse_by_se: FiniteFloat | None
     """Standard error of `worse_by`, of paired differences where rows are the same; null as `se`."""
     reason: str = ""
+    """Why there is no value, or why it is not to be trusted and so not chosen."""
 
 
 class Criterion(Value):
@@ -36,10 +37,11 @@ class Criterion(Value):
     higher_is_better: bool
     values: list[CriterionValue]
     chosen: int | None
-    """The number of components with the best value; null where there is no value at all."""
-    within_error: int | None
+    """The number of components with the best value; null where there is none to be trusted."""
+    nearly_as_good: int | None
     """The fewest components that are worse than the best by no more than one standard error of the
-    difference; null without such errors."""
+    difference, or by no more than 1: a Bayes factor below e is "not worth more than a bare mention"
+    (Kass & Raftery 1995)."""
 
 
 class ComponentsValues(Value):

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+# A difference in log-likelihood "not worth more than a bare mention" (Kass & Raftery 1995, section
+# 3.2); for half a difference of BIC or AIC, Raftery (1995) and Burnham & Anderson (2002) agree.
+NEGLIGIBLE = 1.0
+
 
 class Score(NamedTuple):
     """What a criterion says of one comparison.
@@ -28,7 +32,7 @@ class Score(NamedTuple):
     rows : ndarray or None
         The terms whose sum `value` is, where those of two numbers of components pair.
     reason : str
-        Why there is no value.
+        Why there is no value, or why it is not to be trusted.
     """
 
     value: float | None
@@ -64,13 +68,31 @@ class Rule:
     unit: float = 1.0
 
     def judge(
-        self, comparisons: Mapping[int, Comparison], failures: Mapping[int, str]
+        self,
+        comparisons: Mapping[int, Comparison],
+        failures: Mapping[int, str],
+        doubts: Mapping[int, str],
     ) -> Criterion:
-        """Evaluate the criterion at every number of components, and choose."""
+        """Evaluate the criterion at every number of components, and choose.
+
+        Parameters
+        ----------
+        comparisons : mapping of int to Comparison
+        failures : mapping of int to str
+            Numbers that could not be fitted, and why.
+        doubts : mapping of int to str
+            Numbers at which the engine's fit is not to be trusted, and why: none of them is chosen.
+        """
         scores = {k: self.score(comparison) for k, comparison in comparisons.items()}
         scores |= {k: Score(None, reason=reason) for k, reason in failures.items()}
+        for k, doubt in doubts.items():
+            scores[k] = scores[k]._replace(reason=scores[k].reason or doubt)
         # The smallest of several equally good numbers.
-        known = {k: s.value / self.unit for k, s in sorted(scores.items()) if s.value is not None}
+        known = {
+            k: score.value / self.unit
+            for k, score in sorted(scores.items())
+            if score.value is not None and not score.reason
+        }
         best = max(known, key=lambda k: known[k]) if known else None
         values = [
             self._value(k, score, None if best is None else scores[best])
@@ -79,7 +101,7 @@ class Rule:
         near = [
             v.n_components
             for v in values
-            if v.worse_by is not None and v.worse_by_se is not None and v.worse_by <= v.worse_by_se
+            if v.worse_by is not None and v.worse_by <= max(NEGLIGIBLE, v.worse_by_se or 0.0)
         ]
         return Criterion(
             id=self.id,
@@ -88,12 +110,12 @@ class Rule:
             higher_is_better=self.unit > 0,
             values=values,
             chosen=best,
-            within_error=min(near, default=None),
+            nearly_as_good=min(near, default=None),
         )
 
     def _value(self, n_components: int, score: Score, best: Score | None) -> CriterionValue:
         worse = error = None
-        if score.value is not None and best is not None and best.value is not None:
+        if score.value is not None and not score.reason and best and best.value is not None:
             worse = (best.value - score.value) / self.unit
             error = _error_of_difference(score, best)
         return CriterionValue(
@@ -162,10 +184,47 @@ RULES = (
 )
 
 
+# Findings that, where they fail, leave no sense in what rests on the fit. That parameters have not
+# converged is none of them: densities do not ask which component is which.
+DOUBTS = {
+    "em": {
+        "em-converged": "EM did not converge",
+        "em-spurious": "EM's optimum is spurious",
+    },
+    "bayes": {
+        "posterior-modes": "the chains are in different modes",
+        "posterior-collapsed": "draws have collapsed",
+        "posterior-divergences": "too many draws diverged",
+        "posterior-incomplete": "no chain visited EM's mode",
+    },
+}
+
+
+def doubt_about(comparison: Comparison, engine: str) -> str:
+    """Say why the fit of an engine is not to be trusted; empty where it is."""
+    failed = {finding.id for finding in comparison.verdict if finding.level == "fail"}
+    if engine == "em" and "em-optimum" in failed:
+        found = comparison.engines["em"].diagnostics
+        failed |= {"em-spurious"} if found["spurious"] else set()
+        failed |= set() if found["converged"] else {"em-converged"}
+    return " and ".join(text for id_, text in DOUBTS[engine].items() if id_ in failed)
+
+
 def judge_all(
     comparisons: Mapping[int, Comparison], failures: Mapping[int, str]
 ) -> list[Criterion]:
     """Evaluate every criterion of the engines fitted that has a value somewhere."""
     engines = {name for comparison in comparisons.values() for name in comparison.engines}
-    found = [rule.judge(comparisons, failures) for rule in RULES if rule.engine in engines]
-    return [criterion for criterion in found if criterion.chosen is not None]
+    doubts = {
+        engine: {
+            k: doubt for k, found in comparisons.items() if (doubt := doubt_about(found, engine))
+        }
+        for engine in DOUBTS
+        if engine in engines
+    }
+    found = [
+        rule.judge(comparisons, failures, doubts[rule.engine])
+        for rule in RULES
+        if rule.engine in engines
+    ]
+    return [rule for rule in found if any(value.value is not None for value in rule.values)]

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from experiments.comparison import Comparison
 from experiments.rows import column_title, parameter_groups
-from experiments.schema import Finding, TrainTest
+from experiments.schema import DatasetInfo, Finding, TrainTest
 from experiments.tables import numbered
 
 # What a terminal can hold: names in a line, parameters of one kind in a table.
@@ -22,7 +22,7 @@ MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")
 def render(comparison: Comparison) -> Iterator[RenderableType]:
     """Yield the parts of the terminal's answer from top to bottom."""
     yield _heading(comparison)
-    if told := _columns(comparison):
+    if told := columns_used(comparison.dataset):
         yield Text(told, style="dim")
     for engines in _side_by_side(list(comparison.engines)):
         yield _table(comparison, engines)
@@ -56,9 +56,8 @@ def _heading(comparison: Comparison) -> Text:
     )
 
 
-def _columns(comparison: Comparison) -> str:
+def columns_used(data: DatasetInfo) -> str:
     """Say which columns were used and what else a reader should know about the rows."""
-    data = comparison.dataset
     if data.note or tuple(data.feature_names) == numbered(data.n_features):
         return data.note
     names = data.feature_names

@@ -112,8 +112,8 @@ def _table(found: ComponentsValues) -> Table:
             shown = f"{value.value:.2f}"
             if value.se is not None:
                 shown = with_uncertainty(value.value, value.se)
-            chosen = " (best)" if k == criterion.chosen else ""
-            cells.append(Cell(shown + chosen, value.value))
+            mark = " (best)" if k == criterion.chosen else " (not trusted)" if value.reason else ""
+            cells.append(Cell(shown + mark, value.value))
         rows.append(cells)
     return Table("Every criterion at every number of components", columns, rows)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from experiments.report.theme import colour_of
 from experiments.rows import column_title, parameter_groups
-from experiments.schema import ComparisonValues
+from experiments.schema import ComparisonValues, Finding
 from gmm_em.html import table
 
 MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
@@ -16,9 +17,6 @@ MAX_ROWS = 60
 def comparison_html(comparison: ComparisonValues) -> str:
     """Return verdict and parameters as HTML; names from the data appear as text."""
     data = comparison.dataset
-    findings = "".join(
-        f"<li>{MARKS[finding.level]} {escape(finding.text)}</li>" for finding in comparison.verdict
-    )
     names = list(comparison.engines)
     truth = ["truth"] if comparison.truth is not None else []
     head = ["parameter", *truth, *(column_title(comparison, name) for name in names)]
@@ -38,6 +36,12 @@ def comparison_html(comparison: ComparisonValues) -> str:
     return (
         f"<div><strong>{escape(comparison.experiment)}</strong>: {data.n_samples} × "
         f"{data.n_features}, K = {comparison.n_components}, seed {comparison.seed} &nbsp; "
-        f'{swatches}<ul style="list-style:none;padding-left:0">{findings}</ul>'
+        f"{swatches}{findings_html(comparison.verdict)}"
         f"{table(caption, head, rows[:MAX_ROWS])}</div>"
     )
+
+
+def findings_html(findings: Sequence[Finding]) -> str:
+    """Return a verdict as a list."""
+    items = "".join(f"<li>{MARKS[f.level]} {escape(f.text)}</li>" for f in findings)
+    return f'<ul style="list-style:none;padding-left:0">{items}</ul>'
