@@ -10,58 +10,46 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmm_em.covariance import STRUCTURES
+from gmm_em.validation import check_rows
 
 FloatArray = NDArray[np.float64]
 
 
-def check_data(X: ArrayLike, *, n_features: int | None = None) -> FloatArray:
+def check_data(
+    X: ArrayLike, *, n_features: int | None = None, who: str = "the mixture"
+) -> FloatArray:
     """Return `X` as a C-contiguous float64 array of shape (N, D), at least one row and column.
 
     Parameters
     ----------
     X : array_like of shape (N, D)
     n_features : int, optional
-        The width that is required.
+        The width that `who` requires.
+    who : str, default "the mixture"
 
     Raises
     ------
     TypeError
         If `X` does not hold numbers.
     ValueError
-        If `X` is not two-dimensional, empty, of the wrong width, or holds NaN or infinities.
+        If `X` is not two-dimensional, empty, of the wrong width, or has missing or infinite values.
     """
-    array = np.asarray(X)
-    if array.dtype.kind not in "biuf":
-        try:
-            if array.dtype.kind != "O":
-                raise ValueError
-            array = array.astype(np.float64)
-        except (TypeError, ValueError):
-            raise TypeError(f"X must hold real numbers, but its dtype is {array.dtype}") from None
-    if array.ndim != 2:
-        hint = "; use X.reshape(-1, 1) for one feature" if array.ndim == 1 else ""
-        raise ValueError(
-            f"X must have two dimensions (samples, features), but has {array.ndim}{hint}"
-        )
-    if array.shape[0] == 0 or array.shape[1] == 0:
-        raise ValueError(f"X is empty: its shape is {array.shape}")
+    if np.ma.is_masked(X):
+        raise ValueError("X has masked values; every value must be there")
+    array = check_rows(X)
     if n_features is not None and array.shape[1] != n_features:
-        raise ValueError(f"X has {array.shape[1]} features, but the mixture has {n_features}")
+        raise ValueError(
+            f"X has {array.shape[1]} features, but {who} is expecting {n_features} features as "
+            "input"
+        )
     data = np.ascontiguousarray(array, dtype=np.float64)
     if not np.isfinite(data).all():
         row, column = np.argwhere(~np.isfinite(data))[0]
+        value = "NaN" if np.isnan(data[row, column]) else str(data[row, column])
         raise ValueError(
-            f"X holds {data[row, column]} in row {row}, column {column}; every value must be finite"
+            f"X holds {value} in row {row}, column {column}; every value must be finite"
         )
     return data
-
-
-def column_names(X: object) -> list[str] | None:
-    """Return the names of a data frame's columns, or None unless all are strings."""
-    columns = getattr(X, "columns", None)
-    if columns is None or not all(isinstance(column, str) for column in columns):
-        return None
-    return [str(column) for column in columns]
 
 
 def check_count(name: str, value: Any, *, minimum: int = 1) -> int:

@@ -240,7 +240,9 @@ def _table(quantities: Mapping[str, FloatArray], n_chains: int) -> pd.DataFrame:
     }.items():
         rows[name] = np.full(len(values), np.nan)
         if usable.any():
-            rows[name][usable] = statistic(values[usable])
+            # A stuck chain makes ArviZ divide by zero or take a root of rounding errors: NaN.
+            with np.errstate(divide="ignore", invalid="ignore"):
+                rows[name][usable] = statistic(values[usable])
     table = pd.DataFrame(rows, index=list(quantities))
     table["verdict"] = [
         _verdict(row, bool(v), n_chains)

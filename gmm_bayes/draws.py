@@ -17,6 +17,7 @@ IntArray = NDArray[np.int64]
 
 _LOG_2PI = float(np.log(2.0 * np.pi))
 _BLOCK_ELEMENTS = 1 << 19  # doubles in the largest temporary of a block: 4 MB
+_MAX_DISTANCE = 1e150  # its square is still a double
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -234,11 +235,16 @@ class MixtureDraws:
         """
         n_samples, d = data.shape
         k = self.n_components
-        centre = data.mean(axis=0)
-        centred = np.ascontiguousarray((data - centre).T)
+        # Not the centre of the rows: a far one among them must not cost the others their digits.
+        centre = self.means.mean(axis=(0, 1, 2))
         factors = self.scale_trils.reshape(-1, k, d, d)
         whiteners = np.linalg.inv(factors)
         offsets = (whiteners @ (self.means.reshape(-1, k, d, 1) - centre[:, None]))[..., 0]
+        with np.errstate(over="ignore"):
+            centred = np.ascontiguousarray((data - centre).T)
+            farthest = np.abs(centred).max() * np.abs(whiteners).sum(axis=-1).max()
+        if not farthest < _MAX_DISTANCE:
+            raise ValueError("X holds values too large for float64 arithmetic")
         diagonals = np.diagonal(factors, axis1=-2, axis2=-1)
         with np.errstate(divide="ignore"):
             constants = np.log(self.weights.reshape(-1, k))

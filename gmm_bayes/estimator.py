@@ -16,7 +16,6 @@ from gmm_bayes.checks import (
     check_data,
     check_enough_samples,
     check_n_components,
-    column_names,
 )
 from gmm_bayes.diagnostics import Diagnostics, diagnose
 from gmm_bayes.draws import MixtureDraws
@@ -24,12 +23,13 @@ from gmm_bayes.evidence import Evidence
 from gmm_bayes.judging import Judged
 from gmm_bayes.posterior import MAX_POINTWISE, to_datatree
 from gmm_bayes.prior_predictive import plot_prior_predictive, sample_prior_predictive
-from gmm_bayes.priors import LKJPrior, NIWPrior
+from gmm_bayes.priors import LKJPrior, NIWPrior, check_prior
 from gmm_bayes.progress import reporting
 from gmm_bayes.relabel import relabel
 from gmm_bayes.sampling import Sampled, Sampler, Task, get_sampler
 from gmm_bayes.structures import get_structure
 from gmm_em import Mixture
+from gmm_em.validation import NotFittedError, check_feature_names, feature_names, sklearn_or
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -163,6 +163,16 @@ class GaussianMixtureBayes:
             setattr(self, name, value)
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        """Describe the estimator to scikit-learn, which alone calls this."""
+        from sklearn.utils import InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="density_estimator",
+            target_tags=TargetTags(required=False),
+            input_tags=InputTags(),
+        )
+
     def _repr_html_(self) -> str:
         from gmm_em.html import mixture_table, table
 
@@ -209,6 +219,7 @@ class GaussianMixtureBayes:
             If interrupted before every chain has a draw to keep. Later, what was drawn is kept,
             and ``posterior_`` is marked as interrupted.
         """
+        names = feature_names(X)
         data, n_components, covariance_type = self._checked(X)
         sampler, prior = self._sampler_and_prior(data.shape[1])
         draws = check_count("draws", self.draws, minimum=4)
@@ -223,7 +234,10 @@ class GaussianMixtureBayes:
                 covariance_type,
             )  # fmt: skip
             sampled = sampler.sample(task)
-        self._set_names(X, data.shape[1])
+        self.n_features_in_ = data.shape[1]
+        self.__dict__.pop("feature_names_in_", None)
+        if names is not None:
+            self.feature_names_in_ = names
         self._summarise(task, sampled)
         return self
 
@@ -236,17 +250,7 @@ class GaussianMixtureBayes:
     def _sampler_and_prior(self, n_features: int) -> tuple[Sampler, LKJPrior | NIWPrior]:
         sampler = get_sampler(self.sampler)
         prior = sampler.default_prior() if self.prior is None else self.prior
-        if not isinstance(prior, LKJPrior | NIWPrior):
-            raise TypeError(f"prior must be an LKJPrior or an NIWPrior, but is {prior!r}")
-        prior.check_width(n_features)
-        return sampler, prior
-
-    def _set_names(self, X: ArrayLike, n_features: int) -> None:
-        self.n_features_in_ = n_features
-        names = column_names(X)
-        self.__dict__.pop("feature_names_in_", None)
-        if names is not None:
-            self.feature_names_in_ = np.asarray(names, dtype=object)
+        return sampler, check_prior(prior, n_features)
 
     def _summarise(self, task: Task, sampled: Sampled) -> None:
         data = task.X
@@ -328,6 +332,7 @@ class GaussianMixtureBayes:
         """
         data, n_components, covariance_type = self._checked(X)
         _, prior = self._sampler_and_prior(data.shape[1])
+        names = feature_names(X)
         rng = np.random.default_rng(_seed_sequence(self.random_state).spawn(2)[1])
         return sample_prior_predictive(
             prior,
@@ -336,7 +341,7 @@ class GaussianMixtureBayes:
             check_count("n_draws", n_draws),
             rng,
             covariance_type,
-            column_names(X),
+            None if names is None else [str(name) for name in names],
         )
 
     def plot_prior_predictive(self, X: ArrayLike, n_draws: int = 200) -> go.Figure:
@@ -445,7 +450,8 @@ class GaussianMixtureBayes:
         -------
         arviz_stats.ELPDData
             Pareto-smoothed importance sampling (Vehtari, Gelman & Gabry 2017), with the pointwise
-            values and Pareto-k; ``az.compare`` takes several.
+            values and Pareto-k; ``az.compare`` takes several. Its ``warning`` is True if a Pareto-k
+            is too high for its row's value to be trusted.
         """
         return self._fitted()._judged.loo(self.posterior_)
 
@@ -474,11 +480,16 @@ class GaussianMixtureBayes:
         return self.posterior_
 
     def _check(self, X: ArrayLike) -> FloatArray:
-        return check_data(X, n_features=self._fitted().n_features_in_)
+        own = type(self).__name__
+        fitted = self._fitted()
+        check_feature_names(own, feature_names(X), getattr(self, "feature_names_in_", None))
+        return check_data(X, n_features=fitted.n_features_in_, who=own)
 
     def _fitted(self) -> Self:
         if not hasattr(self, "draws_"):
-            raise AttributeError(f"this {type(self).__name__} is not fitted yet; call fit first")
+            raise sklearn_or(NotFittedError)(
+                f"this {type(self).__name__} is not fitted yet; call fit first"
+            )
         return self
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,10 @@ class Judged:
             coords = {name: thinned[name] for name in ("chain", "draw")}
             pointwise = xr.Dataset({"x": (("chain", "draw", "obs"), values)}, coords=coords)
             posterior = xr.DataTree.from_dict({"posterior": thinned, "log_likelihood": pointwise})
-        return az.loo(posterior, pointwise=True)
+        with warnings.catch_warnings():
+            # The result itself says so: `warning`, `pareto_k`, and the table that it prints.
+            warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")
+            return az.loo(posterior, pointwise=True)
 
     def posterior_predictive(
         self, posterior: xr.DataTree, n: int | None, rng: np.random.Generator

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmm_bayes.checks import check_data, check_n_components
 from gmm_bayes.conjugate import InverseGammas, InverseWishart, conjugate_law
 from gmm_bayes.prior_terms import partial_correlation_shapes
-from gmm_bayes.priors import LKJPrior, NIWPrior
+from gmm_bayes.priors import LKJPrior, NIWPrior, check_prior
 from gmm_bayes.scaling import Scaling
 from gmm_bayes.structures import Structure, get_structure
 
@@ -81,9 +81,8 @@ def build_model(
 
     data = check_data(X)
     n_components = check_n_components(n_components, data.shape[0])
-    prior = LKJPrior() if prior is None else prior
     n_features = data.shape[1]
-    prior.check_width(n_features)
+    prior = check_prior(LKJPrior() if prior is None else prior, n_features)
     structure = get_structure(covariance_type)
     Scaling.from_data(data, structure)  # refuses constant columns
 

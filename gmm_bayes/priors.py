@@ -379,16 +379,32 @@ class NIWPrior:
         return Mixture(weights, means, factors @ factors.transpose(0, 2, 1))
 
 
+def check_prior(prior: Any, n_features: int) -> LKJPrior | NIWPrior:
+    """Return the prior, if it is one for data of so many features.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none, or a hyperparameter does not fit.
+    """
+    if not isinstance(prior, LKJPrior | NIWPrior):
+        raise TypeError(f"prior must be an LKJPrior or an NIWPrior, but is {prior!r}")
+    prior.check_width(n_features)
+    return prior
+
+
 def prior_from_dict(values: Mapping[str, Any]) -> LKJPrior | NIWPrior:
     """Return the prior that a mapping describes: its ``kind`` is "lkj" (the default) or "niw".
 
     Raises
     ------
-    ValueError
-        If the kind or a key is unknown.
+    TypeError, ValueError
+        If `values` is no mapping, or the kind or a key is unknown.
     """
+    if not isinstance(values, Mapping):
+        raise TypeError(f"a prior is described by a table of its settings, but this is {values!r}")
     kinds: dict[str, type[LKJPrior] | type[NIWPrior]] = {"lkj": LKJPrior, "niw": NIWPrior}
     kind = values.get("kind", "lkj")
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise ValueError(f"prior's kind is {kind!r}; allowed are {', '.join(map(repr, kinds))}")
     return kinds[kind].from_dict(values)

@@ -66,8 +66,9 @@ def relabel(
 
     Raises
     ------
-    ValueError
-        If the method is unknown, needs `X` and has none, or the reference does not match the draws.
+    TypeError, ValueError
+        If `draws` are no draws, the method is unknown, needs `X` and has none, or the reference
+        does not match the draws.
 
     References
     ----------
@@ -76,6 +77,8 @@ def relabel(
     Papastamoulis (2016), J. Statist. Software 69(1).
     Stephens (2000), J. R. Statist. Soc. B 62, 795-809.
     """
+    if not isinstance(draws, MixtureDraws):
+        raise TypeError(f"draws must be MixtureDraws, but are {type(draws).__name__}")
     if method not in METHODS:
         raise ValueError(
             f"method of relabelling is {method!r}; allowed are {', '.join(map(repr, METHODS))}"

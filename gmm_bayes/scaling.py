@@ -11,6 +11,9 @@ from gmm_bayes.structures import FULL, Structure
 
 FloatArray = NDArray[np.float64]
 
+# Of a variance; densities and covariances in the data's own units multiply a few of them.
+_MIN_VARIANCE, _MAX_VARIANCE = 1e-200, 1e200
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -34,19 +37,29 @@ class Scaling:
         ------
         ValueError
             If a standard deviation has only constant columns to describe: they have no scale, and
-            a mixture puts infinite density on them.
+            a mixture puts infinite density on them. If a variance is beyond float64.
         """
-        loc = X.mean(axis=0)
-        varies = np.ptp(X, axis=0) > 0.0
-        variances = structure.pooled(np.where(varies, (X - loc).var(axis=0), 0.0))
-        constant = np.flatnonzero(~(np.broadcast_to(variances, loc.shape) > 0.0))
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            loc = X.mean(axis=0)
+            varies = X.max(axis=0) > X.min(axis=0)
+            variances = structure.pooled(np.where(varies, (X - loc).var(axis=0), 0.0))
+        variances = np.broadcast_to(variances, loc.shape)
+        some_vary = np.broadcast_to(structure.pooled(varies.astype(float)), loc.shape) > 0.0
+        constant = np.flatnonzero(~some_vary)
         if constant.size:
             columns = ", ".join(str(c) for c in constant)
             raise ValueError(
                 f"column {columns} of X is constant, so a Gaussian has no finite density there; "
                 "drop the column"
             )
-        return cls(loc=loc, scale=np.sqrt(np.broadcast_to(variances, loc.shape)))
+        beyond = np.flatnonzero(~((variances > _MIN_VARIANCE) & (variances < _MAX_VARIANCE)))
+        if beyond.size:
+            size = "large" if not variances[beyond[0]] < 1.0 else "small"
+            raise ValueError(
+                f"the variance of column {beyond[0]} of X is too {size} for float64 arithmetic; "
+                "use another unit"
+            )
+        return cls(loc=loc, scale=np.sqrt(variances))
 
     def standardise(self, X: FloatArray) -> FloatArray:
         """Return `X` (..., D) on the standardised scale."""

@@ -178,7 +178,7 @@ def test_scikit_learn_conventions(fitted):
         ([[0.0, 1.0], [np.inf, 2.0]], {}, ValueError, "finite"),
         ([0.0, 1.0], {}, ValueError, r"reshape\(-1, 1\)"),
         ([["a"], ["b"]], {}, (TypeError, ValueError), "number|numeric"),
-        (np.zeros((0, 2)), {}, ValueError, "X"),
+        (np.zeros((0, 2)), {}, ValueError, "0 sample"),
         ([[1.0, 2.0]], {}, ValueError, "1 sample"),
         ([[1.0, 2.0], [1.0, 3.0]], {}, ValueError, "column 0 of X is constant"),
         ([[1.0], [2.0]], {"n_components": 3}, ValueError, "only 2 samples"),

@@ -207,7 +207,7 @@ def test_predictive_draws_follow_the_mixture(rng):
     [
         (np.ones((5, 2)), 2, "column 0, 1 of X is constant"),
         (np.array([[0.0], [np.nan]]), 1, "finite"),
-        (np.zeros(5), 1, "dimension"),
+        (np.zeros(5), 1, "Expected 2D array"),
         (np.arange(6.0).reshape(3, 2), 4, "n_components is 4, but X has only 3 samples"),
         (np.arange(6.0).reshape(3, 2), 0, "n_components must be at least 1"),
     ],
