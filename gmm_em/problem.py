@@ -171,11 +171,14 @@ class Problem:
         counts = totals.counts
         offset = totals.first / counts[:, None]
         if self.structure.second == "full":
-            scatter = totals.second - totals.first[:, :, None] * offset[:, None, :]
+            # Symmetric to the last digit, which is all that is left of a component that collapses.
+            square = offset[:, :, None] * offset[:, None, :]
+            scatter = totals.second - square * counts[:, None, None]
         elif self.structure.second == "diagonal":
             scatter = totals.second - totals.first * offset
         else:
-            scatter = totals.second - totals.first.T @ offset
+            weighted = offset * np.sqrt(counts)[:, None]
+            scatter = totals.second - weighted.T @ weighted
         total = float(counts.sum())
         covariances = self.structure.covariances(counts, scatter, total)
         return Parameters(counts / total, totals.origin + offset, covariances)
@@ -208,5 +211,5 @@ def scatter_about(totals: Totals, means: FloatArray, kind: str) -> FloatArray:
         square = (step * totals.counts[:, None]).T @ step
         return np.asarray(totals.second + cross + cross.T + square)[None]
     outer = totals.first[:, :, None] * step[:, None, :]
-    square = totals.counts[:, None, None] * step[:, :, None] * step[:, None, :]
+    square = totals.counts[:, None, None] * (step[:, :, None] * step[:, None, :])
     return np.asarray(totals.second + outer + outer.transpose(0, 2, 1) + square)

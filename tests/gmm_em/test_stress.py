@@ -8,6 +8,11 @@ import numpy as np
 import pytest
 
 from gmm_em import GaussianMixtureEM, expect, fit_em
+from gmm_em.covariance import get_structure
+from gmm_em.features import Parameters
+from gmm_em.kernels import Kernel
+from gmm_em.problem import Problem
+from gmm_em.samples import Samples
 
 KINDS = ["full", "tied", "diag", "spherical"]
 
@@ -128,3 +133,17 @@ def test_a_narrow_component_that_float64_cannot_hold():
     result = fit_em(X, 2, random_state=0)
     assert np.linalg.eigvalsh(result.mixture.covariances).min() > 1e-16
     assert "collapsed" in " ".join(run.degenerate for run in result.runs)
+
+
+@pytest.mark.parametrize("kind", ["full", "tied"])
+def test_covariances_are_symmetric_to_the_last_digit(kind):
+    # Far from the origin, rounding errors are not small beside the difference of two moments.
+    rng = np.random.default_rng(3)
+    structure = get_structure(kind)
+    rows = 0.1 * rng.normal(size=(50, 3)) + np.where(rng.random((50, 1)) < 0.5, 10.0, -10.0)
+    samples = Samples(rows, units=(np.zeros(3), np.ones(3)))
+    problem = Problem(samples, Kernel(samples, 2, structure.second), structure)
+    means = np.array([[10.0] * 3, [-10.0] * 3])
+    start = Parameters(np.full(2, 0.5), means, np.stack([0.01 * np.eye(3)] * 2))
+    covariances = problem.maximize(problem.expect(start)).covariances
+    assert np.array_equal(covariances, covariances.transpose(0, 2, 1))
