@@ -6,8 +6,8 @@
 - A ``toml`` block that begins with ``# NAME.toml`` is written to that file.
 
 What is printed is compared word by word. ``...`` stands for any words, and numbers may differ as
-those of Monte Carlo do between processors: an estimate by half its error, counts in the hundreds by
-a quarter.
+those of Monte Carlo do between processors: an estimate by half its error, errors by a third,
+counts in the hundreds by a quarter.
 
 ``python -m tests.pages PAGE...`` runs pages and writes what they print into them.
 """
@@ -161,28 +161,34 @@ def same(expected: str, printed: str) -> bool:
 
 
 def _alike(part: list[str], words: list[str]) -> bool:
-    if len(part) != len(words):
-        return False
-    # What stands before "± s" may move by half of s.
-    spreads = [
-        _number(error) if sign == "±" else None
-        for sign, error in zip_longest(part[1:], part[2:], fillvalue="")
-    ]
-    spreads.append(None)
-    return all(map(_alike_words, part, words, spreads))
+    return len(part) == len(words) and all(
+        _alike_words(first, second, _leeway(part, i))
+        for i, (first, second) in enumerate(zip(part, words, strict=True))
+    )
 
 
-def _alike_words(first: str, second: str, spread: float | None) -> bool:
+def _alike_words(first: str, second: str, leeway: float) -> bool:
     if first == second:
         return True
     a, b = _number(first), _number(second)
     if a is None or b is None or first.lstrip("-0123456789.") != second.lstrip("-0123456789."):
         return False
-    if spread is not None:
-        return abs(a - b) <= 0.5 * spread
-    if "." in first:
-        return abs(a - b) <= 0.3 + 0.02 * abs(a)
-    return min(abs(a), abs(b)) >= 100 and abs(a - b) <= 0.25 * abs(a)
+    return abs(a - b) <= leeway
+
+
+def _leeway(part: list[str], i: int) -> float:
+    """Return how far the number at a place may move."""
+    number = _number(part[i])
+    if number is None:
+        return 0.0
+    error = _number(part[i + 2]) if part[i + 1 : i + 2] == ["±"] else None
+    if error is not None:
+        return 0.5 * error
+    if i > 0 and part[i - 1] == "±":
+        return 0.3 * number
+    if "." in part[i]:
+        return 0.5 + 0.02 * abs(number)
+    return 0.25 * abs(number) if abs(number) >= 100 else 0.0
 
 
 def _number(word: str) -> float | None:
