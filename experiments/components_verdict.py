@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from experiments.components_schema import Criterion, CriterionValue
+from experiments.criteria import listed
 from experiments.parameters import with_uncertainty
 from experiments.schema import Finding
 from experiments.verdict import GRAVEST_FIRST
@@ -61,7 +62,7 @@ def _choice(criteria: Sequence[Criterion]) -> Iterator[Finding]:
         )  # fmt: skip
         yield _finding("choice", "ok", f"{who} {_components(k)}.", k)
     else:
-        parts = [f"{_listed(titles)} {_choose(titles)} {k}" for k, titles in sorted(chosen.items())]
+        parts = [f"{listed(titles)} {_choose(titles)} {k}" for k, titles in sorted(chosen.items())]
         text = f"The criteria disagree: {'; '.join(parts)}."
         yield _finding("choice", "warn", text, len(chosen))
 
@@ -70,7 +71,7 @@ def _truth(criteria: Sequence[Criterion], true_components: int | None) -> Iterat
     if true_components is None or not criteria:
         return
     right = _by_choice(criteria).get(true_components, [])
-    who = f"{_listed(right)} {'finds' if len(right) == 1 else 'find'} it" if right else (
+    who = f"{listed(right)} {'finds' if len(right) == 1 else 'find'} it" if right else (
         "no criterion finds it"
     )  # fmt: skip
     text = f"The truth has {_components(true_components)}: {who}."
@@ -113,9 +114,9 @@ def _nearly_as_good(criteria: Sequence[Criterion]) -> Iterator[Finding]:
             alike[best, few].append((criterion, value))
     for (best, few), found in alike.items():
         titles = [criterion.title for criterion, _ in found]
-        by = _listed([_amount(value) for _, value in found])
+        by = listed([_amount(value) for _, value in found])
         text = (
-            f"{_first_upper(_listed(titles))} {'prefers' if len(titles) == 1 else 'prefer'} {best} "
+            f"{_first_upper(listed(titles))} {'prefers' if len(titles) == 1 else 'prefer'} {best} "
             f"to {few} by {by} only: {few} would do."
         )
         worst = max(value.worse_by or 0.0 for _, value in found)
@@ -135,7 +136,7 @@ def _at_the_end(criteria: Sequence[Criterion]) -> Iterator[Finding]:
         titles = [c.title for c in criteria if c.chosen == end and len(c.values) > 1]
         if titles:
             text = (
-                f"{_first_upper(_listed(titles))} {_choose(titles)} the most that was tried, "
+                f"{_first_upper(listed(titles))} {_choose(titles)} the most that was tried, "
                 f"{end}: try more."
             )
             yield _finding("range", "warn", text, end, end)
@@ -153,7 +154,7 @@ def _not_to_be_trusted(
                 doubts[reason].append(k)
         for reason, counts in doubts.items():
             text = (
-                f"At K = {_listed(list(map(str, counts)))} {title} is not to be trusted, for "
+                f"At K = {listed(list(map(str, counts)))} {title} is not to be trusted, for "
                 f"{reason}: left out of every choice that rests on it."
             )
             yield _finding(f"{engine}-doubt", "warn", text, len(counts))
@@ -164,7 +165,7 @@ def _not_fitted(failures: Mapping[int, str]) -> Iterator[Finding]:
     for k, reason in failures.items():
         alike[reason].append(k)
     for reason, counts in alike.items():
-        text = f"K = {_listed(list(map(str, counts)))} could not be fitted: {reason}."
+        text = f"K = {listed(list(map(str, counts)))} could not be fitted: {reason}."
         yield _finding("not-fitted", "warn", text, len(counts))
 
 
@@ -172,7 +173,7 @@ def _local(better_by: Mapping[int, float]) -> Iterator[Finding]:
     """Say where EM's criteria are of a local optimum, and by how much it falls short."""
     short = {k: gain for k, gain in better_by.items() if gain > 0}
     if short:
-        where = _listed([f"{k} (by {gain:.1f})" for k, gain in short.items()])
+        where = listed([f"{k} (by {gain:.1f})" for k, gain in short.items()])
         text = (
             f"Posterior draws lead to a higher likelihood than EM's at K = {where}: AIC, BIC and "
             "ICL judge a local optimum there; raise em.n_init."
@@ -205,10 +206,6 @@ def _finding(identity: str, level: str, text: str, value: float, threshold: floa
 
 def _components(count: int) -> str:
     return f"{count} component{'' if count == 1 else 's'}"
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join([part for part in (", ".join(words[:-1]), words[-1]) if part])
 
 
 def _choose(titles: Sequence[str]) -> str:

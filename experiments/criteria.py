@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -207,7 +207,12 @@ def doubt_about(comparison: Comparison, engine: str) -> str:
         found = comparison.engines["em"].diagnostics
         failed |= {"em-spurious"} if found["spurious"] else set()
         failed |= set() if found["converged"] else {"em-converged"}
-    return " and ".join(text for id_, text in DOUBTS[engine].items() if id_ in failed)
+    return listed([text for id_, text in DOUBTS[engine].items() if id_ in failed])
+
+
+def listed(words: Sequence[str]) -> str:
+    """Write several words as "a, b and c"; none as nothing."""
+    return " and ".join([part for part in (", ".join(words[:-1]), *words[-1:]) if part])
 
 
 def judge_all(
