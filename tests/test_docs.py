@@ -14,7 +14,10 @@ from tests.pages import ROOT, Reader, differences, steps
 
 DOCS = ROOT / "docs"
 # Pages whose steps take longer than `make test` can wait.
-SLOW = {"tutorial.md", "how-to/check-a-sampler.md", "how-to/own-data.md", "how-to/own-prior.md"}
+SLOW = {"tutorial.md"} | {
+    f"how-to/{name}.md"
+    for name in ("check-a-sampler", "figures", "number-of-components", "own-data", "own-prior")
+}
 
 
 def pages() -> list[Path]:

@@ -151,7 +151,8 @@ def _type_name(annotation: Any) -> str:
         return " or ".join(dict.fromkeys(parts))
     if hasattr(annotation, "__metadata__"):
         bounds = _bounds(annotation.__metadata__)
-        return f"{_type_name(arguments[0])}{f' {bounds}' if bounds else ''}"
+        comma = "," if get_origin(arguments[0]) is list else ""
+        return f"{_type_name(arguments[0])}{f'{comma} {bounds}' if bounds else ''}"
     if origin is list:
         return f"list of {_plural(_type_name(arguments[0]))}"
     if origin is dict:
