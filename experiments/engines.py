@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, SupportsIndex, cast
 
@@ -195,6 +196,7 @@ OWN = {
 }
 
 
+@cache
 def available_engines() -> dict[str, EntryPoint]:
     """Return every engine by name, this package's own first; nothing is imported yet."""
     own = {name: EntryPoint(name, value, GROUP) for name, value in OWN.items()}

@@ -27,8 +27,8 @@ from gmm_em import Mixture
 
 Floats = NDArray[np.float64]
 
-# Points of the sequence in few dimensions and in more than three.
-LOG2_POINTS = (12, 15)
+# Points of the sequence across one dimension, two or three, and more.
+LOG2_POINTS = (11, 12, 15)
 _SEQUENCE_SEED = 20100101
 # Coefficients below this, beside 1, are rounding errors.
 _ZERO = 1e-12
@@ -138,7 +138,7 @@ def _negative(a: float, b: Floats, r: Floats) -> Floats:
     near = np.divide(r, far, out=np.copysign(np.full_like(r, np.inf), r), where=far != 0.0)
     if a == 0.0:
         return np.asarray(np.where(far < 0.0, ndtr(near), ndtr(-near)))
-    low, high = np.sort([far / a, near], axis=0)
+    low, high = np.minimum(far / a, near), np.maximum(far / a, near)
     between = np.where(discriminant > 0, ndtr(high) - ndtr(low), 0.0)
     return np.asarray(between if a > 0 else 1.0 - between)
 
@@ -150,7 +150,8 @@ def _points(n_features: int) -> Floats:
         return np.zeros((1, 0))
     sequence = qmc.Sobol(n_features, rng=np.random.default_rng(_SEQUENCE_SEED))
     # Scrambled points may round to 0 or 1, where the normal quantile is infinite.
-    uniform = np.clip(sequence.random_base2(LOG2_POINTS[n_features > 3]), 1e-12, 1 - 1e-12)
+    log2_points = LOG2_POINTS[(n_features > 1) + (n_features > 3)]
+    uniform = np.clip(sequence.random_base2(log2_points), 1e-12, 1 - 1e-12)
     points = np.asarray(ndtri(uniform))
     points.flags.writeable = False
     return points
