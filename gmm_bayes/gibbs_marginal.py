@@ -236,7 +236,7 @@ def log_density_and_gradient(theta, model, log_weights, means, whiteners, gradie
     counts = np.zeros(n_components)
     first = np.zeros((n_components, n_features))
     second = np.zeros((n_components, n_features, n_features))
-    value = whitened_moments(model.data, log_const, means, whiteners, counts, first, second)
+    value = whitened_moments(model.data, log_const, means, whiteners, counts, first, second, True)
     value += _add_prior(model, log_weights, means, whiteners, first, second)
     mass = model.data.shape[1] + model.concentration * n_components
     last_slope = counts[-1] + model.concentration - mass * math.exp(log_weights[-1])

@@ -123,7 +123,7 @@ def allocate(  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath={"contract", "reassoc", "nsz"})
-def whitened_moments(data, log_const, means, whiteners, counts, first, second, products=True):  # type: ignore[no-untyped-def]
+def whitened_moments(data, log_const, means, whiteners, counts, first, second, products):  # type: ignore[no-untyped-def]
     """Add the sufficient statistics of whitened residuals; return the log-likelihood.
 
     Parameters are ``data`` (D, N), ``log_const`` (K,) = log weight minus log normaliser, ``means``
@@ -210,8 +210,8 @@ def _pseudo_observations(kappa, shift, psi, whitener, first, second):  # type: i
 
 
 @njit()
-def _log_weights(theta, concentration, log_weights):  # type: ignore[no-untyped-def]
-    """Write the log weights; return their log density but for a constant.
+def _log_weights(theta, concentration, log_weights, weights):  # type: ignore[no-untyped-def]
+    """Write the log weights and the weights; return their log density but for a constant.
 
     Softmax of (theta, -sum theta), PyMC's SimplexTransform; log |Jacobian| = sum log w.
     """
@@ -221,7 +221,9 @@ def _log_weights(theta, concentration, log_weights):  # type: ignore[no-untyped-
         log_weights[k] = theta[k]
         last -= theta[k]
     log_weights[n_components - 1] = last
-    high = log_weights.max()
+    high = -math.inf
+    for k in range(n_components):
+        high = max(high, log_weights[k])
     total = 0.0
     for k in range(n_components):
         total += math.exp(log_weights[k] - high)
@@ -229,6 +231,7 @@ def _log_weights(theta, concentration, log_weights):  # type: ignore[no-untyped-
     value = 0.0
     for k in range(n_components):
         log_weights[k] -= norm
+        weights[k] = math.exp(log_weights[k])
         value += concentration * log_weights[k]
     return value
 
@@ -319,8 +322,8 @@ def _log_density(theta, data, shared, scalars, mean_prior, psi, sd_precision, sh
     gradient[:] = 0.0
 
     log_const = np.empty(n_components)
-    value = constant + _log_weights(theta, concentration, log_const)
-    weights = np.exp(log_const)
+    weights = np.empty(n_components)
+    value = constant + _log_weights(theta, concentration, log_const, weights)
     means = theta[at_mean:at_sd].reshape(n_components, n_features)
     log_sds = theta[at_sd:at_corr].reshape(n_covariances, n_sds)
     log_odds = theta[at_corr:].reshape(n_covariances, n_corr)
@@ -337,9 +340,10 @@ def _log_density(theta, data, shared, scalars, mean_prior, psi, sd_precision, sh
         if value == -math.inf:
             return value
     for k in range(n_components):
-        if k >= n_covariances:
-            whiteners[k] = whiteners[0]
         for i in range(n_features):
+            # Not by slices: numba would compile half its string library to say that shapes differ.
+            for j in range(i + 1 if k >= n_covariances else 0):
+                whiteners[k, i, j] = whiteners[0, i, j]
             log_const[k] += math.log(whiteners[k, i, i])
 
     counts = np.zeros(n_components)
@@ -373,7 +377,9 @@ def _log_density(theta, data, shared, scalars, mean_prior, psi, sd_precision, sh
             gradient[at_mean + k * n_features + i] = acc - mean_prior[1, i] * shift
         if k >= n_covariances:
             counts[0] += counts[k]
-            second[0] += second[k]
+            for i in range(n_features):
+                for j in range(i + 1):
+                    second[0, i, j] += second[k, i, j]
 
     for g in range(n_covariances):
         at = at_sd + g * n_sds

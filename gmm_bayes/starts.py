@@ -119,6 +119,7 @@ def _expect(start: _Start, Z: FloatArray) -> tuple[float, FloatArray, FloatArray
         counts,
         first,
         second,
+        True,
     )
     second += np.tril(second, -1).transpose(0, 2, 1)
     shift = (factors @ first[..., None])[..., 0]
