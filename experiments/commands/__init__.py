@@ -16,7 +16,7 @@ SUMMARIES = {
     "schema": "Print the JSON Schema of a config, for editors to complete from.",
     "completion": "Print what makes your shell complete commands, configs and keys.",
     "sbc": "Check that a sampler draws the posterior: simulation-based calibration.",
-    "bench": "Measure speed against other libraries, as ratios in one run.",
+    "bench": "Measure speed, against other libraries and against the clock.",
 }
 
 

@@ -7,11 +7,22 @@ import click
 from experiments.commands import examples
 
 
-@click.command("bench", epilog=examples("gmm-compare bench em --quick", "gmm-compare bench bayes"))
-@click.argument("what", type=click.Choice(["em", "bayes"]))
+@click.command(
+    "bench",
+    epilog=examples(
+        "gmm-compare bench em --quick      EM against scikit-learn",
+        "gmm-compare bench bayes           the samplers against the textbook model",
+        "gmm-compare bench comparison      comparing two fits: seconds and memory",
+    ),
+)
+@click.argument("what", type=click.Choice(["em", "bayes", "comparison"]))
 @click.option("--quick", is_flag=True, help="Small sizes only, to see that it runs.")
 def command(what: str, quick: bool) -> int:
-    """Measure speed against other libraries, as ratios in one run."""
+    """Measure speed: of fitting against other libraries, of comparing against the clock.
+
+    Ratios come from one run on one machine; close other programs, or judge by the processor's
+    seconds.
+    """
     from importlib import import_module
 
     status: int = import_module(f"experiments.benchmarks.{what}").main(quick=quick)
