@@ -7,7 +7,7 @@ entry-point group ``gmm_compare.engines``.
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -84,8 +84,8 @@ class Fit:
         Which of these restarts were carried to convergence.
     best_path : int or None
         Which restart was kept.
-    steps : mapping of int to tuple of Step
-        The mixtures on the way, for some of these restarts.
+    steps : callable
+        Returns the mixtures on the way of some of these restarts, by restart: only a report asks.
     replicates : Parameters, optional
         Bootstrap replicates of the estimate, B of them along the first axis.
     permutations : ndarray of int, shape (C, S, K), optional
@@ -105,7 +105,7 @@ class Fit:
     paths: tuple[Floats, ...] = ()
     finished: tuple[bool, ...] = ()
     best_path: int | None = None
-    steps: Mapping[int, tuple[Step, ...]] = field(default_factory=dict)
+    steps: Callable[[], Mapping[int, tuple[Step, ...]]] = dict
     replicates: Parameters | None = None
     permutations: NDArray[np.int64] | None = None
     title: str = ""
@@ -126,9 +126,9 @@ class Fit:
             },
             draws=None if self.draws is None else self.draws.permute(index),
             posterior=None if self.posterior is None else _reorder_tree(self.posterior, index),
-            steps={
+            steps=lambda: {
                 run: tuple(replace(step, mixture=step.mixture.permute(index)) for step in steps)
-                for run, steps in self.steps.items()
+                for run, steps in self.steps().items()
             },
             replicates=None
             if self.replicates is None

@@ -144,7 +144,7 @@ def illustrate(
         em_paths=[] if em is None else [path.tolist() for path in em.paths],
         em_finished=[] if em is None else list(em.finished),
         em_best_path=None if em is None else em.best_path,
-        em_steps=[] if em is None else [_steps(*item) for item in em.steps.items()],
+        em_steps=[] if em is None else [_steps(*item) for item in em.steps().items()],
         deviances=[]
         if em is None or log_likelihoods is None
         else _deviances(em.mixture.log_likelihood(dataset.X), log_likelihoods),

@@ -115,7 +115,9 @@ class EMEngine:
             paths=tuple(result.runs[i].trace for i in complete),
             finished=tuple(result.runs[i].converged for i in complete),
             best_path=complete.index(result.best),
-            steps={complete.index(i): steps for i, steps in _shown_runs(X, result, how).items()},
+            steps=lambda: {
+                complete.index(i): steps for i, steps in _shown_runs(X, result, how).items()
+            },
             replicates=None if replicates is None else Parameters.of(replicates),
         )
 

@@ -50,7 +50,7 @@ def made_em(mixture: Mixture, sd: float = 0.02, n_init: int = 4) -> Fit:
         paths=tuple(np.array([-900.0, -850.0, -840.0 - i, -839.9 - i]) for i in range(n_init)),
         finished=(True,) * n_init,
         best_path=0,
-        steps={
+        steps=lambda: {
             0: tuple(Step(i, value, mixture) for i, value in enumerate((-900.0, -850.0, -840.0)))
         },
     )
