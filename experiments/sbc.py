@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from experiments.config import ExperimentConfig
 from experiments.datasets import load_dataset
-from experiments.errors import UsageError
+from experiments.errors import FitError, UsageError
 from experiments.streams import stream
 from gmm_bayes import LKJPrior, MixtureDraws, NIWPrior, prior_from_dict
 from gmm_bayes.sampling import Sampler, Task, get_sampler
@@ -26,6 +26,8 @@ Floats = NDArray[np.float64]
 
 N_DRAWS = 63
 """Nearly independent draws that a truth is ranked among: 64 ranks."""
+ENOUGH_ESS = 2 * N_DRAWS
+"""Effective draws of a posterior from which so many, evenly spaced, hardly depend on each other."""
 MAX_DOUBLINGS = 3
 """How often a chain is made twice as long for want of effective draws."""
 
@@ -64,7 +66,8 @@ class Calibration:
     Raises
     ------
     UsageError
-        If the prior is on the standardised scale or does not fit the number of features.
+        If the prior is on the standardised scale or does not fit the number of features, or there
+        are too few rows.
     """
 
     prior: LKJPrior | NIWPrior
@@ -83,6 +86,12 @@ class Calibration:
             raise UsageError(
                 "bayes.prior.scale = 'standardised': the prior would depend on the data that are "
                 "drawn from it, allowed for calibration is 'data'"
+            )
+        least = max(2, self.n_components)
+        if self.n_samples < least:
+            raise UsageError(
+                f"number of rows = {self.n_samples}: allowed for calibration is {least} or more, "
+                "one for each component and two for a spread"
             )
         try:
             self.prior.check_width(self.n_features)
@@ -104,8 +113,12 @@ class Calibration:
             )
         bayes = config.bayes
         shape = load_dataset(config.data, config.name, stream(config.seed, "data")).X.shape
+        try:
+            prior = prior_from_dict(bayes.prior.model_dump(exclude_none=True))
+        except ValueError as error:
+            raise UsageError(f"bayes.prior: {error}") from None
         return cls(
-            prior=prior_from_dict(bayes.prior.model_dump(exclude_none=True)),
+            prior=prior,
             sampler=get_sampler(bayes.sampler),
             n_samples=shape[0],
             n_features=shape[1],
@@ -114,6 +127,7 @@ class Calibration:
             tune=bayes.tune,
             chains=bayes.chains,
             seed=config.seed,
+            covariance_type=config.covariance_type,
         )
 
     def simulate(self, number: int) -> Simulation:
@@ -121,10 +135,21 @@ class Calibration:
 
         Raises
         ------
+        FitError
+            If the prior cannot be drawn from, or the sampler refuses what comes of it.
         KeyboardInterrupt
             If the user interrupts.
         """
-        data_seed, fit_seed = stream(self.seed, f"sbc {number}").spawn(2)
+        try:
+            # A prior that underflows is told of by the error that follows.
+            with np.errstate(divide="ignore", under="ignore"):
+                return self._simulate(*stream(self.seed, f"sbc {number}").spawn(2))
+        except ValueError as error:
+            raise FitError(f"simulation {number} cannot be made: {error}") from error
+
+    def _simulate(
+        self, data_seed: np.random.SeedSequence, fit_seed: np.random.SeedSequence
+    ) -> Simulation:
         rng = np.random.default_rng(data_seed)
         truth = self.prior.sample(rng, self.n_components, self.n_features, self.covariance_type)
         X = truth.sample(self.n_samples, rng)[0]
@@ -139,7 +164,7 @@ class Calibration:
                 raise KeyboardInterrupt
             found = self._quantities(sampled.draws, X)
             ess = _smallest_ess(found)
-            if ess >= N_DRAWS:
+            if ess >= ENOUGH_ESS:
                 break
         true = self._quantities(_as_draws(truth), X)
         ranks = {name: _rank(true[name].item(), values) for name, values in found.items()}
@@ -176,9 +201,9 @@ def _as_draws(mixture: Mixture) -> MixtureDraws:
 
 def _smallest_ess(found: dict[str, Floats]) -> float:
     values = np.stack(list(found.values()))
-    ess = np.asarray(array_stats.ess(values, method="bulk"))
-    # NaN: a chain that never moved.
-    return float(np.nan_to_num(ess, nan=0.0).min())
+    if (np.ptp(values, axis=(1, 2)) == 0.0).any():
+        return 0.0  # it never moved, which ArviZ counts as independent draws of a constant
+    return float(np.min(array_stats.ess(values, method="bulk")))
 
 
 def _rank(true: float, values: Floats) -> int:

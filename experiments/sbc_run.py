@@ -128,7 +128,10 @@ def run_calibration(
 
     if n_sims < MIN_SIMS:
         raise UsageError(f"--n-sims {n_sims}: allowed is {MIN_SIMS} or more")
-    calibration = Calibration.of(config)
+    try:
+        calibration = Calibration.of(config)
+    except UsageError as error:
+        raise UsageError(f"{config.name}: {error}") from None
     _check_directory(directory)
     folder = directory / SIMULATIONS / address(config, calibration)
     folder.mkdir(parents=True, exist_ok=True)
@@ -175,6 +178,7 @@ def address(config: ExperimentConfig, calibration: Calibration) -> str:
     content = {
         "code": code_version(),
         "bayes": config.bayes.model_dump(mode="json"),
+        "covariance_type": calibration.covariance_type,
         "size": [calibration.n_samples, calibration.n_features, calibration.n_components],
         "seed": config.seed,
     }

@@ -80,7 +80,8 @@ class Uniformity:
 
     def band(self, alpha: float) -> tuple[Floats, Floats]:
         """Return the bounds (L,) that :meth:`difference` keeps with probability 1 - `alpha`."""
-        gamma = float(np.quantile(self._null, alpha, method="lower"))
+        # A little less: the value itself, which ranks can have, lies inside.
+        gamma = float(np.quantile(self._null, alpha, method="lower")) * (1.0 - 1e-9)
         low = binom.ppf(0.5 * gamma, self.n_sims, self.levels) / self.n_sims
         high = binom.ppf(1.0 - 0.5 * gamma, self.n_sims, self.levels) / self.n_sims
         return low - self.levels, high - self.levels

@@ -64,6 +64,9 @@ def command(config: str, out: Path | None, n_sims: int, overrides: tuple[str, ..
         click.echo(f"{name:<{width}}  {p_value:7.2g}{mark}")
     click.echo(f"\n{result.sentence}")
     if result.n_short:
-        click.echo(f"In {result.n_short} simulations the draws were worth too little to rank in.")
+        click.echo(
+            f"Simulations with draws worth fewer than {result.n_ranks - 1} independent ones: "
+            f"{result.n_short} of {result.n_sims}."
+        )
     click.echo(f"Figure: {directory / PAGE}")
     return 0 if result.calibrated else 1
