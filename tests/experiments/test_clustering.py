@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import multivariate_normal
 from sklearn.metrics import adjusted_rand_score
 
 from experiments.clustering import adjusted_rand, score_labels
@@ -40,6 +41,36 @@ def test_the_truth_scores_perfectly_and_nothing_scores_better(rng):
     optimal, found = truth.predict(X), other.predict(X)
     lost = (optimal == drawn).astype(float) - (found == drawn)
     assert abs(lost.mean() - worse.regret) < 4 * lost.std() / np.sqrt(len(X))
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_scores_ignore_names_and_units_and_equal_their_definition(seed):
+    rng = np.random.default_rng(seed)
+    truth, other = random_mixture(rng, 3, 2), random_mixture(rng, 3, 2)
+    X = truth.sample(60, rng)[0]
+    plain = score_labels(truth, other, X)
+    order, place = rng.permutation(3), rng.permutation(3)
+    # Of each of the moved estimate's components, where its counterpart has gone.
+    partners = [int(np.flatnonzero(order == k)[0]) for k in place]
+    moved = score_labels(truth.permute(order), other.permute(place), X, partners)
+    assert moved.agreement == plain.agreement
+    assert moved.adjusted_rand == pytest.approx(plain.adjusted_rand, abs=1e-12)
+    assert moved.regret == pytest.approx(plain.regret, abs=1e-12)
+    shift, scale = rng.normal(size=2), rng.uniform(0.1, 20, size=2)
+    scaled = score_labels(truth.affine(shift, scale), other.affine(shift, scale), X * scale + shift)
+    assert scaled.agreement == plain.agreement
+    assert scaled.regret == pytest.approx(plain.regret, abs=1e-8)
+    # Bayes' theorem written out, density by density.
+    densities = np.array([
+        weight * multivariate_normal(mean, covariance).pdf(X)
+        for weight, mean, covariance in zip(
+            truth.weights, truth.means, truth.covariances, strict=True
+        )
+    ]).T  # fmt: skip
+    shares = densities / densities.sum(axis=1, keepdims=True)
+    lost = shares.max(axis=1) - shares[np.arange(60), other.predict(X)]
+    assert plain.regret == pytest.approx(lost.mean(), abs=1e-10)
 
 
 def test_labels_of_other_numbers_of_components_go_by_their_partners(rng):

@@ -83,6 +83,39 @@ def test_units_change_only_the_distances_that_have_units(seed):
     )
 
 
+def mapped(mixture, matrix, shift):
+    """The distribution of ``matrix @ x + shift``."""
+    return Mixture(
+        mixture.weights, mixture.means @ matrix.T + shift, matrix @ mixture.covariances @ matrix.T
+    )
+
+
+@given(seeds, st.integers(1, 4))
+@settings(max_examples=25, deadline=None)
+def test_linear_maps_leave_affine_invariants_and_rotations_leave_all(seed, n_features):
+    (a, b), rng = pair(seed, 3, n_features)
+    shift = 5 * rng.normal(size=n_features)
+    rotation, _ = np.linalg.qr(rng.normal(size=(n_features, n_features)))
+    skewed = rotation @ np.diag(rng.uniform(0.3, 3, size=n_features)) + 0.2 * rng.normal(
+        size=(n_features, n_features)
+    )
+    plain = errors_against(a, b)
+    for matrix, names in ((skewed, AFFINE_INVARIANT), (rotation, plain)):
+        moved = errors_against(mapped(a, matrix, shift), mapped(b, matrix, shift))
+        for name in names:
+            assert np.allclose(moved[name], plain[name], rtol=1e-6, atol=1e-9), name
+
+
+@given(seeds)
+@settings(max_examples=25, deadline=None)
+def test_symmetric_distances_are_symmetric(seed):
+    (a, b), _ = pair(seed)
+    there, back = errors_against(a, b), errors_against(b, a)
+    for name in ("weight_max_error", "weight_total_variation", "mean_euclidean",
+                 "covariance_affine_invariant", "covariance_bures"):  # fmt: skip
+        assert np.allclose(there[name], back[name], rtol=1e-7), name
+
+
 def test_a_weight_estimated_as_zero_has_no_finite_divergence():
     one = Mixture([0.5, 0.5], [[0.0], [1.0]], np.ones((2, 1, 1)))
     zero = Mixture([0.0, 1.0], [[0.0], [1.0]], np.ones((2, 1, 1)))
