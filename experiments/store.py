@@ -84,8 +84,8 @@ def write_run(
     check_target(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
     with _scratch_folder(directory) as scratch:
-        environment = json.dumps(_environment(comparison), indent=1) + "\n"
-        (scratch / ENVIRONMENT).write_text(environment, encoding="utf-8")
+        found = {**environment(), "seconds": comparison.seconds}
+        (scratch / ENVIRONMENT).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         if config is not None:
             (scratch / CONFIG).write_text(config, encoding="utf-8")
         comparison.write_into(scratch)
@@ -208,15 +208,16 @@ def free_name(directory: Path) -> Path:
     return candidate
 
 
-def _environment(comparison: Comparison | ComponentsComparison) -> dict[str, Any]:
+def environment() -> dict[str, Any]:
+    """Return what made a result: when, by which command, where, and with which versions."""
     return {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        # `python -m experiments` is the same program.
+        "command": [Path(sys.argv[0]).name.replace("__main__.py", "gmm-compare"), *sys.argv[1:]],
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
         "versions": {name: _version(name) for name in PACKAGES},
-        "seconds": comparison.seconds,
     }
 
 

@@ -12,7 +12,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ import tomli_w
 from experiments.cells import Outcome
 from experiments.config import ExperimentConfig, load_config
 from experiments.errors import UsageError
-from experiments.store import CONFIG, free_name, replacing
+from experiments.store import CONFIG, environment, free_name, replacing
 from experiments.sweep_plan import Plan
 
 FORMAT = 1
@@ -104,7 +103,7 @@ class SweepDirectory:
             "files": plan.files,
             "n_cells": len(plan.cells),
             "plan": plan.digest,
-            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            "environment": environment(),
         }
         with replacing(self.path / MANIFEST) as scratch:
             scratch.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")

@@ -30,6 +30,7 @@ def sweep_and_show(
     """
     from rich.console import Console
 
+    from experiments.report.sweep import write_sweep_report
     from experiments.results_table import read_results
     from experiments.results_view import print_results
     from experiments.sweep import run_sweep
@@ -50,11 +51,13 @@ def sweep_and_show(
             click.echo(f"gmm-compare: interrupted: {watch.state()}", err=True)
             return INTERRUPTED
     results = read_results(target)
+    report = write_sweep_report(target)
     print_results(results, as_json=as_json)
     if not as_json:
         if sweep.aside is not None:
             click.echo(f"Results of another version of the code were moved to {sweep.aside}")
         click.echo(f"Results: {target}")
+        click.echo(f"Report: {report}")
     if sweep.failed:
         click.echo(
             f"gmm-compare: {sweep.failed} of {sweep.total} cells failed, the rest are kept: "

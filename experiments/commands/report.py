@@ -15,8 +15,16 @@ from experiments.commands import examples
 )
 @click.argument("directory", type=click.Path(path_type=Path))
 def command(directory: Path) -> None:
-    """Write the report of a run directory again, from its comparison.json."""
-    from experiments.store import read_run, write_run_report
+    """Write the report of a run or a sweep again, from the numbers in its directory.
 
-    path = write_run_report(read_run(directory), directory)
+    Of a sweep that is still running, or was interrupted, it shows the cells that are done.
+    """
+    from experiments.report.sweep import write_sweep_report
+    from experiments.store import read_run, write_run_report
+    from experiments.sweep_store import MANIFEST
+
+    if (directory / MANIFEST).is_file():
+        path = write_sweep_report(directory)
+    else:
+        path = write_run_report(read_run(directory), directory)
     click.echo(f"Report: {path}")

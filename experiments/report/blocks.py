@@ -53,22 +53,29 @@ class Picture:
     figure : Figure
     alt : str
         What it shows, for who does not see it.
-    caption : str
+    caption, title : str
+        Below and above it.
+    wide : bool
+        Whether it takes a row to itself.
     """
 
     name: str
     figure: go.Figure
     alt: str
     caption: str = ""
+    title: str = ""
+    wide: bool = False
 
     def __html__(self) -> str:
+        title = Markup("<h3>{}</h3>").format(self.title) if self.title else ""
         caption = Markup("<figcaption>{}</figcaption>").format(self.caption) if self.caption else ""
         return Markup(
-            '<figure class="picture" id="figure-{name}">{controls}'
+            '<figure class="{kind}" id="figure-{name}">{title}{controls}'
             '<div class="plot" data-figure="{name}" role="group" aria-label="{alt}"></div>'
             '{caption}<script type="application/json" id="data-{name}">{data}</script></figure>\n'
         ).format(
-            name=self.name, alt=self.alt, caption=caption, data=self._data(),
+            kind="picture wide" if self.wide else "picture",
+            name=self.name, alt=self.alt, title=title, caption=caption, data=self._data(),
             controls=self.controls(),
         )  # fmt: skip
 
@@ -107,19 +114,31 @@ class Steps(Picture):
 
 
 @dataclass(frozen=True)
+class Panels:
+    """Figures side by side, where there is room."""
+
+    pictures: Sequence[Picture]
+
+    def __html__(self) -> str:
+        return Markup('<div class="panels">\n{}</div>\n').format(Markup("").join(self.pictures))
+
+
+@dataclass(frozen=True)
 class Cell:
-    """A table's cell: what it shows, what it is sorted by, and where it leads."""
+    """A table's cell: what it shows, what it is sorted by, where it leads, whether it is prose."""
 
     text: str
     sort: float | None = None
     href: str = ""
+    words: bool = False
 
     def __html__(self) -> str:
         inner = escape(self.text)
         if self.href:
             inner = Markup('<a href="{}">{}</a>').format(self.href, inner)
         key = "" if self.sort is None else Markup(' data-sort="{!r}"').format(float(self.sort))
-        return Markup("<td{}>{}</td>").format(key, inner)
+        kind = Markup(' class="words"') if self.words else ""
+        return Markup("<td{}{}>{}</td>").format(kind, key, inner)
 
 
 @dataclass(frozen=True)

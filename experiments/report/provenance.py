@@ -64,14 +64,20 @@ def _repeat(comparison: ComparisonValues, made: Provenance) -> list[Block]:
 
 
 def _facts(comparison: ComparisonValues, made: Provenance) -> list[tuple[str, str]]:
-    data, found = comparison.dataset, made.environment
+    data = comparison.dataset
     facts = [
         ("seed", str(comparison.seed)),
         ("data", f"{data.name}: {data.n_samples} rows, {data.n_features} features"),
         ("data, SHA-256", data.sha256),
     ]
-    facts += [(f"{engine.title}, time", _duration(engine.seconds))
+    facts += [(f"{engine.title}, time", duration(engine.seconds))
               for engine in comparison.engines.values()]  # fmt: skip
+    return facts + environment_facts(made.environment)
+
+
+def environment_facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what `environment.json` says: the command, when, where, and with which versions."""
+    facts = []
     if "command" in found:
         facts.append(("made by", shlex.join(map(str, found["command"]))))
     if "written" in found:
@@ -85,7 +91,8 @@ def _facts(comparison: ComparisonValues, made: Provenance) -> list[tuple[str, st
     return facts
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Write a time as a reader would say it."""
     return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
 
 

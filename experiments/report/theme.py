@@ -44,12 +44,12 @@ def tint(colour: str, alpha: float) -> str:
     return f"rgba({red}, {green}, {blue}, {alpha})"
 
 
-def plain(name: str) -> str:
+def plain(name: str, longest: int = LONGEST_NAME) -> str:
     """Write a name from data or config so that plotly shows it letter by letter, and not too long.
 
     Plotly reads some tags, LaTeX between dollars and ``%{...}`` out of any label.
     """
-    short = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+    short = name if len(name) <= longest else name[: longest - 1] + "…"
     return html.escape(short).replace("$", "&#36;").replace("%", "&#37;")
 
 
@@ -111,4 +111,35 @@ def side_by_side(figure: go.Figure, height: int = 640, upper: float = 0.56) -> g
             "narrow": {**narrow, "height": height},
         }
     )
+    return figure
+
+
+def stacked(figure: go.Figure, each: int) -> go.Figure:
+    """Let the page put the panels of a figure's only row one above the other where it is narrow.
+
+    Parameters
+    ----------
+    figure : Figure
+        With a title above each panel, as `make_subplots` writes them.
+    each : int
+        Height of a panel there, in pixels.
+    """
+    layout, count = figure.layout, len(figure.layout.annotations)
+    gap = 0.36 / count
+    tall = (1 - gap * (count - 1)) / count
+    wide: dict[str, Any] = {"height": layout.height}
+    narrow: dict[str, Any] = {"height": each * count}
+    for index in range(count):
+        number = "" if index == 0 else str(index + 1)
+        bottom = 1 - (index + 1) * tall - index * gap
+        wide[f"xaxis{number}.domain"] = list(layout[f"xaxis{number}"].domain)
+        wide[f"yaxis{number}.domain"] = list(layout[f"yaxis{number}"].domain)
+        wide[f"yaxis{number}.showticklabels"] = index == 0
+        title = layout.annotations[index]
+        wide |= {f"annotations[{index}].x": title.x, f"annotations[{index}].y": title.y}
+        narrow[f"xaxis{number}.domain"] = [0, 1]
+        narrow[f"yaxis{number}.domain"] = [max(0.0, bottom), bottom + tall]
+        narrow[f"yaxis{number}.showticklabels"] = True
+        narrow |= {f"annotations[{index}].x": 0.5, f"annotations[{index}].y": bottom + tall}
+    figure.update_layout(meta={"wide": wide, "narrow": narrow})
     return figure

@@ -50,9 +50,10 @@ function drawPlot(node) {
                  font: {color: css("--ink")}},
   });
   layout.font.color = css("--ink");
-  for (const [key, value] of Object.entries(fitted(node))) {
-    const [outer, inner] = key.split(".");
-    if (inner) layout[outer][inner] = value; else layout[outer] = value;
+  for (const [path, value] of Object.entries(fitted(node))) {
+    const keys = path.split(/[.[\]]+/);
+    const last = keys.pop();
+    keys.reduce((part, key) => part[key], layout)[last] = value;
   }
   delete layout.sliders; delete layout.updatemenus; delete layout.width;
   Plotly.newPlot(node, {data, layout, config: plotConfig, frames: figure.frames || []});
@@ -106,7 +107,7 @@ function markOf(trace) {
   const symbol = (trace.marker && trace.marker.symbol) || "circle";
   if (typeof symbol === "string" && symbol.includes("-open")) return symbol.replace("-open", "") + " ring";
   if (symbol === "square" || symbol === "diamond") return "dot " + symbol;
-  if (trace.type === "bar" || trace.type === "histogram" || (trace.mode || "").startsWith("markers"))
+  if (trace.type === "bar" || trace.type === "histogram" || (trace.mode || "").includes("markers"))
     return "dot";
   return trace.line && trace.line.dash && trace.line.dash !== "solid" ? "dash" : "line";
 }

@@ -1,0 +1,123 @@
+"""The reports of sweeps, of a choice of K, and of everything that ships."""
+
+import re
+
+import numpy as np
+import pytest
+
+from experiments import components
+from experiments.components import compare_components
+from experiments.config import load_config, shipped_configs
+from experiments.datasets import Dataset
+from experiments.report.sweep import write_sweep_report
+from experiments.runner import run_experiment
+from experiments.sweep import run_sweep
+from gmm_em import Mixture
+from tests.browser.pages import SECTIONS, check_everything, eventually
+from tests.experiments.sweeping import sweep_config
+from tests.experiments.test_components import fit_at_once
+
+SWEEP = ("Conclusion", "Along the axis", "Error, coverage, agreement and cost", "Point by point",
+         "Cell by cell", "Failed cells", "How it was made")  # fmt: skip
+CHOICE = ("Verdict", "How many components", "Each number by itself")
+FIGURE = {"x": "data.n_samples", "y": ["em.density.total_variation"], "log_x": True}
+
+
+@pytest.fixture(scope="session")
+def sweep_report(tmp_path_factory):
+    """Two axes, the second as small multiples; one size at which nothing can be fitted."""
+    config = sweep_config(
+        seeds=2,
+        keep="comparison",
+        over={"data.n_samples": [1, 60, 80], "em.init_params": ["textbook", "auto"]},
+        figure=FIGURE,
+    )
+    directory = tmp_path_factory.mktemp("sweep") / "made"
+    run_sweep(config, directory, n_workers=0)
+    return write_sweep_report(directory)
+
+
+@pytest.fixture
+def page(sweep_report, look_at):
+    return look_at(sweep_report)
+
+
+def test_sweep_is_whole_and_fits(page):
+    check_everything(page, SWEEP)
+
+
+def test_small_multiples_stand_side_by_side_or_one_above_the_other(page):
+    def places():
+        return page.evaluate(
+            """() => [...document.querySelectorAll("[data-figure=drawn-1] .annotation-text")]
+                .map(node => node.getBoundingClientRect()).map(box => [box.left, box.top])"""
+        )
+
+    (left, right) = places()
+    assert right[0] > left[0] + 100
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.wait_for_selector("html[data-ready='390']", state="attached")
+    (upper, lower) = places()
+    assert lower[1] > upper[1] + 100
+
+
+def test_points_of_a_sweep_sort(page):
+    table = page.locator("section[aria-labelledby=points] table")
+    heads = table.locator("thead button")
+    cells = table.locator("tbody td:first-child")
+    heads.first.press("Enter")
+    heads.first.press("Enter")
+    shown = [float(text) for text in cells.all_inner_texts()]
+    assert shown == sorted(shown, reverse=True)
+    heads.first.press("Enter")
+    assert [float(text) for text in cells.all_inner_texts()] == sorted(shown)
+
+
+def test_every_cell_leads_to_its_record(page, sweep_report):
+    summary = page.locator("section[aria-labelledby=cells] summary")
+    summary.press("Enter")
+    links = page.locator("section[aria-labelledby=cells] a")
+    eventually(page, lambda: links.first.is_visible())
+    targets = [link.get_attribute("href") for link in links.all()]
+    assert sum(target.endswith("/comparison.json") for target in targets) == 8
+    # A failed cell has a record, and nothing to compare.
+    assert all((sweep_report.parent / target).is_file() for target in targets)
+    summary.press("Enter")
+
+
+def test_failed_cells_say_why(page):
+    text = page.locator("section[aria-labelledby=failed]").inner_text()
+    assert text.count("n_components = 2: allowed is") == 4
+
+
+def test_choice_of_components_is_whole_and_fits(open_page, tmp_path, monkeypatch):
+    monkeypatch.setattr(components, "fit_engines", fit_at_once)
+    truth = Mixture([0.6, 0.4], [[0.0, 0.0], [4.0, 3.0]], [np.eye(2), np.eye(2)])
+    rng = np.random.default_rng(11)
+    dataset = Dataset("made", truth.sample(120, rng)[0], ("u", "v"), truth.sample(60, rng)[0])
+    found = compare_components(dataset, [1, 2, 3, 4], ["em", "bayes"], {}, experiment="made")
+    page = open_page(found.report(tmp_path / "report.html"))
+    check_everything(page, CHOICE)
+    assert "not fitted" in page.locator("main").inner_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(shipped_configs()))
+def test_reports_of_shipped_configs(name, open_page, tmp_path):
+    """At their quick sizes: every page is whole, shows its figures and fits."""
+    config = load_config(name, quick=True)
+    if config.sweep is not None:
+        run_sweep(config, tmp_path / "run", n_workers=0)
+        write_sweep_report(tmp_path / "run")
+        sections = tuple(title for title in SWEEP if title != "Failed cells")
+    else:
+        run_experiment(config, tmp_path / "run")
+        sections = SECTIONS if isinstance(config.n_components, int) else CHOICE
+    report = tmp_path / "run" / "report.html"
+    assert report.stat().st_size < 6_000_000
+    page = open_page(report)
+    check_everything(page, sections)
+    if config.sweep is not None:
+        answer = page.locator(".answer").inner_text()
+        assert re.search(r"\d", answer)
+        assert "Nothing can be concluded" not in answer
