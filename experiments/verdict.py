@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -77,7 +78,7 @@ def thresholds_with(changes: Mapping[str, Sequence[float]]) -> dict[str, Thresho
             raise UsageError(
                 f"thresholds.{identity}: no such threshold, allowed is {', '.join(table)}"
             )
-        if len(change) != 2:
+        if len(change) != 2 or any(math.isnan(value) for value in change):
             raise UsageError(
                 f"thresholds.{identity} = {list(change)}: allowed is two numbers, [warn, fail]"
             )

@@ -326,8 +326,9 @@ def test_thresholds_can_be_replaced(dataset, fits):
     assert levels["agreement"] == "fail"
     with pytest.raises(UsageError, match=r"thresholds\.agreeement: no such threshold, allowed is"):
         compare_fits(dataset, fits, thresholds={"agreeement": [1, 2]})
-    with pytest.raises(UsageError, match=r"allowed is two numbers"):
-        compare_fits(dataset, fits, thresholds={"agreement": [1]})
+    for wrong in ([1], [1, 2, 3], [float("nan"), 1]):
+        with pytest.raises(UsageError, match=r"allowed is two numbers"):
+            compare_fits(dataset, fits, thresholds={"agreement": wrong})
 
 
 def test_shipped_schema_describes_the_comparison_and_is_up_to_date(comparison):

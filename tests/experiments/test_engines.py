@@ -1,3 +1,5 @@
+import json
+import os
 import shutil
 import signal
 import subprocess
@@ -18,7 +20,8 @@ from experiments.streams import stream
 from gmm_bayes import LKJPrior
 from gmm_em import Mixture
 
-PLUGIN = Path(__file__).parents[2] / "docs" / "engine-plugin"
+ROOT = Path(__file__).parents[2]
+PLUGIN = ROOT / "docs" / "engine-plugin"
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +102,7 @@ def test_an_engine_of_another_engines_order_or_number_changes_no_stream(X):
     assert alone.fits["sklearn"].mixture == among.fits["sklearn"].mixture
 
 
+@pytest.mark.slow
 def test_a_third_party_engine_is_installed_and_compared(tmp_path):
     source = shutil.copytree(PLUGIN, tmp_path / "source")
     site = tmp_path / "site"
@@ -118,6 +122,24 @@ def test_a_third_party_engine_is_installed_and_compared(tmp_path):
         [sys.executable, "-c", program, site], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "True"
+    # As its README says, by name from the command line, with its own settings.
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments", "run", "quickstart", "--json",
+         "--set", 'engines=["moments"]', "--set", "settings.moments.shrinkage=1.0",
+         "--out", tmp_path / "run"],
+        capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])},
+    )  # fmt: skip
+    covariances = json.loads(done.stdout)["engines"]["moments"]["mixture"]["covariances"]
+    assert all(covariance[0][1] == 0 for covariance in covariances), "shrunk to the diagonal"
+    wrong = subprocess.run(
+        [sys.executable, "-m", "experiments", "run", "quickstart",
+         "--set", 'engines=["moments"]', "--set", "settings.moments.shrinkage=2.0"],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])},
+    )  # fmt: skip
+    assert wrong.returncode == 2
+    assert "shrinkage = 2.0: allowed is" in wrong.stderr
 
 
 def test_an_interrupted_posterior_does_not_pass_for_a_whole_one(X):
