@@ -20,6 +20,7 @@ import numpy as np
 from numba import types
 
 BLOCK = 128  # observations per pass: the buffers of one pass stay in the first-level cache
+_FACTORS = 64  # their product cannot overflow for fewer than 65 000 components
 _LOG2_E = 1.4426950408889634
 _LN2_HIGH = (
     6.93147180369123816490e-01  # ln 2 in two parts (Cody & Waite), so that x - k ln 2 is exact
@@ -50,13 +51,17 @@ def njit(**options: Any) -> Any:
 
 # No reassociation here: (t + _ROUND) - _ROUND is the point of the algorithm.
 @njit(fastmath={"contract"})
-def _exp_nonpositive(x, rounded, bits, out, out_bits, n):  # type: ignore[no-untyped-def]
-    """Write ``exp(x)`` for ``x <= 0`` to `out`, within 2 ulp, in a form compilers can vectorise."""
+def _exp_below(x, top, rounded, bits, out, out_bits, n):  # type: ignore[no-untyped-def]
+    """Write ``exp(x - top)`` for ``x <= top`` to `out`, within 2 ulp; leave ``x - top`` in `x`.
+
+    In a form that compilers can vectorise.
+    """
     for i in range(n):
-        rounded[i] = max(x[i], _EXP_MIN) * _LOG2_E + _ROUND
+        x[i] = max(x[i] - top[i], _EXP_MIN)
+        rounded[i] = x[i] * _LOG2_E + _ROUND
     for i in range(n):
         k = rounded[i] - _ROUND
-        r = (max(x[i], _EXP_MIN) - k * _LN2_HIGH) - k * _LN2_LOW
+        r = (x[i] - k * _LN2_HIGH) - k * _LN2_LOW
         p = 2.08767569878681e-9
         p = p * r + 2.505210838544172e-8
         p = p * r + 2.755731922398589e-7
@@ -90,18 +95,22 @@ def allocate(  # type: ignore[no-untyped-def]
     rounded = np.empty(BLOCK)
     bits = rounded.view(np.int64)
     for k in range(n_components):
-        q = log_prob[k]
+        # Few passes over the block: with few features they are what the time goes into.
+        q, y = log_prob[k], white[k, 0]
+        const, mean, a = log_const[k], means[k, 0], whiteners[k, 0, 0]
         for i in range(n):
-            q[i] = log_const[k]
-        for d in range(n_features):
-            mean = means[k, d]
-            for i in range(n):
-                residual[d, i] = data[d, start + i] - mean
+            x = data[0, start + i] - mean
+            residual[0, i] = x
+            y[i] = a * x
+            q[i] = const - 0.5 * y[i] * y[i]
+        for d in range(1, n_features):
             y = white[k, d]
-            a = whiteners[k, d, d]
+            mean, a, first = means[k, d], whiteners[k, d, d], whiteners[k, d, 0]
             for i in range(n):
-                y[i] = a * residual[d, i]
-            for j in range(d):
+                x = data[d, start + i] - mean
+                residual[d, i] = x
+                y[i] = a * x + first * residual[0, i]
+            for j in range(1, d):
                 a = whiteners[k, d, j]
                 if a != 0.0:  # always zero without correlations
                     for i in range(n):
@@ -115,9 +124,7 @@ def allocate(  # type: ignore[no-untyped-def]
         for i in range(n):
             top[i] = max(top[i], log_prob[k, i])
     for k in range(n_components):
-        for i in range(n):
-            log_prob[k, i] -= top[i]
-        _exp_nonpositive(log_prob[k], rounded, bits, resp[k], resp_bits[k], n)
+        _exp_below(log_prob[k], top, rounded, bits, resp[k], resp_bits[k], n)
         for i in range(n):
             total[i] += resp[k, i]
 
@@ -140,23 +147,23 @@ def whitened_moments(data, log_const, means, whiteners, counts, first, second, p
     top = np.empty(BLOCK)
     total = np.empty(BLOCK)
     log_likelihood = 0.0
-    product = 1.0
     for start in range(0, n_samples, BLOCK):
         n = min(BLOCK, n_samples - start)
         allocate(
             data, start, n, log_const, means, whiteners, residual, white, log_prob, resp, top, total
         )
-        for i in range(n):
-            # One logarithm for many observations: each factor is between 1 and K.
-            product *= total[i]
-            if product > 1e200:
-                log_likelihood += math.log(product)
-                product = 1.0
-            total[i] = 1.0 / total[i]
         block = 0.0
         for i in range(n):
             block += top[i]
+        for part in range(0, n, _FACTORS):
+            # One logarithm for many observations: each factor is between 1 and K.
+            product = 1.0
+            for i in range(part, min(part + _FACTORS, n)):
+                product *= total[i]
+            block += math.log(product)
         log_likelihood += block
+        for i in range(n):
+            total[i] = 1.0 / total[i]
         for k in range(n_components):
             r = resp[k]
             count = 0.0
@@ -165,19 +172,22 @@ def whitened_moments(data, log_const, means, whiteners, counts, first, second, p
                 count += r[i]
             counts[k] += count
             for d in range(n_features):
-                y = white[k, d]
+                y, weighted = white[k, d], residual[0]
                 acc = 0.0
+                square = 0.0
                 for i in range(n):
-                    residual[0, i] = r[i] * y[i]
-                    acc += residual[0, i]
+                    weighted[i] = r[i] * y[i]
+                    acc += weighted[i]
+                    square += weighted[i] * y[i]
                 first[k, d] += acc
-                for j in range(0 if products else d, d + 1):
+                second[k, d, d] += square
+                for j in range(d if products else 0):
                     other = white[k, j]
                     acc = 0.0
                     for i in range(n):
-                        acc += residual[0, i] * other[i]
+                        acc += weighted[i] * other[i]
                     second[k, d, j] += acc
-    return log_likelihood + math.log(product)
+    return log_likelihood
 
 
 @njit()

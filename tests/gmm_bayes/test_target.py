@@ -203,6 +203,18 @@ def test_many_blocks_and_far_components(rng):
     np.testing.assert_allclose(gradient, numeric, rtol=1e-4, atol=1e-2)
 
 
+def test_hundreds_of_components_on_one_spot(rng):
+    """Every row's density is a sum of 700 equal terms: products of such sums stay in range."""
+    k, X = 700, _data(rng, 2, 720)
+    target = LogPosterior(X, k, LKJPrior())
+    theta = target.space.from_mixture(
+        np.full(k, 1.0 / k), np.zeros((k, 2)), np.tile(np.eye(2), (k, 1, 1))
+    )
+    likelihood = target(theta)[0] - target.log_prior(theta)
+    one = stats.multivariate_normal(X.mean(axis=0), np.diag(X.var(axis=0)))
+    np.testing.assert_allclose(likelihood, one.logpdf(X).sum(), rtol=1e-10)
+
+
 def test_singular_covariance_is_not_a_number_but_no_error(rng):
     target = LogPosterior(_data(rng, 2), 2, LKJPrior())
     theta = np.zeros(target.space.size)
