@@ -100,12 +100,14 @@ def write_run(
 def write_run_report(comparison: Comparison | ComponentsComparison, directory: Path) -> Path:
     """Write the page of a run directory, with what the directory says about how it was made."""
     from experiments.comparison import Comparison
+    from experiments.report.components import write_components_report
     from experiments.report.page import write_report
     from experiments.report.provenance import Provenance
 
+    made = Provenance.of_run(directory)
     if not isinstance(comparison, Comparison):
-        return comparison.report(directory / REPORT)
-    return write_report(comparison, directory / REPORT, Provenance.of_run(directory))
+        return write_components_report(comparison, directory / REPORT, made)
+    return write_report(comparison, directory / REPORT, made)
 
 
 def read_run(directory: Path) -> Comparison | ComponentsComparison:

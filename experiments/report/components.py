@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from experiments.components_schema import ComponentsValues, Criterion
 from experiments.parameters import with_uncertainty
 from experiments.report.blocks import Cell, Column, Picture, Section, Table
+from experiments.report.provenance import Provenance, choice_blocks
 from experiments.report.sections import Verdict
 from experiments.report.shell import render, write
 from experiments.report.theme import RULE, colour_of, styled
@@ -26,14 +27,25 @@ SYMBOLS = {
 }
 # Differences beyond this many times the larger errors and choices are off the first view.
 ROOM = 4.0
+APART = 0.05
 
 
-def write_components_report(found: ComponentsValues, path: Path) -> Path:
-    """Write the page; the file appears whole or not at all."""
-    return write(render_components_page(found), path)
+def write_components_report(
+    found: ComponentsValues, path: Path, made: Provenance | None = None
+) -> Path:
+    """Write the page; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    found : ComponentsValues
+    path : Path
+    made : Provenance, optional
+        How it was made, beyond what it says itself.
+    """
+    return write(render_components_page(found, made), path)
 
 
-def render_components_page(found: ComponentsValues) -> str:
+def render_components_page(found: ComponentsValues, made: Provenance | None = None) -> str:
     """Return the page's HTML."""
     data = found.dataset
     lead = (
@@ -42,10 +54,10 @@ def render_components_page(found: ComponentsValues) -> str:
         f"{f', {data.n_test} rows held out' if data.n_test else ''}, "
         f"{found.n_components[0]} to {found.n_components[-1]} components"
     )
-    return render(found.experiment, lead, list(_sections(found)))
+    return render(found.experiment, lead, list(_sections(found, made or Provenance())))
 
 
-def _sections(found: ComponentsValues) -> Iterator[Section]:
+def _sections(found: ComponentsValues, made: Provenance) -> Iterator[Section]:
     yield Section("verdict", "Verdict", [Verdict(found.verdict)])
     figure = Picture(
         "components",
@@ -58,17 +70,21 @@ def _sections(found: ComponentsValues) -> Iterator[Section]:
     )
     yield Section("how-many", "How many components", [figure, _table(found)])
     yield Section("each", "Each number by itself", [_links(found)])
+    yield Section("made", "How it was made", choice_blocks(found, made))
 
 
 def components_figure(found: ComponentsValues) -> go.Figure:
     """Draw how much worse every number of components is than the best, by each criterion."""
     figure = go.Figure()
-    for criterion in found.criteria:
+    for place, criterion in enumerate(found.criteria):
         known = [value for value in criterion.values if value.worse_by is not None]
+        # A little apart, so that criteria that agree do not cover one another.
+        aside = APART * (place - (len(found.criteria) - 1) / 2)
         symbol, dash = SYMBOLS[criterion.id]
         errors = [value.worse_by_se for value in known]
         figure.add_scatter(
-            x=[value.n_components for value in known],
+            x=[value.n_components + aside for value in known],
+            customdata=[value.n_components for value in known],
             y=[value.worse_by for value in known],
             error_y=None
             if all(error is None for error in errors)
@@ -77,12 +93,13 @@ def components_figure(found: ComponentsValues) -> go.Figure:
             name=criterion.title,
             marker={"symbol": symbol, "size": 8},
             line={"color": colour_of(criterion.engine), "dash": dash, "width": 1.5},
-            hovertemplate=f"{criterion.title}<br>K = %{{x}}: %{{y:.4g}} worse<extra></extra>",
+            hovertemplate=f"{criterion.title}<br>K = %{{customdata}}: %{{y:.4g}} worse"
+            "<extra></extra>",
         )
     if found.true_components is not None:
         figure.add_vline(x=found.true_components, line={"color": RULE, "dash": "dot", "width": 1})
     figure.update_xaxes(title="number of components", dtick=1)
-    figure.update_yaxes(title="worse than the best by", range=_range(found))
+    figure.update_yaxes(title="worse than the best by, log-likelihood", range=_range(found))
     return styled(figure, 460)
 
 
@@ -129,7 +146,7 @@ def _links(found: ComponentsValues) -> Table:
         last = (
             Cell(f"not fitted: {reason}")
             if reason
-            else Cell("report", href=f"{folder_of(k)}/{REPORT}")
+            else Cell(f"report of K = {k}", href=f"{folder_of(k)}/{REPORT}")
         )
         rows.append([Cell(str(k), k), last])
     return Table("The comparison at each number", [Column("components"), Column("report")], rows)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from experiments.components_schema import ComponentsValues
 from experiments.report.blocks import Block, Code, Facts, Folded, Note
 from experiments.schema import ComparisonValues
 from experiments.store import CONFIG, ENVIRONMENT
@@ -41,20 +42,37 @@ class Provenance:
 
 def provenance_blocks(comparison: ComparisonValues, made: Provenance) -> list[Block]:
     """Return what tells how a comparison was made, and a button that copies what repeats it."""
-    return [*_repeat(comparison, made), Facts(list(_facts(comparison, made))), *_config(made)]
+    call = _call(comparison, comparison.n_components, tuple(comparison.engines))
+    times = [(f"{engine.title}, time", duration(engine.seconds))
+             for engine in comparison.engines.values()]  # fmt: skip
+    facts = [*_facts(comparison), *times, *environment_facts(made.environment)]
+    return [*_repeat(call, made), Facts(facts), *_config(made)]
 
 
-def _repeat(comparison: ComparisonValues, made: Provenance) -> list[Block]:
+def choice_blocks(found: ComponentsValues, made: Provenance) -> list[Block]:
+    """Return the same for a choice of the number of components."""
+    engines = tuple(dict.fromkeys(criterion.engine for criterion in found.criteria))
+    call = _call(found, found.n_components, engines)
+    facts = [*_facts(found), *environment_facts(made.environment)]
+    return [*_repeat(call, made), Facts(facts), *_config(made)]
+
+
+def _call(
+    values: ComparisonValues | ComponentsValues,
+    n_components: int | list[int],
+    engines: tuple[str, ...],
+) -> str:
+    structure = values.covariance_type
+    more = "" if structure == "full" else f", covariance_type={structure!r}"
+    return f"compare(X, n_components={n_components}, engines={engines!r}{more}, seed={values.seed})"
+
+
+def _repeat(call: str, made: Provenance) -> list[Block]:
     if made.config is not None:
         return [
             Note("In the folder of this report, this repeats every number:", kind="plain"),
             Code("command", "gmm-compare run config.toml --out repeated", "Copy the command"),
         ]
-    engines = tuple(comparison.engines)
-    call = (
-        f"compare(X, n_components={comparison.n_components}, engines={engines!r}, "
-        f"seed={comparison.seed})"
-    )
     return [
         Note("Made from Python; with the same rows and the same options, this repeats it:",
              kind="plain"),
@@ -63,16 +81,13 @@ def _repeat(comparison: ComparisonValues, made: Provenance) -> list[Block]:
     ]  # fmt: skip
 
 
-def _facts(comparison: ComparisonValues, made: Provenance) -> list[tuple[str, str]]:
-    data = comparison.dataset
-    facts = [
-        ("seed", str(comparison.seed)),
+def _facts(values: ComparisonValues | ComponentsValues) -> list[tuple[str, str]]:
+    data = values.dataset
+    return [
+        ("seed", str(values.seed)),
         ("data", f"{data.name}: {data.n_samples} rows, {data.n_features} features"),
         ("data, SHA-256", data.sha256),
     ]
-    facts += [(f"{engine.title}, time", duration(engine.seconds))
-              for engine in comparison.engines.values()]  # fmt: skip
-    return facts + environment_facts(made.environment)
 
 
 def environment_facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:

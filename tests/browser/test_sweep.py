@@ -19,7 +19,7 @@ from tests.experiments.test_components import fit_at_once
 
 SWEEP = ("Conclusion", "Along the axis", "Error, coverage, agreement and cost", "Point by point",
          "Cell by cell", "Failed cells", "How it was made")  # fmt: skip
-CHOICE = ("Verdict", "How many components", "Each number by itself")
+CHOICE = ("Verdict", "How many components", "Each number by itself", "How it was made")
 FIGURE = {"x": "data.n_samples", "y": ["em.density.total_variation"], "log_x": True}
 
 

@@ -301,7 +301,7 @@ def test_the_figure_has_a_line_for_each_criterion_and_its_errors(found):
     assert [line.name for line in figure.data] == [c.title for c in found.criteria]
     for line, criterion in zip(figure.data, found.criteria, strict=True):
         known = [value for value in criterion.values if value.worse_by is not None]
-        assert list(line.x) == [value.n_components for value in known]
+        assert [round(x) for x in line.x] == [value.n_components for value in known]
         assert list(line.y) == [value.worse_by for value in known]
         has_errors = any(value.worse_by_se is not None for value in known)
         assert (line.error_y.array is not None) == has_errors
