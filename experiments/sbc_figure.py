@@ -74,4 +74,9 @@ def ranks_figure(result: Calibrated) -> go.Figure:
             hovertemplate="%{x:.2f}: %{y:.3f}<extra>" + plain(name) + "</extra>", **cell,
         )  # fmt: skip
     figure.update_annotations(font_size=12)
-    return styled(figure, 60 + _PANEL_HEIGHT * n_rows)
+    styled(figure, 110 + _PANEL_HEIGHT * n_rows)
+    # The buttons stand above the titles of the panels.
+    figure.update_layout(margin_t=65)
+    figure.update_xaxes(title_text="rank of the truth", row=n_rows)
+    figure.update_yaxes(title_text="difference", col=1)
+    return figure

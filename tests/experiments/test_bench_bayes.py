@@ -1,0 +1,83 @@
+"""The benchmark of the samplers measures what it says."""
+
+import time
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+
+from experiments.benchmarks import bayes
+from experiments.benchmarks.em import Case
+from gmm_bayes import MixtureDraws
+from gmm_em import Mixture
+
+
+def made_draws(rng, correlation=0.0):
+    """Four chains of 1000 draws; the first weight is autoregressive, the rest independent."""
+    shape = (4, 1000)
+    steps = rng.normal(size=shape)
+    chain = lfilter([np.sqrt(1 - correlation**2)], [1.0, -correlation], steps, axis=1)
+    first = 0.4 + 0.01 * chain
+    weights = np.stack([first, 1.0 - first], axis=-1)
+    means = np.array([[-5.0], [5.0]]) + 0.1 * rng.normal(size=(*shape, 2, 1))
+    return MixtureDraws(weights, means, 1.0 + 0.1 * rng.random(size=(*shape, 2, 1, 1)))
+
+
+def test_the_worst_parameter_counts_whatever_its_label(rng):
+    """An AR(1) chain with coefficient r is worth a share (1 - r) / (1 + r) of its draws."""
+    draws = made_draws(rng, 0.8)
+    ess, r_hat = bayes.worst(draws)
+    assert ess == pytest.approx(4000 / 9, rel=0.35)
+    assert 1.0 <= r_hat < 1.05
+    swapped = np.where(rng.random((4, 1000, 1)) < 0.5, [0, 1], [1, 0])
+    switched = draws.permute(swapped)
+    np.testing.assert_allclose(bayes.worst(switched), (ess, r_hat))
+
+
+def test_samplers_are_timed_without_their_first_call():
+    timing = bayes.time_sampler(Case(100, 1, 2), "gibbs", 100, 3)
+    assert timing.seconds > 0.0
+    assert timing.cpu > 0.0
+    assert timing.rate == timing.ess / timing.seconds
+    assert 10 < timing.ess < 1000
+
+
+def test_clock_and_processor_are_told_apart():
+    found, seconds, cpu = bayes._timed(lambda: time.sleep(0.2) or "done")
+    assert found == "done"
+    assert seconds >= 0.2
+    assert cpu < 0.15
+
+
+def test_rows_judge_what_was_promised(capsys):
+    timing = bayes.Timing(1.0, 2.0, 1.5, 400.0, 1.01)
+    bayes._header("textbook")
+    bayes._row(bayes.SMALL, "nuts", timing, bayes._Judged(50.0, 40.0))
+    bayes._row(bayes.SMALL, "gibbs", timing, bayes._Judged(50.0, 200.0))
+    bayes._row(bayes.LARGE, "nuts", timing, bayes._Judged(1.0, 5.0, at_most=True))
+    header, met, missed, minutes = capsys.readouterr().out.splitlines()
+    assert met.split() == [
+        "1,000", "2", "3", "nuts", "1.0", "2.00", "1.50", "1.01", "400", "200.0", "50.0x", "40x",
+        "ok",
+    ]  # fmt: skip
+    assert missed.endswith("200x  missed")
+    assert minutes.endswith("ok")
+    assert len(met) - len("  ok") == len(header)
+
+
+@pytest.mark.slow
+def test_the_textbook_model_is_a_mixture_of_normals():
+    """Its likelihood, label by label as its own parameters say, is that of `Mixture`."""
+    X = bayes.standardised_data(Case(50, 2, 2))
+    model = bayes.textbook_model(X, 2)
+    point = model.initial_point()
+    assert set(point) == {"weights_simplex__", "means", "factor0_cholesky-cov-packed__",
+                          "factor1_cholesky-cov-packed__"}  # fmt: skip
+    point["means"] = np.array([[0.3, -0.4], [1.0, 0.5]])
+    point["factor0_cholesky-cov-packed__"] = np.array([0.2, 0.6, -0.3])
+    value = model.compile_logp(vars=model.observed_RVs)(point)
+    wide = np.array([[np.exp(0.2), 0.0], [0.6, np.exp(-0.3)]])
+    start = model.initial_point()["factor1_cholesky-cov-packed__"]
+    other = np.array([[np.exp(start[0]), 0.0], [start[1], np.exp(start[2])]])
+    mixture = Mixture([0.5, 0.5], point["means"], [wide @ wide.T, other @ other.T])
+    assert value == pytest.approx(mixture.log_likelihood(X), rel=1e-8)
