@@ -212,31 +212,37 @@ def _sample_pymc(nuts: NUTS, task: Task) -> Sampled:
         done += 1
         task.progress(done, total)
 
-    with warnings.catch_warnings():
-        # Convergence is this package's own business (diagnostics.py), on aligned draws.
-        warnings.simplefilter("ignore")
-        trace = pm.sample(
-            model=model,
-            draws=task.draws,
-            tune=task.tune,
-            chains=task.chains,
-            cores=usable_cores(task),
-            random_seed=task.seed.generate_state(task.chains).tolist(),
-            nuts_sampler="pymc",
-            target_accept=nuts.target_accept,
-            nuts={"max_treedepth": nuts.max_treedepth},
-            progressbar=False,
-            quiet=True,
-            compute_convergence_checks=False,
-            callback=count if usable_cores(task) == 1 else None,
-        )
+    try:
+        with warnings.catch_warnings():
+            # Convergence is this package's own business (diagnostics.py), on aligned draws.
+            warnings.simplefilter("ignore")
+            trace = pm.sample(
+                model=model,
+                draws=task.draws,
+                tune=task.tune,
+                chains=task.chains,
+                cores=usable_cores(task),
+                random_seed=task.seed.generate_state(task.chains).tolist(),
+                nuts_sampler="pymc",
+                target_accept=nuts.target_accept,
+                nuts={"max_treedepth": nuts.max_treedepth},
+                progressbar=False,
+                quiet=True,
+                compute_convergence_checks=False,
+                callback=count,
+            )
+    except ValueError as error:
+        # PyMC takes an interrupt for the end of sampling, and then misses the draws.
+        if "Not enough samples" in str(error):
+            raise KeyboardInterrupt from error
+        raise
     stats = trace["sample_stats"]
     names = [*_NUTPIE_STATS.values()]
-    kept = trace["posterior"].sizes["draw"]
+    draws = _draws_from(trace["posterior"], trace["posterior"].sizes["draw"])
     return Sampled(
-        _draws_from(trace["posterior"], kept),
+        draws,
         {name: stats[name].to_numpy() for name in names if name in stats},
-        kept < task.draws,
+        len(draws) < task.chains * task.draws,  # PyMC leaves out chains that have too few
         _attributes(nuts, pm),
     )
 

@@ -165,13 +165,15 @@ def test_progress_is_drawn_on_a_terminal_only(two_clusters, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("backend", "owner", "compiler", "eta"),
+    ("backend", "owner", "compiler", "eta", "long"),
     [
-        ("nutpie", nutpie, "compile_pymc_model", 1.0),
-        ("pymc", pm.Model, "logp_dlogp_function", 2.0),
+        ("nutpie", nutpie, "compile_pymc_model", 1.0, 20_000),
+        ("pymc", pm.Model, "logp_dlogp_function", 2.0, 400),
     ],
 )
-def test_backends_agree_and_compile_once(two_clusters, monkeypatch, backend, owner, compiler, eta):
+def test_backends_agree_and_compile_once(
+    two_clusters, monkeypatch, backend, owner, compiler, eta, long
+):
     """On the second data set of its shape: compiled for another one, with other rows and units.
 
     Each backend has a prior of its own, so that no other test has compiled its model before.
@@ -203,6 +205,24 @@ def test_backends_agree_and_compile_once(two_clusters, monkeypatch, backend, own
     )
     with pytest.raises(ValueError, match="column 0, 1 of X is constant"):
         GaussianMixtureBayes(2, sampler=sampler).fit(np.ones((9, 2)))
+
+    def interrupt(after: float):
+        def callback(n_done: int, n_total: int) -> None:
+            if n_done > after:
+                raise KeyboardInterrupt
+
+        return callback
+
+    one = GaussianMixtureBayes(
+        2, sampler=sampler, prior=prior, draws=long, tune=20, chains=2, cores=1, random_state=0
+    )
+    with pytest.raises(KeyboardInterrupt):
+        one.fit(others, callback=interrupt(0))
+    assert not hasattr(one, "draws_")
+    one.fit(others, callback=interrupt(1.25 * long))
+    assert one.posterior_["posterior"].attrs["interrupted"] == 1
+    assert len(one.draws_) < 2 * long
+    assert len(compiled) == 1
 
 
 @pytest.mark.slow
