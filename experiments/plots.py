@@ -113,7 +113,15 @@ def save_figure(figure: go.Figure, path: str | Path, width: int = 1000) -> Path:
         figure.write_html(path, include_plotlyjs=True)
     else:
         try:
-            figure.write_image(path, width=width)
+            _still(figure).write_image(path, width=width)
         except RuntimeError as error:
             raise UsageError(f"{path}: cannot be drawn without a Chromium or Chrome") from error
     return path
+
+
+def _still(figure: go.Figure) -> go.Figure:
+    """Leave out what only moves a figure: a slider on paper is of no use."""
+    copy = type(figure)(figure)
+    copy.frames = ()
+    copy.layout.sliders = copy.layout.updatemenus = None
+    return copy

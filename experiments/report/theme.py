@@ -26,6 +26,8 @@ GRID = "rgba(128, 128, 128, 0.22)"
 RULE = "rgba(128, 128, 128, 0.8)"
 INK = "#1d2329"
 LONGEST_NAME = 28
+# Room above a figure, and what a legend above titles of panels takes more, in pixels.
+TOP, LEGEND = 30, 26
 
 
 def colour_of(source: str) -> str:
@@ -69,12 +71,14 @@ def styled(figure: go.Figure, height: int, *, aspect: float | None = None) -> go
     aspect : float, optional
         On narrow screens the page makes the figure no higher than this times its width.
     """
+    # Titles of panels stand where the legend otherwise does; the page has a legend of its own.
+    titled = any(annotation.yref == "paper" for annotation in figure.layout.annotations)
     figure.update_layout(
         template="plotly_white",
-        height=height,
-        margin={"l": 55, "r": 20, "t": 30, "b": 45},
+        height=height + LEGEND * titled,
+        margin={"l": 55, "r": 20, "t": TOP + LEGEND * titled, "b": 45},
         font={"family": "system-ui, -apple-system, Segoe UI, sans-serif", "size": 13, "color": INK},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        legend={"orientation": "h", "yref": "container", "y": 1, "yanchor": "top", "x": 0},
         meta={} if aspect is None else {"aspect": aspect},
         hoverlabel={"align": "left"},
         bargap=0.05,

@@ -50,6 +50,8 @@ function drawPlot(node) {
                  font: {color: css("--ink")}},
   });
   layout.font.color = css("--ink");
+  // The page has a legend of its own: the room that a figure keeps for one goes to the figure.
+  layout.margin.t = 30;
   for (const [path, value] of Object.entries(fitted(node))) {
     const keys = path.split(/[.[\]]+/);
     const last = keys.pop();
