@@ -3,6 +3,7 @@
 import time
 
 import numpy as np
+import pytensor
 import pytest
 from scipy.signal import lfilter
 
@@ -67,17 +68,22 @@ def test_rows_judge_what_was_promised(capsys):
 
 @pytest.mark.slow
 def test_the_textbook_model_is_a_mixture_of_normals():
-    """Its likelihood, label by label as its own parameters say, is that of `Mixture`."""
+    """Its likelihood, its own parameters being what their names say, is that of `Mixture`."""
     X = bayes.standardised_data(Case(50, 2, 2))
     model = bayes.textbook_model(X, 2)
-    point = model.initial_point()
-    assert set(point) == {"weights_simplex__", "means", "factor0_cholesky-cov-packed__",
-                          "factor1_cholesky-cov-packed__"}  # fmt: skip
-    point["means"] = np.array([[0.3, -0.4], [1.0, 0.5]])
-    point["factor0_cholesky-cov-packed__"] = np.array([0.2, 0.6, -0.3])
-    value = model.compile_logp(vars=model.observed_RVs)(point)
-    wide = np.array([[np.exp(0.2), 0.0], [0.6, np.exp(-0.3)]])
-    start = model.initial_point()["factor1_cholesky-cov-packed__"]
-    other = np.array([[np.exp(start[0]), 0.0], [start[1], np.exp(start[2])]])
-    mixture = Mixture([0.5, 0.5], point["means"], [wide @ wide.T, other @ other.T])
+    interpreted = pytensor.compile.mode.Mode(linker="py", optimizer="fast_compile")
+    log_likelihood = model.compile_logp(vars=model.observed_RVs, mode=interpreted)
+    means = np.array([[0.3, -0.4], [1.0, 0.5]])
+    factors = np.array([[[1.2, 0.0], [0.6, 0.7]], [[0.5, 0.0], [-0.2, 0.9]]])
+    # Packed by rows, the diagonal in logarithms.
+    packed = [[np.log(f[0, 0]), f[1, 0], np.log(f[1, 1])] for f in factors]
+    value = log_likelihood(
+        {
+            "weights_simplex__": np.array([np.log(0.3 / 0.7) / 2.0]),
+            "means": means,
+            "factor0_cholesky-cov-packed__": np.array(packed[0]),
+            "factor1_cholesky-cov-packed__": np.array(packed[1]),
+        }
+    )
+    mixture = Mixture([0.3, 0.7], means, factors @ factors.transpose(0, 2, 1))
     assert value == pytest.approx(mixture.log_likelihood(X), rel=1e-8)
