@@ -251,12 +251,13 @@ def peak_mib(work: Callable[[], object]) -> float:
     # Resets the high-water mark to what is resident now.
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")
-    before = _status("VmRSS")
+    before = status_kib("VmRSS")
     work()
-    return (_status("VmHWM") - before) / 1024
+    return (status_kib("VmHWM") - before) / 1024
 
 
-def _status(name: str) -> int:
+def status_kib(name: str) -> int:
+    """Return an entry of this process's status, such as ``VmHWM``, in KiB; Linux only."""
     with open(_STATUS) as file:
         for line in file:
             if line.startswith(name + ":"):

@@ -13,9 +13,10 @@ from experiments.commands import examples
         "gmm-compare bench em --quick      EM against scikit-learn",
         "gmm-compare bench bayes           the samplers against the textbook model",
         "gmm-compare bench comparison      comparing two fits: seconds and memory",
+        "gmm-compare bench scale           sweeps, data on disk, and a cost model",
     ),
 )
-@click.argument("what", type=click.Choice(["em", "bayes", "comparison"]))
+@click.argument("what", type=click.Choice(["em", "bayes", "comparison", "scale"]))
 @click.option("--quick", is_flag=True, help="Small sizes only, to see that it runs.")
 def command(what: str, quick: bool) -> int:
     """Measure speed: of fitting against other libraries, of comparing against the clock.
