@@ -17,7 +17,7 @@ from gmm_em.covariance import Second
 from gmm_em.features import Parameters
 from gmm_em.kernels import Totals, rows_behind
 from gmm_em.mapped import release
-from gmm_em.mixture import FloatArray
+from gmm_em.mixture import FloatArray, IntArray
 from gmm_em.streaming import BlockEStep
 
 # Values of a chunk that are copied at a time.
@@ -43,6 +43,30 @@ def check_chunks(X: Any) -> None:
         )
     nothing = np.zeros(X.shape[1])
     ChunkEStep(X, (nothing, nothing + 1.0), 1, "diagonal").ask("count")
+
+
+def take_rows(X: Any, index: IntArray) -> FloatArray:
+    """Return chosen rows, in increasing order, shape (n, D); each is read where its chunk is."""
+    counts = np.diff(np.searchsorted(index, np.cumsum((0, *X.chunks[0]))))
+    whole = X.rechunk({1: -1})
+    sizes = (tuple(int(count) for count in counts), (X.shape[1],))
+    rows = whole.map_blocks(_Rows(index), dtype=np.float64, meta=np.empty((0, 0)), chunks=sizes)
+    return np.asarray(rows.compute())
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The chosen rows of one chunk."""
+
+    index: IntArray
+
+    def __call__(self, chunk: Any, block_info: Any = None) -> FloatArray:
+        """Return them."""
+        first, last = block_info[0]["array-location"][0]
+        chosen = self.index[(self.index >= first) & (self.index < last)] - first
+        rows = np.asarray(chunk)[chosen].astype(np.float64)
+        release(np.asarray(chunk))
+        return rows
 
 
 class ChunkEStep:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gmm_em.chunks import ChunkEStep, check_chunks, is_chunked
+from gmm_em.chunks import ChunkEStep, check_chunks, is_chunked, take_rows
 from gmm_em.climb import Climb
 from gmm_em.covariance import CovarianceStructure, get_structure
 from gmm_em.features import Parameters
@@ -153,8 +153,10 @@ def fit_em(
     pilot = problem
     if problem.n_rows > PILOT_ROWS:
         chosen = np.sort(rows_stream.choice(problem.n_rows, PILOT_ROWS, replace=False))
-        whole = missing == "error" and problem.samples.n_samples == problem.n_rows
-        rows = problem.samples.rows(chosen) if whole else np.asarray(X[chosen])
+        if problem.samples.n_samples < problem.n_rows:
+            rows = take_rows(X, chosen)
+        else:
+            rows = X[chosen] if missing == "mar" else problem.samples.rows(chosen)
         weight = problem.samples.weight
         pilot = poser.pose(rows, None if weight is None else weight[chosen])
     climbs = _explore(pilot, init, init_params, streams, n_init, n_final, options)
@@ -274,7 +276,8 @@ class _Poser:
 
     def _pose_chunks(self, X: Any) -> Problem:
         check_chunks(X)
-        sample = self.pose(np.asarray(X[:: max(1, X.shape[0] // PILOT_ROWS)]), None)
+        index = np.arange(0, X.shape[0], max(1, X.shape[0] // PILOT_ROWS))
+        sample = self.pose(take_rows(X, index), None)
         units = (sample.samples.centre, sample.samples.scale)
         estep = ChunkEStep(X, units, self.n_components, self.structure.second)
         return Problem(

@@ -11,6 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from gmm_em.mixture import FloatArray
+
+# Around each row that is read the system maps up to 64 KiB: of so many rows 16 MiB.
+_ROWS_AT_A_TIME = 256
+
 
 def release(rows: Any) -> None:
     """Give back the pages that rows of a read-only map lie on; reading them again is allowed.
@@ -31,3 +36,22 @@ def release(rows: Any) -> None:
     begin = rows.ctypes.data - np.frombuffer(pages, np.uint8).ctypes.data
     first = begin // mmap.PAGESIZE * mmap.PAGESIZE
     pages.madvise(mmap.MADV_DONTNEED, first, begin + rows.nbytes - first)
+
+
+def pick(rows: Any, index: Any) -> FloatArray:
+    """Return chosen rows, shape (n, D), holding few pages of a map at a time.
+
+    Parameters
+    ----------
+    rows : array_like, shape (N, D)
+    index : slice or ndarray of int
+    """
+    if not isinstance(rows, np.memmap):
+        return np.asarray(rows[index], dtype=np.float64)
+    chosen = np.arange(rows.shape[0])[index] if isinstance(index, slice) else index
+    out = np.empty((len(chosen), rows.shape[1]))
+    for start in range(0, len(chosen), _ROWS_AT_A_TIME):
+        part = slice(start, start + _ROWS_AT_A_TIME)
+        out[part] = rows[chosen[part]]
+        release(rows)
+    return out

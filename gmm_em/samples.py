@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gmm_em.mapped import release
+from gmm_em.mapped import pick, release
 from gmm_em.mixture import FloatArray, Mixture, check_sample_weight
 from gmm_em.threads import run_all, single_threaded_blas
 
@@ -144,9 +144,7 @@ class Samples:
 
     def rows(self, index: Any) -> FloatArray:
         """Chosen rows (in increasing order) in the data's own units, shape (n, D)."""
-        rows = np.asarray(self._rows[index], dtype=np.float64)
-        release(self._rows)
-        return rows
+        return pick(self._rows, index)
 
     def inner(self, mixture: Mixture) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Weights, means and covariances of `mixture` in the inner units."""
@@ -174,8 +172,7 @@ class Samples:
 
     def _set_units(self, common_scale: bool) -> None:
         step = max(1, self.n_samples // _PILOT_ROWS)
-        pilot = np.array(self._rows[::step], dtype=np.float64).T.copy()
-        release(self._rows)
+        pilot = pick(self._rows, slice(None, None, step)).T.copy()
         # Non-finite entries are reported, with their place, by the scan that follows.
         with np.errstate(all="ignore"):
             self.centre = pilot.mean(axis=1)
