@@ -11,6 +11,8 @@ from experiments.config import load_config, shipped_configs
 from experiments.datasets import Dataset
 from experiments.report.sweep import write_sweep_report
 from experiments.runner import run_experiment
+from experiments.sbc_figure import write_page
+from experiments.sbc_run import Calibrated
 from experiments.sweep import run_sweep
 from gmm_em import Mixture
 from tests.browser.pages import SECTIONS, check_everything, eventually
@@ -99,6 +101,20 @@ def test_choice_of_components_is_whole_and_fits(open_page, tmp_path, monkeypatch
     page = open_page(found.report(tmp_path / "report.html"))
     check_everything(page, CHOICE)
     assert "not fitted" in page.locator("main").inner_text()
+
+
+def test_page_of_a_calibration_is_whole_and_fits(open_page, tmp_path):
+    rng = np.random.default_rng(2)
+    ranks = {f"mean[{k}, {d}]": rng.integers(0, 100, 50).tolist() for k in (1, 2) for d in (1, 2)}
+    ranks["weight[1]"] = rng.integers(0, 30, 50).tolist()
+    result = Calibrated(
+        name="made", sampler="gibbs", size={"n_samples": 80, "n_features": 2, "n_components": 2},
+        ranks=ranks, p_values=dict.fromkeys(ranks, 0.4) | {"weight[1]": 1e-9},
+        rejected=("weight[1]",), n_sims=50, n_ranks=100, n_short=0, seconds=1.0,
+    )  # fmt: skip
+    page = open_page(write_page(result, tmp_path / "sbc.html"))
+    check_everything(page, ("Ranks of the truth among posterior draws",))
+    assert "Not calibrated" in page.locator("main").inner_text()
 
 
 @pytest.mark.slow
