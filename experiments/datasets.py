@@ -24,6 +24,7 @@ from experiments.tables import (
     numbered,
     read_table,
     refuse_constant,
+    some,
 )
 from experiments.truths import generate_truth
 from experiments.truths.departures import (
@@ -240,11 +241,20 @@ def _split(
         X, X_test = X[~held_out], X[held_out]
         X_test = X_test[~np.isnan(X_test).any(axis=1)]
     refuse_constant(X, table.names, origin)
-    note = ""
-    if table.left_out:
-        used = "column used" if len(table.names) == 1 else "columns used"
-        note = f"{used}: {', '.join(table.names)}; left out: {', '.join(table.left_out)}"
+    return Dataset(name, X, table.names, X_test, note=_note(table))
+
+
+def _note(table: Table) -> str:
+    """Say what was used of a file where that is not all of it, or may not be meant."""
+    parts = [f"left out: {some(table.left_out)}"] if table.left_out else []
+    if table.counting:
+        which = some(table.counting)
+        only = "only counts the rows" if len(table.counting) == 1 else "only count the rows"
+        parts.append(f"{which} {only}: name the columns to use if that is no measurement")
     if table.n_incomplete:
         dropped = f"{table.n_incomplete} of {table.n_incomplete + len(table.X)} rows"
-        note += f"{'; ' if note else ''}{dropped} with missing values left out"
-    return Dataset(name, X, table.names, X_test, note=note)
+        parts.append(f"{dropped} with missing values left out")
+    if not parts:
+        return ""
+    used = "column used" if len(table.names) == 1 else "columns used"
+    return "; ".join([f"{used}: {some(table.names)}", *parts])

@@ -11,10 +11,9 @@ from rich.text import Text
 from experiments.comparison import Comparison
 from experiments.rows import column_title, parameter_groups
 from experiments.schema import DatasetInfo, Finding, TrainTest
-from experiments.tables import numbered
+from experiments.tables import numbered, some
 
-# What a terminal can hold: names in a line, parameters of one kind in a table.
-MAX_NAMES = 12
+# What a terminal can hold: parameters of one kind in a table.
 MAX_ROWS = 60
 MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
 
@@ -61,10 +60,7 @@ def columns_used(data: DatasetInfo) -> str:
     if data.note or tuple(data.feature_names) == numbered(data.n_features):
         return data.note
     names = data.feature_names
-    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return (
-        f"{'column' if len(names) == 1 else 'columns'} used: {', '.join(names[:MAX_NAMES])}{more}"
-    )
+    return f"{'column' if len(names) == 1 else 'columns'} used: {some(names)}"
 
 
 def _table(comparison: Comparison, engines: list[str]) -> Table:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from experiments.delimited import (
+    ROW_NUMBERS,
+    SUFFIXES,
+    counts_rows,
+    is_number,
+    read_delimited,
+    refuse_duplicates,
+)
 from experiments.errors import UsageError
 
 Floats = NDArray[np.float64]
@@ -23,6 +29,10 @@ Floats = NDArray[np.float64]
 CSV_GROWTH = 4
 # Rows of a memory map that are checked at a time.
 CHECK_ROWS = 1 << 16
+# The square of a smaller spread is lost to a double.
+SMALLEST = 1e-150
+# What a line can hold.
+MAX_NAMES = 12
 
 
 class Table(NamedTuple):
@@ -35,21 +45,24 @@ class Table(NamedTuple):
     names : tuple of str
         Of the columns used.
     left_out : tuple of str
-        Of the columns that hold no numbers.
+        Of the columns that hold no numbers, and why where that may surprise.
     n_incomplete : int
         Rows that were left out because a value is missing.
+    counting : tuple of str
+        Of the columns used that only count the rows: identifiers, likely.
     """
 
     X: Floats
     names: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     n_incomplete: int = 0
+    counting: tuple[str, ...] = ()
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None, *, missing: bool = False) -> Table:
-    """Read the numeric columns of a CSV or Parquet file, or a two-dimensional ``.npy`` array.
+    """Read the numeric columns of a text or Parquet file, or a two-dimensional ``.npy`` array.
 
-    A CSV file has a header line. Nothing in a file is ever unpickled.
+    A text file (CSV or the like) has a header line. Nothing in a file is ever unpickled.
 
     Parameters
     ----------
@@ -68,19 +81,42 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, missing: boo
         allowed = ", ".join(_READERS)
         raise UsageError(f"{path}: the file's name ends in '{path.suffix}', allowed is {allowed}")
     if not path.is_file():
-        raise UsageError(f"{path}: no such data file")
+        what = "is a folder, allowed is a file" if path.is_dir() else "no such data file"
+        raise UsageError(f"{path}: {what}")
     table = _READERS[path.suffix.lower()](path)
     if isinstance(table, np.ndarray) and columns is None:
         return Table(_checked_array(table, str(path), missing), numbered(table.shape[1]))
     if isinstance(table, np.ndarray):
         table = pd.DataFrame(table, columns=list(numbered(table.shape[1])))
-    every = list(map(str, table.columns))
+    every = [_in_one_line(str(name)) for name in table.columns]
+    refuse_duplicates(path, every)
+    table = table.set_axis(every, axis=1)
     if columns is not None:
         table = _chosen(table, columns, path)
-    used = table.select_dtypes("number")
+    used = table.select_dtypes("number").drop(columns=ROW_NUMBERS, errors="ignore")
     names = tuple(map(str, used.columns))
-    left_out = tuple(name for name in every if name not in names) if columns is None else ()
-    return Table(_checked_frame(used, str(path), missing), names, left_out)
+    left_out: tuple[str, ...] = ()
+    if columns is None:
+        left_out = tuple(_left_out(table[name], name) for name in every if name not in names)
+    counting = tuple(name for name in names if columns is None and counts_rows(used[name]))
+    return Table(_checked_frame(used, str(path), missing), names, left_out, counting=counting)
+
+
+def _in_one_line(name: str) -> str:
+    """Write a name without line ends and control characters, which a terminal would obey."""
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())
+
+
+def _left_out(values: pd.Series, name: str) -> str:
+    """Name a column that holds no numbers; of one that nearly does, with what is none."""
+    if pd.api.types.is_bool_dtype(values) or pd.api.types.is_numeric_dtype(values):
+        return name
+    texts = values.dropna().astype(str)
+    numeric = pd.to_numeric(texts, errors="coerce").notna()
+    if not len(texts) or numeric.mean() <= 0.5:
+        return name
+    row = int(numeric.to_numpy().argmin())
+    return f"{name} ('{texts.iloc[row][:20]}' in row {texts.index[row] + 1} is no number)"
 
 
 def complete_rows(table: Table, origin: str) -> Table:
@@ -120,13 +156,26 @@ def as_rows(X: object, name: str) -> tuple[Floats, tuple[str, ...]]:
 
 def refuse_constant(X: Floats, names: Sequence[str], origin: str) -> None:
     """Refuse a column in which all values are equal: no component has a width there."""
-    constant = np.flatnonzero(np.nanmax(X, axis=0) == np.nanmin(X, axis=0))
+    with np.errstate(over="ignore"):
+        spread = np.nanmax(X, axis=0) - np.nanmin(X, axis=0)
+    for column in np.flatnonzero((spread > 0) & (spread < SMALLEST)).tolist():
+        raise UsageError(
+            f"{origin}: column '{names[column]}' varies by {spread[column]:.3g} only, allowed is "
+            f"at least {SMALLEST:g}: use other units"
+        )
+    constant = np.flatnonzero(spread == 0)
     if len(constant) and len(X) > 1:
         column = constant[0]
         raise UsageError(
             f"{origin}: column '{names[column]}' is {np.nanmax(X[:, column]):g} in every row, "
             "allowed is a column that varies"
         )
+
+
+def some(names: Sequence[str]) -> str:
+    """Write names in a line, of many only the first."""
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return f"{', '.join(names[:MAX_NAMES])}{more}"
 
 
 def numbered(n_features: int) -> tuple[str, ...]:
@@ -137,40 +186,15 @@ def numbered(n_features: int) -> tuple[str, ...]:
 # Reading ---------------------------------------------------------------------------------------
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _read_text(path: Path) -> pd.DataFrame:
     _refuse_huge(path, CSV_GROWTH * path.stat().st_size)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(file)
-            header, first = next(lines, []), next(lines, [])
-        _check_header(path, [name.strip() for name in header], len(first))
-        return pd.read_csv(path, skipinitialspace=True)
-    except UsageError:
-        raise
-    except (ValueError, OSError, csv.Error) as error:
-        raise UsageError(
-            f"{path}: not a table of comma-separated values: {_reason(error)}"
-        ) from None
-
-
-def _check_header(path: Path, header: list[str], width: int) -> None:
-    if not header:
-        raise UsageError(f"{path}: not a table of comma-separated values: the file is empty")
-    if all(_is_number(name) for name in header):
-        raise UsageError(
-            f"{path}: the first line holds numbers, allowed is a header line with column names"
-        )
-    _refuse_duplicates(path, header)
-    if width > len(header):
-        raise UsageError(
-            f"{path}: row 1 has {width} values, allowed is {len(header)} as in the header line"
-        )
+    return read_delimited(path)
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
         file = pq.ParquetFile(path)
-        _refuse_duplicates(path, file.schema_arrow.names)
+        refuse_duplicates(path, file.schema_arrow.names)
         _refuse_huge(path, 8 * file.metadata.num_rows * len(file.schema_arrow.names))
         return file.read().to_pandas(ignore_metadata=True)
     except UsageError:
@@ -199,7 +223,7 @@ def _read_npy(path: Path) -> NDArray[np.generic]:
 
 
 _READERS: dict[str, Callable[[Path], pd.DataFrame | NDArray[np.generic]]] = {
-    ".csv": _read_csv,
+    **dict.fromkeys(SUFFIXES, _read_text),
     ".parquet": _read_parquet,
     ".npy": _read_npy,
 }
@@ -215,22 +239,8 @@ def _refuse_huge(path: Path, n_bytes: int) -> None:
         )
 
 
-def _refuse_duplicates(path: Path, names: Sequence[str]) -> None:
-    name, count = Counter(names).most_common(1)[0] if names else ("", 1)
-    if count > 1:
-        raise UsageError(f"{path}: {count} columns are called '{name}', allowed is each name once")
-
-
 def _reason(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 # Checking --------------------------------------------------------------------------------------
@@ -241,11 +251,11 @@ def _chosen(table: pd.DataFrame, columns: Sequence[str], path: Path) -> pd.DataF
     if missing:
         known = ", ".join(map(str, table.columns))
         raise UsageError(f"{path}: no column '{missing[0]}', allowed is {known}")
-    _refuse_duplicates(path, columns)
+    refuse_duplicates(path, columns)
     chosen = table[list(columns)]
     for name in chosen.columns:
         if not pd.api.types.is_numeric_dtype(chosen[name]) or chosen[name].dtype == bool:
-            example = next((str(v) for v in chosen[name] if not _is_number(str(v))), "")
+            example = next((str(v) for v in chosen[name] if not is_number(str(v))), "")
             raise UsageError(
                 f"{path}: column '{name}' holds text ('{example[:40]}'), allowed is numbers"
             )
@@ -262,6 +272,8 @@ def _checked_frame(table: pd.DataFrame, origin: str, missing: bool) -> Floats:
 
 def _checked_array(array: NDArray[np.generic], origin: str, missing: bool) -> Floats:
     try:
+        if np.iscomplexobj(array):
+            raise TypeError
         X = array if array.dtype == np.float64 else np.asarray(array.astype(np.float64))
     except (TypeError, ValueError):
         raise UsageError(f"{origin}: holds values that are not numbers") from None

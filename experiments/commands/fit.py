@@ -83,8 +83,13 @@ def command(
 ) -> None:
     """Fit your own table: a CSV or Parquet file, or a .npy array.
 
-    A CSV file has a header line. Every column of numbers is used unless --columns names some;
-    the answer says which were, and which were left out.
+    A text file (.csv, .tsv, .txt) has a header line; its separator (comma, semicolon, tab, | or
+    spaces) and a decimal comma are told from it. Every column of numbers is used unless --columns
+    names some; the answer says which were, and which were left out.
+
+    Of one number of components the answer is a table of estimates with their uncertainties, then
+    the verdict: whether EM and the posterior agree, and which to believe. Of several it is a table
+    of criteria (BIC, ICL, LOO, marginal likelihood), and what each of them chooses.
     """
     from experiments.config import apply_override, parse_config, safe_name
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from experiments.config_data import FileData
 from experiments.datasets import load_dataset
 from experiments.errors import UsageError
 from experiments.streams import stream
@@ -80,7 +81,10 @@ def test_a_float64_npy_array_stays_on_disk(tmp_path):
         ("rows.npy", b"", r"not a readable \.npy"),
         ("rows.parquet", b"a,b\n1,2\n", r"not a readable Parquet file"),
         ("rows.parquet", b"", r"not a readable Parquet file"),
-        ("rows.txt", b"1 2", r"ends in '\.txt', allowed is \.csv, \.parquet, \.npy"),
+        ("rows.txt", b"1 2", r"the first line holds numbers, allowed is a header line"),
+        ("rows.csv", "größe,b\n1,2\n".encode("latin-1"), r"not UTF-8 text \(byte 2\)"),
+        ("rows.csv", "a,b\n1,2\n".encode("utf-16"), r"not UTF-8 text \(byte 0\)"),
+        ("rows.xlsx", b"PK", r"ends in '\.xlsx', allowed is \.csv, \.tsv, \.txt, \.parquet, \.npy"),
     ],
 )
 def test_an_unusable_file_is_told_in_one_line(tmp_path, name, content, expected):
@@ -94,9 +98,76 @@ def test_an_unusable_file_is_told_in_one_line(tmp_path, name, content, expected)
 
 def test_a_file_that_is_not_there_or_a_folder_is_told(tmp_path):
     (tmp_path / "folder.csv").mkdir()
-    for name in ("gone.csv", "folder.csv"):
-        with pytest.raises(UsageError, match="no such data file"):
-            read_table(tmp_path / name)
+    with pytest.raises(UsageError, match="no such data file"):
+        read_table(tmp_path / "gone.csv")
+    with pytest.raises(UsageError, match="is a folder, allowed is a file"):
+        read_table(tmp_path / "folder.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("rows.csv", "a,b\n1.5,-2\n3,4.25\n"),
+        ("rows.csv", "a;b\n1,5;-2\n3;4,25\n"),
+        ("rows.csv", "a;b\n1.5;-2\n3;4.25\n"),
+        ("rows.csv", '"a";"b"\n"1,5";"-2"\n"3";"4,25"\n'),
+        ("rows.csv", "a|b\n1.5|-2\n3|4.25\n"),
+        ("rows.tsv", "a\tb\n1.5\t-2\n3\t4.25\n"),
+        ("rows.txt", "a b\n1.5 -2\n3   4.25\n"),
+        ("rows.txt", "  a    b\n1.5   -2\n3.0   4.25\n"),
+        ("rows.csv", "\n\na,b\n\n1.5,-2\n3,4.25\n\n"),
+    ],
+)
+def test_separators_and_decimal_commas_are_told_from_the_file(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text)
+    table = read_table(path)
+    assert table.names == ("a", "b")
+    assert table.X.tolist() == [[1.5, -2.0], [3.0, 4.25]]
+
+
+def test_names_may_hold_other_separators(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text('"length; in mm","weight,\nin \x1b[31mg"\n1,2\n3,4\n')
+    assert read_table(path).names == ("length; in mm", "weight, in [31mg")
+
+
+def test_a_nameless_column_of_row_numbers_is_left_out(tmp_path):
+    frame = pd.DataFrame({"a": np.linspace(0, 1, 12), "b": np.linspace(2, 1, 12) ** 2})
+    frame.to_csv(tmp_path / "rows.csv")
+    table = read_table(tmp_path / "rows.csv")
+    assert table.names == ("a", "b")
+    assert table.left_out == ("(row numbers)",)
+
+
+def test_what_may_surprise_is_said(tmp_path):
+    lines = [f"{i + 1},{'?' if i == 3 else i / 7},x{i},{(i * 5) % 11}" for i in range(20)]
+    path = tmp_path / "rows.csv"
+    path.write_text("id,length,name,width\n" + "\n".join(lines) + "\n")
+    table = read_table(path)
+    assert table.names == ("id", "width")
+    assert table.left_out == ("length ('?' in row 4 is no number)", "name")
+    assert table.counting == ("id",)
+    note = load_dataset(FileData(source="file", path=str(path)), "rows", stream(0, "data")).note
+    assert note == (
+        "columns used: id, width; left out: length ('?' in row 4 is no number), name; id only "
+        "counts the rows: name the columns to use if that is no measurement"
+    )
+    chosen = FileData(source="file", path=str(path), columns=["id", "width"])
+    assert load_dataset(chosen, "rows", stream(0, "data")).note == ""
+
+
+def test_a_column_too_narrow_for_a_double_is_told(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("a\n" + "\n".join(f"{i}e-300" for i in range(1, 30)) + "\n")
+    with pytest.raises(UsageError, match=r"column 'a' varies by 2\.8e-299 only"):
+        load_dataset(FileData(source="file", path=str(path)), "rows", stream(0, "data"))
+
+
+def test_complex_numbers_are_refused(tmp_path):
+    np.save(tmp_path / "rows.npy", np.ones((3, 2)) + 1j)
+    with pytest.raises(UsageError, match="not numbers"):
+        read_table(tmp_path / "rows.npy")
 
 
 def test_a_truncated_parquet_file_is_told(tmp_path):
