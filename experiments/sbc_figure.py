@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 
 from experiments.report.blocks import Note, Picture, Section
 from experiments.report.shell import render, write
-from experiments.report.theme import COLOURS, OTHER_COLOUR, plain, styled, tint
+from experiments.report.theme import COLOURS, OTHER_COLOUR, plain, stacked, styled, tint
 from experiments.sbc_run import ALPHA, Calibrated
 from experiments.sbc_uniformity import Uniformity
 
@@ -79,4 +79,4 @@ def ranks_figure(result: Calibrated) -> go.Figure:
     figure.update_layout(margin_t=65)
     figure.update_xaxes(title_text="rank of the truth", row=n_rows)
     figure.update_yaxes(title_text="difference", col=1)
-    return figure
+    return stacked(figure, _PANEL_HEIGHT)

@@ -119,7 +119,7 @@ def side_by_side(figure: go.Figure, height: int = 640, upper: float = 0.56) -> g
 
 
 def stacked(figure: go.Figure, each: int) -> go.Figure:
-    """Let the page put the panels of a figure's only row one above the other where it is narrow.
+    """Let the page put the panels of a figure one above the other where it is narrow.
 
     Parameters
     ----------
@@ -138,7 +138,8 @@ def stacked(figure: go.Figure, each: int) -> go.Figure:
         bottom = 1 - (index + 1) * tall - index * gap
         wide[f"xaxis{number}.domain"] = list(layout[f"xaxis{number}"].domain)
         wide[f"yaxis{number}.domain"] = list(layout[f"yaxis{number}"].domain)
-        wide[f"yaxis{number}.showticklabels"] = index == 0
+        labelled = layout[f"yaxis{number}"].showticklabels is not False
+        wide[f"yaxis{number}.showticklabels"] = labelled
         title = layout.annotations[index]
         wide |= {f"annotations[{index}].x": title.x, f"annotations[{index}].y": title.y}
         narrow[f"xaxis{number}.domain"] = [0, 1]
