@@ -11,6 +11,7 @@ from gmm_em.mixture import FloatArray, Mixture, check_sample_weight
 from gmm_em.threads import run_all, single_threaded_blas
 
 _LARGEST = 1e150
+_SMALLEST = 1e-150
 # Rows that are copied at a time, and rows from which centre and scale are taken.
 _COPY_ROWS = 1 << 14
 # With more features than this, transposing anew in every pass costs next to nothing.
@@ -210,7 +211,14 @@ class Samples:
             finite = highs - lows < _LARGEST
         if not finite.all():
             self._report(int(starts[int((~finite).any(axis=1).argmax())]))
-        self.constant = lows.min(axis=0) == highs.max(axis=0)
+        lowest, highest = lows.min(axis=0), highs.max(axis=0)
+        self.constant = lowest == highest
+        flat = ~self.constant & ((highest - lowest) * self.scale < _SMALLEST)
+        if flat.any():
+            raise ValueError(
+                f"X holds differences too small for float64 arithmetic (column {flat.argmax()}); "
+                "give it in another unit"
+            )
 
     def _report(self, start: int) -> None:
         rows = np.asarray(self._rows[start : start + _COPY_ROWS], dtype=np.float64)

@@ -168,6 +168,13 @@ def test_values_whose_squares_overflow_are_refused():
         fit_em(X, 1)
 
 
+@pytest.mark.parametrize("unit", [1e-160, 1e-200, 1e-300])
+def test_values_whose_squares_vanish_are_refused(unit):
+    X = np.random.default_rng(0).normal(size=(50, 2)) * [1.0, unit]
+    with pytest.raises(ValueError, match=r"too small for float64 arithmetic \(column 1\)"):
+        fit_em(X, 1)
+
+
 # Degenerate and spurious maxima ------------------------------------------------------------------
 
 
