@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -33,13 +34,33 @@ def column_title(comparison: ComparisonValues, name: str) -> str:
     return engine.title + (ERRORS.get(name, " ± sd") if engine.uncertainty else "")
 
 
-def parameter_groups(comparison: ComparisonValues) -> Iterator[tuple[str, list[ParameterRow]]]:
-    """Yield weights, means and covariances, each with its rows."""
-    for kind, rows in groupby(_rows(comparison), key=lambda row: row.kind):
+def parameter_groups(
+    comparison: ComparisonValues, feature_names: Sequence[str] | None = None
+) -> Iterator[tuple[str, list[ParameterRow]]]:
+    """Yield weights, means and covariances, each with its rows.
+
+    Features are called by their names, or by `feature_names`.
+    """
+    names = comparison.dataset.feature_names if feature_names is None else feature_names
+    for kind, rows in groupby(_rows(comparison, names), key=lambda row: row.kind):
         yield kind, list(rows)
 
 
-def _rows(comparison: ComparisonValues) -> Iterator[ParameterRow]:
+def short_names(names: Sequence[str], width: int) -> list[str]:
+    """Shorten names to a width, keeping beginning and end, and each different from the others."""
+    head = (width - 1) // 2
+    short = [
+        name if len(name) <= width else f"{name[: width - 1 - head]}…{name[-head:]}"
+        for name in names
+    ]
+    repeated = {name for name, count in Counter(short).items() if count > 1}
+    return [
+        f"{name[: width - 1 - len(str(i))]}…{i}" if name in repeated else name
+        for i, name in enumerate(short, start=1)
+    ]
+
+
+def _rows(comparison: ComparisonValues, feature_names: Sequence[str]) -> Iterator[ParameterRow]:
     layout = comparison.layout
     engines = list(comparison.engines.values())
     truth = true_values(comparison)
@@ -57,7 +78,7 @@ def _rows(comparison: ComparisonValues) -> Iterator[ParameterRow]:
         digits = errors.get(name, 0.0)
         yield ParameterRow(
             kind=KINDS[name.partition("[")[0]],
-            label=layout.label(name, comparison.dataset.feature_names),
+            label=layout.label(name, feature_names),
             truth=in_digits_of(digits, truth[name]) if name in truth else "",
             cells={
                 engine: with_uncertainty(found[name], sd[name])

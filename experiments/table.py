@@ -9,12 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.comparison import Comparison
-from experiments.rows import column_title, parameter_groups
+from experiments.rows import column_title, parameter_groups, short_names
 from experiments.schema import DatasetInfo, Finding, TrainTest
 from experiments.tables import numbered, some
 
 # What a terminal can hold: parameters of one kind in a table.
 MAX_ROWS = 60
+MAX_NAME = 11
 MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
 
 
@@ -70,7 +71,7 @@ def _table(comparison: Comparison, engines: list[str]) -> Table:
         table.add_column("truth", justify="right")
     for name in engines:
         table.add_column(column_title(comparison, name), justify="right")
-    for kind, rows in parameter_groups(comparison):
+    for kind, rows in parameter_groups(comparison, _feature_names(comparison)):
         table.add_row(Text(kind, style="bold cyan"))
         if len(rows) > MAX_ROWS:
             table.add_row(f"  {len(rows)}: see report")
@@ -86,6 +87,13 @@ def _table(comparison: Comparison, engines: list[str]) -> Table:
     for label, cells in _likelihood_rows(comparison, engines):
         table.add_row(f"  {label}", *cells)
     return table
+
+
+def _feature_names(comparison: Comparison) -> list[str]:
+    """Shorten names of features so that those of two stand in a line beside the numbers."""
+    names = comparison.dataset.feature_names
+    longest = sum(map(len, sorted(names, key=len)[-2:]))
+    return names if longest <= 2 * MAX_NAME else short_names(names, MAX_NAME)
 
 
 def _likelihood_rows(comparison: Comparison, engines: list[str]) -> Iterator[tuple[str, list[str]]]:
