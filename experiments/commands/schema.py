@@ -12,14 +12,19 @@ from experiments.commands import examples
 @click.command(
     "schema",
     epilog=examples(
-        "gmm-compare schema > gmm-compare.schema.json",
-        "gmm-compare schema --comparison",
+        "gmm-compare schema > gmm-compare.schema.json   for your editor",
+        "gmm-compare schema --comparison                what `run --json` prints",
+        "gmm-compare schema --components                the same of several numbers (-k 1-6)",
     ),
 )
 @click.option("--comparison", is_flag=True, help="That of comparison.json instead.")
 @click.option("--components", is_flag=True, help="That of components.json instead.")
 def command(comparison: bool, components: bool) -> None:
-    """Print the JSON Schema of a config, for editors to complete from."""
+    """Print the JSON Schema of a config, for editors to complete from.
+
+    It names every key, what is allowed there and what it means. An editor that knows TOML schemas
+    reads it from a first line `#:schema gmm-compare.schema.json` of a config.
+    """
     from experiments.comparison import Comparison
     from experiments.components import ComponentsComparison
     from experiments.config import ExperimentConfig
