@@ -14,7 +14,7 @@ from experiments.commands import examples
     epilog=examples(
         "gmm-compare schema > gmm-compare.schema.json   for your editor",
         "gmm-compare schema --comparison                what `run --json` prints",
-        "gmm-compare schema --components                the same of several numbers (-k 1-6)",
+        "gmm-compare schema --components                of several numbers (-k 1-6)",
     ),
 )
 @click.option("--comparison", is_flag=True, help="That of comparison.json instead.")
