@@ -87,6 +87,16 @@ def test_every_cell_leads_to_its_record(page, sweep_report):
     summary.press("Enter")
 
 
+def test_wide_tables_are_printed_whole(page):
+    page.set_viewport_size({"width": 700, "height": 900})
+    page.emulate_media(media="print")
+    ends = page.evaluate(
+        "() => [...document.querySelectorAll('table')].map(x => x.getBoundingClientRect().right)"
+    )
+    assert len(ends) > 2
+    assert max(ends) <= 701
+
+
 def test_failed_cells_say_why(page):
     text = page.locator("section[aria-labelledby=failed]").inner_text()
     assert text.count("n_components = 2: allowed is") == 4
