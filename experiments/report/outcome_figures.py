@@ -104,10 +104,10 @@ def _detected(conclusion: Detected, frame: pd.DataFrame) -> Iterator[Block]:
     if found.empty:
         return
     kinds = {
-        "stopped short, and the certificate said so": (True, True, "circle", COLOURS["em"]),
-        "stopped short, unnoticed": (True, False, "x", COLOURS["bayes"]),
-        "at the best known, false alarm": (False, True, "diamond", COLOURS["kmeans"]),
-        "at the best known, no alarm": (False, False, "circle-open", COLOURS["truth"]),
+        "stopped short, and the certificate said so": (True, True, "circle", component_colour(0)),
+        "stopped short, unnoticed": (True, False, "x", component_colour(1)),
+        "at the best known, false alarm": (False, True, "diamond", component_colour(2)),
+        "at the best known, no alarm": (False, False, "circle-open", RULE),
     }
     alarmed = found["alarm"] > 0
     end = float(max(found["short"].max(), found["alarm"].max(), conclusion.tolerance)) * 1.06
