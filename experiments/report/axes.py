@@ -96,11 +96,13 @@ class Layout:
 def layout_of(results: SweepResults) -> Layout | None:
     """Lay a sweep out as its config asks; without a figure in it, along the longest axis.
 
-    None where nothing varies.
+    None where nothing varies, or the results lack a column that is asked for.
     """
     frame, figure = results.done, results.figure
     varying: list[str] = [key for key in results.axes if frame[key].nunique() > 1]
     if figure is None and not varying:
+        return None
+    if figure is not None and not {figure.x, figure.group or figure.x} <= set(frame.columns):
         return None
     x = figure.x if figure else max(varying, key=lambda key: _length(frame, key))
     group = figure.group if figure else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def _drawn(results: SweepResults) -> Iterator[Block]:
     layout = layout_of(results) if results.counts["done"] else None
     asked = drawn_columns(results)
     if layout is None or not asked:
-        yield Note("Nothing varies that could be drawn, or no cell is done yet.")
+        yield Note(_why_nothing(results))
         return
     frame, quantities = _judged(results, quantities_of(asked, results.config.engines))
     yield Note(
@@ -116,6 +117,16 @@ def _drawn(results: SweepResults) -> Iterator[Block]:
     missing = [column for column in asked if column not in results.frame]
     if missing:
         yield Note(f"Not in the results: {', '.join(missing)}.", "problem")
+
+
+def _why_nothing(results: SweepResults) -> str:
+    if not results.counts["done"]:
+        return "There is nothing to draw: no cell is done yet."
+    figure = results.figure
+    asked = [] if figure is None else [figure.x, *([figure.group] if figure.group else [])]
+    if missing := [column for column in asked if column not in results.frame]:
+        return f"There is nothing to draw: the results have no column {' or '.join(missing)}."
+    return "There is nothing to draw: nothing varies."
 
 
 def drawn_columns(results: SweepResults) -> list[str]:
@@ -222,7 +233,7 @@ def _points(results: SweepResults) -> Iterator[Block]:
         for column in quantity.columns
     }
     rows = []
-    for point, members in results.frame.groupby("point", sort=True):
+    for point, members in islice(results.frame.groupby("point", sort=True), MAX_ROWS):
         done = members[members["status"] == "done"]
         cells = [_axis_cell(members[key].iloc[0]) for key in axes] or [Cell(str(point))]
         cells.append(Cell(str(len(done)), len(done)))

@@ -231,6 +231,13 @@ def test_unfinished_sweep_has_a_report_of_what_there_is(finished, tmp_path):
     assert "no cell is done yet" in page
 
 
+def test_a_column_that_is_not_there_is_named(tmp_path):
+    config = sweep_config(seeds=1, figure={"x": "data.n_rows", "y": ["em.seconds"]})
+    run_sweep(config, tmp_path / "made", n_workers=0)
+    page = write_sweep_report(tmp_path / "made").read_text(encoding="utf-8")
+    assert "the results have no column data.n_rows." in page
+
+
 def test_many_values_of_a_random_sweep_are_put_in_bins(rng):
     values = rng.uniform(1, 100, 60)
     found = binned(values, log=True)
