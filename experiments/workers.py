@@ -108,13 +108,13 @@ class Cluster:
 
         waiting = iter(tasks)
         running = as_completed(loop=self._client.loop, with_results=True, raise_errors=False)
-        addresses: dict[str, str] = {}
+        addresses: dict[tuple[str, str], str] = {}
 
         def submit(count: int) -> None:
             # The range first: a task taken from the iterator is never dropped.
             for _, task in zip(range(count), waiting, strict=False):
                 future = self._client.submit(
-                    _on_worker, task.values, task.keep, code_version(), key=f"cell-{task.address}"
+                    _on_worker, task.values, task.keep, code_version(), key=("cell", task.address)
                 )
                 addresses[future.key] = task.address
                 running.add(future)
@@ -158,11 +158,14 @@ def _hold_threads() -> None:
 
 @contextmanager
 def _local(n: int) -> Iterator[Workers]:
+    import dask
     from distributed import Client, LocalCluster
 
     with ExitStack() as stack:
         stack.enter_context(_quiet())
         stack.enter_context(_environment(THREADS))
+        # Nobody looks at dask's profiles of its processes, which cost time and memory.
+        stack.enter_context(dask.config.set({"distributed.worker.profile.enabled": False}))
         cluster = stack.enter_context(
             LocalCluster(
                 n_workers=n,

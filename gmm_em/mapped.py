@@ -13,7 +13,9 @@ import numpy as np
 
 from gmm_em.mixture import FloatArray
 
-# Around each row that is read the system maps up to 64 KiB: of so many rows 16 MiB.
+# With a page that is read the system maps those around it too, in aligned groups of this size...
+_AROUND = max(1 << 16, mmap.PAGESIZE)
+# ... which for so many rows, far apart, makes 16 MiB.
 _ROWS_AT_A_TIME = 256
 
 
@@ -34,8 +36,9 @@ def release(rows: Any) -> None:
     if pages is None or not rows.size or not rows.flags.c_contiguous:
         return
     begin = rows.ctypes.data - np.frombuffer(pages, np.uint8).ctypes.data
-    first = begin // mmap.PAGESIZE * mmap.PAGESIZE
-    pages.madvise(mmap.MADV_DONTNEED, first, begin + rows.nbytes - first)
+    first = begin // _AROUND * _AROUND
+    last = min(-(-(begin + rows.nbytes) // _AROUND) * _AROUND, len(pages))
+    pages.madvise(mmap.MADV_DONTNEED, first, last - first)
 
 
 def pick(rows: Any, index: Any) -> FloatArray:

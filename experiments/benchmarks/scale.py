@@ -76,7 +76,7 @@ def _disk(folder: Path, n_rows: int) -> None:
     _title(f"fit_em on {path.stat().st_size / 1e9:.2f} GB on disk, D = 4, K = 3")
     print(f"{'rows':<22}{'seconds':>9}{'peak (MiB)':>12}{'iterations':>12}  log-likelihood")
     found: dict[str, DiskFit] = {}
-    for place in ("a dask array of a map", "a memory map", "in memory"):
+    for place in ("a dask array on disk", "a memory map", "in memory"):
         fit = found[place] = fit_on_disk(path, place)
         print(
             f"{place:<22}{fit.seconds:9.1f}{fit.peak_mib:12.0f}{fit.n_iter:12d}  "

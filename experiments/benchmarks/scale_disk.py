@@ -60,14 +60,27 @@ def write_rows(path: Path, n_rows: int) -> Path:
     return path
 
 
-def _dask(path: Path) -> Any:
+def chunks_on_disk(path: Path) -> Any:
+    """Return a dask array of a .npy file, every chunk of which opens the file where it is read.
+
+    `dask.array.from_array` copies a memory map whole into memory.
+    """
     import dask.array
 
-    return dask.array.from_array(np.load(path, mmap_mode="r"), chunks=(_ROWS, -1))
+    shape = np.load(path, mmap_mode="r").shape
+    chunks = dask.array.core.normalize_chunks((_ROWS, -1), shape, dtype=np.float64)
+    return dask.array.map_blocks(
+        _rows_of, str(path), chunks=chunks, dtype=np.float64, meta=np.empty((0, 0))
+    )
+
+
+def _rows_of(path: str, block_info: Any = None) -> Any:
+    first, last = block_info[None]["array-location"][0]
+    return np.load(path, mmap_mode="r")[first:last]
 
 
 PLACES: dict[str, Callable[[Path], Any]] = {
-    "a dask array of a map": _dask,
+    "a dask array on disk": chunks_on_disk,
     "a memory map": lambda path: np.load(path, mmap_mode="r"),
     "in memory": np.load,
 }
