@@ -6,6 +6,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
+from experiments.results_table import SweepResults
+
 # Titles of engines, as their fits have them; another engine goes by its name.
 TITLES = {"em": "EM", "bayes": "posterior", "kmeans": "k-means"}
 
@@ -113,6 +117,21 @@ def usual_columns(known: Iterable[str], engines: Sequence[str]) -> list[str]:
         present = next((rest for rest in choices if rest in parts.values()), None)
         found += [column for column, rest in parts.items() if rest == present]
     return found
+
+
+def columns_drawn(results: SweepResults) -> list[str]:
+    """Return the columns that a sweep's config wants drawn, by default the usual ones."""
+    return columns_usual(results) if results.figure is None else list(results.figure.y)
+
+
+def columns_usual(results: SweepResults) -> list[str]:
+    """Return a sweep's columns of error, coverage, agreement and cost that differ between cells."""
+    frame = results.done
+    measured = [
+        str(name) for name in frame
+        if pd.api.types.is_numeric_dtype(frame[name]) and frame[name].nunique() > 1
+    ]  # fmt: skip
+    return usual_columns(measured, results.config.engines)
 
 
 def engine_title(name: str) -> str:
