@@ -15,6 +15,8 @@ from experiments.errors import UsageError
 
 # Tasks that wait at each worker, so that none is idle while its last result travels.
 AHEAD = 2
+# Nobody looks at dask's profiles and records of itself, which cost time and memory.
+LEAN = {"distributed.worker.profile.enabled": False, "distributed.admin.low-level-log-length": 10}
 # How long a scheduler may take to answer.
 ANSWER = "10s"
 
@@ -121,8 +123,10 @@ class Cluster:
 
         submit(self.n_running * (1 + AHEAD))
         for future, result in running:
-            address = addresses.pop(future.key)
-            yield address, self._outcome(future.status, result)
+            address, status = addresses.pop(future.key), future.status
+            # Else the cluster would keep every outcome to the end.
+            future.release()
+            yield address, self._outcome(status, result)
             # The cluster may have grown or shrunk meanwhile.
             submit(self.n_running * (1 + AHEAD) - len(addresses))
 
@@ -164,8 +168,7 @@ def _local(n: int) -> Iterator[Workers]:
     with ExitStack() as stack:
         stack.enter_context(_quiet())
         stack.enter_context(_environment(THREADS))
-        # Nobody looks at dask's profiles of its processes, which cost time and memory.
-        stack.enter_context(dask.config.set({"distributed.worker.profile.enabled": False}))
+        stack.enter_context(dask.config.set(LEAN))
         cluster = stack.enter_context(
             LocalCluster(
                 n_workers=n,
