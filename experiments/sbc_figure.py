@@ -73,10 +73,10 @@ def ranks_figure(result: Calibrated) -> go.Figure:
             mode="lines", name="not uniform" if off else "uniform", showlegend=False,
             hovertemplate="%{x:.2f}: %{y:.3f}<extra>" + plain(name) + "</extra>", **cell,
         )  # fmt: skip
-    figure.update_annotations(font_size=12)
-    styled(figure, 110 + _PANEL_HEIGHT * n_rows)
-    # The buttons stand above the titles of the panels.
-    figure.update_layout(margin_t=65)
+    for title, axis in zip(figure.layout.annotations, figure.select_xaxes(), strict=False):
+        # At the left: at the right are the buttons of the page.
+        title.update(x=axis.domain[0], xanchor="left", font={"size": 12})
+    styled(figure, 80 + _PANEL_HEIGHT * n_rows)
     figure.update_xaxes(title_text="rank of the truth", row=n_rows)
     figure.update_yaxes(title_text="difference", col=1)
     return stacked(figure, _PANEL_HEIGHT)
