@@ -1,3 +1,4 @@
+import errno
 import os
 
 import numpy as np
@@ -168,6 +169,30 @@ def test_complex_numbers_are_refused(tmp_path):
     np.save(tmp_path / "rows.npy", np.ones((3, 2)) + 1j)
     with pytest.raises(UsageError, match="not numbers"):
         read_table(tmp_path / "rows.npy")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".npy"])
+def test_a_file_that_may_not_be_read_is_told(tmp_path, suffix, monkeypatch):
+    path = tmp_path / f"rows{suffix}"
+    path.write_text("a,b\n1,2\n3,5\n")
+
+    def refuse(*arguments, **options):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    for target in ("pathlib.Path.open", "pyarrow.parquet.ParquetFile", "numpy.load"):
+        monkeypatch.setattr(target, refuse)
+    with pytest.raises(UsageError, match=r"not a .*: .*Permission denied") as caught:
+        read_table(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_single_column_is_data_with_one_feature(tmp_path):
+    (tmp_path / "rows.csv").write_text("velocity\n1.5\n2\n-3e1\n")
+    table = read_table(tmp_path / "rows.csv")
+    assert table.names == ("velocity",)
+    assert table.X.tolist() == [[1.5], [2.0], [-30.0]]
+    np.save(tmp_path / "rows.npy", np.array([[1.0], [2.0]]))
+    assert read_table(tmp_path / "rows.npy").X.shape == (2, 1)
 
 
 def test_a_truncated_parquet_file_is_told(tmp_path):
