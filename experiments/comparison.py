@@ -262,7 +262,8 @@ def compare_fits(
     thresholds : mapping of str to (warn, fail), optional
         Entries that replace those of `experiments.verdict.THRESHOLDS`.
     illustrated : bool, default True
-        Whether to choose what the report draws; without it there is no report.
+        Whether to choose what the report draws, and to say why a value is null; without it there
+        is no report.
     """
     judge = Judge(thresholds_with(thresholds or {}))
     if not fits:
@@ -309,7 +310,8 @@ def compare_fits(
         if illustrated
         else NOTHING,
     )
-    comparison = comparison.model_copy(update={"reasons": null_reasons(comparison)})
+    if illustrated:
+        comparison = comparison.model_copy(update={"reasons": null_reasons(comparison)})
     comparison._fits, comparison._row_scores = fits, row_scores
     return comparison
 
