@@ -50,7 +50,7 @@ class FileData(Section):
 
     source: Literal["file"]
     path: str
-    """A CSV (or other text), Parquet or .npy file; a relative path starts at the config's folder."""
+    """A text (CSV and its kin), Parquet or .npy file; relative to the config's folder."""
     columns: list[str] | None = None
     """Names of the columns to use; by default every numeric column."""
     missing: Literal["refuse", "drop", "keep"] = "refuse"
