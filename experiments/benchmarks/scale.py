@@ -1,6 +1,7 @@
 """Sweeps and data at their promised size, and what larger ones would cost: ``bench scale``.
 
-Seconds are the clock's, so that a busy machine shows in them; each table says how busy it was.
+Seconds of sweeps and of data on disk are the clock's, so that a busy machine shows in them; each
+table says how busy it was. The cost model's are the processor's.
 """
 
 from __future__ import annotations
