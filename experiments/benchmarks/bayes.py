@@ -39,6 +39,7 @@ STAN_TARGETS = {"nuts": 10.0, "gibbs": 60.0}
 MINUTES = 5.0
 """What "minutes" are for `LARGE`."""
 _REPEATS = 3
+_DRAWS, _QUICK_DRAWS = 1000, 200
 
 
 @dataclass(frozen=True)
@@ -75,39 +76,41 @@ def main(quick: bool = False) -> int:
     Parameters
     ----------
     quick : bool, default False
-        Fewer draws, and no large data.
+        Fewer draws of the textbook model, one run of ours, and no large data.
 
     Returns
     -------
     int
         0.
     """
-    draws, repeats = (200, 1) if quick else (1000, _REPEATS)
+    theirs, repeats = (_QUICK_DRAWS, 1) if quick else (_DRAWS, _REPEATS)
     print(
-        f"{CHAINS} chains of {draws} draws after {draws // 2} of tuning; of ours, the median of "
+        f"{CHAINS} chains of {_DRAWS} draws after {_DRAWS // 2} of tuning; of ours, the median of "
         f"{repeats} {'run' if repeats == 1 else 'runs'}.\n"
         "ESS/s: the smallest bulk ESS of a parameter per second of sampling and tuning.\n"
-        f"Takes about {'two' if quick else 'eight'} minutes where {processors()} processors have "
-        "nothing else to do, most of them for the textbook."
+        f"Takes about {'three' if quick else 'eight'} minutes where 2 processors have nothing else "
+        "to do, most of them for the textbook."
     )
+    if quick:
+        print(f"Quick: the textbook model has {theirs} draws after {theirs // 2}, and tunes worse.")
     print(_busy(), end="")
     print("\nAgainst the textbook PyMC model: a pm.Mixture of K MvNormal, K LKJCholeskyCov")
     _header("textbook")
-    textbook = time_textbook(SMALL, draws)
+    textbook = time_textbook(SMALL, theirs)
     _row(SMALL, "textbook", textbook)
     for name, target in TEXTBOOK_TARGETS.items():
-        ours = time_sampler(SMALL, name, draws, repeats)
+        ours = time_sampler(SMALL, name, _DRAWS, repeats)
         _row(SMALL, name, ours, _Judged(ours.rate / textbook.rate, target))
     print(f"\nAgainst Stan's {STAN_RATE:g} a second, measured where the targets were set")
     _header("Stan")
     for name, target in STAN_TARGETS.items():
-        ours = time_sampler(WIDE, name, draws, repeats)
+        ours = time_sampler(WIDE, name, _DRAWS, repeats)
         _row(WIDE, name, ours, _Judged(ours.rate / STAN_RATE, target))
     if not quick:
         print(f"\nMany rows: in minutes, at most {MINUTES:g}")
         _header("minutes")
         for name in PRIORS:
-            ours = time_sampler(LARGE, name, draws, 1)
+            ours = time_sampler(LARGE, name, _DRAWS, 1)
             _row(LARGE, name, ours, _Judged(ours.seconds / 60.0, MINUTES, at_most=True))
     return 0
 

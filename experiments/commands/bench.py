@@ -17,7 +17,7 @@ from experiments.commands import examples
     ),
 )
 @click.argument("what", type=click.Choice(["em", "bayes", "comparison", "scale"]))
-@click.option("--quick", is_flag=True, help="Small sizes only, to see that it runs.")
+@click.option("--quick", is_flag=True, help="Small sizes only, or fewer draws.")
 def command(what: str, quick: bool) -> int:
     """Measure speed: of fitting against other libraries, of comparing against the clock.
 
