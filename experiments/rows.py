@@ -19,12 +19,17 @@ ERRORS = {"em": " ± se", "bayes": " ± sd"}
 
 @dataclass(frozen=True)
 class ParameterRow:
-    """One parameter: what to call it, the truth, every engine's estimate, and EM's z-score."""
+    """One parameter: what to call it, the truth, every engine's estimate, and EM's z-score.
+
+    `truth` and `cells` are written out; `true` and `values` are the same numbers.
+    """
 
     kind: str
     label: str
     truth: str
+    true: float | None
     cells: dict[str, str]
+    values: dict[str, float]
     z_score: float | None
 
 
@@ -80,11 +85,16 @@ def _rows(comparison: ComparisonValues, feature_names: Sequence[str]) -> Iterato
             kind=KINDS[name.partition("[")[0]],
             label=layout.label(name, feature_names),
             truth=in_digits_of(digits, truth[name]) if name in truth else "",
+            true=truth.get(name),
             cells={
                 engine: with_uncertainty(found[name], sd[name])
                 if sd
                 else in_digits_of(digits, found[name])
                 for engine, found, sd in zip(comparison.engines, values, sds, strict=True)
+            },
+            values={
+                engine: found[name]
+                for engine, found in zip(comparison.engines, values, strict=True)
             },
             z_score=z_scores.get(name),
         )

@@ -77,18 +77,13 @@ def parameters_table(comparison: ComparisonValues) -> Table:
         for row in group:
             cells = [Cell(f"{kind.removesuffix('s')} {row.label}", sort=float(len(rows)))]
             if comparison.truth is not None:
-                cells.append(_number(row.truth))
-            cells += [_number(text) for text in row.cells.values()]
+                cells.append(Cell(row.truth, sort=row.true))
+            cells += [Cell(text, sort=row.values[name]) for name, text in row.cells.items()]
             if comparison.agreement is not None:
                 z = row.z_score
                 cells.append(Cell("") if z is None else Cell(f"{z:+.2f}", sort=abs(z)))
             rows.append(cells)
     return Table("Every parameter; select a heading to sort by it", columns, rows)
-
-
-def _number(text: str) -> Cell:
-    value = text.partition(" ")[0]
-    return Cell(text, sort=float(value)) if value else Cell("")
 
 
 def _panels(comparison: ComparisonValues) -> Iterator[Panel]:

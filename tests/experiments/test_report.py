@@ -13,6 +13,7 @@ from experiments.datasets import Dataset, from_arrays
 from experiments.errors import UsageError
 from experiments.parameters import Parameters
 from experiments.report.disagreement import differences
+from experiments.report.forest import parameters_table
 from experiments.report.geometry import (
     ELLIPSE_PROBABILITY,
     ellipses,
@@ -126,6 +127,17 @@ def test_features_of_the_pairs_view_can_be_chosen(rng):
     figure = made_comparison(rng, 5).plot_data(features=["x3", "x0"])
     assert figure.layout.xaxis.title.text == "x3"
     assert figure.layout.yaxis.title.text == "x0"
+
+
+def test_a_table_sorts_by_value_whatever_is_written(rng):
+    """A number with a power of ten, in brackets, is not in the order of its text."""
+    truth = Mixture([0.5, 0.5], [[-3.0], [3e9]], [[[1.0]], [[5.9e7]]])
+    em = replace(made_em(truth), uncertainty=Parameters.of(truth))
+    dataset = Dataset("made", truth.sample(60, rng)[0], ("x",), None, truth)
+    table = parameters_table(compare_fits(dataset, {"em": em}))
+    shown = [(row[2].text, row[2].sort) for row in table.rows]
+    assert [text for text, _ in shown if text.startswith("(")]
+    assert [value for _, value in shown] == [0.5, 0.5, -3.0, 3e9, 1.0, 5.9e7]
 
 
 def test_differences_of_responsibilities_are_total_variation(rng):
