@@ -8,6 +8,7 @@ scikit-learn stores its matrices. Each of mclust's fourteen models is one more s
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 from typing import ClassVar, Literal, override
 
 import numpy as np
@@ -315,14 +316,18 @@ def get_structure(covariance_type: str | CovarianceStructure) -> CovarianceStruc
         ) from None
 
 
+@lru_cache(maxsize=32)
 def _triangle(n_features: int) -> tuple[IndexArray, IndexArray, FloatArray]:
     """Lower triangle: its rows, its columns, and the scale of a unit step of information."""
     rows, columns = np.tril_indices(n_features)
-    return (
+    triangle = (
         rows.astype(np.intp),
         columns.astype(np.intp),
         np.where(rows == columns, np.sqrt(0.5), 1.0),
     )
+    for shared in triangle:
+        shared.flags.writeable = False
+    return triangle
 
 
 def _diagonal_matrices(variances: FloatArray) -> FloatArray:
