@@ -1,3 +1,4 @@
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -5,6 +6,10 @@ import pytest
 
 from gmm_em import Mixture
 from tests.browser.found import ABSENT, NAMES
+
+# A job in the background may have been told to ignore interrupts, and would tell its children.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
