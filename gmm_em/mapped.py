@@ -51,7 +51,7 @@ def pick(rows: Any, index: Any) -> FloatArray:
     """
     if not isinstance(rows, np.memmap):
         return np.asarray(rows[index], dtype=np.float64)
-    chosen = np.arange(rows.shape[0])[index] if isinstance(index, slice) else index
+    chosen = np.arange(*index.indices(rows.shape[0])) if isinstance(index, slice) else index
     out = np.empty((len(chosen), rows.shape[1]))
     for start in range(0, len(chosen), _ROWS_AT_A_TIME):
         part = slice(start, start + _ROWS_AT_A_TIME)
