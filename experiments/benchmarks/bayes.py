@@ -121,8 +121,9 @@ def _busy() -> str:
     if load < 0.5 * processors():
         return ""
     return (
-        f"This machine is busy (load {load:.1f} on {processors()} processors): samplers wait, and "
-        "Stan did not;\nratios to the textbook hold, those to Stan come out too low.\n"
+        f"This machine is busy (load {load:.1f} on {processors()} processors): ratios by the clock "
+        "are rough, CPU seconds are not,\nand against Stan, which had no company, they come out too "
+        "low.\n"
     )
 
 
