@@ -122,7 +122,7 @@ def _busy() -> str:
         return ""
     return (
         f"This machine is busy (load {load:.1f} on {processors()} processors): ratios by the clock "
-        "are rough, CPU seconds are not,\nand against Stan, which had no company, they come out too "
+        "are rough, CPU seconds are not,\nand against Stan, which had no company, they are too "
         "low.\n"
     )
 
