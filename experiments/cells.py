@@ -27,6 +27,15 @@ from experiments.streams import stream
 
 
 @dataclass(frozen=True)
+class Task:
+    """A cell to run: its address, its config in plain values, and what to keep of it."""
+
+    address: str
+    values: dict[str, Any]
+    keep: str
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What came of a cell.
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments.cells import Task
 from experiments.config import ExperimentConfig
 from experiments.results_table import write_results
 from experiments.sweep_plan import Cell, Plan, make_plan
 from experiments.sweep_store import SweepDirectory
 from experiments.verdict import thresholds_with
-from experiments.workers import Task, Workers, workers
+from experiments.workers import Workers, workers
 
 
 @dataclass

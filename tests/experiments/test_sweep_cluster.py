@@ -119,7 +119,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing(serial, tmp_path, cluster):
 
 
 def test_no_scheduler_is_told_in_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr("experiments.workers.ANSWER", "1s")
+    monkeypatch.setattr("experiments.cluster.ANSWER", "1s")
     with pytest.raises(UsageError, match=r"--scheduler tcp://127\.0\.0\.1:9: no scheduler answers"):
         run_sweep(sweep_config(), tmp_path / "s", scheduler="tcp://127.0.0.1:9")
     with pytest.raises(UsageError, match="allowed is one of them"):
