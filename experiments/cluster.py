@@ -21,9 +21,14 @@ SETTINGS = {
     # Nobody looks at dask's profiles and records of itself, which cost time and memory.
     "distributed.worker.profile.enabled": False,
     "distributed.admin.low-level-log-length": 10,
-    # Dask has every array that is freed handed back to the system at once, to be asked for
-    # again by the next: half of the time that a short cell takes beside its fit.
-    "distributed.nanny.pre-spawn-environ": {},
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.tick.limit": "1h",
+    # Dask has freed memory handed back to the system at once, as the C library does with large
+    # arrays: asking for it again took half of the time of a short cell beside its fit.
+    "distributed.nanny.pre-spawn-environ": {
+        "MALLOC_TRIM_THRESHOLD_": 2**26,
+        "MALLOC_MMAP_THRESHOLD_": 2**25,
+    },
 }
 # How long a scheduler may take to answer.
 ANSWER = "10s"
@@ -37,11 +42,8 @@ class Cluster:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-
-    @property
-    def n_running(self) -> int:
-        """Threads of all workers, at least one."""
-        return max(1, sum(self._client.nthreads().values()))
+        # Threads of all workers, at least one: as of the last task that ended.
+        self.n_running = 1
 
     def run(self, tasks: Iterable[Task]) -> Iterator[tuple[str, Outcome]]:
         """Yield each cell's address and outcome as it finishes."""
@@ -61,6 +63,7 @@ class Cluster:
 
         def fill() -> None:
             # The cluster may have grown or shrunk meanwhile.
+            self.n_running = max(1, sum(self._client.nthreads().values()))
             for _ in range(self.n_running * (1 + AHEAD) - len(sent)):
                 if not (batch := list(islice(waiting, size))):
                     return

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -227,8 +228,10 @@ class DensityComparison:
             raise ValueError(f"n_samples is {n_samples}, allowed is at least 2")
         order = np.lexsort((*reference.means.T, reference.weights))
         self.reference = reference.permute(order)
-        self.n_samples = n_samples
-        self._seed = seed
+        rng = np.random.default_rng(seed)
+        # In order, so that the rows of a component lie side by side.
+        self._uniform = np.sort(rng.random(n_samples))
+        self._noise = rng.standard_normal((n_samples, reference.n_features))
         self._rows = self._draw(self.reference)
         self._reference_log_prob = self.reference.log_prob(self._rows)
 
@@ -262,17 +265,13 @@ class DensityComparison:
 
     def _draw(self, mixture: Mixture) -> Floats:
         """Draw rows as an increasing function of the same numbers for every mixture."""
-        rng = np.random.default_rng(self._seed)
-        uniform = rng.random(self.n_samples)
-        noise = rng.standard_normal((self.n_samples, mixture.n_features))
-        edges = np.cumsum(mixture.weights)[:-1]
-        labels = np.searchsorted(edges, uniform, side="right")
-        rows = np.empty_like(noise)
-        for k, (mean, scale_tril) in enumerate(
-            zip(mixture.means, mixture.scale_trils, strict=True)
-        ):
-            mine = labels == k
-            rows[mine] = mean + noise[mine] @ scale_tril.T
+        inner = np.searchsorted(self._uniform, np.cumsum(mixture.weights)[:-1])
+        edges = [0, *inner, len(self._uniform)]
+        rows = np.empty_like(self._noise)
+        for k, (start, stop) in enumerate(pairwise(edges)):
+            mine = rows[start:stop]
+            np.matmul(self._noise[start:stop], mixture.scale_trils[k].T, out=mine)
+            mine += mixture.means[k]
         return rows
 
 
@@ -281,7 +280,8 @@ class DensityComparison:
 
 def _js_half(r: Floats) -> Floats:
     """Return ``log(p / ((p + q) / 2))``."""
-    return np.asarray(np.log(2.0) - np.logaddexp(0.0, r))
+    # What NumPy's logaddexp says, in a fifth of its time.
+    return np.asarray(np.log(2.0) - np.maximum(r, 0.0) - np.log1p(np.exp(-np.abs(r))))
 
 
 def _hellinger(r: Floats) -> Floats:

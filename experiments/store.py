@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import secrets
 import shutil
 import sys
 import tempfile
@@ -150,17 +151,15 @@ def _read[M: BaseModel](path: Path, model: type[M]) -> M:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary file beside `path` to write to, and rename it to `path` when all is well."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    scratch = Path(name)
+    """Give a temporary name beside `path` to write to, renamed to `path` when all is well."""
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         yield scratch
-        scratch.chmod(0o666 & ~_umask())
         _flush(scratch)
         scratch.replace(path)
-    finally:
+    except BaseException:
         scratch.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

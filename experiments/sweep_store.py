@@ -11,7 +11,6 @@ import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +151,7 @@ class SweepDirectory:
             "format": FORMAT,
             "address": address,
             "status": "failed" if outcome.error else "done",
-            **{name: value for name, value in asdict(outcome).items() if name != "files"},
+            **{name: value for name, value in vars(outcome).items() if name != "files"},
             "config": config,
         }
         with replacing(file) as scratch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,10 @@ MEAN_CANDIDATES = 20
 MAX_TRIES = 20
 # Means are pulled together down to this factor, and apart up to its inverse.
 _CLOSEST = 2.0**-12
+# The factor, squared, by which a search for the right distance goes on.
+_STEP = np.e**2
+# Overlaps below this are none, which has no logarithm.
+_LEAST = 1e-300
 
 
 class _OutOfReachError(Exception):
@@ -105,17 +110,18 @@ def _draw_parts(settings: GeneratedTruth, weights: Floats, rng: np.random.Genera
         tied=settings.tied,
     )
     candidates = rng.standard_normal((MEAN_CANDIDATES, k, d))
-    means = max(candidates, key=_evenness)
+    means = candidates[np.argmax(_evenness(candidates))]
     try:
         return Mixture(weights, means - weights @ means, covariances)
     except ValueError as error:
         raise UsageError(f"data.truth: {error}") from None
 
 
-def _evenness(means: Floats) -> float:
-    """Return the smallest distance of two means over the largest."""
-    gaps = np.linalg.norm(means[:, None] - means, axis=-1)[np.triu_indices(len(means), k=1)]
-    return float(gaps.min() / gaps.max()) if gaps.size else 1.0
+def _evenness(means: Floats) -> Floats:
+    """Return, of each set of means, the smallest distance of two over the largest."""
+    i, j = np.triu_indices(means.shape[1], k=1)
+    gaps = np.linalg.norm(means[:, i] - means[:, j], axis=-1)
+    return np.asarray(gaps.min(axis=1) / gaps.max(axis=1)) if i.size else np.ones(len(means))
 
 
 def _moved(parts: Mixture, s: float) -> Mixture:
@@ -137,21 +143,24 @@ def _for_overlap(summary: Callable[[Floats], float]) -> Callable[[Mixture, float
             for j in range(i)
         ]
 
-        def excess(log_s: float) -> float:
-            s = np.exp(log_s)
-            return (
-                summary(np.array([f.probability(s) + g.probability(s) for f, g in pairs])) - target
-            )
+        @cache
+        def overlap(squared: float) -> float:
+            s = np.sqrt(squared)
+            return summary(np.array([f.probability(s) + g.probability(s) for f, g in pairs]))
 
-        low = high = 0.0
+        def excess(squared: float) -> float:
+            # Nearly a straight line: an overlap falls about as the exponential of the square.
+            return float(np.log(max(overlap(squared), _LEAST) / target))
+
+        high = 1.0
         while excess(high) > 0:
-            high += 1.0
-        low = min(low, high - 1.0)
+            high *= _STEP
+        low = high / _STEP
         while excess(low) < 0:
-            low -= 1.0
-            if low < np.log(_CLOSEST):
-                raise _OutOfReachError(excess(low) + target)
-        return float(np.exp(brentq(excess, low, high, xtol=1e-7)))
+            low /= _STEP
+            if low < _CLOSEST**2:
+                raise _OutOfReachError(overlap(low))
+        return float(np.sqrt(brentq(excess, low, high, xtol=1e-7 * low)))
 
     return solve
 
