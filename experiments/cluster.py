@@ -134,28 +134,39 @@ def _hold_threads() -> None:
 def local(n: int) -> Iterator[Cluster]:
     """Start that many processes on this machine, and end them with the block."""
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     with ExitStack() as stack:
         stack.enter_context(_quiet())
         stack.enter_context(_environment(THREADS))
         stack.enter_context(dask.config.set(SETTINGS))
-        cluster = stack.enter_context(
-            LocalCluster(
-                n_workers=n,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                # Any free port: another sweep may run beside this one.
-                dashboard_address="127.0.0.1:0",
-                worker_dashboard_address=None,
-                silence_logs=logging.CRITICAL,
-                # A worker is given what its cells need: what they leave is the next one's.
-                memory_limit=0,
-            )
-        )
+        cluster = stack.enter_context(_processes(n))
         client = stack.enter_context(Client(cluster, set_as_default=False))
         yield Cluster(client)
+
+
+def _processes(n: int) -> Any:
+    from distributed import LocalCluster
+
+    try:
+        return LocalCluster(
+            n_workers=n,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            # Any free port: another sweep may run beside this one.
+            dashboard_address="127.0.0.1:0",
+            worker_dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+            # A worker is given what its cells need: what they leave is the next one's.
+            memory_limit=0,
+        )
+    except RuntimeError as error:
+        raise UsageError(
+            f"workers = {n}: the processes did not start ({error}), allowed in a script is "
+            'run_sweep under `if __name__ == "__main__":`, which new processes do not run, or '
+            "n_workers=0 to run in this process"
+        ) from None
 
 
 @contextmanager
