@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import pandas as pd
 from pydantic import PrivateAttr
@@ -70,19 +69,6 @@ class Comparison(Plots):
     def __eq__(self, other: object) -> bool:
         """Equal values: where a comparison came from makes no difference."""
         return isinstance(other, Comparison) and self.__dict__ == other.__dict__
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain dictionaries, lists, numbers and strings, as in `comparison.json`."""
-        return self.model_dump(mode="json")
-
-    def to_json(self) -> str:
-        """Return the text of `comparison.json`."""
-        return json.dumps(self.to_dict(), allow_nan=False, indent=1)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Rebuild a comparison from what `to_dict` returned."""
-        return cls.model_validate(values)
 
     def table(self) -> pd.DataFrame:
         """Return one row per parameter: truth, and each engine's estimate and uncertainty.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -66,19 +65,6 @@ class ComponentsComparison(ComponentsValues):
         copy = self.model_copy()
         copy._comparisons = dict(comparisons)
         return copy
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain dictionaries, lists, numbers and strings, as in `components.json`."""
-        return self.model_dump(mode="json")
-
-    def to_json(self) -> str:
-        """Return the text of `components.json`."""
-        return json.dumps(self.to_dict(), allow_nan=False, indent=1)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Rebuild the value from what `to_dict` returned."""
-        return cls.model_validate(values)
 
     def table(self) -> pd.DataFrame:
         """Return one row per number of components.

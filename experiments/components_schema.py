@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, FiniteFloat
 
 from experiments.schema import SCHEMA_VERSION, DatasetInfo, Finding
-from experiments.values import Value
+from experiments.values import FileValue, Value
 
 
 class CriterionValue(Value):
@@ -44,7 +44,7 @@ class Criterion(Value):
     (Kass & Raftery 1995)."""
 
 
-class ComponentsValues(Value):
+class ComponentsValues(FileValue):
     """Everything in `components.json`; the comparison of each number is in a folder of its own."""
 
     schema_version: Annotated[int, Field(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)] = SCHEMA_VERSION

@@ -14,14 +14,20 @@ import numpy as np
 import pandas as pd
 
 from experiments.config_conclusion import Conclusion, Detected, ReachedBest, Trend, Winner
+from experiments.outcomes import (
+    DATA,
+    best_rows,
+    complete,
+    levels,
+    optima,
+    shares_that_reached,
+)
 from experiments.parameters import in_digits_of
 
 if TYPE_CHECKING:
     from experiments.config import ExperimentConfig
     from experiments.schema import Finding
 
-# What identifies the data of a row of the results table.
-DATA = "dataset.sha256"
 CLEAR = 2.0
 # Findings that answer what an experiment asks, the first two of which are told.
 STANDS = ("choice", "truth", "agreement", "certificate", "em-optimum")
@@ -124,15 +130,12 @@ def _trend(conclusion: Trend, table: pd.DataFrame) -> str:
 
 @_conclude.register
 def _reached_best(conclusion: ReachedBest, table: pd.DataFrame) -> str:
-    rows = _complete(table, [*conclusion.settings, conclusion.value, DATA])
-    best = rows.groupby(DATA)[conclusion.value].transform("max")
-    reached = rows[conclusion.value] > best - conclusion.tolerance
-    shares = reached.groupby([rows[s] for s in conclusion.settings], sort=False).agg(
-        ["mean", "size"]
-    )
+    _complete(table, [*conclusion.settings, conclusion.value, DATA])
+    shares = shares_that_reached(conclusion, table).sort_values("share")
     parts = [
-        f"{_setting(key, conclusion.settings)} in {_share(found['mean'], int(found['size']))}"
-        for key, found in shares.sort_values("mean").iterrows()
+        f"{_setting([row[name] for name in conclusion.settings], conclusion.settings)} in "
+        f"{_share(row['share'], int(row['n']))}"
+        for row in shares.to_dict("records")
     ]
     return f"The best optimum known was reached from {_joined(parts)}."
 
@@ -140,16 +143,15 @@ def _reached_best(conclusion: ReachedBest, table: pd.DataFrame) -> str:
 @_conclude.register
 def _winner(conclusion: Winner, table: pd.DataFrame) -> str:
     by = [] if conclusion.by is None else [conclusion.by]
-    sign = 1 if conclusion.best == "lowest" else -1
     parts: list[str] = []
     for column, label in conclusion.values.items():
-        rows = _complete(table, [conclusion.setting, column, DATA, *by])
-        chosen = rows.loc[(sign * rows[column]).groupby(rows[DATA]).idxmin()]
+        _complete(table, [conclusion.setting, column, DATA, *by])
+        chosen = best_rows(conclusion, column, table)
         where = {"": chosen}
         if conclusion.by is not None:
             where = {
                 f"at {conclusion.by_label} {_plain(end)} ": chosen[chosen[conclusion.by] == end]
-                for end in _ends(rows[conclusion.by])
+                for end in _ends(chosen[conclusion.by])
             }
         parts += [
             f"{place}{label} chose {_votes(found[conclusion.setting])}"
@@ -161,19 +163,13 @@ def _winner(conclusion: Winner, table: pd.DataFrame) -> str:
 
 @_conclude.register
 def _detected(conclusion: Detected, table: pd.DataFrame) -> str:
-    needed = [conclusion.setting, conclusion.value, conclusion.alarm, DATA]
-    rows = _complete(table, needed)
-    best = rows.groupby(DATA)[conclusion.value].transform("max")
-    # The better optimum may be one that only the certificate found.
-    certified = (rows[conclusion.value] + rows[conclusion.alarm]).groupby(rows[DATA])
-    known = certified.transform("max").clip(lower=best)
-    suspect = rows[conclusion.setting].astype(str) == conclusion.suspect
-    if not suspect.any():
+    _complete(table, [conclusion.setting, conclusion.value, conclusion.alarm, DATA])
+    found = optima(conclusion, table)
+    if found.empty:
         raise NothingToSay(f"no cell has {conclusion.setting} = {conclusion.suspect}")
-    stuck = (rows[conclusion.value] < known - conclusion.tolerance) & suspect
-    alarm = rows[conclusion.alarm] > 0
-    n, n_stuck = int(suspect.sum()), int(stuck.sum())
-    caught, false = int((stuck & alarm).sum()), int((suspect & ~stuck & alarm).sum())
+    stuck, alarm = found["stuck"], found["alarm"] > 0
+    n, n_stuck = len(found), int(stuck.sum())
+    caught, false = int((stuck & alarm).sum()), int((~stuck & alarm).sum())
     return (
         f"EM from {conclusion.suspect} starts stopped in a local optimum on {n_stuck} of {n} data "
         f"sets; the certificate said so on {caught} of these {n_stuck}, and raised {false} false "
@@ -185,11 +181,11 @@ def _detected(conclusion: Detected, table: pd.DataFrame) -> str:
 
 
 def _complete(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Return the rows that have a value in each of some columns."""
+    """Return the rows that have a value in each of some columns, or say that there are none."""
     for column in columns:
         if column not in table.columns:
             raise NothingToSay(f"the results have no column {column}")
-    rows = table.dropna(subset=list(columns))
+    rows = complete(table, columns)
     if rows.empty:
         raise NothingToSay(f"no cell has {' and '.join(columns)}")
     return rows
@@ -197,9 +193,7 @@ def _complete(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 def _ends(values: pd.Series) -> tuple[object, object]:
     """Return the least and the greatest of numbers, the first and the last of anything else."""
-    every = list(dict.fromkeys(values))
-    if pd.api.types.is_numeric_dtype(values):
-        every.sort()
+    every = levels(values)
     return every[0], every[-1]
 
 
@@ -240,8 +234,7 @@ def _votes(values: pd.Series) -> str:
     return f"{first} of {total} data sets{rest}"
 
 
-def _setting(key: object, names: Sequence[str]) -> str:
-    values = key if isinstance(key, tuple) else (key,)
+def _setting(values: Sequence[object], names: Sequence[str]) -> str:
     first, *others = map(_plain, values)
     more = ", ".join(
         f"{name.rpartition('.')[2]} = {value}"

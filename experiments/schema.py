@@ -12,7 +12,7 @@ from pydantic import Field, FiniteFloat
 
 from experiments.illustration import Illustration
 from experiments.parameters import Layout, Parameters
-from experiments.values import ParameterValues, Value
+from experiments.values import FileValue, ParameterValues, Value
 
 SCHEMA_VERSION = 1
 
@@ -302,7 +302,7 @@ class Finding(Value):
     """What it was judged by."""
 
 
-class ComparisonValues(Value):
+class ComparisonValues(FileValue):
     """Everything in `comparison.json`."""
 
     schema_version: Annotated[int, Field(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)] = SCHEMA_VERSION

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Self
+import json
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, FiniteFloat
@@ -17,6 +19,23 @@ class Value(BaseModel):
     """A frozen piece of the comparison."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class FileValue(Value):
+    """A value that has a file of its own."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, numbers and strings, as in the file."""
+        return self.model_dump(mode="json")
+
+    def to_json(self) -> str:
+        """Return the text of the file."""
+        return json.dumps(self.to_dict(), allow_nan=False, indent=1)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Rebuild the value from what `to_dict` returned."""
+        return cls.model_validate(values)
 
 
 class ParameterValues(Value):

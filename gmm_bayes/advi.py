@@ -99,23 +99,15 @@ class ADVI:
         KeyboardInterrupt
             If the user interrupts before a chain's optimisation is complete.
         """
-        from gmm_bayes.folded import density_of, own_draws
-        from gmm_bayes.sampling import Sampled, processors
+        from gmm_bayes.folded import own_draws
+        from gmm_bayes.in_turn import chains_in_turn
+        from gmm_bayes.sampling import Sampled
         from gmm_bayes.target import LogPosterior
 
         target = LogPosterior(
             task.X, task.n_components, task.prior, get_structure(task.covariance_type)
         )
-        runs: list[_Run] = []
-        interrupted = False
-        with density_of(target, task.cores or processors()) as density:
-            try:
-                for chain, seed in enumerate(task.seed.spawn(task.chains)):
-                    runs.append(self._run(task, density, chain, seed))
-            except KeyboardInterrupt:
-                if not runs:
-                    raise
-                interrupted = True
+        runs, interrupted = chains_in_turn(task, target, self._run)
         evidence = _evidence(runs)
         return Sampled(
             own_draws(target, np.stack([run.thetas for run in runs])),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, override
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,8 +72,54 @@ class Prior(Protocol):
         ...
 
 
+class DrawablePrior(ABC):
+    """A prior that draws mixtures: Dirichlet weights, and components apart from them."""
+
+    concentration: float
+
+    @abstractmethod
+    def check_width(self, n_features: int) -> None:
+        """Raise ValueError if a hyperparameter does not fit `n_features` features."""
+
+    @abstractmethod
+    def draw_components(
+        self, rng: np.random.Generator, n_components: int, n_features: int, structure: Structure
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return means (K, D) and covariances (K, D, D) drawn from the prior."""
+
+    def sample(
+        self,
+        rng: np.random.Generator,
+        n_components: int,
+        n_features: int,
+        covariance_type: str = "full",
+    ) -> Mixture:
+        """Return one mixture drawn from the prior.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        n_components, n_features : int
+        covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+
+        Returns
+        -------
+        gmm_em.Mixture
+            In the units that the prior speaks of: the data's own, or standardised ones.
+
+        Raises
+        ------
+        ValueError
+            If a hyperparameter does not fit `n_features` features.
+        """
+        self.check_width(n_features)
+        weights = rng.dirichlet(np.full(n_components, self.concentration))
+        structure = get_structure(covariance_type)
+        return Mixture(weights, *self.draw_components(rng, n_components, n_features, structure))
+
+
 @dataclass(frozen=True)
-class LKJPrior:
+class LKJPrior(DrawablePrior):
     """Weakly informative prior with separate scales and correlations.
 
     ::
@@ -165,6 +212,7 @@ class LKJPrior:
             return own[0] + 0.0 * loc, own[1] + 0.0 * loc, own[2] + 0.0 * loc
         return (own[0] - loc) / scale, own[1] / scale, own[2] / scale
 
+    @override
     def check_width(self, n_features: int) -> None:
         """Raise ValueError if a per-feature hyperparameter has not `n_features` entries."""
         for name in ("mean_loc", "mean_scale", "sd_scale"):
@@ -186,50 +234,27 @@ class LKJPrior:
             structure, mean_loc, mean_scale, self.sd_scales(sd_scale, structure), self.eta
         )
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        n_components: int,
-        n_features: int,
-        covariance_type: str = "full",
-    ) -> Mixture:
-        """Return one mixture drawn from the prior.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-        n_components, n_features : int
-        covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
-
-        Returns
-        -------
-        gmm_em.Mixture
-            In the units that the prior speaks of: the data's own, or standardised ones.
-
-        Raises
-        ------
-        ValueError
-            If a hyperparameter does not fit `n_features` features.
-        """
-        self.check_width(n_features)
-        space = UnconstrainedSpace(n_components, n_features, get_structure(covariance_type))
-        structure = space.structure
+    @override
+    def draw_components(
+        self, rng: np.random.Generator, n_components: int, n_features: int, structure: Structure
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return means (K, D) and covariances (K, D, D) drawn from the prior."""
+        space = UnconstrainedSpace(n_components, n_features, structure)
         n_covariances = structure.n_covariances(n_components)
         sd_scale = np.broadcast_to(np.asarray(self.sd_scale), n_features)
         scales = np.broadcast_to(
             self.sd_scales(sd_scale, structure), (n_covariances, structure.n_sds(n_features))
         )
         shapes = partial_correlation_shapes(self.eta, structure, n_features)
-        weights = rng.dirichlet(np.full(n_components, self.concentration))
-        shape = (n_components, n_features)
-        means = np.asarray(self.mean_loc) + np.asarray(self.mean_scale) * rng.standard_normal(shape)
+        noise = rng.standard_normal((n_components, n_features))
+        means = np.asarray(self.mean_loc) + np.asarray(self.mean_scale) * noise
         sds = scales * np.abs(rng.standard_normal(scales.shape))
         unit = rng.beta(shapes, shapes, size=(n_covariances, shapes.size))
-        return Mixture(weights, means, space.covariances(np.log(sds), logit(unit)))
+        return means, space.covariances(np.log(sds), logit(unit))
 
 
 @dataclass(frozen=True)
-class NIWPrior:
+class NIWPrior(DrawablePrior):
     """Conjugate prior: normal-inverse-Wishart components and Dirichlet weights.
 
     ::
@@ -308,6 +333,7 @@ class NIWPrior:
         """
         return cls(**arguments(cls, "niw", values))
 
+    @override
     def check_width(self, n_features: int) -> None:
         """Raise ValueError if a hyperparameter does not fit `n_features` features."""
         for name in ("mean_loc", "psi"):
@@ -341,42 +367,19 @@ class NIWPrior:
         law = conjugate_law(structure, nu, psi)
         return PriorTerms(conjugate_mean_terms(mean_loc, kappa), law.terms())
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        n_components: int,
-        n_features: int,
-        covariance_type: str = "full",
-    ) -> Mixture:
-        """Return one mixture drawn from the prior.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-        n_components, n_features : int
-        covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
-
-        Returns
-        -------
-        gmm_em.Mixture
-            In the units that the prior speaks of: the data's own, or standardised ones.
-
-        Raises
-        ------
-        ValueError
-            If a hyperparameter does not fit `n_features` features.
-        """
-        self.check_width(n_features)
-        structure = get_structure(covariance_type)
+    @override
+    def draw_components(
+        self, rng: np.random.Generator, n_components: int, n_features: int, structure: Structure
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return means (K, D) and covariances (K, D, D) drawn from the prior."""
         own_units = np.zeros(n_features), np.ones(n_features)
         mean_loc, kappa, nu, psi = self.standardised(*own_units)
-        weights = rng.dirichlet(np.full(n_components, self.concentration))
         law = conjugate_law(structure, nu, psi)
         factors = law.sample(rng, structure.n_covariances(n_components))
         factors = np.broadcast_to(factors, (n_components, n_features, n_features))
         noise = rng.standard_normal((n_components, n_features, 1))
         means = mean_loc + (factors @ noise)[..., 0] / math.sqrt(kappa)
-        return Mixture(weights, means, factors @ factors.transpose(0, 2, 1))
+        return means, factors @ factors.transpose(0, 2, 1)
 
 
 def check_prior(prior: Any, n_features: int) -> LKJPrior | NIWPrior:

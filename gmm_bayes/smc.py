@@ -77,8 +77,9 @@ class SMC:
             If the user interrupts before a chain is complete: particles on the way from the prior
             are not draws from the posterior.
         """
-        from gmm_bayes.folded import density_of, own_draws
-        from gmm_bayes.sampling import Sampled, processors
+        from gmm_bayes.folded import own_draws
+        from gmm_bayes.in_turn import chains_in_turn
+        from gmm_bayes.sampling import Sampled
         from gmm_bayes.target import LogPosterior
 
         target = LogPosterior(
@@ -89,16 +90,7 @@ class SMC:
                 f"SMC needs at least {2 * target.space.size} draws per chain, twice the number of "
                 f"parameters, but draws is {task.draws}"
             )
-        runs: list[_Run] = []
-        interrupted = False
-        with density_of(target, task.cores or processors()) as density:
-            try:
-                for chain, seed in enumerate(task.seed.spawn(task.chains)):
-                    runs.append(self._run(task, density, chain, seed))
-            except KeyboardInterrupt:
-                if not runs:
-                    raise
-                interrupted = True
+        runs, interrupted = chains_in_turn(task, target, self._run)
         levels = np.array([run.log_marginal_likelihood for run in runs])
         evidence = _pooled(levels)
         return Sampled(

@@ -10,9 +10,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from experiments.config_conclusion import Conclusion, Detected, ReachedBest, Winner
+from experiments.outcomes import optima, shares_that_chose, shares_that_reached
 from experiments.report.axes import short_name, written
 from experiments.report.blocks import Block, Cell, Column, Picture, Table
-from experiments.report.outcomes import optima, shares_that_chose, shares_that_reached
 from experiments.report.theme import COLOURS, RULE, component_colour, plain, styled
 
 PATTERNS = ("", "/", "x", ".", "\\", "-", "+")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from experiments.conclusions import conclusion_of_sweep
 from experiments.config_conclusion import Winner
+from experiments.outcomes import above_the_best
 from experiments.report.axes import Layout, layout_of
 from experiments.report.blocks import (
     Block,
@@ -22,7 +23,6 @@ from experiments.report.blocks import (
     Section,
 )
 from experiments.report.outcome_figures import outcome_blocks
-from experiments.report.outcomes import above_the_best
 from experiments.report.provenance import duration, environment_facts
 from experiments.report.quantities import (
     Quantity,

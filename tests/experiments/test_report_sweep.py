@@ -13,9 +13,9 @@ from scipy.stats import binom, sem
 from experiments.cli import cli
 from experiments.conclusions import conclusion_of_table
 from experiments.config_conclusion import Detected, ReachedBest, Winner
+from experiments.outcomes import optima, shares_that_chose, shares_that_reached
 from experiments.report.axes import BINS, MAX_VALUES, binned, layout_of
 from experiments.report.outcome_figures import outcome_blocks
-from experiments.report.outcomes import optima, shares_that_chose, shares_that_reached
 from experiments.report.quantities import quantities_of, usual_columns
 from experiments.report.spread import Centre, are_skewed, mean_and_error, median_and_error
 from experiments.report.sweep import write_sweep_report

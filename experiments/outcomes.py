@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from experiments.conclusions import DATA
 from experiments.config_conclusion import Detected, ReachedBest, Winner
+
+# What identifies the data of a row of the results table.
+DATA = "dataset.sha256"
 
 
 def shares_that_reached(conclusion: ReachedBest, frame: pd.DataFrame) -> pd.DataFrame:
@@ -19,24 +21,35 @@ def shares_that_reached(conclusion: ReachedBest, frame: pd.DataFrame) -> pd.Data
     return reached.groupby(by, sort=False).agg(share="mean", n="size").reset_index()
 
 
+def rows_of(conclusion: Winner, column: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that take part in a column's choice."""
+    by = [] if conclusion.by is None else [conclusion.by]
+    return complete(frame, [conclusion.setting, column, DATA, *by])
+
+
+def best_rows(conclusion: Winner, column: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the row that is best in a column, of each data set."""
+    rows = rows_of(conclusion, column, frame)
+    sign = 1 if conclusion.best == "lowest" else -1
+    return rows.loc[(sign * rows[column]).groupby(rows[DATA]).idxmin()]
+
+
 def shares_that_chose(conclusion: Winner, column: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Return, a row for each setting, the share of data sets on which it was best, and n.
 
     Where the conclusion tells a column apart, a row for each of its values and each setting.
     """
-    by = [] if conclusion.by is None else [conclusion.by]
-    rows = complete(frame, [conclusion.setting, column, DATA, *by])
-    sign = 1 if conclusion.best == "lowest" else -1
-    chosen = rows.loc[(sign * rows[column]).groupby(rows[DATA]).idxmin()]
+    chosen = best_rows(conclusion, column, frame)
     everywhere: list[tuple[object, pd.DataFrame]] = [("", chosen)]
-    if by:
-        everywhere = [(value, chosen[chosen[by[0]] == value]) for value in _levels(rows[by[0]])]
+    if (by := conclusion.by) is not None:
+        everywhere = [(value, chosen[chosen[by] == value]) for value in levels(chosen[by])]
+    settings = levels(rows_of(conclusion, column, frame)[conclusion.setting])
     return pd.DataFrame(
         [
             {"by": value, "setting": setting, "n": len(found),
              "share": (found[conclusion.setting] == setting).mean()}
             for value, found in everywhere
-            for setting in _levels(rows[conclusion.setting])
+            for setting in settings
         ]
     )  # fmt: skip
 
@@ -73,6 +86,7 @@ def complete(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     return frame.dropna(subset=list(columns))
 
 
-def _levels(values: pd.Series) -> list[object]:
+def levels(values: pd.Series) -> list[object]:
+    """Return each value once: numbers by size, anything else as it came."""
     found = list(dict.fromkeys(values))
     return sorted(found) if pd.api.types.is_numeric_dtype(values) else found
