@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_bayes.kernels import BLOCK, allocate, njit
+from gmm_bayes.kernels import BLOCK, allocate, buffers, njit
 
 FloatArray = NDArray[np.float64]
 
@@ -69,12 +69,7 @@ def add_rows(data, rng, log_const, means, whiteners, counts, first, second):  # 
     """
     n_features, n_samples = data.shape
     n_components = log_const.shape[0]
-    residual = np.empty((n_features, BLOCK))
-    white = np.empty((n_components, n_features, BLOCK))
-    log_prob = np.empty((n_components, BLOCK))
-    resp = np.empty((n_components, BLOCK))
-    top = np.empty(BLOCK)
-    total = np.empty(BLOCK)
+    residual, white, log_prob, resp, top, total = buffers(n_components, n_features)
     away = np.empty(n_features)
     for start in range(0, n_samples, BLOCK):
         n = min(BLOCK, n_samples - start)

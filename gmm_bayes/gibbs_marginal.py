@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from gmm_bayes.gibbs_kernels import log_constants
-from gmm_bayes.kernels import BLOCK, allocate, njit, whitened_moments
+from gmm_bayes.kernels import BLOCK, allocate, buffers, njit, whitened_moments
 
 # Coordinates -------------------------------------------------------------------------------------
 
@@ -182,12 +182,7 @@ def _add_prior(model, log_weights, means, whiteners, first, second):  # type: ig
 def _log_likelihood(data, log_const, means, whiteners):  # type: ignore[no-untyped-def]
     n_features, n_samples = data.shape
     n_components = log_const.shape[0]
-    residual = np.empty((n_features, BLOCK))
-    white = np.empty((n_components, n_features, BLOCK))
-    log_prob = np.empty((n_components, BLOCK))
-    resp = np.empty((n_components, BLOCK))
-    top = np.empty(BLOCK)
-    total = np.empty(BLOCK)
+    residual, white, log_prob, resp, top, total = buffers(n_components, n_features)
     value = 0.0
     product = 1.0
     for start in range(0, n_samples, BLOCK):

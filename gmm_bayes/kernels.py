@@ -80,6 +80,19 @@ def _exp_below(x, top, rounded, bits, out, out_bits, n):  # type: ignore[no-unty
         out_bits[i] += bits[i] << 52
 
 
+@njit()
+def buffers(n_components, n_features):  # type: ignore[no-untyped-def]
+    """Return what :func:`allocate` writes a block to, from ``residual`` to ``total``."""
+    return (
+        np.empty((n_features, BLOCK)),
+        np.empty((n_components, n_features, BLOCK)),
+        np.empty((n_components, BLOCK)),
+        np.empty((n_components, BLOCK)),
+        np.empty(BLOCK),
+        np.empty(BLOCK),
+    )
+
+
 @njit(fastmath={"contract", "reassoc", "nsz"})
 def allocate(  # type: ignore[no-untyped-def]
     data, start, n, log_const, means, whiteners, residual, white, log_prob, resp, top, total
@@ -140,12 +153,7 @@ def whitened_moments(data, log_const, means, whiteners, counts, first, second, p
     """
     n_features, n_samples = data.shape
     n_components = log_const.shape[0]
-    residual = np.empty((n_features, BLOCK))
-    white = np.empty((n_components, n_features, BLOCK))
-    log_prob = np.empty((n_components, BLOCK))
-    resp = np.empty((n_components, BLOCK))
-    top = np.empty(BLOCK)
-    total = np.empty(BLOCK)
+    residual, white, log_prob, resp, top, total = buffers(n_components, n_features)
     log_likelihood = 0.0
     for start in range(0, n_samples, BLOCK):
         n = min(BLOCK, n_samples - start)
