@@ -96,16 +96,11 @@ def prior_and_likelihood(target: LogPosterior) -> pm.Model:
             "theta",
             np.zeros(size),  # gives the shape, and is otherwise unused
             logp=lambda value, _: node(value),
-            random=_no_draws,
             signature="(d)->(d)",
             initval=np.zeros(size),
         )
         pm.Potential("log_likelihood", LogLikelihoodNode(target)(theta))
     return model
-
-
-def _no_draws(*_: Any, **__: Any) -> FloatArray:
-    raise NotImplementedError("the SMC kernel draws its first particles from the prior itself")
 
 
 def whitened_posterior(target: LogPosterior, origin: FloatArray, factor: FloatArray) -> pm.Model:
