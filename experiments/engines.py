@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, SupportsIndex, cast
 
@@ -53,6 +53,10 @@ class Step:
     iteration: int
     log_likelihood: float
     mixture: Mixture
+
+
+# By the place of their run in `Fit.paths`.
+Steps = Callable[[], Mapping[int, tuple[Step, ...]]]
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ class Fit:
     paths: tuple[Floats, ...] = ()
     finished: tuple[bool, ...] = ()
     best_path: int | None = None
-    steps: Callable[[], Mapping[int, tuple[Step, ...]]] = dict
+    steps: Steps = dict
     replicates: Parameters | None = None
     permutations: NDArray[np.int64] | None = None
     title: str = ""
@@ -126,10 +130,8 @@ class Fit:
             },
             draws=None if self.draws is None else self.draws.permute(index),
             posterior=None if self.posterior is None else _reorder_tree(self.posterior, index),
-            steps=lambda: {
-                run: tuple(replace(step, mixture=step.mixture.permute(index)) for step in steps)
-                for run, steps in self.steps().items()
-            },
+            # Not a closure: a fit can be pickled.
+            steps=partial(_reorder_steps, self.steps, index),
             replicates=None
             if self.replicates is None
             else combine(lambda values: values[:, index], self.replicates),
@@ -342,6 +344,13 @@ def check_components(n_components: object, n_samples: int) -> int:
     if not 1 <= count <= n_samples:
         raise UsageError(f"n_components = {count}: allowed is 1 to {n_samples}, the number of rows")
     return count
+
+
+def _reorder_steps(steps: Steps, order: list[int]) -> Mapping[int, tuple[Step, ...]]:
+    return {
+        run: tuple(replace(step, mixture=step.mixture.permute(order)) for step in found)
+        for run, found in steps().items()
+    }
 
 
 def _reorder_tree(tree: DataTree, order: list[int]) -> DataTree:

@@ -100,12 +100,12 @@ class Penalty:
         log_dets = 2.0 * np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
         log_dets += 2.0 * self.log_scale
         whiteners = np.linalg.inv(factors)
-        traces = np.einsum("kij,jl,kil->k", whiteners, self.psi, whiteners)
+        traces = ((whiteners @ self.psi) * whiteners).sum(axis=(1, 2))
         value = -0.5 * float(((self.nu + d + 1.0) * log_dets + traces).sum())
         if self.concentration > 1:
             value += (self.concentration - 1.0) * float(np.log(parameters.weights).sum())
         if self.kappa:
-            z = np.einsum("kij,kj->ki", whiteners, parameters.means - self.mean_loc)
+            z = whiteners @ (parameters.means - self.mean_loc)[:, :, None]
             quadratic = self.kappa * float((z**2).sum())
             value -= 0.5 * (quadratic + float(np.broadcast_to(log_dets, (k,)).sum()))
         return value

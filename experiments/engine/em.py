@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -115,18 +116,20 @@ class EMEngine:
             paths=tuple(result.runs[i].trace for i in complete),
             finished=tuple(result.runs[i].converged for i in complete),
             best_path=complete.index(result.best),
-            steps=lambda: {
-                complete.index(i): steps for i, steps in _shown_runs(X, result, how).items()
-            },
+            # Not a closure: a fit can be pickled, and sent to another process.
+            steps=partial(_shown_runs, X, result, complete, how),
             replicates=None if replicates is None else Parameters.of(replicates),
         )
 
 
-def _shown_runs(X: Floats, result: EMResult, how: dict[str, Any]) -> dict[int, tuple[Step, ...]]:
+def _shown_runs(
+    X: Floats, result: EMResult, complete: list[int], how: dict[str, Any]
+) -> dict[int, tuple[Step, ...]]:
     """Run the best restart again, and one that ended in a worse optimum, keeping their steps.
 
-    Only for these are the mixtures on the way kept: for all restarts they would need more memory
-    than the data. Where even those of one run would, nothing is kept.
+    Each under its place in `complete`, the runs on all rows. Only for these are the mixtures on
+    the way kept: for all restarts they would need more memory than the data. Where even those of
+    one run would, nothing is kept.
     """
     chosen = [result.best]
     # The optimum that most runs fell for, of those that are not the best.
@@ -143,7 +146,7 @@ def _shown_runs(X: Floats, result: EMResult, how: dict[str, Any]) -> dict[int, t
         except DegenerateError:
             # Rounding decides where a run on the verge of collapse ends.
             continue
-        shown[index] = _some_steps(again, match(result.mixture, again.mixture))
+        shown[complete.index(index)] = _some_steps(again, match(result.mixture, again.mixture))
     return shown
 
 

@@ -1,5 +1,6 @@
 import io
 import json
+import pickle
 from dataclasses import replace
 from importlib import resources
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from experiments.comparison import SCHEMA_FILE, Comparison, compare_fits
+from experiments.comparison import SCHEMA_FILE, Comparison, compare, compare_fits
 from experiments.datasets import Dataset
 from experiments.engines import Fit, fit_engines
 from experiments.errors import UsageError
@@ -107,6 +108,16 @@ def test_json_round_trip_is_exact_and_holds_no_nan(comparison):
     assert "NaN" not in text
     assert "Infinity" not in text
     assert json.loads(text)["schema_version"] == 1
+
+
+def test_a_comparison_can_be_pickled_with_its_fits(dataset):
+    comparison = compare(dataset.X, 2, truth=dataset.truth, engines=["em"], em={"n_bootstrap": 0})
+    back = pickle.loads(pickle.dumps(comparison))
+    assert back == comparison
+    steps, again = (value.fits["em"].steps() for value in (comparison, back))
+    assert steps.keys() == again.keys()
+    for run, found in steps.items():
+        assert [step.log_likelihood for step in found] == [s.log_likelihood for s in again[run]]
 
 
 def test_intervals_and_their_coverage_follow_the_truth(comparison, truth):
