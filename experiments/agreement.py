@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from experiments.engines import Fit
 from experiments.parameters import Layout, Parameters, combine
@@ -146,4 +146,4 @@ def joint_distance(estimate: Mixture, draws: MixtureDraws, layout: Layout) -> Jo
     difference = (layout.independent(Parameters.of(estimate)) - sample.mean(axis=0)) / scale
     correlation = np.corrcoef(sample, rowvar=False).reshape(n_parameters, n_parameters)
     squared = float(difference @ np.linalg.solve(correlation, difference))
-    return JointDistance(squared, n_parameters, float(chi2.sf(squared, n_parameters)))
+    return JointDistance(squared, n_parameters, float(chdtrc(n_parameters, squared)))

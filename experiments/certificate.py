@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, kstest
+from scipy.special import chdtr, chdtri
 
 from experiments.agreement import JointDistance
 from experiments.schema import Certificate, OptimumValues, ParameterValues
@@ -104,7 +104,7 @@ def certify(
     unvisited = (
         joint is not None
         and joint.tail_probability < UNVISITED
-        and bool(deviance.min() > chi2.median(n_parameters))
+        and bool(deviance.min() > chdtri(n_parameters, 0.5))
     )
     return Certificate(
         em=top,
@@ -118,10 +118,17 @@ def certify(
         n_restarts=len(chosen),
         optima=optima,
         deviance_mean=float(deviance.mean()),
-        deviance_distance=float(kstest(deviance, chi2(n_parameters).cdf).statistic),
+        deviance_distance=_distance(deviance, n_parameters),
         n_parameters=n_parameters,
         em_mode_unvisited=unvisited,
     )
+
+
+def _distance(deviance: Floats, n_parameters: int) -> float:
+    """Return the Kolmogorov-Smirnov distance of deviances from their chi-square limit."""
+    cdf = chdtr(n_parameters, np.maximum(np.sort(deviance), 0.0))
+    steps = np.linspace(0.0, 1.0, len(cdf) + 1)
+    return float(max((steps[1:] - cdf).max(), (cdf - steps[:-1]).max()))
 
 
 def _spread(sound: NDArray[np.intp], values: Floats, count: int) -> list[int]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cache
-from importlib import resources
 from importlib.metadata import version
-from importlib.resources.abc import Traversable
+from importlib.util import find_spec
+from pathlib import Path
 
 from experiments.engines import OWN, available_engines
 
@@ -26,7 +26,7 @@ def code_version() -> str:
     """
     digest = hashlib.sha256()
     for package in ("gmm_em", "gmm_bayes", "experiments"):
-        for name, text in _sources(resources.files(package), package):
+        for name, text in _sources(_folder(package), package):
             digest.update(f"{name}\0{len(text)}\0".encode())
             digest.update(text)
     for library in LIBRARIES:
@@ -45,7 +45,15 @@ def engine_versions(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _sources(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
+def _folder(package: str) -> Path:
+    """Return where a package lies, without the second that importing it may take."""
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"the package {package} is not installed", name=package)
+    return Path(spec.origin).parent
+
+
+def _sources(folder: Path, prefix: str) -> Iterator[tuple[str, bytes]]:
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         name = f"{prefix}/{entry.name}"
         if entry.is_dir():

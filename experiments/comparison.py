@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-import pandas as pd
 from pydantic import PrivateAttr
 
 from experiments.agreement import agree, joint_distance
@@ -32,6 +31,7 @@ from experiments.verdict import Judge, thresholds_with
 from gmm_em import Mixture
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from experiments.components import ComponentsComparison
@@ -76,6 +76,8 @@ class Comparison(Plots):
         Columns are ``truth`` where it is known, and for each engine its name and its name with
         ``_sd`` (EM: bootstrap standard error; posterior: standard deviation).
         """
+        import pandas as pd
+
         columns: dict[str, dict[str, float]] = {}
         if self.truth is not None:
             columns["truth"] = true_values(self)

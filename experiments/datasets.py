@@ -22,7 +22,6 @@ from experiments.tables import (
     as_rows,
     complete_rows,
     numbered,
-    read_table,
     refuse_constant,
     some,
 )
@@ -209,6 +208,8 @@ _truth.register(GeneratedTruth, generate_truth)
 def _builtin(
     data: BuiltinData, name: str, seed: np.random.SeedSequence, n_components: int | None
 ) -> Dataset:
+    from experiments.table_files import read_table
+
     folder = resources.files("experiments") / "data"
     with resources.as_file(folder / f"{data.name}.csv") as path:
         table = read_table(path)
@@ -219,6 +220,8 @@ def _builtin(
 def _from_file(
     data: FileData, name: str, seed: np.random.SeedSequence, n_components: int | None
 ) -> Dataset:
+    from experiments.table_files import read_table
+
     path = Path(data.path)
     table = read_table(path, data.columns, missing=data.missing != "refuse")
     if data.missing == "drop":

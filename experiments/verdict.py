@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from experiments.errors import UsageError
 from experiments.parameters import Layout
@@ -188,7 +188,7 @@ class Judge:
                 f"{certificate.margin:.4g} below it in log-likelihood; the posterior is "
                 "incomplete.",
                 value=2 * certificate.margin,
-                threshold=float(chi2.median(certificate.n_parameters)),
+                threshold=float(chdtri(certificate.n_parameters, 0.5)),
             )
         if certificate.deviance_distance is not None and certificate.deviance_mean is not None:
             found = (

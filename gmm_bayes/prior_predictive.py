@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.priors import Prior
@@ -176,7 +175,8 @@ def marginal_densities(tree: xr.DataTree, feature: int, grid: FloatArray) -> Flo
     weights = prior["weights"].to_numpy()[:, :, None]
     means = prior["means"].to_numpy()[:, :, feature, None]
     sds = np.sqrt(prior["covariances"].to_numpy()[:, :, feature, feature, None])
-    return np.asarray((weights * stats.norm(means, sds).pdf(grid)).sum(axis=1))
+    densities = np.exp(-0.5 * ((grid - means) / sds) ** 2) / (math.sqrt(2 * math.pi) * sds)
+    return np.asarray((weights * densities).sum(axis=1))
 
 
 def _marginal(go: Any, tree: xr.DataTree, X: FloatArray, feature: int) -> list[Any]:

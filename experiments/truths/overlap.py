@@ -21,7 +21,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
-from scipy.stats import qmc
 
 from gmm_em import Mixture
 
@@ -148,10 +147,18 @@ def _points(n_features: int) -> Floats:
     """Return the sequence as standard normal numbers, shape (n, n_features)."""
     if not n_features:
         return np.zeros((1, 0))
-    sequence = qmc.Sobol(n_features, rng=np.random.default_rng(_SEQUENCE_SEED))
-    # Scrambled points may round to 0 or 1, where the normal quantile is infinite.
-    log2_points = LOG2_POINTS[(n_features > 1) + (n_features > 3)]
-    uniform = np.clip(sequence.random_base2(log2_points), 1e-12, 1 - 1e-12)
+    rng = np.random.default_rng(_SEQUENCE_SEED)
+    n = 2 ** LOG2_POINTS[(n_features > 1) + (n_features > 3)]
+    if n_features == 1:
+        # What the sequence is in one dimension: a point in each of n equal parts.
+        uniform = (np.arange(n)[:, None] + rng.random((n, 1))) / n
+    else:
+        # Most of the time that a new process takes to start would go into this import.
+        from scipy.stats import qmc
+
+        uniform = qmc.Sobol(n_features, rng=rng).random(n)
+    # Points may round to 0 or 1, where the normal quantile is infinite.
+    uniform = np.clip(uniform, 1e-12, 1 - 1e-12)
     points = np.asarray(ndtri(uniform))
     points.flags.writeable = False
     return points

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import special_ortho_group
 
 Floats = NDArray[np.float64]
 Rng = np.random.Generator
@@ -65,7 +64,8 @@ def _full(n_features: int, condition: float, rng: Rng) -> Floats:
     values = _eigenvalues(n_features, condition, rng)
     if n_features == 1:
         return np.diag(values)
-    axes = special_ortho_group.rvs(n_features, random_state=rng)
+    # Uniform but for the axes' signs, on which the covariance does not depend (Stewart 1980).
+    axes = np.linalg.qr(rng.standard_normal((n_features, n_features)))[0]
     covariance = (axes * values) @ axes.T
     return np.asarray((covariance + covariance.T) / 2)
 

@@ -11,7 +11,7 @@ from experiments.config_data import FileData
 from experiments.datasets import load_dataset
 from experiments.errors import UsageError
 from experiments.streams import stream
-from experiments.tables import read_table
+from experiments.table_files import read_table
 
 
 def test_numeric_columns_of_a_csv_are_used_and_others_are_named(tmp_path):
