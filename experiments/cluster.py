@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
+from math import ceil
 from typing import Any
 
 from experiments.cells import THREADS, OtherVersion, Outcome, Task, run_cell
@@ -16,7 +17,7 @@ from experiments.errors import UsageError
 # Tasks that wait at each worker, so that none is idle while its last result travels.
 AHEAD = 2
 # Seconds of cells in a task: a task costs dask some milliseconds, however short its cells.
-TASK_SECONDS = 0.5
+TASK_SECONDS = 1.0
 SETTINGS = {
     # Nobody looks at dask's profiles and records of itself, which cost time and memory.
     "distributed.worker.profile.enabled": False,
@@ -45,14 +46,14 @@ class Cluster:
         # Threads of all workers, at least one: as of the last task that ended.
         self.n_running = 1
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[str, Outcome]]:
-        """Yield each cell's address and outcome as it finishes."""
+    def run(self, tasks: Iterable[Task], count: int) -> Iterator[tuple[str, Outcome]]:
+        """Yield each of `count` cells' address and outcome as it finishes."""
         from distributed import as_completed
 
         waiting = iter(tasks)
         running = as_completed(loop=self._client.loop, with_results=True, raise_errors=False)
         sent: dict[tuple[str, str], list[Task]] = {}
-        size = 1
+        size, left = 1, count
 
         def send(batch: list[Task]) -> None:
             # Named by its size too: a cell of a batch that failed is sent again alone.
@@ -62,11 +63,15 @@ class Cluster:
             running.add(future)
 
         def fill() -> None:
+            nonlocal left
             # The cluster may have grown or shrunk meanwhile.
             self.n_running = max(1, sum(self._client.nthreads().values()))
-            for _ in range(self.n_running * (1 + AHEAD) - len(sent)):
-                if not (batch := list(islice(waiting, size))):
+            places = self.n_running * (1 + AHEAD)
+            for _ in range(places - len(sent)):
+                # Ever fewer towards the end, so that all workers end together.
+                if not (batch := list(islice(waiting, min(size, ceil(left / places))))):
                     return
+                left -= len(batch)
                 send(batch)
 
         fill()

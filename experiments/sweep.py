@@ -176,7 +176,7 @@ def _run(
         watch(progress)
 
     show()
-    for address, outcome in place.run(tasks()):
+    for address, outcome in place.run(tasks(), len(copies)):
         store.write(address, running.pop(address), outcome)
         progress.failed += copies[address] if outcome.error else 0
         progress.done += 0 if outcome.error else copies[address]

@@ -20,8 +20,8 @@ class Workers(Protocol):
     def n_running(self) -> int:
         """How many cells run at the same time."""
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[str, Outcome]]:
-        """Yield each cell's address and outcome as it finishes, each once."""
+    def run(self, tasks: Iterable[Task], count: int) -> Iterator[tuple[str, Outcome]]:
+        """Yield each of `count` cells' address and outcome as it finishes, each once."""
 
 
 def workers(n: int | None = None, scheduler: str | None = None) -> AbstractContextManager[Workers]:
@@ -56,7 +56,7 @@ class Here:
 
     n_running = 1
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[str, Outcome]]:
+    def run(self, tasks: Iterable[Task], count: int) -> Iterator[tuple[str, Outcome]]:
         """Yield each cell's address and outcome as it finishes."""
         for task in tasks:
             yield task.address, run_cell(task.values, task.keep, code_version())

@@ -50,7 +50,7 @@ def test_every_cell_comes_back_once_and_short_ones_travel_together(client, ran, 
 
     monkeypatch.setattr(client, "submit", submit)
     cluster = Cluster(client)
-    found = dict(cluster.run(tasks("all", 500)))
+    found = dict(cluster.run(tasks("all", 500), 500))
     assert {address: outcome.values["i"] for address, outcome in found.items()} == {
         f"all-{i}": i for i in range(500)
     }
@@ -59,11 +59,12 @@ def test_every_cell_comes_back_once_and_short_ones_travel_together(client, ran, 
     # The first go out alone, when nobody knows yet how long a cell takes.
     assert sizes[: 2 * (1 + AHEAD)] == [1] * 6
     assert max(sizes) > 10
+    assert sizes[-1] == 1
     assert sum(sizes) == 500
 
 
 def test_a_cell_that_breaks_its_task_takes_no_other_with_it(client, ran):
-    found = dict(Cluster(client).run(tasks("broken", 200, breaks={150, 151})))
+    found = dict(Cluster(client).run(tasks("broken", 200, breaks={150, 151}), 200))
     assert len(found) == 200
     failed = {address for address, outcome in found.items() if outcome.error}
     assert failed == {"broken-150", "broken-151"}
