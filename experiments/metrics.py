@@ -7,6 +7,7 @@ is zero exactly where the two are equal, and unchanged when both sides are relab
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -201,7 +202,10 @@ class MonteCarlo:
     @classmethod
     def of(cls, terms: Floats) -> MonteCarlo:
         """Average independent terms."""
-        return cls(float(terms.mean()), float(terms.std(ddof=1) / np.sqrt(len(terms))))
+        n, mean = len(terms), float(terms.mean())
+        # Half the time of NumPy's std.
+        rest = terms - mean
+        return cls(mean, math.sqrt(float(rest @ rest) / (n - 1) / n))
 
 
 class DensityComparison:

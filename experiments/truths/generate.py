@@ -26,6 +26,8 @@ MAX_TRIES = 20
 _CLOSEST = 2.0**-12
 # The factor, squared, by which a search for the right distance goes on.
 _STEP = np.e**2
+# Relative error at which a target is met.
+_MET = 1e-6
 # Overlaps below this are none, which has no logarithm.
 _LEAST = 1e-300
 
@@ -150,7 +152,9 @@ def _for_overlap(summary: Callable[[Floats], float]) -> Callable[[Mixture, float
 
         def excess(squared: float) -> float:
             # Nearly a straight line: an overlap falls about as the exponential of the square.
-            return float(np.log(max(overlap(squared), _LEAST) / target))
+            ratio = float(np.log(max(overlap(squared), _LEAST) / target))
+            # At an exact zero the search ends.
+            return 0.0 if abs(ratio) < _MET else ratio
 
         high = 1.0
         while excess(high) > 0:
@@ -160,7 +164,7 @@ def _for_overlap(summary: Callable[[Floats], float]) -> Callable[[Mixture, float
             low /= _STEP
             if low < _CLOSEST**2:
                 raise _OutOfReachError(overlap(low))
-        return float(np.sqrt(brentq(excess, low, high, xtol=1e-7 * low)))
+        return float(np.sqrt(brentq(excess, low, high, xtol=1e-9 * low)))
 
     return solve
 
