@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from experiments.collinear import why_collinear
 from experiments.config_base import Section
 from experiments.config_errors import describe
 from experiments.datasets import Dataset
@@ -257,8 +258,20 @@ def fit_engines(
         try:
             fits[name] = _fit(engine, task, covariance_type)
         except ValueError as error:
-            raise FitError(f"{dataset.name}: {name} cannot fit it: {error}") from error
+            why = _collinear(dataset, covariance_type) or str(error)
+            raise FitError(f"{dataset.name}: {name} cannot fit it: {why}") from error
     return fits
+
+
+def _collinear(dataset: Dataset, covariance_type: str) -> str:
+    """Say which column makes every full covariance singular, if one does."""
+    if covariance_type not in ("full", "tied"):
+        return ""
+    why = why_collinear(dataset.X, dataset.feature_names)
+    return why and (
+        f"{why}, allowed with {covariance_type} covariances are columns that do not follow from "
+        "others: leave it out, or take covariance_type = 'diag'"
+    )
 
 
 def _fit(engine: Engine, task: tuple[Any, ...], covariance_type: str) -> Fit:
