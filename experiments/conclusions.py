@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from experiments.config_conclusion import Conclusion, Detected, ReachedBest, Trend, Winner
 from experiments.outcomes import (
@@ -23,10 +24,13 @@ from experiments.outcomes import (
     shares_that_reached,
 )
 from experiments.parameters import in_digits_of
+from experiments.spread import Centre, mean_and_error, median_and_error
 
 if TYPE_CHECKING:
     from experiments.config import ExperimentConfig
     from experiments.schema import Finding
+
+Floats = NDArray[np.float64]
 
 CLEAR = 2.0
 # Findings that answer what an experiment asks, the first two of which are told.
@@ -114,14 +118,15 @@ def _conclude(conclusion: Conclusion, table: pd.DataFrame) -> str:
 def _trend(conclusion: Trend, table: pd.DataFrame) -> str:
     parts = []
     ends: tuple[object, object] = (None, None)
-    for column, label in conclusion.y.items():
+    for column, label in {**conclusion.y, **conclusion.median}.items():
         rows = _complete(table, [conclusion.x, column])
         ends = _ends(rows[conclusion.x])
-        first, last = (rows.loc[rows[conclusion.x] == end, column] for end in ends)
-        parts.append(f"{label} {_change(first, last)}")
+        centre = median_and_error if column in conclusion.median else mean_and_error
+        a, b = (centre(_numbers(rows.loc[rows[conclusion.x] == end, column])) for end in ends)
+        parts.append(f"{label} {_change(a, b)}")
     low, high = map(_plain, ends)
     overall = [
-        f"{label} {_with_error(*_mean(_complete(table, [column])[column]))}"
+        f"{label} {_told(mean_and_error(_numbers(_complete(table, [column])[column])))}"
         for column, label in conclusion.overall.items()
     ]
     rest = f"; over all, {_joined(overall)}" if overall else ""
@@ -197,27 +202,22 @@ def _ends(values: pd.Series) -> tuple[object, object]:
     return every[0], every[-1]
 
 
-def _change(first: pd.Series, last: pd.Series) -> str:
-    """Say how a mean changed, with its standard errors where there are any."""
-    (a, a_error), (b, b_error) = _mean(first), _mean(last)
-    before, after = _with_error(a, a_error), _with_error(b, b_error)
-    error = np.hypot(a_error or 0.0, b_error or 0.0)
-    if a == b or abs(b - a) < CLEAR * error:
-        return f"did not clearly change ({before} and {after})"
-    return f"{'rose' if b > a else 'fell'} from {before} to {after}"
+def _change(a: Centre, b: Centre) -> str:
+    """Say how a mean or median changed, with its standard errors where there are any."""
+    if a.value == b.value or abs(b.value - a.value) < CLEAR * np.hypot(a.error, b.error):
+        return f"did not clearly change ({_told(a)} and {_told(b)})"
+    return f"{'rose' if b.value > a.value else 'fell'} from {_told(a)} to {_told(b)}"
 
 
-def _mean(values: pd.Series) -> tuple[float, float | None]:
-    numbers = values.to_numpy(dtype=np.float64)
-    if len(numbers) < 2:
-        return float(numbers.mean()), None
-    return float(numbers.mean()), float(numbers.std(ddof=1) / np.sqrt(len(numbers)))
+def _numbers(values: pd.Series) -> Floats:
+    return values.to_numpy(dtype=np.float64)
 
 
-def _with_error(value: float, error: float | None) -> str:
-    if not error:
-        return f"{value:.3g}"
-    return f"{in_digits_of(error * 5, value)} ± {in_digits_of(error * 5, error)}"
+def _told(centre: Centre) -> str:
+    if not centre.error:
+        return f"{centre.value:.3g}"
+    error = centre.error
+    return f"{in_digits_of(error * 5, centre.value)} ± {in_digits_of(error * 5, error)}"
 
 
 def _share(share: float, n: int) -> str:

@@ -20,6 +20,8 @@ class Trend(Section):
     """What the sentence calls it."""
     y: Annotated[dict[str, str], Field(min_length=1)]
     """Columns whose means at both ends are told, each with what the sentence calls it."""
+    median: dict[str, str] = Field(default={})
+    """Columns whose medians are told instead, where a few cells would decide the mean."""
     overall: dict[str, str] = Field(default={})
     """Columns of which one mean over all cells is told, each with what the sentence calls it."""
 

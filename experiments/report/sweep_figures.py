@@ -15,7 +15,6 @@ from plotly.subplots import make_subplots
 
 from experiments.report.axes import MAX_LINES, Layout, Scale, binned, short_name, written
 from experiments.report.quantities import Quantity, Series
-from experiments.report.spread import Centre, are_skewed, mean_and_error, median_and_error
 from experiments.report.theme import (
     RULE,
     colour_of,
@@ -26,6 +25,7 @@ from experiments.report.theme import (
     styled,
     tint,
 )
+from experiments.spread import Centre, are_skewed, mean_and_error, median_and_error
 
 Floats = NDArray[np.float64]
 
@@ -33,6 +33,7 @@ SYMBOLS = ("circle", "square", "diamond", "circle-open", "square-open", "diamond
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid")
 # More cells than this in one figure are a cloud that hides its means and weighs megabytes.
 MAX_DOTS = 2500
+COVERAGE = ".coverage."
 # Distances from the best beyond this many times a small one are off the first view.
 ROOM = 4.0
 WIDTH_OF_DOTS, WIDTH_OF_LINES = 0.05, 0.035
@@ -50,7 +51,12 @@ class Line:
 
 
 def use_medians(frame: pd.DataFrame, quantity: Quantity) -> bool:
-    """Say whether the cells of a quantity are so skewed that means mislead."""
+    """Say whether the cells of a quantity are so skewed that means mislead.
+
+    Those of coverage never are: a mean over cells is what it says.
+    """
+    if any(COVERAGE in column for column in quantity.columns):
+        return False
     return are_skewed(
         group.dropna().to_numpy(dtype=np.float64)
         for column in quantity.columns

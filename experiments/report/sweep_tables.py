@@ -12,10 +12,10 @@ import pandas as pd
 from experiments.report.axes import short_name, written
 from experiments.report.blocks import Block, Cell, Column, Folded, Note, Table
 from experiments.report.quantities import columns_drawn, columns_usual, quantities_of
-from experiments.report.spread import mean_and_error, median_and_error
 from experiments.report.sweep_figures import use_medians
 from experiments.report.theme import colour_of
 from experiments.results_table import SweepResults
+from experiments.spread import mean_and_error, median_and_error
 from experiments.store import COMPARISON
 from experiments.sweep_store import RESULTS, SweepDirectory
 

@@ -55,6 +55,16 @@ def test_a_mean_over_all_cells_is_told_beside_a_trend():
     assert said.endswith("; over all, the seconds were 1.0 ± 0.5.")
 
 
+def test_of_some_columns_the_median_is_told():
+    n = np.repeat([1, 2], 9)
+    largest = np.tile([1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 100.0], 2) + n
+    said = conclusion_of_table(
+        trend(median={"largest": "the median of the largest"}), table(n=n, error=n, largest=largest)
+    )
+    assert said.startswith("As N went from 1 to 2, the error rose from 1 to 2, and the median of ")
+    assert "the largest rose from 2.40 ± 0.20 to 3.40 ± 0.20" in said
+
+
 def test_words_keep_their_order_along_an_axis():
     frame = table(n=["tied", "full"], error=[1.0, 2.0])
     assert conclusion_of_table(trend(), frame).startswith("As N went from tied to full")

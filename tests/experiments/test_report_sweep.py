@@ -17,10 +17,10 @@ from experiments.outcomes import optima, shares_that_chose, shares_that_reached
 from experiments.report.axes import BINS, MAX_VALUES, binned, layout_of
 from experiments.report.outcome_figures import outcome_blocks
 from experiments.report.quantities import quantities_of, usual_columns
-from experiments.report.spread import Centre, are_skewed, mean_and_error, median_and_error
 from experiments.report.sweep import write_sweep_report
-from experiments.report.sweep_figures import quantity_figure
+from experiments.report.sweep_figures import quantity_figure, use_medians
 from experiments.results_table import read_results
+from experiments.spread import Centre, are_skewed, mean_and_error, median_and_error
 from experiments.sweep import run_sweep
 from experiments.sweep_store import SweepDirectory
 from tests.experiments.sweeping import sweep_config
@@ -43,6 +43,14 @@ def test_interval_of_a_median_holds_it_with_68_percent(n):
     held = binom.cdf(found.high, n, 0.5) - binom.cdf(found.low, n, 0.5)
     assert 0.68 < held < 0.9
     assert found.value == (n - 1) / 2
+
+
+def test_coverage_is_a_mean_however_skewed_its_cells(rng):
+    values = rng.lognormal(sigma=1.5, size=50)
+    frame = pd.DataFrame({"point": 0, "em.coverage.95": values, "em.seconds": values})
+    coverage, seconds = quantities_of(["em.coverage.95", "em.seconds"], ["em"])
+    assert not use_medians(frame, coverage)
+    assert use_medians(frame, seconds)
 
 
 def test_medians_are_taken_of_skewed_values_only(rng):
