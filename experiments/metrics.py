@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigvalsh
 from scipy.special import rel_entr
 
 from gmm_em import Mixture
@@ -121,9 +120,12 @@ def covariance_bures(reference: Mixture, estimate: Mixture) -> list[float]:
 
 
 def _generalised(reference: Mixture, estimate: Mixture) -> Floats:
-    """Eigenvalues of each pair of covariances, ``det(E - l R) = 0``; shape (K, D)."""
-    pairs = zip(estimate.covariances, reference.covariances, strict=True)
-    return np.array([eigvalsh(e, r) for e, r in pairs])
+    """Eigenvalues of each pair of covariances, ``det(E - l R) = 0``; shape (K, D).
+
+    They are the squared singular values of one square root over the other.
+    """
+    ratios = np.linalg.solve(reference.scale_trils, estimate.scale_trils)
+    return np.asarray(np.linalg.svd(ratios, compute_uv=False) ** 2)
 
 
 def _numbers(values: Floats) -> list[float]:
