@@ -9,7 +9,8 @@ scrambled Sobol sequence across it: the same points for every mixture, so that t
 smooth function of the mixture and a target can be solved for. Where covariances are equal, or with
 one feature, nothing is left to the sequence and the result is exact. Otherwise, against a sequence
 16 times as long, a pair's overlap was within 3e-4, and the average within 0.1 % of itself with up
-to 5 features (0.3 % where it is 0.001) and 1.5 % with up to 50 features or a condition number of 100.
+to 5 features (0.3 % where it is 0.001) and 1.5 % with up to 50 features or a condition number of
+100.
 """
 
 from __future__ import annotations
