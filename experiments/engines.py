@@ -25,7 +25,7 @@ from experiments.errors import FitError, UsageError
 from experiments.parameters import Parameters, combine
 from experiments.progress import Report, silent
 from experiments.streams import stream
-from gmm_em import Mixture
+from gmm_em import DegenerateError, Mixture
 from gmm_em.covariance import STRUCTURES
 
 if TYPE_CHECKING:
@@ -258,8 +258,11 @@ def fit_engines(
         try:
             fits[name] = _fit(engine, task, covariance_type)
         except ValueError as error:
-            why = _collinear(dataset, covariance_type) or str(error)
-            raise FitError(f"{dataset.name}: {name} cannot fit it: {why}") from error
+            why = ""
+            # Any other error has a reason of its own.
+            if isinstance(error, DegenerateError):
+                why = _collinear(dataset, covariance_type)
+            raise FitError(f"{dataset.name}: {name} cannot fit it: {why or error}") from error
     return fits
 
 

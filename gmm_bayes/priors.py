@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol, override
+from typing import Any, override
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,56 +36,31 @@ from gmm_em import Mixture
 FloatArray = NDArray[np.float64]
 
 
-class Prior(Protocol):
+class Prior(ABC):
     """What a prior must answer; the components are independent and alike under all of them."""
 
-    @property
-    def concentration(self) -> float:
-        """Of the weights' symmetric Dirichlet distribution."""
-        ...
-
-    @property
-    def scale(self) -> Scale:
-        """Whether it speaks of standardised data or is in the data's own units."""
-        ...
-
-    def check_width(self, n_features: int) -> None:
-        """Raise ValueError if a hyperparameter does not fit `n_features` features."""
-        ...
-
-    def terms(self, loc: FloatArray, scale: FloatArray, structure: Structure) -> PriorTerms:
-        """Return the density on data standardised by `loc` and `scale` (D,)."""
-        ...
-
-    def sample(
-        self,
-        rng: np.random.Generator,
-        n_components: int,
-        n_features: int,
-        covariance_type: str = "full",
-    ) -> Mixture:
-        """Return one draw, in the units that the prior speaks of."""
-        ...
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain numbers, strings and lists."""
-        ...
-
-
-class DrawablePrior(ABC):
-    """A prior that draws mixtures: Dirichlet weights, and components apart from them."""
-
     concentration: float
+    """Of the weights' symmetric Dirichlet distribution."""
+    scale: Scale
+    """Whether it speaks of standardised data or is in the data's own units."""
 
     @abstractmethod
     def check_width(self, n_features: int) -> None:
         """Raise ValueError if a hyperparameter does not fit `n_features` features."""
+
+    @abstractmethod
+    def terms(self, loc: FloatArray, scale: FloatArray, structure: Structure) -> PriorTerms:
+        """Return the density on data standardised by `loc` and `scale` (D,)."""
 
     @abstractmethod
     def draw_components(
         self, rng: np.random.Generator, n_components: int, n_features: int, structure: Structure
     ) -> tuple[FloatArray, FloatArray]:
         """Return means (K, D) and covariances (K, D, D) drawn from the prior."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers, strings and lists."""
 
     def sample(
         self,
@@ -119,7 +94,7 @@ class DrawablePrior(ABC):
 
 
 @dataclass(frozen=True)
-class LKJPrior(DrawablePrior):
+class LKJPrior(Prior):
     """Weakly informative prior with separate scales and correlations.
 
     ::
@@ -186,6 +161,7 @@ class LKJPrior(DrawablePrior):
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         """Return the prior as plain numbers, strings and lists, ready for TOML or JSON."""
         return {"kind": "lkj", **{k: plain(v) for k, v in asdict(self).items()}}
@@ -227,6 +203,7 @@ class LKJPrior(DrawablePrior):
         """Return `sd_scale` (D,) as the scales of the structure's free standard deviations."""
         return structure.pooled(sd_scale**2.0) ** 0.5
 
+    @override
     def terms(self, loc: FloatArray, scale: FloatArray, structure: Structure) -> PriorTerms:
         """Return the density on data standardised by `loc` and `scale` (D,)."""
         mean_loc, mean_scale, sd_scale = self.standardised(loc, scale)
@@ -254,7 +231,7 @@ class LKJPrior(DrawablePrior):
 
 
 @dataclass(frozen=True)
-class NIWPrior(DrawablePrior):
+class NIWPrior(Prior):
     """Conjugate prior: normal-inverse-Wishart components and Dirichlet weights.
 
     ::
@@ -317,6 +294,7 @@ class NIWPrior(DrawablePrior):
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         """Return the prior as plain values, ready for TOML or JSON; an unset `nu` is left out."""
         values = {k: plain(v) for k, v in asdict(self).items() if v is not None}
@@ -361,6 +339,7 @@ class NIWPrior(DrawablePrior):
         mean_loc = (np.asarray(self.mean_loc) - loc) / scale
         return mean_loc, self.kappa, nu, psi / (scale[:, None] * scale[None, :])
 
+    @override
     def terms(self, loc: FloatArray, scale: FloatArray, structure: Structure) -> PriorTerms:
         """Return the density on data standardised by `loc` and `scale` (D,)."""
         mean_loc, kappa, nu, psi = self.standardised(loc, scale)

@@ -42,3 +42,12 @@ def test_a_fit_that_fails_for_it_says_so(rows):
         compare(X, 2, engines=["em"], em={"n_init": 3})
     fitted = compare(X, 2, engines=["em"], em={"n_init": 3}, covariance_type="diag")
     assert fitted.engines["em"].mixture.means
+
+
+def test_an_error_with_another_reason_keeps_it(rows, monkeypatch):
+    def refuse(*_):
+        raise ValueError("of another reason")
+
+    monkeypatch.setattr("experiments.engines._fit", refuse)
+    with pytest.raises(UsageError, match="em cannot fit it: of another reason"):
+        compare(np.column_stack([rows, rows[:, 0] * 2]), 2, engines=["em"])
