@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from math import ceil
+from multiprocessing import resource_tracker
 from typing import Any
 
 from experiments.cells import THREADS, OtherVersion, Outcome, Task, run_cell
@@ -145,9 +147,26 @@ def local(n: int) -> Iterator[Cluster]:
         stack.enter_context(_quiet())
         stack.enter_context(_environment(THREADS))
         stack.enter_context(dask.config.set(SETTINGS))
-        cluster = stack.enter_context(_processes(n))
+        with _interrupts_held():
+            cluster = stack.enter_context(_processes(n))
         client = stack.enter_context(Client(cluster, set_as_default=False))
         yield Cluster(client)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back until the block ends, and from what it starts for good.
+
+    A terminal interrupts every process at once, and workers would each print a traceback. Threads
+    and processes inherit what is held back, so that those which dask starts later do not either.
+    """
+    # The first process to start would start this one too, which lets interrupts through again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _processes(n: int) -> Any:

@@ -136,6 +136,7 @@ def begin(folder, n_workers):
          str(n_workers), "--set", "sweep.seeds=12", "--set", "sweep.over={}", "--set",
          "em.n_bootstrap=40"],
         cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
     )  # fmt: skip
 
 
@@ -184,12 +185,14 @@ def test_a_sweep_killed_ten_times_goes_on_where_it_was(tmp_path, uninterrupted):
 
 
 @pytest.mark.slow
-def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(tmp_path):
+@pytest.mark.parametrize("interrupt", [os.kill, os.killpg])
+def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(tmp_path, interrupt):
+    # A terminal interrupts the whole group, workers included.
     (tmp_path / "made.toml").write_text(CONFIG)
     process = begin(tmp_path, 2)
     while not list(tmp_path.glob("s/cells/*/*.json")) and process.poll() is None:
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGINT)
+    interrupt(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     kept = len(records(tmp_path / "s"))
     assert process.returncode == 130
