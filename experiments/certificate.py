@@ -27,7 +27,7 @@ from scipy.special import chdtr, chdtri
 from experiments.agreement import JointDistance
 from experiments.schema import Certificate, OptimumValues, ParameterValues
 from gmm_em import DegenerateError, Mixture, Run, fit_em
-from gmm_em.result import distinct_optima
+from gmm_em.fitting.result import distinct_optima
 
 if TYPE_CHECKING:
     from gmm_bayes import MixtureDraws

@@ -13,7 +13,7 @@ from experiments.components_schema import ComponentsValues, Criterion, Criterion
 from experiments.parameters import with_uncertainty
 from experiments.table import columns_used, verdict_lines
 from experiments.terminal import WIDTH
-from gmm_em.html import table as html_table
+from gmm_em.core.html import table as html_table
 
 # Headings, within a few letters.
 SHORT = {

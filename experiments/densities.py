@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_em.threads import run_all, single_threaded_blas
+from gmm_em.core.threads import run_all, single_threaded_blas
 
 if TYPE_CHECKING:
     from gmm_bayes import MixtureDraws

@@ -26,7 +26,7 @@ from experiments.parameters import Parameters, combine
 from experiments.progress import Report, silent
 from experiments.streams import stream
 from gmm_em import DegenerateError, Mixture
-from gmm_em.covariance import STRUCTURES
+from gmm_em.covariance.registry import STRUCTURES
 
 if TYPE_CHECKING:
     from xarray import DataTree

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_em import Mixture
-from gmm_em.missing import evaluate_missing
+from gmm_em.e_step.missing import evaluate_missing
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_em.covariance import get_structure
+from gmm_em.covariance.registry import get_structure
 
 Floats = NDArray[np.float64]
 

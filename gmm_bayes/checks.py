@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmm_em.covariance import STRUCTURES
-from gmm_em.validation import check_rows
+from gmm_em.core.sklearn_checks import check_rows
+from gmm_em.covariance.registry import STRUCTURES
 
 FloatArray = NDArray[np.float64]
 

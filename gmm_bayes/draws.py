@@ -104,7 +104,7 @@ class MixtureDraws:
         return (self[i] for i in range(len(self)))
 
     def _repr_html_(self) -> str:
-        from gmm_em.html import mixture_table
+        from gmm_em.core.html import mixture_table
 
         count = f"{self.n_chains} chains of {self.n_draws} draws, their mean"
         return mixture_table(self.mean(), count)

@@ -29,7 +29,12 @@ from gmm_bayes.relabel import relabel
 from gmm_bayes.sampling import Sampled, Sampler, Task, get_sampler
 from gmm_bayes.structures import get_structure
 from gmm_em import Mixture
-from gmm_em.validation import NotFittedError, check_feature_names, feature_names, sklearn_or
+from gmm_em.core.sklearn_checks import (
+    NotFittedError,
+    check_feature_names,
+    feature_names,
+    sklearn_or,
+)
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -174,7 +179,7 @@ class GaussianMixtureBayes:
         )
 
     def _repr_html_(self) -> str:
-        from gmm_em.html import mixture_table, table
+        from gmm_em.core.html import mixture_table, table
 
         if not hasattr(self, "draws_"):
             rows = [[name, repr(value)] for name, value in self.get_params().items()]

@@ -17,7 +17,7 @@ from gmm_bayes.priors import NIWPrior
 from gmm_bayes.scaling import Scaling
 from gmm_bayes.structures import get_structure
 from gmm_bayes.unconstrained import UnconstrainedSpace
-from gmm_em.threads import single_threaded_blas
+from gmm_em.core.threads import single_threaded_blas
 
 if TYPE_CHECKING:
     from gmm_bayes.gibbs_adaptation import Laplace

@@ -42,7 +42,7 @@ class Task:
         The one source of randomness.
     progress : callable
     covariance_type : str, default "full"
-        The name of a structure in :data:`gmm_em.covariance.STRUCTURES`.
+        The name of a structure in :data:`gmm_em.covariance.base.registry.STRUCTURES`.
     """
 
     X: FloatArray

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gmm_bayes.kernels import whitened_moments
 from gmm_bayes.structures import FULL, Structure
 from gmm_bayes.unconstrained import UnconstrainedSpace
-from gmm_em.covariance import STRUCTURES
+from gmm_em.covariance.registry import STRUCTURES
 
 FloatArray = NDArray[np.float64]
 

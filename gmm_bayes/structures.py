@@ -1,6 +1,6 @@
 """Covariance structures of the posterior: which parameters each has, and on which scale.
 
-The names are those of :mod:`gmm_em.covariance`. There a structure answers for the M-step, here for
+The names are those of :mod:`gmm_em.covariance.base`. There a structure answers for the M-step, here for
 the prior, the unconstrained vector and the PyMC model. All four follow from three yes-or-no facts,
 so a structure is these facts and what follows from them.
 """
@@ -27,7 +27,7 @@ class Structure:
     Parameters
     ----------
     name : str
-        As in :data:`gmm_em.covariance.STRUCTURES`.
+        As in :data:`gmm_em.covariance.base.registry.STRUCTURES`.
     shared : bool
         Whether all components have the same covariance.
     isotropic : bool

@@ -1,16 +1,16 @@
 """From-scratch expectation-maximisation for Gaussian mixtures, in NumPy and SciPy."""
 
-from gmm_em.covariance import CovarianceStructure
-from gmm_em.criteria import Candidate, Selection, n_parameters, select
-from gmm_em.em import fit_blocks, fit_em
-from gmm_em.estimator import GaussianMixtureEM
-from gmm_em.mixture import Mixture
-from gmm_em.moments import Moments, expect, maximize
-from gmm_em.penalty import ConjugatePrior
-from gmm_em.problem import DegenerateError
-from gmm_em.result import EMResult, Optimum, Run
-from gmm_em.starts import PartialStart
-from gmm_em.uncertainty import (
+from gmm_em.core.sklearn_checks import ConvergenceWarning, NotFittedError
+from gmm_em.covariance.base import CovarianceStructure
+from gmm_em.e_step.moments import Moments, expect, maximize
+from gmm_em.estimator.gaussian_mixture import GaussianMixtureEM
+from gmm_em.fitting.fit import fit_blocks, fit_em
+from gmm_em.fitting.prior import ConjugatePrior
+from gmm_em.fitting.problem import DegenerateError
+from gmm_em.fitting.result import EMResult, Optimum, Run
+from gmm_em.fitting.starts.partial import PartialStart
+from gmm_em.inference.criteria import Candidate, Selection, n_parameters, select
+from gmm_em.inference.standard_errors import (
     Bootstrap,
     InformationError,
     ParameterArrays,
@@ -19,7 +19,7 @@ from gmm_em.uncertainty import (
     score,
     standard_errors,
 )
-from gmm_em.validation import ConvergenceWarning, NotFittedError
+from gmm_em.mixture import Mixture
 
 __all__ = [
     "Bootstrap",

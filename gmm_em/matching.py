@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from gmm_em.mixture import FloatArray, IntArray, Mixture
+from gmm_em.core.types import FloatArray, IntArray
+from gmm_em.mixture import Mixture
 
 
 class Components(Protocol):

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.linalg.blas import dtrsm
 
-from gmm_em.threads import single_threaded_blas
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-Seed = int | np.random.Generator | np.random.SeedSequence | None
+from gmm_em.core.checks import check_matrix, check_sample_weight
+from gmm_em.core.mixture_checks import (
+    check_covariances,
+    check_means,
+    check_weights,
+    cholesky_factors,
+    per_feature,
+)
+from gmm_em.core.threads import single_threaded_blas
+from gmm_em.core.types import FloatArray, IntArray, Seed
 
 _LOG_2PI = float(np.log(2.0 * np.pi))
-_EPS = float(np.finfo(np.float64).eps)
-# Inputs come from files and from other programs' float32 or rounded decimals.
-_WEIGHT_SUM_TOLERANCE = 1e-6
-_SYMMETRY_TOLERANCE = 1e-6
 # Rows handled at a time, so that a density of a long data set needs little memory.
 _BLOCK_ELEMENTS = 1 << 18
 
@@ -66,14 +67,14 @@ class Mixture:
     scale_trils: FloatArray
 
     def __init__(self, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> None:
-        checked_weights = _checked_weights(weights)
-        checked_means = _checked_means(means, checked_weights.shape[0])
-        checked_covariances = _checked_covariances(covariances, checked_means.shape)
+        checked_weights = check_weights(weights)
+        checked_means = check_means(means, checked_weights.shape[0])
+        checked_covariances = check_covariances(covariances, checked_means.shape)
         values = {
             "weights": checked_weights,
             "means": checked_means,
             "covariances": checked_covariances,
-            "scale_trils": _cholesky(checked_covariances),
+            "scale_trils": cholesky_factors(checked_covariances),
         }
         for name, value in values.items():
             value.flags.writeable = False
@@ -246,8 +247,8 @@ class Mixture:
         shift, scale : float or array_like, shape (D,)
             Per feature; `scale` must not be zero.
         """
-        b = _per_feature("shift", shift, self.n_features)
-        a = _per_feature("scale", scale, self.n_features)
+        b = per_feature("shift", shift, self.n_features)
+        a = per_feature("scale", scale, self.n_features)
         if np.any(a == 0.0):
             raise ValueError("scale must not be zero")
         return Mixture(self.weights, self.means * a + b, self.covariances * a[:, None] * a[None, :])
@@ -296,7 +297,7 @@ class Mixture:
         return hash(tuple((part + 0.0).tobytes() for part in parts))
 
     def _repr_html_(self) -> str:
-        from gmm_em.html import mixture_table
+        from gmm_em.core.html import mixture_table
 
         return mixture_table(self)
 
@@ -314,118 +315,3 @@ class Mixture:
 
 
 # The door ------------------------------------------------------------------------------------
-
-
-def check_matrix(X: ArrayLike, *, n_features: int | None = None, min_rows: int = 1) -> FloatArray:
-    """Return `X` as a finite float64 matrix, or say clearly why that is impossible.
-
-    Parameters
-    ----------
-    X : array_like, shape (N, D)
-    n_features : int, optional
-        The number of columns that is required.
-    min_rows : int, default 1
-        The number of rows that is required.
-    """
-    try:
-        array = np.asarray(X, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"X must be a numeric matrix of shape (n, d): {error}") from None
-    if array.ndim != 2:
-        hint = "; use X.reshape(-1, 1) for one feature" if array.ndim == 1 else ""
-        raise ValueError(f"X must be two-dimensional (n, d), got shape {array.shape}{hint}")
-    if n_features is not None and array.shape[1] != n_features:
-        raise ValueError(f"X has {array.shape[1]} features, but {n_features} are expected")
-    if array.shape[0] < min_rows:
-        raise ValueError(f"X has {array.shape[0]} rows, but at least {min_rows} are needed")
-    if not np.isfinite(array).all():
-        row, column = np.argwhere(~np.isfinite(array))[0]
-        raise ValueError(
-            f"X must be finite, got {array[row, column]} in row {row}, column {column}"
-        )
-    return array
-
-
-def check_sample_weight(sample_weight: ArrayLike, n_samples: int) -> FloatArray:
-    """Return non-negative finite row weights, shape (n_samples,), not all zero."""
-    weight = np.asarray(sample_weight, dtype=np.float64)
-    if weight.shape != (n_samples,):
-        raise ValueError(f"sample_weight must have shape ({n_samples},), got {weight.shape}")
-    if not np.isfinite(weight).all() or np.any(weight < 0):
-        raise ValueError("sample_weight must be finite and not negative")
-    if n_samples and not weight.any():
-        raise ValueError("sample_weight must not be zero for every row")
-    return weight
-
-
-def _as_float(name: str, value: ArrayLike) -> FloatArray:
-    try:
-        array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be a rectangular numeric array: {error}") from None
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got NaN or infinity")
-    return array
-
-
-def _checked_weights(value: ArrayLike) -> FloatArray:
-    weights = _as_float("weights", value)
-    if weights.ndim != 1 or weights.shape[0] == 0:
-        raise ValueError(f"weights must have shape (K,) with K >= 1, got {weights.shape}")
-    if np.any(weights < 0):
-        raise ValueError(f"weights must not be negative, got {weights.min()}")
-    total = float(weights.sum())
-    if abs(total - 1.0) > _WEIGHT_SUM_TOLERANCE:
-        raise ValueError(f"weights must sum to 1, got {total}")
-    # Dividing again what already sums to 1 would change last digits on every round trip.
-    return weights if abs(total - 1.0) <= 4 * _EPS * weights.shape[0] else weights / total
-
-
-def _checked_means(value: ArrayLike, n_components: int) -> FloatArray:
-    means = _as_float("means", value)
-    if means.ndim != 2 or means.shape[0] != n_components or means.shape[1] == 0:
-        raise ValueError(
-            f"means must have shape (K, D) with K = {n_components} as in weights and D >= 1, "
-            f"got {means.shape}"
-        )
-    return means
-
-
-def _checked_covariances(value: ArrayLike, shape: Sequence[int]) -> FloatArray:
-    covariances = _as_float("covariances", value)
-    n_components, n_features = shape
-    expected = (n_components, n_features, n_features)
-    if covariances.shape != expected:
-        raise ValueError(f"covariances must have shape {expected}, got {covariances.shape}")
-    transposed = covariances.transpose(0, 2, 1)
-    if np.array_equal(covariances, transposed):
-        return covariances
-    # Compared in correlation units: features may be on very different scales.
-    deviations = np.sqrt(np.abs(np.diagonal(covariances, axis1=1, axis2=2)))
-    allowed = _SYMMETRY_TOLERANCE * deviations[:, :, None] * deviations[:, None, :]
-    asymmetric = (np.abs(covariances - transposed) > allowed).any(axis=(1, 2))
-    if asymmetric.any():
-        raise ValueError(f"covariance {int(asymmetric.argmax())} is not symmetric")
-    return np.asarray(0.5 * (covariances + transposed))
-
-
-def _cholesky(covariances: FloatArray) -> FloatArray:
-    try:
-        return np.asarray(np.linalg.cholesky(covariances))
-    except np.linalg.LinAlgError:
-        for k, covariance in enumerate(covariances):
-            try:
-                np.linalg.cholesky(covariance)
-            except np.linalg.LinAlgError:
-                smallest = float(np.linalg.eigvalsh(covariance)[0])
-                raise ValueError(
-                    f"covariance {k} is not positive definite (smallest eigenvalue {smallest:.3g})"
-                ) from None
-        raise
-
-
-def _per_feature(name: str, value: ArrayLike, n_features: int) -> FloatArray:
-    array = _as_float(name, value)
-    if array.ndim > 1 or (array.ndim == 1 and array.shape[0] != n_features):
-        raise ValueError(f"{name} must be a number or have shape ({n_features},)")
-    return np.broadcast_to(array, (n_features,))

@@ -22,12 +22,11 @@ from threadpoolctl import threadpool_limits
 from experiments.benchmarks.em import Case, make_data
 from gmm_bayes import GaussianMixtureBayes, NIWPrior
 from gmm_em import Mixture
-from gmm_em.chunks import ChunkEStep
-from gmm_em.covariance import get_structure
-from gmm_em.features import Parameters
-from gmm_em.kernels import Kernel
-from gmm_em.problem import Problem
-from gmm_em.samples import Samples
+from gmm_em.covariance.registry import get_structure
+from gmm_em.e_step.blocked import Kernel
+from gmm_em.e_step.dask_chunks import ChunkEStep
+from gmm_em.fitting.problem import Problem
+from gmm_em.rows.samples import Parameters, Samples
 
 Floats = NDArray[np.float64]
 Terms = Callable[[int, int, int], tuple[float, ...]]

@@ -19,7 +19,7 @@ from experiments.config_base import PositiveInt, Section
 from experiments.engines import ALL_COVARIANCE_TYPES, Fit
 from experiments.progress import Report
 from gmm_em import Mixture, Moments, maximize
-from gmm_em.covariance import get_structure
+from gmm_em.covariance.registry import get_structure
 
 Floats = NDArray[np.float64]
 

@@ -26,7 +26,7 @@ from gmm_em import (
     fit_em,
     standard_errors,
 )
-from gmm_em.criteria import aic, bic, icl, n_parameters
+from gmm_em.inference.criteria import aic, bic, icl, n_parameters
 from gmm_em.matching import match
 
 Floats = NDArray[np.float64]

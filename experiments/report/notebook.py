@@ -8,7 +8,7 @@ from html import escape
 from experiments.report.theme import colour_of
 from experiments.rows import column_title, parameter_groups
 from experiments.schema import ComparisonValues, Finding
-from gmm_em.html import table
+from gmm_em.core.html import table
 
 MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
 MAX_ROWS = 60

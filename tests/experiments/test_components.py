@@ -18,7 +18,7 @@ from experiments.datasets import Dataset
 from experiments.errors import FitError, UsageError
 from experiments.store import read_run
 from gmm_em import Mixture, fit_em
-from gmm_em.criteria import bic, n_parameters
+from gmm_em.inference.criteria import bic, n_parameters
 from tests.experiments.made import made_bayes, made_em
 
 TRUTH = Mixture([0.6, 0.4], [[0.0, 0.0], [4.0, 3.0]], [np.eye(2), np.eye(2)])

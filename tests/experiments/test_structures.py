@@ -11,7 +11,7 @@ from experiments.errors import UsageError
 from experiments.parameters import Layout, Parameters
 from experiments.streams import stream
 from gmm_em import Mixture
-from gmm_em.criteria import n_parameters
+from gmm_em.inference.criteria import n_parameters
 
 KINDS = ["full", "tied", "diag", "spherical"]
 COVARIANCES = {

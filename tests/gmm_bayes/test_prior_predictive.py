@@ -8,7 +8,7 @@ from scipy import stats
 from gmm_bayes import GaussianMixtureBayes, LKJPrior, NIWPrior
 from gmm_bayes.prior_predictive import marginal_densities
 from gmm_bayes.structures import STRUCTURES
-from gmm_em.covariance import STRUCTURES as OF_EM
+from gmm_em.covariance.registry import STRUCTURES as OF_EM
 
 N = 2000
 D = 3

@@ -7,7 +7,7 @@ import pytest
 from gmm_bayes import GaussianMixtureBayes, LKJPrior, NIWPrior
 from gmm_bayes.scaling import Scaling
 from gmm_bayes.structures import STRUCTURES, get_structure
-from gmm_em.covariance import STRUCTURES as OF_EM
+from gmm_em.covariance.registry import STRUCTURES as OF_EM
 
 FAST = {"draws": 100, "tune": 150, "chains": 2, "random_state": 0}
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gmm_em import CovarianceStructure, Mixture, expect, maximize, n_parameters
-from gmm_em.covariance import STRUCTURES, get_structure
+from gmm_em.covariance.registry import STRUCTURES, get_structure
 
 KINDS = sorted(STRUCTURES)
 ROOT = Path(__file__).resolve().parents[2]

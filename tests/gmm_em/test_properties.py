@@ -4,9 +4,8 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from gmm_em import DegenerateError, Mixture, expect, fit_em
-from gmm_em.features import Parameters
-from gmm_em.kernels import Kernel
-from gmm_em.samples import Samples
+from gmm_em.e_step.blocked import Kernel
+from gmm_em.rows.samples import Parameters, Samples
 
 KINDS = ["full", "tied", "diag", "spherical"]
 problems = st.tuples(

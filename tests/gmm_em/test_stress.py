@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from gmm_em import GaussianMixtureEM, expect, fit_em
-from gmm_em.covariance import get_structure
-from gmm_em.features import Parameters
-from gmm_em.kernels import Kernel
-from gmm_em.problem import Problem
-from gmm_em.samples import Samples
+from gmm_em.covariance.registry import get_structure
+from gmm_em.e_step.blocked import Kernel
+from gmm_em.fitting.problem import Problem
+from gmm_em.rows.samples import Parameters, Samples
 
 KINDS = ["full", "tied", "diag", "spherical"]
 

@@ -1,0 +1,145 @@
+"""What scikit-learn's estimators check at their door, in its own words.
+
+Code and tests written for scikit-learn match on these messages.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_em.core.types import FloatArray
+
+
+class ConvergenceWarning(UserWarning):
+    """The best run stopped at max_iter."""
+
+
+class NotFittedError(ValueError, AttributeError):
+    """The estimator is used before it is fitted."""
+
+
+def sklearn_or(own: type) -> type:
+    """Return `own`, as scikit-learn's class of that name, too, where the caller has it loaded."""
+    exceptions = sys.modules.get("sklearn.exceptions")
+    theirs = getattr(exceptions, own.__name__, None)
+    return own if theirs is None else _both(own, theirs)
+
+
+@cache
+def _both(own: type, theirs: type) -> type:
+    return type(own.__name__, (own, theirs), {})
+
+
+def feature_names(X: Any) -> NDArray[np.object_] | None:
+    """Column names of a data frame, if all are strings.
+
+    Raises
+    ------
+    TypeError
+        If only some are.
+    """
+    columns = getattr(X, "columns", None)
+    if columns is None or not hasattr(X, "shape"):
+        return None
+    names = np.asarray(columns, dtype=object)
+    kinds = {isinstance(name, str) for name in names}
+    if kinds == {True, False}:
+        raise TypeError(
+            "Feature names are only supported if all input features have string names, but your "
+            "input has mixed types of column names"
+        )
+    return names if kinds == {True} else None
+
+
+def check_rows(X: Any, *, min_samples: int = 1) -> Any:
+    """Return `X` as something two-dimensional and real; whether it is finite is not looked at.
+
+    Float arrays, memory maps and dask arrays are returned as they are.
+    """
+    if hasattr(X, "toarray") or type(X).__module__.startswith("scipy.sparse"):
+        raise TypeError(
+            "Sparse data was passed, but dense data is required. Use '.toarray()' to convert to a "
+            "dense numpy array."
+        )
+    ready = (
+        hasattr(X, "__array_function__")
+        and hasattr(X, "dtype")
+        and np.dtype(X.dtype).kind in "fiub"
+        and not hasattr(X, "iloc")
+    )
+    if not ready:
+        X = _converted(X)
+    if len(X.shape) != 2:
+        found = f"Expected 2D array, got {len(X.shape)}D array instead"
+        raise ValueError(
+            f"{found}. Reshape your data either using array.reshape(-1, 1) if your data has a "
+            "single feature or array.reshape(1, -1) if it contains a single sample."
+        )
+    for axis, (name, least) in enumerate((("sample", min_samples), ("feature", 1))):
+        if X.shape[axis] < least:
+            raise ValueError(
+                f"Found array with {X.shape[axis]} {name}(s) (shape={tuple(X.shape)}) while a "
+                f"minimum of {least} is required."
+            )
+    return X
+
+
+def _converted(X: Any) -> FloatArray:
+    array = np.asarray(X)
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported\n{X}\n")
+    if array.dtype.kind in "SU":
+        raise ValueError("dtype='numeric' is not compatible with arrays of bytes/strings")
+    if array.dtype == np.float32:
+        return array
+    try:
+        return np.asarray(array, dtype=np.float64)
+    except TypeError as error:
+        raise TypeError(f"argument must be a string or a number: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"X must hold numbers: {error}") from None
+
+
+def check_feature_names(
+    estimator: str, names: NDArray[np.object_] | None, fitted: NDArray[np.object_] | None
+) -> None:
+    """Compare a data frame's column names with those seen in fit."""
+    if fitted is None and names is None:
+        return
+    if names is None:
+        warnings.warn(
+            f"X does not have valid feature names, but {estimator} was fitted with feature names",
+            UserWarning,
+            stacklevel=4,
+        )
+        return
+    if fitted is None:
+        warnings.warn(
+            f"X has feature names, but {estimator} was fitted without feature names",
+            UserWarning,
+            stacklevel=4,
+        )
+        return
+    if np.array_equal(names, fitted):
+        return
+    message = "The feature names should match those that were passed during fit.\n"
+    unexpected = sorted(set(names) - set(fitted))
+    missing = sorted(set(fitted) - set(names))
+    if unexpected:
+        message += "Feature names unseen at fit time:\n" + _listed(unexpected)
+    if missing:
+        message += "Feature names seen at fit time, yet now missing:\n" + _listed(missing)
+    if not unexpected and not missing:
+        message += "Feature names must be in the same order as they were in fit.\n"
+    raise ValueError(message)
+
+
+def _listed(names: list[str]) -> str:
+    shown = "".join(f"- {name}\n" for name in names[:5])
+    return shown + ("- ...\n" if len(names) > 5 else "")

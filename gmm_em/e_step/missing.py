@@ -1,0 +1,167 @@
+"""Missing values, as missing at random, by the exact E-step on observed coordinates.
+
+A row's density is the marginal density of what was observed; given the component, what is missing
+follows a normal distribution whose moments complete the sufficient statistics (Ghahramani &
+Jordan 1994, equations 12 to 17; Little & Rubin 2019, section 11.3).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
+
+from gmm_em.core.types import FloatArray, Second
+from gmm_em.e_step.features import SingularError
+from gmm_em.e_step.totals import Totals
+from gmm_em.mixture import Mixture
+from gmm_em.rows.samples import Parameters, Samples, mixture_units
+
+_LOG_2PI = float(np.log(2.0 * np.pi))
+
+
+class Pattern(NamedTuple):
+    """Rows that miss the same features."""
+
+    rows: NDArray[np.intp]
+    observed: NDArray[np.intp]
+    values: FloatArray
+
+
+def read_with_missing(X: ArrayLike) -> FloatArray:
+    """Return `X` as a float64 matrix where NaN may stand, with something in every column."""
+    array = np.asarray(X, dtype=np.float64)
+    if array.ndim != 2:
+        raise ValueError(f"X must be two-dimensional (n, d), got shape {array.shape}")
+    if np.isinf(array).any():
+        raise ValueError("Input X contains infinity")
+    empty = np.isnan(array).all(axis=0)
+    if empty.any():
+        raise ValueError(f"feature {int(empty.argmax())} has no observed value")
+    return array
+
+
+def imputed(X: FloatArray) -> FloatArray:
+    """Return `X` with column means where values are missing: good enough for units and starts."""
+    return np.where(np.isnan(X), np.nanmean(X, axis=0), X)
+
+
+class MissingEStep:
+    """Expected sufficient statistics of rows with missing values.
+
+    Parameters
+    ----------
+    X : ndarray, shape (N, D)
+        In the inner units, with NaN where values are missing.
+    weight : ndarray, shape (N,), optional
+    second : {"full", "diagonal", "pooled"}
+        Shape of the second moments that the structure asks for.
+    n_components : int
+    """
+
+    def __init__(
+        self, X: FloatArray, weight: FloatArray | None, second: Second, n_components: int
+    ) -> None:
+        self.n_components = n_components
+        self._weight = np.ones(X.shape[0]) if weight is None else weight
+        self._second = second
+        self._n_samples = X.shape[0]
+        seen = ~np.isnan(X)
+        kinds, which = np.unique(seen, axis=0, return_inverse=True)
+        order = np.argsort(which.ravel(), kind="stable")
+        edges = np.cumsum(np.bincount(which.ravel(), minlength=kinds.shape[0]))[:-1]
+        self._patterns = [
+            Pattern(rows, np.flatnonzero(kind), X[np.ix_(rows, np.flatnonzero(kind))])
+            for rows, kind in zip(np.split(order, edges), kinds, strict=True)
+        ]
+
+    def expect(self, parameters: Parameters) -> Totals:
+        """Return log-likelihood of the observed values and completed moments about the means."""
+        k, d = parameters.means.shape
+        log_likelihood = 0.0
+        counts, first, second = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
+        for pattern in self._patterns:
+            weight = self._weight[pattern.rows]
+            log_prob, responsibilities = _posterior(pattern, parameters)
+            log_likelihood += float(weight @ log_prob)
+            R = responsibilities * weight
+            counts += R.sum(axis=1)
+            for j in range(k):
+                regression, remainder = _conditional(parameters.covariances[j], pattern.observed)
+                deviations = pattern.values - parameters.means[j, pattern.observed]
+                filled = deviations @ regression.T
+                first[j] += R[j] @ filled
+                second[j] += (filled * R[j, :, None]).T @ filled + R[j].sum() * remainder
+        moments: FloatArray = second
+        if self._second == "diagonal":
+            moments = np.diagonal(second, axis1=1, axis2=2).copy()
+        elif self._second == "pooled":
+            moments = second.sum(axis=0)
+        return Totals(log_likelihood, counts, first, moments, parameters.means.copy())
+
+    def support(self, parameters: Parameters) -> FloatArray:
+        """How many rows each component rests on, shape (K,)."""
+        _, responsibilities = self.evaluate(parameters)
+        first = responsibilities @ self._weight
+        second = responsibilities**2 @ self._weight
+        return np.asarray(first**2 / np.maximum(second, np.finfo(np.float64).tiny))
+
+    def evaluate(self, parameters: Parameters) -> tuple[FloatArray, FloatArray]:
+        """Log-density of the observed values (N,) and responsibilities (K, N)."""
+        log_prob = np.empty(self._n_samples)
+        responsibilities = np.empty((parameters.weights.shape[0], self._n_samples))
+        for pattern in self._patterns:
+            log_prob[pattern.rows], responsibilities[:, pattern.rows] = _posterior(
+                pattern, parameters
+            )
+        return log_prob, responsibilities
+
+
+def evaluate_missing(mixture: Mixture, X: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Log-density of what is observed of each row (N,), and responsibilities (N, K)."""
+    array = np.asarray(X, dtype=np.float64)
+    centre, scale = mixture_units(mixture)
+    estep = MissingEStep((array - centre) / scale, None, "full", mixture.n_components)
+    covariances = mixture.covariances / (scale[:, None] * scale)
+    parameters = Parameters(mixture.weights, (mixture.means - centre) / scale, covariances)
+    log_prob, responsibilities = estep.evaluate(parameters)
+    log_prob -= (~np.isnan(array)) @ np.log(scale)
+    return log_prob, responsibilities.T
+
+
+def missing_log_jacobian(X: FloatArray, samples: Samples) -> float:
+    """Return what the change of units adds to the observed values' log-likelihood."""
+    weight = np.ones(X.shape[0]) if samples.weight is None else samples.weight
+    return float(weight @ ((~np.isnan(X)) @ np.log(samples.scale)))
+
+
+def _posterior(pattern: Pattern, parameters: Parameters) -> tuple[FloatArray, FloatArray]:
+    o = pattern.observed
+    joint = np.empty((parameters.weights.shape[0], pattern.rows.shape[0]))
+    for k, (weight, mean, covariance) in enumerate(zip(*parameters, strict=True)):
+        try:
+            factor = np.linalg.cholesky(covariance[np.ix_(o, o)])
+        except np.linalg.LinAlgError:
+            raise SingularError(f"component {k} collapsed onto a hyperplane") from None
+        z = np.linalg.solve(factor, (pattern.values - mean[o]).T)
+        constant = -0.5 * o.shape[0] * _LOG_2PI - np.log(np.diagonal(factor)).sum()
+        with np.errstate(divide="ignore"):
+            joint[k] = np.log(weight) + constant - 0.5 * (z**2).sum(axis=0)
+    log_prob = np.asarray(logsumexp(joint, axis=0))
+    return log_prob, np.exp(joint - log_prob)
+
+
+def _conditional(
+    covariance: FloatArray, observed: NDArray[np.intp]
+) -> tuple[FloatArray, FloatArray]:
+    """Regression of all features on the observed ones (D, O), and what it leaves (D, D)."""
+    cross = covariance[:, observed]
+    regression = np.linalg.solve(covariance[np.ix_(observed, observed)], cross.T).T
+    # Exactly, for features that were observed.
+    regression[observed] = np.eye(observed.shape[0])
+    remainder = covariance - regression @ cross.T
+    remainder[observed, :] = 0.0
+    remainder[:, observed] = 0.0
+    return regression, 0.5 * (remainder + remainder.T)

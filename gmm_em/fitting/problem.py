@@ -1,0 +1,204 @@
+"""The two steps of EM for one data set, number of components, structure and penalty."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gmm_em.core.types import FloatArray
+from gmm_em.covariance.base import CovarianceStructure
+from gmm_em.e_step.features import SingularError
+from gmm_em.e_step.protocol import EStep
+from gmm_em.e_step.totals import Totals
+from gmm_em.fitting.prior import Penalty
+from gmm_em.rows.samples import Parameters, Samples
+
+# Fewer rows than this are none.
+_EMPTY = 1e-8
+
+
+class DegenerateError(ValueError):
+    """A component collapsed onto a point or a hyperplane, or became empty."""
+
+
+class CompleteData(NamedTuple):
+    """Sums that, with the missing labels filled in, decide every parameter.
+
+    `scatter` and `counts` have one entry per free covariance: one for shared covariances.
+    """
+
+    weight_counts: FloatArray
+    first: FloatArray
+    scatter: FloatArray
+    counts: FloatArray
+
+
+class Problem:
+    """Objective, E-step and M-step in the samples' inner units.
+
+    Parameters
+    ----------
+    samples : Samples
+    estep : EStep
+    structure : CovarianceStructure
+    reg_covar : float or ndarray of shape (D,)
+        Added to the diagonals, in the data's squared units.
+    penalty : Penalty, optional
+        A conjugate log-prior, in inner units, that is added to the log-likelihood.
+    n_rows : int, optional
+        Rows the E-step sees, where `samples` holds only some of them.
+    log_jacobian : float, optional
+        What the change of units adds to the log-likelihood, where values are missing.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        estep: EStep,
+        structure: CovarianceStructure,
+        reg_covar: float | FloatArray = 0.0,
+        penalty: Penalty | None = None,
+        *,
+        n_rows: int | None = None,
+        log_jacobian: float | None = None,
+    ) -> None:
+        self.samples = samples
+        self.n_components = estep.n_components
+        self.n_rows = samples.n_samples if n_rows is None else n_rows
+        self.total_weight = samples.total_weight if n_rows is None else float(n_rows)
+        if log_jacobian is None:
+            log_jacobian = self.total_weight * float(np.log(samples.scale).sum())
+        self._log_jacobian = log_jacobian
+        self.structure = structure
+        self.penalty = penalty
+        self._estep = estep
+        self._ridge = np.diag(reg_covar / samples.scale**2) if np.any(reg_covar) else None
+
+    @property
+    def smooth(self) -> bool:
+        """Whether the M-step maximises the objective, which adding to diagonals does not."""
+        return self._ridge is None
+
+    def expect(self, parameters: Parameters) -> Totals:
+        """E-step, with the objective at `parameters`.
+
+        Raises
+        ------
+        DegenerateError
+            Where a covariance is singular.
+        """
+        try:
+            totals = self._estep.expect(parameters)
+        except SingularError as error:
+            raise DegenerateError(str(error)) from None
+        totals.log_likelihood -= self._log_jacobian
+        totals.objective = totals.log_likelihood
+        if self.penalty is not None:
+            totals.objective += self.penalty.log_density(
+                parameters, self.structure.second == "pooled"
+            )
+        return totals
+
+    def maximize(self, totals: Totals) -> Parameters:
+        """M-step.
+
+        Raises
+        ------
+        DegenerateError
+            Where a component has collapsed or is empty.
+        """
+        counts = totals.counts
+        # A prior on the means holds a component up even where it has no rows.
+        if not counts.min() > _EMPTY and not (self.penalty and self.penalty.kappa):
+            raise DegenerateError(f"component {int(counts.argmin())} became empty")
+        parameters = self._plain(totals) if self.penalty is None else self._penalised(totals)
+        if self._ridge is None:
+            return parameters
+        return parameters._replace(covariances=parameters.covariances + self._ridge)
+
+    def safe_start(self, start: Parameters) -> Parameters:
+        """Add what `reg_covar` or the prior would to the covariances of a start."""
+        covariances = start.covariances
+        if self._ridge is not None:
+            covariances = covariances + self._ridge
+        elif self.penalty is not None:
+            k, d = start.means.shape
+            kind = self.structure.second
+            share = self.total_weight / (1 if kind == "pooled" else k)
+            prior = np.broadcast_to(self.penalty.psi, (k, d, d))
+            compact = self.structure.compact(prior) / self.penalty.prior_counts(d)
+            prior = self.structure.expand(compact, k, d)
+            covariances = covariances + prior * (self.penalty.prior_counts(d) / share)
+        return start._replace(covariances=covariances)
+
+    def support(self, parameters: Parameters) -> FloatArray:
+        """Return how many rows each component rests on, shape (K,)."""
+        return self._estep.support(parameters)
+
+    def complete(self, totals: Totals, means: FloatArray) -> CompleteData:
+        """Sum rows and the prior's pseudo-rows: counts, and moments about `means`."""
+        kind = self.structure.second
+        first = totals.first + totals.counts[:, None] * (totals.origin - means)
+        scatter = scatter_about(totals, means, kind)
+        shared = kind == "pooled"
+        counts = totals.counts.sum(keepdims=True) if shared else totals.counts
+        if self.penalty is None:
+            return CompleteData(totals.counts, first, scatter, counts)
+        k, d = means.shape
+        added = self.penalty.prior_counts(d)
+        if shared:
+            added += (k - 1.0) * (self.penalty.kappa > 0)
+        return CompleteData(
+            totals.counts + self.penalty.concentration - 1.0,
+            first + self.penalty.pull(means),
+            scatter + self.penalty.scatter(means, kind),
+            counts + added,
+        )
+
+    def _plain(self, totals: Totals) -> Parameters:
+        counts = totals.counts
+        offset = totals.first / counts[:, None]
+        if self.structure.second == "full":
+            # Symmetric to the last digit, which is all that is left of a component that collapses.
+            square = offset[:, :, None] * offset[:, None, :]
+            scatter = totals.second - square * counts[:, None, None]
+        elif self.structure.second == "diagonal":
+            scatter = totals.second - totals.first * offset
+        else:
+            weighted = offset * np.sqrt(counts)[:, None]
+            scatter = totals.second - weighted.T @ weighted
+        total = float(counts.sum())
+        covariances = self.structure.covariances(counts, scatter, total)
+        return Parameters(counts / total, totals.origin + offset, covariances)
+
+    def _penalised(self, totals: Totals) -> Parameters:
+        assert self.penalty is not None
+        pulled = totals.first + self.penalty.pull(totals.origin)
+        means = totals.origin + pulled / (totals.counts + self.penalty.kappa)[:, None]
+        data = self.complete(totals, means)
+        shared = self.structure.second == "pooled"
+        scatter = data.scatter[0] if shared else data.scatter
+        covariances = self.structure.covariances(
+            totals.counts if shared else data.counts, scatter, float(data.counts.sum())
+        )
+        weights = data.weight_counts / data.weight_counts.sum()
+        return Parameters(weights, means, covariances)
+
+
+def scatter_about(totals: Totals, means: FloatArray, kind: str) -> FloatArray:
+    """Sum products of deviations from `means`, in the shape `kind` says.
+
+    The shape is (K, D, D) for "full", (K, D) for "diagonal", (1, D, D) for "pooled".
+    """
+    step = totals.origin - means
+    if kind == "diagonal":
+        diagonal = totals.second + (2.0 * totals.first + totals.counts[:, None] * step) * step
+        return np.asarray(diagonal)
+    if kind == "pooled":
+        cross = totals.first.T @ step
+        square = (step * totals.counts[:, None]).T @ step
+        return np.asarray(totals.second + cross + cross.T + square)[None]
+    outer = totals.first[:, :, None] * step[:, None, :]
+    square = totals.counts[:, None, None] * (step[:, :, None] * step[:, None, :])
+    return np.asarray(totals.second + outer + outer.transpose(0, 2, 1) + square)

@@ -1,0 +1,160 @@
+"""Starts that cluster the rows first."""
+
+from __future__ import annotations
+
+from typing import override
+
+import numpy as np
+from scipy.cluster.hierarchy import linkage
+
+from gmm_em.core.types import FloatArray, IntArray
+from gmm_em.fitting.starts.base import Assignment, Rows, one_hot, squared_distances
+
+# Hierarchical clustering takes time and memory that grow as the square of the rows.
+_WARD_ROWS = 500
+
+
+_LLOYD_ITERATIONS = 30
+
+
+class KMeans(Assignment):
+    """Lloyd's k-means, seeded by k-means++."""
+
+    name = "kmeans"
+
+    @override
+    def responsibilities(
+        self, rows: Rows, n_components: int, rng: np.random.Generator
+    ) -> FloatArray:
+        centres = rows.X[plus_plus(rows, n_components, rng)]
+        labels = lloyd(rows, centres)
+        return one_hot(labels, n_components)
+
+
+class PlusPlus(Assignment):
+    """Nearest of K centres chosen by k-means++ (Arthur & Vassilvitskii 2007)."""
+
+    name = "k-means++"
+
+    @override
+    def responsibilities(
+        self, rows: Rows, n_components: int, rng: np.random.Generator
+    ) -> FloatArray:
+        centres = rows.X[plus_plus(rows, n_components, rng)]
+        return one_hot(squared_distances(rows.X, centres).argmin(axis=1), n_components)
+
+
+class Ward(Assignment):
+    """Ward's hierarchical clustering of (a sample of) the rows; the same whatever the seed."""
+
+    name = "ward"
+
+    @override
+    def responsibilities(
+        self, rows: Rows, n_components: int, rng: np.random.Generator
+    ) -> FloatArray:
+        X = rows.X
+        step = -(-X.shape[0] // _WARD_ROWS)
+        tree = linkage(X[::step], "ward")
+        R = one_hot(_cut(tree, n_components), n_components)
+        centres = (R.T @ X[::step]) / R.sum(axis=0)[:, None]
+        if step == 1:
+            return R
+        return one_hot(squared_distances(X, centres).argmin(axis=1), n_components)
+
+
+def _cut(tree: FloatArray, n_clusters: int) -> IntArray:
+    """Labels of the leaves when the last ``n_clusters - 1`` merges are undone.
+
+    Unlike SciPy's ``fcluster`` it gives as many clusters as asked for where heights are tied.
+    """
+    n_leaves = tree.shape[0] + 1
+    merges = tree[: n_leaves - n_clusters, :2].astype(np.int64)
+    labels = np.full(n_leaves + merges.shape[0], -1)
+    used = 0
+    # From the root down, so that a node's label is known before its children's.
+    for node in range(labels.shape[0] - 1, -1, -1):
+        if labels[node] < 0:
+            labels[node] = used
+            used += 1
+        if node >= n_leaves:
+            labels[merges[node - n_leaves]] = labels[node]
+    return labels[:n_leaves]
+
+
+class Quantiles(Assignment):
+    """Equal shares of the rows in the order of the first principal component.
+
+    In one dimension this is where mclust begins.
+    """
+
+    name = "quantiles"
+
+    @override
+    def responsibilities(
+        self, rows: Rows, n_components: int, rng: np.random.Generator
+    ) -> FloatArray:
+        X, weight, _ = rows
+        centred = X - X.mean(axis=0)
+        axis = np.linalg.eigh(centred.T @ centred)[1][:, -1]
+        order = np.argsort(centred @ axis, kind="stable")
+        share = np.cumsum(weight[order]) - 0.5 * weight[order]
+        labels = np.empty(X.shape[0], dtype=np.int64)
+        labels[order] = np.minimum(n_components * share / weight.sum(), n_components - 1)
+        return one_hot(labels, n_components)
+
+
+class Whitened(Assignment):
+    """Another start, made in coordinates where the data's covariance is the identity.
+
+    Elongated clusters that lie side by side are told apart there.
+    """
+
+    def __init__(self, start: Assignment) -> None:
+        self._start = start
+        self.name = f"whitened {start.name}"
+
+    @override
+    def responsibilities(
+        self, rows: Rows, n_components: int, rng: np.random.Generator
+    ) -> FloatArray:
+        centred = rows.X - rows.X.mean(axis=0)
+        values, vectors = np.linalg.eigh(centred.T @ centred / centred.shape[0])
+        scale = np.sqrt(np.maximum(values, 1e-12 * values.max()))
+        white = rows._replace(X=centred @ (vectors / scale))
+        return self._start.responsibilities(white, n_components, rng)
+
+
+def plus_plus(rows: Rows, n_components: int, rng: np.random.Generator) -> IntArray:
+    """Choose K rows by k-means++, the best of a few candidates at each step."""
+    X, weight, _ = rows
+    n_candidates = 2 + int(np.log(n_components))
+    chosen = np.empty(n_components, dtype=np.int64)
+    chosen[0] = rng.choice(X.shape[0], p=weight / weight.sum())
+    nearest = squared_distances(X, X[chosen[:1]])[:, 0]
+    for k in range(1, n_components):
+        mass = weight * nearest
+        total = mass.sum()
+        p = mass / total if total > 0 else weight / weight.sum()
+        candidates = rng.choice(X.shape[0], n_candidates, p=p)
+        reduced = np.minimum(nearest[:, None], squared_distances(X, X[candidates]))
+        best = int((weight @ reduced).argmin())
+        chosen[k], nearest = candidates[best], reduced[:, best]
+    return chosen
+
+
+def lloyd(rows: Rows, centres: FloatArray) -> IntArray:
+    """Labels after Lloyd's iterations from the given centres."""
+    X, weight, _ = rows
+    labels = squared_distances(X, centres).argmin(axis=1)
+    for _ in range(_LLOYD_ITERATIONS):
+        assigned = one_hot(labels, centres.shape[0]) * weight[:, None]
+        counts = assigned.sum(axis=0)
+        filled = counts > 0
+        centres = centres.copy()
+        centres[filled] = (assigned.T @ X)[filled] / counts[filled, None]
+        updated = squared_distances(X, centres).argmin(axis=1)
+        if np.array_equal(updated, labels):
+            break
+        labels = updated
+    return labels

@@ -1,0 +1,272 @@
+"""The data as the loops want it: centred, scaled, feature by feature, a block of rows at a time."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gmm_em.core.checks import check_sample_weight
+from gmm_em.core.threads import run_all, single_threaded_blas
+from gmm_em.core.types import FloatArray
+from gmm_em.mixture import Mixture
+from gmm_em.rows.memory_maps import pick, release
+
+_LARGEST = 1e150
+_SMALLEST = 1e-150
+# Rows that are copied at a time, and rows from which centre and scale are taken.
+_COPY_ROWS = 1 << 14
+# With more features than this, transposing anew in every pass costs next to nothing.
+_COPIED_FEATURES = 24
+_PILOT_ROWS = 1 << 11
+
+
+class Samples:
+    """Rows to fit, seen in units where they are centred and about as wide as 1.
+
+    Arrays of float64 in memory with few features are kept as one transposed copy. Anything else
+    with ``shape`` and slicing of rows (float32 arrays, memory maps, dask arrays) is read block by
+    block, and never held whole as float64.
+
+    Parameters
+    ----------
+    X : array_like, shape (N, D)
+    sample_weight : array_like, shape (N,), optional
+        Rows of weight zero are left out from the start, as if they were missing.
+    common_scale : bool, default False
+        Scale all features alike, for structures that a scale per feature would distort.
+    units : tuple of ndarray, shape (D,), optional
+        Centre and scale to use, instead of the data's own.
+    first_row : int, default 0
+        What an error calls the first row.
+
+    Attributes
+    ----------
+    centre, scale : ndarray, shape (D,)
+        A row is seen as ``(x - centre) / scale``. Neither need be exact statistics: they keep
+        rounding errors small. The scales are powers of two, so dividing is exact.
+    constant : ndarray of bool, shape (D,)
+        Features that have one value only.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        sample_weight: Any = None,
+        *,
+        common_scale: bool = False,
+        units: tuple[FloatArray, FloatArray] | None = None,
+        first_row: int = 0,
+    ) -> None:
+        X = _sliceable(X)
+        self._first_row = first_row
+        weight = None
+        if sample_weight is not None:
+            weight = check_sample_weight(sample_weight, X.shape[0])
+            if not weight.all():
+                X, weight = X[weight > 0], weight[weight > 0]
+        self.weight: FloatArray | None = weight
+        self.n_samples, self.n_features = int(X.shape[0]), int(X.shape[1])
+        self.total_weight = float(self.n_samples if weight is None else weight.sum())
+        self._rows = X
+        self._columns: FloatArray | None = None
+        if units is None:
+            self._set_units(common_scale)
+        else:
+            self.centre, self.scale = units
+        keep = type(X) is np.ndarray and X.dtype == np.float64
+        keep = keep and self.n_features <= _COPIED_FEATURES
+        columns = np.empty((self.n_features, self.n_samples)) if keep else None
+        self._scan(columns)
+        self._columns = columns
+
+    @property
+    def log_jacobian(self) -> float:
+        """What the change of units adds to the total log-likelihood."""
+        return self.total_weight * float(np.log(self.scale).sum())
+
+    @classmethod
+    def for_mixture(cls, mixture: Mixture, X: Any, sample_weight: Any = None) -> Samples:
+        """Rows in units that depend on the mixture only, the same for any block of rows."""
+        X = _sliceable(X)
+        if X.shape[1] != mixture.n_features:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but the mixture has {mixture.n_features}"
+            )
+        return cls(X, sample_weight, units=mixture_units(mixture))
+
+    def block(self, start: int, stop: int) -> FloatArray:
+        """Rows `start` to `stop` in the inner units, transposed: shape (D, stop - start)."""
+        if self._columns is not None:
+            return self._columns[:, start:stop]
+        return self._convert(start, stop)
+
+    def weights_of(self, start: int, stop: int) -> FloatArray | None:
+        """Weights of these rows, or None when all are 1."""
+        return None if self.weight is None else self.weight[start:stop]
+
+    def take(self, index: Any) -> FloatArray:
+        """Chosen rows (in increasing order) in the inner units, shape (n, D)."""
+        if self._columns is not None:
+            return np.ascontiguousarray(self._columns[:, index].T)
+        return (self.rows(index) - self.centre) / self.scale
+
+    def resolution(self) -> FloatArray:
+        """Spacing of the grid the data are rounded to, per feature; 0 where there is none.
+
+        Shape (D,), in the inner units. A feature is on a grid when fewer than half of (up to
+        2000) values differ; the spacing is the smallest difference.
+        """
+        rows = self.take(slice(None, None, max(1, self.n_samples // 2000)))
+        out = np.zeros(self.n_features)
+        for j, column in enumerate(rows.T):
+            gaps = np.diff(np.sort(column))
+            # Decimal fractions are not exact: equal values may differ in their last digits.
+            gaps = gaps[gaps > 1e-9 * max(1.0, float(np.abs(column).max()))]
+            if 0 < gaps.shape[0] < 0.5 * rows.shape[0]:
+                out[j] = gaps.min()
+        return out
+
+    def moments(self) -> tuple[FloatArray, FloatArray]:
+        """Weighted mean (D,) and covariance (D, D) of all rows, in the inner units."""
+        starts = range(0, self.n_samples, _COPY_ROWS)
+        first = np.zeros(self.n_features)
+        second = np.zeros((self.n_features, self.n_features))
+        for start in starts:
+            block = self.block(start, min(start + _COPY_ROWS, self.n_samples))
+            weight = self.weights_of(start, start + block.shape[1])
+            weighted = block if weight is None else block * weight
+            first += weighted.sum(axis=1)
+            second += weighted @ block.T
+        mean = first / self.total_weight
+        return mean, second / self.total_weight - np.outer(mean, mean)
+
+    def variances(self) -> FloatArray:
+        """Variance of each feature, in the data's own units, shape (D,)."""
+        return np.asarray(np.diagonal(self.moments()[1]) * self.scale**2)
+
+    def rows(self, index: Any) -> FloatArray:
+        """Chosen rows (in increasing order) in the data's own units, shape (n, D)."""
+        return pick(self._rows, index)
+
+    def inner(self, mixture: Mixture) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Weights, means and covariances of `mixture` in the inner units."""
+        means = (mixture.means - self.centre) / self.scale
+        covariances = mixture.covariances / (self.scale[:, None] * self.scale)
+        return mixture.weights, means, covariances
+
+    def outer(self, weights: FloatArray, means: FloatArray, covariances: FloatArray) -> Mixture:
+        """Undo :meth:`inner`."""
+        return Mixture(
+            weights / weights.sum(),
+            means * self.scale + self.centre,
+            covariances * (self.scale[:, None] * self.scale),
+        )
+
+    def _convert(self, start: int, stop: int, out: FloatArray | None = None) -> FloatArray:
+        read = self._rows[start:stop]
+        rows = np.asarray(read, dtype=np.float64)
+        if out is None:
+            out = np.empty(rows.shape[::-1])
+        np.subtract(rows.T, self.centre[:, None], out=out)
+        np.divide(out, self.scale[:, None], out=out)
+        release(read)
+        return out
+
+    def _set_units(self, common_scale: bool) -> None:
+        step = max(1, self.n_samples // _PILOT_ROWS)
+        pilot = pick(self._rows, slice(None, None, step)).T.copy()
+        # Non-finite entries are reported, with their place, by the scan that follows.
+        with np.errstate(all="ignore"):
+            self.centre = pilot.mean(axis=1)
+            pilot -= self.centre[:, None]
+            # A second pass removes the rounding error of a mean far from zero.
+            self.centre += pilot.mean(axis=1)
+            variance = np.einsum("dn,dn->d", pilot, pilot) / pilot.shape[1]
+            if common_scale:
+                variance[:] = variance.mean()
+            usable = (variance > 0) & (variance < np.inf)
+            self.scale = np.exp2(np.round(0.5 * np.log2(np.where(usable, variance, 1.0))))
+
+    def _scan(self, columns: FloatArray | None) -> None:
+        """Look at every row once: copy it if asked, check it, and find constant features."""
+        starts = range(0, self.n_samples, _COPY_ROWS)
+        lows = np.empty((len(starts), self.n_features))
+        highs = np.empty_like(lows)
+
+        def scan(i: int) -> None:
+            start = i * _COPY_ROWS
+            stop = min(start + _COPY_ROWS, self.n_samples)
+            out = None if columns is None else columns[:, start:stop]
+            with np.errstate(all="ignore"):
+                block = self._convert(start, stop, out)
+                np.minimum.reduce(block, axis=1, out=lows[i])
+                np.maximum.reduce(block, axis=1, out=highs[i])
+
+        if len(starts) == 1:
+            scan(0)
+        else:
+            with single_threaded_blas() as available:
+                run_all(scan, range(len(starts)), available)
+        with np.errstate(invalid="ignore"):
+            # Squares of anything larger would overflow; NaN compares as false.
+            finite = highs - lows < _LARGEST
+        if not finite.all():
+            self._report(int(starts[int((~finite).any(axis=1).argmax())]))
+        lowest, highest = lows.min(axis=0), highs.max(axis=0)
+        self.constant = lowest == highest
+        flat = ~self.constant & ((highest - lowest) * self.scale < _SMALLEST)
+        if flat.any():
+            raise ValueError(
+                f"X holds differences too small for float64 arithmetic (column {flat.argmax()}); "
+                "give it in another unit"
+            )
+
+    def _report(self, start: int) -> None:
+        rows = np.asarray(self._rows[start : start + _COPY_ROWS], dtype=np.float64)
+        bad = ~np.isfinite(rows)
+        if not bad.any():
+            raise ValueError("X holds values too large for float64 arithmetic")
+        row, column = np.argwhere(bad)[0]
+        name = "NaN" if np.isnan(rows[row, column]) else "infinity"
+        row += start + self._first_row
+        raise ValueError(f"Input X contains {name} (row {row}, column {column})")
+
+
+def mixture_units(mixture: Mixture) -> tuple[FloatArray, FloatArray]:
+    """Centre and scale of data that follow a mixture."""
+    deviations = np.sqrt(np.diagonal(mixture.covariance))
+    return mixture.mean, np.exp2(np.round(np.log2(deviations)))
+
+
+def _sliceable(X: Any) -> Any:
+    """Return `X` as something two-dimensional whose rows can be sliced."""
+    if not (hasattr(X, "shape") and hasattr(X, "dtype") and hasattr(X, "__getitem__")):
+        X = _as_array(X)
+    elif not hasattr(X, "__array_function__") or np.dtype(X.dtype).kind not in "fiub":
+        # Data frames slice by column; object and complex arrays need a look of their own.
+        X = _as_array(X)
+    if len(X.shape) != 2:
+        hint = "; use X.reshape(-1, 1) for one feature" if len(X.shape) == 1 else ""
+        raise ValueError(f"X must be two-dimensional (n, d), got shape {tuple(X.shape)}{hint}")
+    if X.shape[0] < 1 or X.shape[1] < 1:
+        raise ValueError(f"X must have at least one row and one column, got {tuple(X.shape)}")
+    return X
+
+
+def _as_array(X: Any) -> FloatArray:
+    array = np.asarray(X)
+    if array.dtype.kind == "c":
+        raise ValueError("Complex data not supported: X must be real")
+    try:
+        return np.asarray(array, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"X must be a numeric matrix of shape (n, d): {error}") from None
+
+
+class Parameters(NamedTuple):
+    """A mixture in the samples' inner units, unchecked: what the loop passes around."""
+
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
