@@ -18,8 +18,9 @@ from experiments.datasets import load_dataset
 from experiments.errors import FitError, UsageError
 from experiments.streams import stream
 from gmm_bayes import LKJPrior, MixtureDraws, NIWPrior, prior_from_dict
-from gmm_bayes.sampling import Sampler, Task, get_sampler
-from gmm_bayes.structures import get_structure
+from gmm_bayes.samplers.contract import Sampler, Task
+from gmm_bayes.samplers.registry import get_sampler
+from gmm_bayes.space.structures import get_structure
 from gmm_em import Mixture
 
 Floats = NDArray[np.float64]

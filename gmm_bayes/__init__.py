@@ -1,15 +1,17 @@
 """Bayesian Gaussian mixtures: priors, PyMC model, samplers, aligned and diagnosed posteriors."""
 
-from gmm_bayes.advi import ADVI
-from gmm_bayes.diagnostics import Diagnostics
 from gmm_bayes.draws import MixtureDraws
-from gmm_bayes.estimator import GaussianMixtureBayes
-from gmm_bayes.gibbs import Gibbs
-from gmm_bayes.model import build_model
-from gmm_bayes.nuts import NUTS
-from gmm_bayes.priors import LKJPrior, NIWPrior, prior_from_dict
-from gmm_bayes.relabel import relabel
-from gmm_bayes.smc import SMC
+from gmm_bayes.estimators.gaussian_mixture import GaussianMixtureBayes
+from gmm_bayes.evaluation.diagnostics import Diagnostics
+from gmm_bayes.labels.relabelling import relabel
+from gmm_bayes.priors.lkj import LKJPrior
+from gmm_bayes.priors.niw import NIWPrior
+from gmm_bayes.priors.registry import prior_from_dict
+from gmm_bayes.pymc_model.build import build_model
+from gmm_bayes.samplers.advi import ADVI
+from gmm_bayes.samplers.gibbs.sampler import Gibbs
+from gmm_bayes.samplers.nuts import NUTS
+from gmm_bayes.samplers.smc.sampler import SMC
 
 __all__ = [
     "ADVI",

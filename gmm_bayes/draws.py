@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from gmm_bayes.checks import check_data
+from gmm_bayes.core.checks import check_data
+from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_em import Mixture
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 _LOG_2PI = float(np.log(2.0 * np.pi))
 _BLOCK_ELEMENTS = 1 << 19  # doubles in the largest temporary of a block: 4 MB

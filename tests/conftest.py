@@ -7,6 +7,7 @@ from hypothesis import settings
 
 from gmm_em import Mixture
 from tests.browser.found import ABSENT, NAMES
+from tests.paths import DATA
 
 # A job in the background may have been told to ignore interrupts, and would tell its children.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -31,7 +32,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def reference_data() -> Path:
-    return Path(__file__).parent / "data"
+    return DATA
 
 
 def random_mixture(rng: np.random.Generator, n_components: int, n_features: int) -> Mixture:

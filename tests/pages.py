@@ -30,7 +30,6 @@ from typing import Any
 
 from experiments.cli import main
 
-ROOT = Path(__file__).parents[1]
 # Typed by readers, but not here: what they do is the business of CI, or of another machine.
 NOT_RUN = ("make", "git", "cd", "export", "dask", "ssh", "sbatch", "srun")
 SHELL = ("ls", "cat", "head", "wc")

@@ -10,7 +10,8 @@ import gmm_bayes
 import gmm_em
 from experiments.commands import SUMMARIES
 from experiments.verdict import THRESHOLDS
-from tests.pages import ROOT, Reader, differences, steps
+from tests.pages import Reader, differences, steps
+from tests.paths import ROOT
 
 DOCS = ROOT / "docs"
 # Pages whose steps take longer than `make test` can wait.

@@ -6,7 +6,7 @@ import tomllib
 import yaml
 
 from experiments.commands import SUMMARIES
-from tests.pages import ROOT
+from tests.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 

@@ -5,7 +5,8 @@ import re
 import pytest
 
 import experiments
-from tests.pages import ROOT, Reader, differences, steps
+from tests.pages import Reader, differences, steps
+from tests.paths import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -24,7 +24,9 @@ from numpy.typing import NDArray
 
 from experiments.benchmarks.em import Case, make_data
 from gmm_bayes import LKJPrior, MixtureDraws, NIWPrior, relabel
-from gmm_bayes.sampling import Sampler, Task, get_sampler, processors
+from gmm_bayes.core.cores import processors
+from gmm_bayes.samplers.contract import Sampler, Task
+from gmm_bayes.samplers.registry import get_sampler
 
 FloatArray = NDArray[np.float64]
 

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,8 +18,8 @@ from experiments.errors import UsageError
 from experiments.streams import stream
 from gmm_bayes import LKJPrior
 from gmm_em import Mixture
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "docs" / "engine-plugin"
 
 

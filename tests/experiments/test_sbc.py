@@ -12,7 +12,7 @@ from experiments.sbc import N_DRAWS, Calibration, _as_draws, _rank
 from experiments.sbc_run import run_calibration, summarise
 from experiments.sbc_uniformity import Uniformity, holm
 from gmm_bayes import GaussianMixtureBayes, LKJPrior, MixtureDraws, NIWPrior
-from gmm_bayes.sampling import Sampled
+from gmm_bayes.samplers.contract import Sampled
 from gmm_em import Mixture
 
 # The test -----------------------------------------------------------------------------------------

@@ -1,13 +1,12 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from gmm_bayes import GaussianMixtureBayes, MixtureDraws
 from gmm_em import Mixture
+from tests.paths import SHIPPED_DATA
 
-DATA = Path(__file__).parents[2] / "experiments" / "data"
+DATA = SHIPPED_DATA
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gmm_bayes import GaussianMixtureBayes
+from tests.paths import ROOT
 
 FAST = {"draws": 50, "tune": 100, "chains": 2, "random_state": 1}
 
@@ -35,7 +35,7 @@ def test_check_estimator_passes():
         capture_output=True,
         text=True,
         check=False,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     count, failed = done.stdout.strip().splitlines()[-1].split(" ", 1)

@@ -1,14 +1,13 @@
 import csv
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gmm_em import CovarianceStructure, Mixture, expect, maximize, n_parameters
 from gmm_em.covariance.registry import STRUCTURES, get_structure
+from tests.paths import ROOT
 
 KINDS = sorted(STRUCTURES)
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def complete_log_likelihood(moments, mixture):

@@ -16,6 +16,7 @@ from gmm_em import (
     fit_em,
     standard_errors,
 )
+from tests.paths import ROOT
 
 KINDS = ["full", "tied", "diag", "spherical"]
 
@@ -237,6 +238,5 @@ def test_nothing_but_numpy_and_scipy_is_imported():
 
 
 def _root():
-    from pathlib import Path
 
-    return Path(__file__).resolve().parents[2]
+    return ROOT

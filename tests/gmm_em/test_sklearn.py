@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from gmm_em import GaussianMixtureEM
+from tests.paths import ROOT
 
 sklearn = pytest.importorskip("sklearn")
 
@@ -143,4 +144,4 @@ def test_the_same_iterations_give_the_same_fit(faithful):
 
 
 def _root():
-    return Path(__file__).resolve().parents[2]
+    return ROOT

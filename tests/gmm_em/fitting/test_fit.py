@@ -1,5 +1,4 @@
 import csv
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +13,10 @@ from gmm_em import (
     expect,
     fit_em,
 )
+from tests.paths import DATA
 
 KINDS = ["full", "tied", "diag", "spherical"]
-REFERENCE = Path(__file__).resolve().parents[2] / "tests" / "data" / "mclust_loglik.csv"
+REFERENCE = DATA / "mclust_loglik.csv"
 ROWS = [
     (row["dataset"], int(row["n_components"]), row["covariance_type"], float(row["log_likelihood"]))
     for row in csv.DictReader(REFERENCE.read_text().splitlines())

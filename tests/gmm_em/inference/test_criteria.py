@@ -1,12 +1,12 @@
 import csv
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gmm_em import GaussianMixtureEM, select
+from tests.paths import DATA
 
-REFERENCE = Path(__file__).resolve().parents[2] / "tests" / "data" / "mclust_loglik.csv"
+REFERENCE = DATA / "mclust_loglik.csv"
 
 
 def test_bic_is_minus_mclust_s(faithful, iris, galaxies):

@@ -1,0 +1,52 @@
+"""Progress of a long run: a bar on a terminal, a callback, or silence."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Progress = Callable[[int, int], None]
+"""Called from the main thread with the iterations done and the iterations in all, every chain's."""
+
+
+@contextmanager
+def reporting(total: int, *, shown: bool, callback: Progress | None) -> Iterator[Progress]:
+    """Give a function ``progress(n_done, n_total)`` that reports for as long as the block lasts.
+
+    Parameters
+    ----------
+    total : int
+        Iterations in all.
+    shown : bool
+        Whether a bar is wanted; it is only drawn where stderr is a terminal.
+    callback : callable or None
+        Called instead of drawing a bar.
+    """
+    if callback is not None:
+        yield callback
+    elif shown and sys.stderr.isatty():
+        with _bar(total) as update:
+            yield update
+    else:
+        yield _silent
+
+
+def _silent(n_done: int, n_total: int) -> None:
+    """Report nothing."""
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = ("Sampling", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        job = bar.add_task("sampling", total=total)
+
+        def update(n_done: int, n_total: int) -> None:
+            bar.update(job, completed=n_done, total=n_total)
+
+        yield update

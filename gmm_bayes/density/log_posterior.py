@@ -1,0 +1,106 @@
+"""The posterior as a function of an unconstrained vector: what gradient-based samplers ask for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import gammaln
+
+from gmm_bayes.core.types import FloatArray
+from gmm_bayes.density.packed import packed_log_density
+from gmm_bayes.priors.base import Prior
+from gmm_bayes.priors.terms import PriorTerms
+from gmm_bayes.space.scaling import Scaling
+from gmm_bayes.space.structures import FULL, Structure
+from gmm_bayes.space.unconstrained import UnconstrainedSpace
+
+
+@dataclass(frozen=True)
+class LogPosterior:
+    """The log posterior density of a mixture on unconstrained space, with its gradient.
+
+    Calling it with an unconstrained vector returns ``(value, gradient)``. The vector and the value
+    (every constant and Jacobian included, data in their own units) are those of the PyMC model of
+    :func:`gmm_bayes.build_model` with an LKJPrior: ``model.compile_logp()`` gives the same number.
+    With an NIWPrior it is the same posterior, but the model has other coordinates.
+
+    Parameters
+    ----------
+    X : ndarray of shape (N, D)
+        The data in their own units.
+    n_components : int
+    prior : LKJPrior or NIWPrior
+    structure : Structure, default full
+
+    Attributes
+    ----------
+    scaling : Scaling
+        Standardisation of the data; the unconstrained vector speaks of the standardised scale.
+    space : UnconstrainedSpace
+    packed : ndarray
+        All that the compiled density needs, in one buffer (:mod:`gmm_bayes.density.compiled`).
+    packed_prior : ndarray
+        The same without a row of data.
+
+    Raises
+    ------
+    ValueError
+        If a column of the data is constant.
+    """
+
+    X: FloatArray
+    n_components: int
+    prior: Prior
+    structure: Structure = FULL
+    scaling: Scaling = field(init=False)
+    space: UnconstrainedSpace = field(init=False)
+    packed: FloatArray = field(init=False, repr=False)
+    packed_prior: FloatArray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        scaling = Scaling.from_data(self.X, self.structure)
+        terms = self.prior.terms(scaling.loc, scaling.scale, self.structure)
+        space = UnconstrainedSpace(self.n_components, self.X.shape[1], self.structure)
+        object.__setattr__(self, "scaling", scaling)
+        object.__setattr__(self, "space", space)
+        Z = scaling.standardise(self.X)
+        object.__setattr__(self, "packed", self._pack(terms, Z))
+        object.__setattr__(self, "packed_prior", self._pack(terms, Z[:0]))
+
+    def _pack(self, terms: PriorTerms, Z: FloatArray) -> FloatArray:
+        n_samples, n_features = Z.shape
+        k, c = self.n_components, self.prior.concentration
+        mean, covariance, space = terms.mean, terms.covariance, self.space
+        # The kernel counts a prior on a covariance once for each component that has it.
+        members = self.structure.members(k)
+        constant = (
+            gammaln(k * c) - k * gammaln(c) + math.log(k)  # Dirichlet, Jacobian of the softmax
+            + k * mean.log_constant
+            + space.n_covariances * covariance.log_constant
+            - 0.5 * Z.size * math.log(2.0 * math.pi)
+            + self.scaling.log_jacobian(n_samples)
+        )  # fmt: skip
+        packed: list[ArrayLike] = [
+            [n_samples, n_features, self.structure.shared, space.n_sds, space.n_correlations],
+            [c, constant, covariance.log_sd_power, mean.kappa],
+            [mean.log_det_power + covariance.log_det_power / members],
+            mean.loc,
+            mean.precision,
+            (covariance.psi / members).ravel(),
+            covariance.sd_precision,
+            covariance.correlation_shapes,
+            Z.T.ravel(),
+        ]
+        return np.concatenate([np.asarray(p, dtype=np.float64) for p in packed])
+
+    def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
+        """Return the log density and its gradient (n,) at `theta` (n,)."""
+        gradient = np.empty(self.space.size)
+        return packed_log_density(theta, self.packed, gradient), gradient
+
+    def log_prior(self, theta: FloatArray) -> float:
+        """Return the log prior density at `theta` (n,), Jacobian included: the value but for X."""
+        return float(packed_log_density(theta, self.packed_prior, np.empty(self.space.size)))

@@ -1,0 +1,119 @@
+"""What a fitted posterior says of its model: evidence, cross-validation, replicated data."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gmm_bayes.core.cores import processors
+from gmm_bayes.core.limits import MAX_POINTWISE
+from gmm_bayes.core.types import FloatArray
+from gmm_bayes.draws import MixtureDraws
+from gmm_bayes.evidence import Evidence
+from gmm_bayes.priors.lkj import LKJPrior
+from gmm_bayes.priors.niw import NIWPrior
+from gmm_bayes.space.structures import get_structure
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A posterior together with what it was drawn from.
+
+    Parameters
+    ----------
+    draws : MixtureDraws
+        Aligned, in the data's own units.
+    X : ndarray of shape (N, D)
+    prior : LKJPrior or NIWPrior
+    covariance_type : str
+    cores : int or None
+    evidence : Evidence or None
+        Where the sampler gave it.
+    """
+
+    draws: MixtureDraws
+    X: FloatArray
+    prior: LKJPrior | NIWPrior
+    covariance_type: str
+    cores: int | None
+    evidence: Evidence | None
+
+    def log_marginal_likelihood(self, rng: np.random.Generator) -> Evidence:
+        """Return the sampler's own log marginal likelihood, or that of bridge sampling.
+
+        Raises
+        ------
+        ValueError
+            If there are too few draws for bridge sampling.
+        """
+        from gmm_bayes.density.log_posterior import LogPosterior
+        from gmm_bayes.evaluation.bridge_sampling import bridge_sampling
+
+        if self.evidence is not None:
+            return self.evidence
+        structure = get_structure(self.covariance_type)
+        target = LogPosterior(self.X, self.draws.n_components, self.prior, structure)
+        return bridge_sampling(target, self.draws, rng, self.cores or processors())
+
+    def loo(self, posterior: xr.DataTree) -> Any:
+        """Return ArviZ's PSIS-LOO of `posterior`, with its pointwise Pareto-k.
+
+        Where the pointwise log-likelihood was too large to keep, evenly spaced draws stand for all.
+        """
+        import arviz as az
+        import xarray as xr
+
+        if "log_likelihood" not in posterior.children:
+            few, kept = self.draws.thin(MAX_POINTWISE // (len(self.X) * self.draws.n_chains))
+            thinned = posterior["posterior"].to_dataset().isel(draw=kept)
+            values = few.log_prob(self.X)
+            coords = {name: thinned[name] for name in ("chain", "draw")}
+            pointwise = xr.Dataset({"x": (("chain", "draw", "obs"), values)}, coords=coords)
+            posterior = xr.DataTree.from_dict({"posterior": thinned, "log_likelihood": pointwise})
+        with warnings.catch_warnings():
+            # The result itself says so: `warning`, `pareto_k`, and the table that it prints.
+            warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")
+            return az.loo(posterior, pointwise=True)
+
+    def posterior_predictive(
+        self, posterior: xr.DataTree, n: int | None, rng: np.random.Generator
+    ) -> xr.DataTree:
+        """Return a replicated data set ``x`` (chain, draw, obs, feature) for each of n draws.
+
+        Parameters
+        ----------
+        posterior : xarray.DataTree
+            Gives the coordinates.
+        n : int or None
+            Draws, evenly spaced over each chain and rounded up to as many of each; by default all,
+            or as many as hold 50 million values.
+        rng : numpy.random.Generator
+        """
+        import xarray as xr
+
+        most = MAX_POINTWISE // self.X.size if n is None else n
+        few, kept = self.draws.thin(-(-most // self.draws.n_chains))
+        rows = [mixture.sample(len(self.X), rng)[0] for mixture in few]
+        observed = posterior["observed_data"]
+        replicated = xr.Dataset(
+            {
+                "x": (
+                    ("chain", "draw", "obs", "feature"),
+                    np.stack(rows).reshape(few.n_chains, few.n_draws, *self.X.shape),
+                )
+            },
+            coords={
+                "chain": posterior["posterior"]["chain"].to_numpy(),
+                "draw": posterior["posterior"]["draw"].to_numpy()[kept],
+                "obs": observed["obs"].to_numpy(),
+                "feature": observed["feature"].to_numpy(),
+            },
+            attrs=dict(posterior["posterior"].attrs),
+        )
+        return xr.DataTree(dataset=replicated)

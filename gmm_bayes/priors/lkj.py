@@ -1,0 +1,166 @@
+"""The LKJ prior: standard deviations and correlations apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, override
+
+import numpy as np
+from scipy.special import logit
+
+from gmm_bayes.core.types import FloatArray
+from gmm_bayes.priors.base import Prior
+from gmm_bayes.priors.hyperparameters import (
+    PerFeature,
+    Scale,
+    arguments,
+    check_scale,
+    number,
+    per_feature,
+    plain,
+)
+from gmm_bayes.priors.terms import (
+    PriorTerms,
+    independent_terms,
+    partial_correlation_shapes,
+)
+from gmm_bayes.space.structures import Structure
+from gmm_bayes.space.unconstrained import UnconstrainedSpace
+
+
+@dataclass(frozen=True)
+class LKJPrior(Prior):
+    """Weakly informative prior with separate scales and correlations.
+
+    ::
+
+        weights              ~ Dirichlet(concentration, ..., concentration)
+        means[k, d]          ~ Normal(mean_loc[d], mean_scale[d])
+        sds[k, d]            ~ HalfNormal(sd_scale[d])
+        correlation[k]       ~ LKJ(eta)
+
+    all independent, the same for every component, so that the posterior is invariant to
+    relabelling.
+
+    The defaults speak of standardised data, ``z = (x - mean) / population standard deviation``, and
+    are meant to rule out nonsense only. ``Dirichlet(2)`` is flat but for vanishing at an empty
+    component, where every other parameter of it would be unidentified. ``Normal(0, 1)`` puts
+    component means where data are. ``HalfNormal(1)`` says that no component is much wider than all
+    the data together, which is true by construction, and leaves small ones free. ``LKJ(1)`` is
+    uniform over correlation matrices (Lewandowski, Kurowicka & Joe 2009).
+
+    Parameters
+    ----------
+    concentration : float, default 2
+        Of the symmetric Dirichlet distribution; positive.
+    mean_loc : float or sequence of D floats, default 0
+        Centre of the component means.
+    mean_scale : float or sequence of D floats, default 1
+        Standard deviation of the component means around `mean_loc`; positive.
+    sd_scale : float or sequence of D floats, default 1
+        Scale of the half-normal distribution of the components' standard deviations; positive.
+    eta : float, default 1
+        LKJ shape: 1 is uniform, larger values favour weak correlations; positive. Unused for D = 1.
+    scale : {"standardised", "data"}, default "standardised"
+        Whether `mean_loc`, `mean_scale` and `sd_scale` speak of standardised data or are in the
+        data's own units. Standardised hyperparameters make the prior depend on the data's first two
+        moments; state them in the data's units where that is not wanted.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a hyperparameter is of the wrong type, not finite or out of range.
+
+    References
+    ----------
+    Lewandowski, Kurowicka & Joe (2009), "Generating random correlation matrices based on vines and
+    extended onion method", J. Multivariate Analysis 100, section 2.
+    """
+
+    concentration: float = 2.0
+    mean_loc: PerFeature = 0.0
+    mean_scale: PerFeature = 1.0
+    sd_scale: PerFeature = 1.0
+    eta: float = 1.0
+    scale: Scale = "standardised"
+
+    def __post_init__(self) -> None:
+        checked = {
+            "concentration": number("concentration", self.concentration, positive=True),
+            "mean_loc": per_feature("mean_loc", self.mean_loc, positive=False),
+            "mean_scale": per_feature("mean_scale", self.mean_scale, positive=True),
+            "sd_scale": per_feature("sd_scale", self.sd_scale, positive=True),
+            "eta": number("eta", self.eta, positive=True),
+        }
+        check_scale(self.scale)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    @override
+    def to_dict(self) -> dict[str, Any]:
+        """Return the prior as plain numbers, strings and lists, ready for TOML or JSON."""
+        return {"kind": "lkj", **{k: plain(v) for k, v in asdict(self).items()}}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> LKJPrior:
+        """Return the prior that :meth:`to_dict` described; missing keys take their defaults.
+
+        Raises
+        ------
+        ValueError
+            If a key is unknown or ``kind`` is not "lkj".
+        """
+        return cls(**arguments(cls, "lkj", values))
+
+    def standardised(self, loc: Any, scale: Any) -> tuple[Any, Any, Any]:
+        """Return ``mean_loc, mean_scale, sd_scale`` (each (D,)) as they read on standardised data.
+
+        `loc` and `scale` (D,) are those of the standardisation. Only arithmetic is used, so that
+        they may be NumPy arrays or symbolic tensors.
+        """
+        own = [np.asarray(v) for v in (self.mean_loc, self.mean_scale, self.sd_scale)]
+        if self.scale == "standardised":
+            return own[0] + 0.0 * loc, own[1] + 0.0 * loc, own[2] + 0.0 * loc
+        return (own[0] - loc) / scale, own[1] / scale, own[2] / scale
+
+    @override
+    def check_width(self, n_features: int) -> None:
+        """Raise ValueError if a per-feature hyperparameter has not `n_features` entries."""
+        for name in ("mean_loc", "mean_scale", "sd_scale"):
+            value = getattr(self, name)
+            if isinstance(value, tuple) and len(value) != n_features:
+                raise ValueError(
+                    f"prior's {name} has {len(value)} entries, but the data have {n_features} "
+                    "features; give one number, or one for each feature"
+                )
+
+    def sd_scales(self, sd_scale: Any, structure: Structure) -> Any:
+        """Return `sd_scale` (D,) as the scales of the structure's free standard deviations."""
+        return structure.pooled(sd_scale**2.0) ** 0.5
+
+    @override
+    def terms(self, loc: FloatArray, scale: FloatArray, structure: Structure) -> PriorTerms:
+        """Return the density on data standardised by `loc` and `scale` (D,)."""
+        mean_loc, mean_scale, sd_scale = self.standardised(loc, scale)
+        return independent_terms(
+            structure, mean_loc, mean_scale, self.sd_scales(sd_scale, structure), self.eta
+        )
+
+    @override
+    def draw_components(
+        self, rng: np.random.Generator, n_components: int, n_features: int, structure: Structure
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return means (K, D) and covariances (K, D, D) drawn from the prior."""
+        space = UnconstrainedSpace(n_components, n_features, structure)
+        n_covariances = structure.n_covariances(n_components)
+        sd_scale = np.broadcast_to(np.asarray(self.sd_scale), n_features)
+        scales = np.broadcast_to(
+            self.sd_scales(sd_scale, structure), (n_covariances, structure.n_sds(n_features))
+        )
+        shapes = partial_correlation_shapes(self.eta, structure, n_features)
+        noise = rng.standard_normal((n_components, n_features))
+        means = np.asarray(self.mean_loc) + np.asarray(self.mean_scale) * noise
+        sds = scales * np.abs(rng.standard_normal(scales.shape))
+        unit = rng.beta(shapes, shapes, size=(n_covariances, shapes.size))
+        return means, space.covariances(np.log(sds), logit(unit))

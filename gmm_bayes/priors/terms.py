@@ -1,0 +1,170 @@
+"""The common form of every prior's density, which the compiled posterior evaluates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import betaln, gammaln, multigammaln
+
+from gmm_bayes.core.types import FloatArray
+from gmm_bayes.space.structures import Structure
+
+
+@dataclass(frozen=True)
+class CovarianceTerms:
+    """A prior on one covariance S, as terms that every prior here is made of.
+
+    With s its free standard deviations and z its free canonical partial correlations, the log
+    density of (log s, logit((z + 1) / 2)) is::
+
+        log_constant + log_sd_power sum log s - sum sd_precision s**2 / 2
+        + sum correlation_shapes log((1 - z**2) / 4)
+        - log_det_power log(det S) / 2 - tr(psi S**-1) / 2
+    """
+
+    log_constant: float
+    log_sd_power: float
+    sd_precision: FloatArray
+    correlation_shapes: FloatArray
+    log_det_power: float
+    psi: FloatArray
+
+
+@dataclass(frozen=True)
+class MeanTerms:
+    """A prior on one component's mean m, given its covariance S.
+
+    The log density is::
+
+        log_constant - sum precision (m - loc)**2 / 2
+        - log_det_power log(det S) / 2 - kappa (m - loc)' S**-1 (m - loc) / 2
+    """
+
+    log_constant: float
+    loc: FloatArray
+    precision: FloatArray
+    log_det_power: float = 0.0
+    kappa: float = 0.0
+
+
+@dataclass(frozen=True)
+class PriorTerms:
+    """A prior on standardised data: independent means given covariances, independent covariances.
+
+    Parameters
+    ----------
+    mean : MeanTerms
+        Of each of the K components.
+    covariance : CovarianceTerms
+        Of each covariance, of which there are as many as the structure says.
+    """
+
+    mean: MeanTerms
+    covariance: CovarianceTerms
+
+
+def independent_terms(
+    structure: Structure,
+    mean_loc: FloatArray,
+    mean_scale: FloatArray,
+    sd_scale: FloatArray,
+    eta: float,
+) -> PriorTerms:
+    """Return normal means (D,), half-normal standard deviations (n_sds,) and LKJ correlations."""
+    d = mean_loc.size
+    shapes = partial_correlation_shapes(eta, structure, d)
+    return PriorTerms(
+        MeanTerms(
+            log_constant=float(-0.5 * d * math.log(2.0 * math.pi) - np.log(mean_scale).sum()),
+            loc=mean_loc,
+            precision=mean_scale**-2.0,
+        ),
+        CovarianceTerms(
+            log_constant=float(
+                0.5 * sd_scale.size * math.log(2.0 / math.pi)
+                - np.log(sd_scale).sum()
+                - betaln(shapes, shapes).sum()
+            ),
+            log_sd_power=1.0,
+            sd_precision=sd_scale**-2.0,
+            correlation_shapes=shapes,
+            log_det_power=0.0,
+            psi=np.zeros((d, d)),
+        ),
+    )
+
+
+def conjugate_mean_terms(mean_loc: FloatArray, kappa: float) -> MeanTerms:
+    """Return ``Normal(mean_loc, S / kappa)``, `mean_loc` of shape (D,)."""
+    d = mean_loc.size
+    return MeanTerms(
+        log_constant=0.5 * d * math.log(kappa / (2.0 * math.pi)),
+        loc=mean_loc,
+        precision=np.zeros(d),
+        log_det_power=1.0,
+        kappa=kappa,
+    )
+
+
+def inverse_wishart_terms(nu: float, psi: FloatArray, structure: Structure) -> CovarianceTerms:
+    """Return ``S ~ InverseWishart(nu, psi)``, `psi` of shape (D, D)."""
+    d = psi.shape[0]
+    shapes = partial_correlation_shapes(1.0, structure, d)
+    return CovarianceTerms(
+        log_constant=float(
+            0.5 * nu * np.linalg.slogdet(psi)[1]
+            - 0.5 * nu * d * math.log(2.0)
+            - multigammaln(0.5 * nu, d)
+            # From covariances to log standard deviations and partial correlations: a covariance is
+            # 2^D prod s^D correlations, and correlations are uniform where the shapes say so.
+            + d * math.log(2.0)
+            - betaln(shapes, shapes).sum()
+            + _log_volume_of_correlations(d)
+        ),
+        log_sd_power=d + 1.0,
+        sd_precision=np.zeros(d),
+        correlation_shapes=shapes,
+        log_det_power=nu + d + 1.0,
+        psi=psi,
+    )
+
+
+def inverse_gamma_terms(shape: float, scales: FloatArray, n_features: int) -> CovarianceTerms:
+    """Return ``variances ~ InverseGamma(shape, scales)``, `scales` one for each free variance."""
+    n = scales.size
+    # tr(psi S**-1) / 2 counts a variance once for each feature that has it.
+    psi = np.diag(np.broadcast_to(2.0 * scales * n / n_features, n_features))
+    return CovarianceTerms(
+        log_constant=float((shape * np.log(scales)).sum() + n * (math.log(2.0) - gammaln(shape))),
+        log_sd_power=-2.0 * shape,
+        sd_precision=np.zeros(n),
+        correlation_shapes=np.empty(0),
+        log_det_power=0.0,
+        psi=psi,
+    )
+
+
+def partial_correlation_shapes(eta: float, structure: Structure, n_features: int) -> FloatArray:
+    """Return the shapes ``a`` of the ``Beta(a, a)`` of an LKJ matrix's partial correlations.
+
+    The canonical partial correlations ``z[i, j]``, i > j, of an LKJ(eta) matrix are independent
+    with ``(z + 1) / 2 ~ Beta(a, a)`` and ``a = eta + (D - 1 - j) / 2``, j counted from 1
+    (Lewandowski, Kurowicka & Joe 2009, section 2.4, for the C-vine).
+
+    Returns
+    -------
+    ndarray of shape (D (D - 1) / 2,)
+        In row-major order of the strict lower triangle; empty where the structure has none.
+    """
+    _, columns = np.tril_indices(n_features, -1)
+    shapes = np.asarray(eta + (n_features - 2.0 - columns) / 2.0, dtype=np.float64)
+    return shapes[: structure.n_correlations(n_features)]
+
+
+def _log_volume_of_correlations(n_features: int) -> float:
+    """Return the log of the integral of 1 over correlation matrices (same source, equation 17)."""
+    left = np.arange(n_features - 1.0, 0.0, -1.0)
+    half = (left + 1.0) / 2.0
+    return float((left * left * math.log(2.0) + left * betaln(half, half)).sum())

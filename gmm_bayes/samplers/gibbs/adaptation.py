@@ -1,0 +1,236 @@
+"""How the Gibbs sampler's moves learn the shape of the posterior while tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from gmm_bayes.core.types import FloatArray
+from gmm_bayes.samplers.gibbs.coordinates import Coordinates
+from gmm_bayes.samplers.gibbs.marginal_density import log_density_and_gradient, pack
+from gmm_bayes.samplers.gibbs.moves import Moves, assign
+from gmm_bayes.samplers.gibbs.sweep import Model, State
+from gmm_em import ConjugatePrior, DegenerateError, fit_em
+
+MIN_TUNE = 40
+"""With less tuning there is nothing to learn from, and the sampler makes sweeps only."""
+ENOUGH_INFORMATION = 0.5
+"""Of what known labels would give, in the direction where least is left: above, sweeps mix well."""
+_LEAST_INFORMATION = 1e-3
+_FIRST_KICKS, _MOST_KICKS = 3, 12
+_MOST_JUMPS = 4
+_MOST_PROPOSALS = 4
+_DRAWS_PER_PROPOSAL = 10  # for every parameter
+_TURN_WORTH = 0.25  # an accepted turn follows the posterior's bends, a jump forgets them
+_LEAST_REFRESHED = 0.02
+# In evaluations of the density.
+_SWEEP_COST, _GRADIENT_COST = 1.5, 1.7
+_MAX_CLIMB = 200
+_STEP = 0.1  # for differences of gradients, in standard deviations with labels known
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Tuning iterations: sweeps to find the posterior, then windows to learn its shape from."""
+
+    sweeps: int
+    windows: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tune: int) -> Schedule:
+        """Share out `tune` iterations; what is left is made with the moves as they will be."""
+        eighth = tune // 8
+        return cls(eighth, (eighth, eighth, 2 * eighth, 2 * eighth))
+
+
+@dataclass(frozen=True)
+class Laplace:
+    """A Gaussian at a mode of the posterior.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (P,)
+    factor : ndarray of shape (P, P)
+        Lower Cholesky factor of the covariance.
+    information : float
+        The least share, over directions, that the observed information has of what it would be
+        with known labels: one minus the rate at which EM converges (Dempster, Laird & Rubin 1977)
+        and the autocorrelation with which sweeps forget (Sahu & Roberts 1999).
+    """
+
+    mean: FloatArray
+    factor: FloatArray
+    information: float
+
+
+def no_moves(coordinates: Coordinates) -> Moves:
+    """Return what leaves a chain to its sweeps."""
+    p, k, d = coordinates.size, coordinates.n_components, coordinates.n_features
+    return Moves(
+        0, 0.0, np.zeros(p), np.eye(p),
+        0, np.zeros(1), np.ones(1), np.zeros((1, p)), np.eye(p)[None],
+        np.zeros((k, 1 + d)), np.ones((k, 1 + d)),
+    )  # fmt: skip
+
+
+def laplace(model: Model, coordinates: Coordinates, state: State) -> Laplace:
+    """Return the Gaussian at the posterior mode above where the chain is.
+
+    Every chain climbs from its own place. The information is the observed one, from differences of
+    gradients; where it is not positive, a thousandth of what known labels would give.
+    """
+    k, d = coordinates.n_components, coordinates.n_features
+    start = np.empty(coordinates.size)
+    pack(model, *state[:3], start)
+    n = model.data.shape[1]
+    # An empty component knows something from its prior: as much as from a row.
+    shares = (n * state.weights + 1.0) / (n + k)
+    known = coordinates.complete_information(shares, state.whiteners, n + k)
+    # theta = start + scale x: labels known, every entry of x would have variance 1.
+    scale = np.linalg.inv(np.linalg.cholesky(known)).T
+    mixture = np.empty(k), np.empty((k, d)), np.empty((k, d, d))
+
+    def downhill(x: FloatArray) -> tuple[float, FloatArray]:
+        gradient = np.empty(x.size)
+        value = log_density_and_gradient(start + scale @ x, model, *mixture, gradient)
+        if not np.isfinite(value):
+            return np.inf, np.zeros(x.size)
+        return -value, -scale.T @ gradient
+
+    found = minimize(
+        downhill, np.zeros(start.size), jac=True, method="L-BFGS-B",
+        options={"maxiter": _MAX_CLIMB, "maxcor": 20, "gtol": 1e-2, "ftol": 1e-9},
+    )  # fmt: skip
+    x = found.x if np.isfinite(found.fun) else np.zeros(start.size)
+    mean = start + scale @ x
+    steps = _STEP * np.eye(x.size)
+    slopes = [downhill(x + step)[1] - downhill(x - step)[1] for step in steps]
+    information = np.stack(slopes) / (2.0 * _STEP)
+    information = 0.5 * (information + information.T)
+    if not np.isfinite(information).all():
+        information = np.eye(x.size) * _LEAST_INFORMATION
+    values, vectors = np.linalg.eigh(information)
+    spread = scale @ vectors / np.sqrt(np.maximum(values, _LEAST_INFORMATION))
+    return Laplace(mean, _lower(spread), float(values.min()))
+
+
+def turning(coordinates: Coordinates, moves: Moves, found: Laplace) -> Moves:
+    """Return moves that turn around a chain's own mode, components in that mode's order."""
+    k, d = coordinates.n_components, coordinates.n_features
+    log_weights, means = coordinates.weights_and_means(found.mean)
+    covariance = found.factor @ found.factor.T
+    of_ratios = np.append(np.diag(covariance)[: k - 1], covariance[: k - 1, : k - 1].sum())
+    of_means = np.diag(covariance)[k - 1 : k - 1 + k * d].reshape(k, d)
+    return with_kicks(
+        moves._replace(
+            mean=found.mean,
+            factor=found.factor,
+            pivot=np.column_stack([log_weights, means]),
+            pivot_precision=1.0 / np.column_stack([np.maximum(of_ratios, 1e-12), of_means]),
+        ),
+        _FIRST_KICKS,
+    )
+
+
+def with_kicks(moves: Moves, n_kicks: int) -> Moves:
+    """Return moves that make their quarter turn with so many kicks."""
+    return moves._replace(n_kicks=n_kicks, angle=0.5 * np.pi / max(n_kicks, 1))
+
+
+def renumbered(
+    coordinates: Coordinates, moves: Moves, pivot: Moves
+) -> tuple[Moves, NDArray[np.int64]]:
+    """Return moves in another pivot's order of components, and that order."""
+    away = moves.pivot[None] - pivot.pivot[:, None]
+    costs = (pivot.pivot_precision[:, None] * away * away).sum(axis=-1)
+    order = np.empty(len(costs), dtype=np.int64)
+    assign(costs, order)
+    changed = moves._replace(
+        mean=coordinates.permute(moves.mean, order),
+        factor=_lower(coordinates.permute(moves.factor.T, order).T),
+        pivot=pivot.pivot,
+        pivot_precision=pivot.pivot_precision,
+    )
+    return changed, order
+
+
+def jumping(moves: Moves, thetas: FloatArray, seed: np.random.SeedSequence) -> Moves:
+    """Return moves with jumps from a mixture fitted to draws (n, P) of all chains.
+
+    Draws are seen in the metric of the moves' reference, and each component's covariance is shrunk
+    to it as if it had been seen in twice as many draws as there are parameters.
+    """
+    z = np.linalg.solve(moves.factor, (thetas - moves.mean).T).T
+    n, p = z.shape
+    prior = ConjugatePrior(mean_loc=z.mean(axis=0), nu=float(p), psi=(2.0 * p + 2.0) * np.eye(p))
+    try:
+        fit = fit_em(
+            z, max(1, min(n // (_DRAWS_PER_PROPOSAL * p), _MOST_PROPOSALS)),
+            prior=prior, tol=1e-3, max_iter=50, n_init=1, init_params="k-means++", n_threads=1,
+            random_state=np.random.default_rng(seed),
+        )  # fmt: skip
+    except DegenerateError:
+        # Draws that lie on a hyperplane in double precision, as those of empty components may.
+        return moves._replace(n_jumps=0)
+    mixture = fit.mixture
+    factors = moves.factor @ np.linalg.cholesky(mixture.covariances)
+    log_dets = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+    return moves._replace(
+        n_jumps=1,
+        jump_log_const=np.log(mixture.weights) - log_dets,
+        jump_cumulative=np.cumsum(mixture.weights),
+        jump_means=moves.mean + mixture.means @ moves.factor.T,
+        jump_factors=np.ascontiguousarray(factors),
+    )
+
+
+def with_jumps(moves: Moves, fitted: Moves) -> Moves:
+    """Return moves with the jumps of others."""
+    return moves._replace(
+        n_jumps=fitted.n_jumps,
+        jump_log_const=fitted.jump_log_const,
+        jump_cumulative=fitted.jump_cumulative,
+        jump_means=fitted.jump_means,
+        jump_factors=fitted.jump_factors,
+    )
+
+
+def kicked(moves: Moves, turned: float) -> Moves:
+    """Return moves with more kicks if few turns were accepted, with fewer if nearly all were."""
+    if turned < 0.5:
+        return with_kicks(moves, min(2 * moves.n_kicks, _MOST_KICKS))
+    return with_kicks(moves, max(1, moves.n_kicks - 1)) if turned > 0.9 else moves
+
+
+def chosen(moves: Moves, turned: float, jumped: float) -> Moves:
+    """Return the moves that refresh the chain most often for their work, given how they did."""
+
+    def refreshed(turns: bool, n_jumps: int) -> float:
+        return float(1.0 - (1.0 - _TURN_WORTH * turned * turns) * (1.0 - jumped) ** n_jumps)
+
+    def per_cost(plan: tuple[bool, int]) -> float:
+        turns, n_jumps = plan
+        work = _GRADIENT_COST * (moves.n_kicks + 1) * turns + n_jumps + (n_jumps > 0)
+        return refreshed(*plan) / (_SWEEP_COST + work)
+
+    plans = product((False, True), range(_MOST_JUMPS + 1))
+    turns, n_jumps = max(plans, key=per_cost)
+    if refreshed(turns, n_jumps) < _LEAST_REFRESHED:
+        turns, n_jumps = False, 0
+    return with_kicks(moves, moves.n_kicks if turns else 0)._replace(n_jumps=n_jumps)
+
+
+def together(windows: Sequence[Sequence[FloatArray]]) -> FloatArray:
+    """Return the draws of the last two windows, all chains', one under the other."""
+    return np.concatenate([thetas for window in windows[-2:] for thetas in window])
+
+
+def _lower(root: FloatArray) -> FloatArray:
+    """Return the lower Cholesky factor of ``root root'``."""
+    upper = np.linalg.qr(root.T, mode="r")
+    return np.ascontiguousarray((upper * np.sign(np.diag(upper))[:, None]).T)

@@ -1,0 +1,213 @@
+"""The moves of the sequential Monte Carlo sampler, in the form that PyMC asks for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from pymc.smc.kernels import SMC_KERNEL
+from scipy.linalg import solve_triangular
+
+from gmm_bayes.core.types import FloatArray
+from gmm_bayes.density.conversion import standardised_draws, vectors
+from gmm_bayes.density.log_posterior import LogPosterior
+from gmm_bayes.density.many import Density
+from gmm_bayes.labels.one_labelling import Fold
+from gmm_bayes.labels.relabelling import relabel
+from gmm_bayes.priors.lkj import LKJPrior
+from gmm_bayes.priors.niw import NIWPrior
+
+_DRIFT_ACCEPTANCE = 0.574  # Roberts & Rosenthal (1998): best for Langevin moves in many dimensions
+
+
+class FoldedKernel(SMC_KERNEL):
+    """Moves of mixtures that are renumbered into one order before each temperature.
+
+    PyMC's own kernels propose from the covariance of all particles, which spans all K! copies of
+    the posterior: with three components hardly a proposal is accepted. On one copy
+    (:mod:`gmm_bayes.labels.one_labelling`) that covariance describes a hill. Independent proposals
+    from a normal
+    distribution take turns with Langevin moves along the gradient, whose step adapts to the
+    share accepted; they go on until particles have forgotten where they were.
+
+    Parameters
+    ----------
+    density : Density
+    progress : callable
+        Called with the inverse temperature reached.
+    correlation : float
+        Of a particle's coordinates before and after the moves of one temperature, on average over
+        coordinates: moves go on until it is lower.
+    max_steps : int
+        Most moves at one temperature.
+    """
+
+    tempered_posterior: FloatArray
+    stats_dtypes_shapes: dict[str, tuple[type, list[int]]] = {  # noqa: RUF012 - the name and the form are PyMC's
+        "log_marginal_likelihood": (float, []),
+        "beta": (float, []),
+        "accept_rate": (float, []),
+        "n_steps": (int, []),
+    }
+
+    def __init__(
+        self,
+        *args: Any,
+        density: Density,
+        progress: Callable[[float], None],
+        correlation: float,
+        max_steps: int,
+        **options: Any,
+    ) -> None:
+        super().__init__(*args, **options)
+        self.density = density
+        self.progress = progress
+        self.correlation = correlation
+        self.max_steps = max_steps
+
+    def initialize_population(self) -> dict[str, FloatArray]:
+        """Draw the first particles from the prior."""
+        self.log_step = math.log(1.65) - math.log(self.density.target.space.size) / 6.0
+        return {"theta": prior_vectors(self.density.target, self.draws, self.rng)}
+
+    def tune(self) -> None:
+        """Renumber the particles into one order, and learn the shape of their cloud."""
+        target = self.density.target
+        aligned, _ = relabel(standardised_draws(target, self.tempered_posterior[None]))
+        self.fold = Fold(target, aligned.mean())
+        self.tempered_posterior = self.fold.bring(vectors(target, aligned)[0])
+        self.centre = self.tempered_posterior.mean(axis=0)
+        covariance = np.atleast_2d(np.cov(self.tempered_posterior, rowvar=False))
+        covariance += 1e-6 * np.diag(np.diagonal(covariance) + 1e-6)
+        self.factor = np.linalg.cholesky(covariance)
+
+    def mutate(self) -> None:
+        """Move all particles, by turns with independent proposals and along the gradient."""
+        self.progress(self.beta)
+        before = self.tempered_posterior.copy()
+        self.slopes = self._tempered(before)[3]
+        accepted: dict[Callable[[], float], list[float]] = {self._independent: [], self._drift: []}
+        self.n_steps = 0
+        while self.n_steps < self.max_steps:
+            for move, rates in accepted.items():
+                rates.append(move())
+                self.n_steps += 1
+            if _mean_correlation(before, self.tempered_posterior) < self.correlation:
+                break
+        self.accept_rate = float(np.mean(list(accepted.values())))
+
+    def _independent(self) -> float:
+        noise = self.rng.standard_normal(self.tempered_posterior.shape)
+        proposal = self.centre + noise @ self.factor.T
+        return self._accept(
+            proposal,
+            lambda slopes: 0.5 * (_squares(noise) - _squares(self._whiten(self.centre))),
+        )
+
+    def _drift(self) -> float:
+        """Move by the Metropolis-adjusted Langevin algorithm (Roberts & Tweedie 1996)."""
+        step = math.exp(self.log_step)
+        noise = self.rng.standard_normal(self.tempered_posterior.shape)
+        # In the coordinates in which the cloud is round.
+        there = 0.5 * step * step * (self.slopes @ self.factor) + step * noise
+
+        def log_ratio(slopes: FloatArray) -> FloatArray:
+            back = there + 0.5 * step * step * (slopes @ self.factor)
+            return np.asarray(0.5 * (_squares(noise) - _squares(back / step)))
+
+        rate = self._accept(self.tempered_posterior + there @ self.factor.T, log_ratio)
+        self.log_step += rate - _DRIFT_ACCEPTANCE
+        return rate
+
+    def _whiten(self, centre: FloatArray) -> FloatArray:
+        return solve_triangular(self.factor, (self.tempered_posterior - centre).T, lower=True).T
+
+    def _tempered(
+        self, thetas: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Return log prior, log-likelihood and their tempered sum (n,), and its slopes (n, size).
+
+        Off the support the prior is -inf, the log-likelihood is given as 0 and slopes as 0.
+        """
+        prior, prior_slopes = self.density.prior(thetas)
+        posterior, slopes = self.density.posterior(thetas)
+        there = np.isfinite(prior) & np.isfinite(posterior)
+        prior = np.where(there, prior, -np.inf)
+        likelihood = np.where(there, posterior, 0.0) - np.where(there, prior, 0.0)
+        mixed = (1.0 - self.beta) * prior_slopes + self.beta * slopes
+        return (
+            prior,
+            likelihood,
+            prior + self.beta * likelihood,
+            np.where(there[:, None], mixed, 0.0),
+        )
+
+    def _accept(self, proposal: FloatArray, log_ratio: Callable[[FloatArray], FloatArray]) -> float:
+        """Accept by Metropolis and Hastings' rule on the one copy; return the share accepted.
+
+        `log_ratio` gives, from the slopes at the proposals, the log density of proposing the way
+        back over that of proposing the way there.
+        """
+        log_uniform = np.log(self.rng.random(self.draws))
+        prior, likelihood, tempered, slopes = self._tempered(proposal)
+        accepted = log_uniform < tempered - self.tempered_posterior_logp + log_ratio(slopes)
+        accepted[accepted] = self.fold.contains(proposal[accepted])
+        self.tempered_posterior[accepted] = proposal[accepted]
+        self.tempered_posterior_logp[accepted] = tempered[accepted]
+        self.prior_logp[accepted] = prior[accepted]
+        self.likelihood_logp[accepted] = likelihood[accepted]
+        self.slopes[accepted] = slopes[accepted]
+        return float(accepted.mean())
+
+    def sample_stats(self) -> dict[str, float]:
+        """Return what is recorded of one temperature."""
+        return {
+            "log_marginal_likelihood": self.log_marginal_likelihood,
+            "beta": self.beta,
+            "accept_rate": self.accept_rate,
+            "n_steps": self.n_steps,
+        }
+
+    def sample_settings(self) -> dict[str, float]:
+        """Return the settings, which PyMC records once."""
+        return {"threshold": self.threshold, "correlation": self.correlation}
+
+
+def _squares(rows: FloatArray) -> FloatArray:
+    return np.asarray((rows**2).sum(axis=1))
+
+
+def _mean_correlation(before: FloatArray, after: FloatArray) -> float:
+    a, b = before - before.mean(axis=0), after - after.mean(axis=0)
+    scale = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+    return float(np.mean((a * b).sum(axis=0) / np.maximum(scale, np.finfo(float).tiny)))
+
+
+def prior_vectors(target: LogPosterior, n: int, rng: np.random.Generator) -> FloatArray:
+    """Return unconstrained vectors (n, size) drawn from the prior.
+
+    Draws whose covariance float64 cannot tell from a singular one are drawn again: they lie off
+    the support of :class:`gmm_bayes.density.log_posterior.LogPosterior`.
+    """
+    prior, space, scaling = target.prior, target.space, target.scaling
+    assert isinstance(prior, LKJPrior | NIWPrior)
+    own = prior.scale == "data"
+    loc, scale = (scaling.loc, scaling.scale) if own else (0.0, np.ones(space.n_features))
+    out = np.empty((n, space.size))
+    done = 0
+    while done < n:
+        try:
+            drawn = prior.sample(rng, space.n_components, space.n_features, space.structure.name)
+        except ValueError:  # Mixture's word on a covariance that is singular in float64
+            continue
+        theta = space.from_mixture(
+            np.maximum(drawn.weights, np.finfo(float).tiny),
+            (drawn.means - loc) / scale,
+            drawn.covariances / (scale[:, None] * scale),
+        )
+        if np.isfinite(theta).all() and math.isfinite(target.log_prior(theta)):
+            out[done] = theta
+            done += 1
+    return out

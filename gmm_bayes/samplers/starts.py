@@ -1,0 +1,187 @@
+"""Where chains start: apart from each other, but where the posterior has some mass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gmm_bayes.core.types import FloatArray
+from gmm_bayes.density.moments import whitened_moments
+from gmm_bayes.space.structures import FULL, Structure
+from gmm_bayes.space.unconstrained import UnconstrainedSpace
+from gmm_em.covariance.registry import STRUCTURES
+
+_SEEDINGS = 6
+_STEPS_ON_HALF = 15
+_STEPS_ON_ALL = 5
+_LIGHT_STEPS = 10
+_LIGHT_PSEUDO_COUNT = 0.5
+_MAX_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Weights (K,), means (K, D) and covariances (K, D, D) on the way to a start."""
+
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+
+
+def random_start(
+    Z: FloatArray, n_components: int, rng: np.random.Generator, structure: Structure = FULL
+) -> FloatArray:
+    """Return a random plausible unconstrained vector for standardised data.
+
+    Each chain seeds itself: a few times k-means++ (Arthur & Vassilvitskii 2007) and damped EM steps
+    on a random half of the rows, the likeliest of them taken a little further on all rows, and then
+    noise of the posterior standard deviation that each parameter would have if components were far
+    apart. So chains choose their mode independently of each other, which makes their agreement
+    worth something, and start about as far from its peak as the posterior's draws are. Starting
+    much further out (in D = 4, twice the noise) gives a chain the energy to cross into the
+    singularities that a Gaussian mixture's likelihood has where rows are tied.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (N, D)
+        Standardised data.
+    n_components : int
+    rng : numpy.random.Generator
+    structure : Structure, default full
+
+    Returns
+    -------
+    ndarray
+        A point of ``UnconstrainedSpace(n_components, D, structure)``.
+    """
+    n_samples, n_features = Z.shape
+    wanted = max(n_samples // 2, 5 * n_components * (n_features + 1))
+    half = _subset(Z, min(wanted, _MAX_ROWS), rng)
+    everything = _subset(Z, 2 * _MAX_ROWS, rng)
+    heavy = n_features + 2.0
+    best, best_value = None, -np.inf
+    for _ in range(_SEEDINGS):
+        seeded = _seed(half, n_components, rng)
+        start = _em(seeded, half, heavy, _STEPS_ON_HALF, structure)
+        start = _em(start, everything, heavy, _STEPS_ON_ALL, structure)
+        value = _expect(start, everything)[0]
+        if best is None or value > best_value:
+            best, best_value = start, value
+    assert best is not None
+    best = _em(best, everything, _LIGHT_PSEUDO_COUNT, _LIGHT_STEPS, structure)
+    return _noisy(best, n_samples, rng, structure)
+
+
+def _subset(Z: FloatArray, size: int, rng: np.random.Generator) -> FloatArray:
+    if size >= Z.shape[0]:
+        return Z
+    return np.asarray(Z[rng.choice(Z.shape[0], size=size, replace=False)])
+
+
+def _seed(Z: FloatArray, n_components: int, rng: np.random.Generator) -> _Start:
+    n_samples, n_features = Z.shape
+    centres = np.empty((n_components, n_features))
+    centres[0] = Z[rng.integers(n_samples)]
+    nearest = np.full(n_samples, np.inf)
+    for k in range(1, n_components):
+        nearest = np.minimum(nearest, ((Z - centres[k - 1]) ** 2).sum(axis=1))
+        total = nearest.sum()
+        chance = nearest / total if total > 0.0 else None  # all rows are centres already
+        centres[k] = Z[rng.choice(n_samples, p=chance)]
+    variance = _prior_variance(n_components, n_features)
+    spread = np.tile(variance * np.eye(n_features), (n_components, 1, 1))
+    return _Start(np.full(n_components, 1.0 / n_components), centres, spread)
+
+
+def _prior_variance(n_components: int, n_features: int) -> float:
+    """Share the data's volume among the components (Fraley & Raftery 2007, section 3.2)."""
+    return float(n_components ** (-2.0 / n_features))
+
+
+def _expect(start: _Start, Z: FloatArray) -> tuple[float, FloatArray, FloatArray, FloatArray]:
+    """Return the log-likelihood but for a constant, and the moments around the current means.
+
+    Those are the counts (K,), ``sum r (z - mean)`` (K, D) and ``sum r (z - mean)(z - mean)'``.
+    """
+    k, d = start.means.shape
+    factors = np.linalg.cholesky(start.covariances)
+    log_det = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+    counts, first, second = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
+    value = whitened_moments(
+        np.ascontiguousarray(Z.T),
+        np.log(start.weights) - log_det,
+        start.means,
+        np.linalg.inv(factors),
+        counts,
+        first,
+        second,
+        True,
+    )
+    second += np.tril(second, -1).transpose(0, 2, 1)
+    shift = (factors @ first[..., None])[..., 0]
+    return value, counts, shift, factors @ second @ factors.transpose(0, 2, 1)
+
+
+def _em(start: _Start, Z: FloatArray, pseudo: float, n_steps: int, structure: Structure) -> _Start:
+    """Return the start after EM steps in which each component also owns `pseudo` observations.
+
+    They pull the covariance towards Fraley & Raftery's (2007) prior scale, one more pulls the mean
+    to where it is, and one the weight towards equality, so that no component vanishes or collapses.
+    """
+    n_samples, n_features = Z.shape
+    k = start.weights.size
+    spread = pseudo * _prior_variance(k, n_features) * np.eye(n_features)
+    for _ in range(n_steps):
+        _, counts, shift, scatter = _expect(start, Z)
+        step = shift / (counts + 1.0)[:, None]
+        # Around the new means: the cross terms of (z - mean - step).
+        cross = shift[:, :, None] * step[:, None, :]
+        scatter += counts[:, None, None] * step[:, :, None] * step[:, None, :]
+        scatter -= cross + cross.transpose(0, 2, 1)
+        start = _Start(
+            (counts + 1.0) / (n_samples + k),
+            start.means + step,
+            _covariances(counts + pseudo, scatter + spread, structure),
+        )
+    return start
+
+
+_REDUCTIONS: dict[str, Callable[[FloatArray], FloatArray]] = {
+    "full": lambda scatter: scatter,
+    "diagonal": lambda scatter: np.diagonal(scatter, axis1=1, axis2=2),
+    "pooled": lambda scatter: scatter.sum(axis=0),
+}
+
+
+def _covariances(counts: FloatArray, scatter: FloatArray, structure: Structure) -> FloatArray:
+    """Return the M-step's covariances (K, D, D) from the scatter (K, D, D) around the means."""
+    of_em = STRUCTURES[structure.name]
+    return of_em.covariances(counts, _REDUCTIONS[of_em.second](scatter), float(counts.sum()))
+
+
+def _noisy(
+    start: _Start, n_samples: int, rng: np.random.Generator, structure: Structure
+) -> FloatArray:
+    """Return the unconstrained vector with asymptotic noise on every coordinate.
+
+    For n rows of one Gaussian: sd of a mean is sd / sqrt(n), of a log standard deviation
+    1 / sqrt(2 n), of Fisher's z (half the log-odds) and of a log weight about 1 / sqrt(n).
+    """
+    k, d = start.means.shape
+    space = UnconstrainedSpace(k, d, structure)
+    centre = space.from_mixture(start.weights, start.means, start.covariances)
+    rows = n_samples * start.weights
+    error = 1.0 / np.sqrt(rows + 1.0)
+    sds = np.sqrt(np.diagonal(start.covariances, axis1=1, axis2=2))
+    shared = 1.0 / np.sqrt((rows.sum(keepdims=True) if structure.shared else rows) + 1.0)
+    scale = np.concatenate(
+        [
+            error[: k - 1],
+            (error[:, None] * sds).ravel(),
+            np.repeat(shared * np.sqrt(0.5 * space.n_sds / d), space.n_sds),
+            np.repeat(2.0 * shared, space.n_correlations),
+        ]
+    )
+    return np.asarray(centre + scale * rng.standard_normal(space.size))

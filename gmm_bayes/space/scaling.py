@@ -1,0 +1,68 @@
+"""Standardisation: the affine map between the data's own units and the samplers' scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gmm_bayes.core.types import FloatArray
+from gmm_bayes.space.structures import FULL, Structure
+
+# Of a variance; densities and covariances in the data's own units multiply a few of them.
+_MIN_VARIANCE, _MAX_VARIANCE = 1e-200, 1e200
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """``z = (x - loc) / scale`` per feature.
+
+    Parameters
+    ----------
+    loc, scale : ndarray of shape (D,)
+        Mean and population standard deviation of the data; where the covariance structure has one
+        standard deviation for all features, the root mean square of the latter in every entry.
+    """
+
+    loc: FloatArray
+    scale: FloatArray
+
+    @classmethod
+    def from_data(cls, X: FloatArray, structure: Structure = FULL) -> Scaling:
+        """Return the standardisation of `X` (N, D) for mixtures of that covariance structure.
+
+        Raises
+        ------
+        ValueError
+            If a standard deviation has only constant columns to describe: they have no scale, and
+            a mixture puts infinite density on them. If a variance is beyond float64.
+        """
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            loc = X.mean(axis=0)
+            varies = X.max(axis=0) > X.min(axis=0)
+            variances = structure.pooled(np.where(varies, (X - loc).var(axis=0), 0.0))
+        variances = np.broadcast_to(variances, loc.shape)
+        some_vary = np.broadcast_to(structure.pooled(varies.astype(float)), loc.shape) > 0.0
+        constant = np.flatnonzero(~some_vary)
+        if constant.size:
+            columns = ", ".join(str(c) for c in constant)
+            raise ValueError(
+                f"column {columns} of X is constant, so a Gaussian has no finite density there; "
+                "drop the column"
+            )
+        beyond = np.flatnonzero(~((variances > _MIN_VARIANCE) & (variances < _MAX_VARIANCE)))
+        if beyond.size:
+            size = "large" if not variances[beyond[0]] < 1.0 else "small"
+            raise ValueError(
+                f"the variance of column {beyond[0]} of X is too {size} for float64 arithmetic; "
+                "use another unit"
+            )
+        return cls(loc=loc, scale=np.sqrt(variances))
+
+    def standardise(self, X: FloatArray) -> FloatArray:
+        """Return `X` (..., D) on the standardised scale."""
+        return (X - self.loc) / self.scale
+
+    def log_jacobian(self, n_samples: int) -> float:
+        """Return what takes a log-likelihood of `n_samples` standardised rows to data units."""
+        return -n_samples * float(np.log(self.scale).sum())

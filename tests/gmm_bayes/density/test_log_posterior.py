@@ -1,0 +1,244 @@
+"""The hand-derived density against SciPy, against finite differences and against PyMC."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import betaln
+
+from gmm_bayes import LKJPrior, NIWPrior
+from gmm_bayes.density.log_posterior import LogPosterior
+from gmm_bayes.space.structures import STRUCTURES
+from gmm_bayes.space.unconstrained import UnconstrainedSpace
+from gmm_em.covariance import registry
+
+CASES = [
+    (2, 3, LKJPrior(), "full"),
+    (3, 2, LKJPrior(1.5, [1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [2.0, 1.0, 3.0], 2.5, "data"), "full"),
+    (1, 2, LKJPrior(3.0, 0.2, 2.0, 0.7, 1.5), "full"),
+    (2, 1, LKJPrior(), "full"),
+    (1, 1, LKJPrior(), "full"),
+    (5, 4, LKJPrior(0.5, eta=0.4), "full"),
+    (2, 3, NIWPrior(), "full"),
+    (1, 2, NIWPrior(1.5, 0.3, 0.7, 4.0, 0.5), "full"),
+    (3, 2, NIWPrior(1.5, [4.0, 5.0, 6.0], 2.5, 6.5, [4.0, 2.0, 1.0], "data"), "full"),
+    (2, 2, NIWPrior(1.0, 5.0, 0.2, 3.0, [[4.0, 1.0], [1.0, 2.0]], "data"), "full"),
+    (2, 1, NIWPrior(), "full"),
+    *(
+        (d, k, prior, covariance_type)
+        for covariance_type in ("tied", "diag", "spherical")
+        for d, k, prior in [
+            (3, 2, LKJPrior(1.5, [1.0, 2.0, 3.0], 2.0, [2.0, 1.0, 3.0], 2.5, "data")),
+            (2, 3, LKJPrior(sd_scale=[0.5, 1.5])),
+            (3, 2, NIWPrior(1.5, [4.0, 5.0, 6.0], 2.5, 6.5, [4.0, 2.0, 1.0], "data")),
+            (2, 3, NIWPrior(1.0, 0.5, 0.2, 3.0, [[4.0, 1.0], [1.0, 2.0]])),
+            (1, 2, NIWPrior()),
+            (1, 1, LKJPrior()),
+        ]
+    ),
+]
+
+
+def _data(rng: np.random.Generator, n_features: int, n_samples: int = 60) -> np.ndarray:
+    return rng.normal(size=(n_samples, n_features)) * 3.0 + 5.0
+
+
+def _differences(function, theta: np.ndarray, step: float = 1e-5) -> np.ndarray:
+    """Central differences, one row per output."""
+    columns = [
+        (np.atleast_1d(function(theta + e)) - np.atleast_1d(function(theta - e))) / (2.0 * step)
+        for e in step * np.eye(theta.size)
+    ]
+    return np.stack(columns, axis=1)
+
+
+@pytest.mark.parametrize(("d", "k", "prior", "covariance_type"), CASES)
+def test_gradient_is_the_slope_of_the_density(rng, d, k, prior, covariance_type):
+    target = LogPosterior(_data(rng, d), k, prior, STRUCTURES[covariance_type])
+    for _ in range(3):
+        theta = 0.7 * rng.normal(size=target.space.size)
+        numeric = _differences(lambda t: target(t)[0], theta)[0]
+        value, gradient = target(theta)
+        assert np.isfinite(value)
+        np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize(("d", "k", "prior", "covariance_type"), CASES)
+def test_density_is_likelihood_times_prior_times_jacobian(rng, d, k, prior, covariance_type):
+    """Every factor from SciPy's densities, and the Jacobian of the whole map by differences."""
+    X = _data(rng, d)
+    target = LogPosterior(X, k, prior, STRUCTURES[covariance_type])
+    theta = 0.5 * rng.normal(size=target.space.size)
+    loc, scale = X.mean(axis=0), X.std(axis=0)
+    if covariance_type == "spherical":
+        scale = np.full(d, np.sqrt(X.var(axis=0).mean()))
+    weights, means, covariances = target.space.to_mixtures(theta)
+    own_loc, own_scale = loc + scale * means, covariances * scale[:, None] * scale
+    joint = [
+        np.log(w) + stats.multivariate_normal(m, c).logpdf(X)
+        for w, m, c in zip(weights, own_loc, own_scale, strict=True)
+    ]
+    expected = np.logaddexp.reduce(joint, axis=0).sum()
+    expected += stats.dirichlet(np.full(k, prior.concentration)).logpdf(weights) if k > 1 else 0.0
+    # The prior speaks of its own units; densities of standardised values carry the change of units.
+    shift, unit = (np.zeros(d), np.ones(d)) if prior.scale == "standardised" else (loc, scale)
+    law = LAWS[type(prior)](prior, d)
+    own = covariances * unit[:, None] * unit
+    centred = shift + unit * means
+    expected += sum(law.mean(m, c) for m, c in zip(centred, own, strict=True))
+    expected += k * np.log(unit).sum()
+    spreads = {"full": _of_matrix, "tied": _of_matrix, "diag": _of_sds, "spherical": _of_one_sd}
+    for covariance in own[:1] if covariance_type == "tied" else own:
+        expected += spreads[covariance_type](law, covariance, unit)
+
+    jacobian = _differences(lambda t: _free_parameters(target, t), theta)
+    expected += np.linalg.slogdet(jacobian)[1]
+    np.testing.assert_allclose(target(theta)[0], expected, rtol=1e-7)
+
+
+def _free_parameters(target: LogPosterior, theta: np.ndarray) -> np.ndarray:
+    """Weights, means, standard deviations and correlations, each free one once."""
+    weights, means, covariances = target.space.to_mixtures(theta)
+    space = target.space
+    covariances = covariances[: space.n_covariances]
+    sds = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
+    correlations = covariances / sds[:, :, None] / sds[:, None, :]
+    rows, columns = np.tril_indices(means.shape[1], -1)
+    lower = correlations[:, rows, columns][:, : space.n_correlations]
+    return np.concatenate(
+        [weights[:-1], means.ravel(), sds[:, : space.n_sds].ravel(), lower.ravel()]
+    )
+
+
+class _Independent:
+    """The densities that LKJPrior's docstring states, from SciPy."""
+
+    def __init__(self, prior: LKJPrior, d: int) -> None:
+        self.prior, self.sd_scale = prior, np.broadcast_to(prior.sd_scale, d)
+
+    def mean(self, mean, covariance) -> float:
+        return stats.norm(self.prior.mean_loc, self.prior.mean_scale).logpdf(mean).sum()
+
+    def matrix(self, covariance) -> float:
+        """Of (standard deviations, correlations)."""
+        sds = np.sqrt(np.diag(covariance))
+        return self.sds(sds) + _lkj_log_density(covariance / np.outer(sds, sds), self.prior.eta)
+
+    def sds(self, sds) -> float:
+        return stats.halfnorm(scale=self.sd_scale).logpdf(sds).sum()
+
+    def one_sd(self, sd) -> float:
+        return stats.halfnorm(scale=np.sqrt((self.sd_scale**2).mean())).logpdf(sd)
+
+
+class _Conjugate:
+    """The densities that NIWPrior's docstring states, from SciPy."""
+
+    def __init__(self, prior: NIWPrior, d: int) -> None:
+        psi = np.asarray(prior.psi)
+        self.d, self.kappa = d, prior.kappa
+        self.nu = d + 2.0 if prior.nu is None else prior.nu
+        self.psi = psi if psi.ndim == 2 else np.diag(np.broadcast_to(psi, d))
+        self.mean_loc = np.broadcast_to(prior.mean_loc, d)
+
+    def mean(self, mean, covariance) -> float:
+        return stats.multivariate_normal(self.mean_loc, covariance / self.kappa).logpdf(mean)
+
+    def matrix(self, covariance) -> float:
+        """Of (standard deviations, correlations), from the density of the matrix."""
+        sds = np.sqrt(np.diag(covariance))
+        rows, columns = np.tril_indices(self.d, -1)
+        log_jacobian = np.log(2.0 * sds).sum() + np.log(sds[rows] * sds[columns]).sum()
+        return stats.invwishart(self.nu, self.psi).logpdf(covariance) + log_jacobian
+
+    def sds(self, sds) -> float:
+        return self._variances(sds**2, np.diag(self.psi) / 2.0) + np.log(2.0 * sds).sum()
+
+    def one_sd(self, sd) -> float:
+        return self._variances(sd**2, np.diag(self.psi).mean() / 2.0) + np.log(2.0 * sd)
+
+    def _variances(self, variances, scales) -> float:
+        law = stats.invgamma((self.nu - self.d + 1.0) / 2.0, scale=scales)
+        return np.sum(law.logpdf(variances))
+
+
+LAWS = {LKJPrior: _Independent, NIWPrior: _Conjugate}
+
+
+def _of_matrix(law, covariance, unit) -> float:
+    """Log density of standardised (standard deviations, correlations)."""
+    return law.matrix(covariance) + np.log(unit).sum()
+
+
+def _of_sds(law, covariance, unit) -> float:
+    return law.sds(np.sqrt(np.diag(covariance))) + np.log(unit).sum()
+
+
+def _of_one_sd(law, covariance, unit) -> float:
+    return law.one_sd(np.sqrt(covariance[0, 0])) + np.log(unit[0])
+
+
+def _lkj_log_density(correlation: np.ndarray, eta: float) -> float:
+    """Lewandowski et al. (2009), equations 16 and 17: det(R)^(eta - 1) over its integral."""
+    d = len(correlation)
+    log_integral = 0.0
+    for i in range(1, d):
+        b = eta + (d - i - 1.0) / 2.0
+        log_integral += (2.0 * eta - 2.0 + d - i) * (d - i) * np.log(2.0)
+        log_integral += (d - i) * betaln(b, b)
+    return (eta - 1.0) * np.linalg.slogdet(correlation)[1] - log_integral
+
+
+def test_many_blocks_and_far_components(rng):
+    """More rows than one block, and components so far apart that exponentials underflow."""
+    X = np.concatenate([rng.normal(size=(300, 2)), rng.normal(size=(333, 2)) + 500.0])
+    target = LogPosterior(X, 2, LKJPrior())
+    theta = target.space.from_mixture(
+        np.array([0.5, 0.5]),
+        np.array([[-1.0, -1.0], [1.0, 1.0]]),
+        np.tile(1e-5 * np.eye(2), (2, 1, 1)),
+    )
+    numeric = _differences(lambda t: target(t)[0], theta, 1e-6)[0]
+    value, gradient = target(theta)
+    assert np.isfinite(value)
+    np.testing.assert_allclose(gradient, numeric, rtol=1e-4, atol=1e-2)
+
+
+def test_hundreds_of_components_on_one_spot(rng):
+    """Every row's density is a sum of 700 equal terms: products of such sums stay in range."""
+    k, X = 700, _data(rng, 2, 720)
+    target = LogPosterior(X, k, LKJPrior())
+    theta = target.space.from_mixture(
+        np.full(k, 1.0 / k), np.zeros((k, 2)), np.tile(np.eye(2), (k, 1, 1))
+    )
+    likelihood = target(theta)[0] - target.log_prior(theta)
+    one = stats.multivariate_normal(X.mean(axis=0), np.diag(X.var(axis=0)))
+    np.testing.assert_allclose(likelihood, one.logpdf(X).sum(), rtol=1e-10)
+
+
+def test_singular_covariance_is_not_a_number_but_no_error(rng):
+    target = LogPosterior(_data(rng, 2), 2, LKJPrior())
+    theta = np.zeros(target.space.size)
+    theta[-6:] = -2000.0
+    assert not np.isfinite(target(theta)[0])
+
+
+@pytest.mark.parametrize("structure", STRUCTURES.values(), ids=STRUCTURES)
+@pytest.mark.parametrize(("d", "k"), [(1, 1), (1, 3), (2, 1), (2, 3), (4, 2)])
+def test_unconstrained_vector_and_mixture_are_inverse(rng, d, k, structure):
+    space = UnconstrainedSpace(k, d, structure)
+    theta = rng.normal(size=(7, space.size))
+    weights, means, covariances = space.to_mixtures(theta)
+    for i in range(7):
+        back = space.from_mixture(weights[i], means[i], covariances[i])
+        np.testing.assert_allclose(back, theta[i], atol=1e-10)
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_covariances_and_number_of_parameters_are_those_of_em(rng, name):
+    """A structure is the one of that name in gmm_em: its compact form loses nothing."""
+    of_em = registry.STRUCTURES[name]
+    for k, d in [(3, 2), (2, 4), (1, 3), (2, 1)]:
+        space = UnconstrainedSpace(k, d, STRUCTURES[name])
+        assert space.size == k - 1 + k * d + of_em.n_parameters(k, d)
+        covariances = space.to_mixtures(rng.normal(size=space.size))[2]
+        np.testing.assert_array_equal(of_em.expand(of_em.compact(covariances), k, d), covariances)

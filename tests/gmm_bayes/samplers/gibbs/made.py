@@ -1,0 +1,51 @@
+"""What the tests of the Gibbs sampler's compiled parts are made of."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_bayes import NIWPrior
+from gmm_bayes.samplers.contract import Task
+from gmm_bayes.samplers.gibbs.chain import Problem
+from gmm_bayes.samplers.gibbs.coordinates import Coordinates
+from gmm_bayes.samplers.gibbs.sweep import Model, State
+
+STRUCTURES = ("full", "tied", "diag", "spherical")
+
+
+class Made(NamedTuple):
+    """A problem whose standardised scale is the data's own."""
+
+    X: NDArray[np.float64]
+    prior: NIWPrior
+    model: Model
+    coordinates: Coordinates
+
+
+def made(rng: np.random.Generator, k: int, d: int, covariance_type: str, n: int = 60) -> Made:
+    X = rng.normal(size=(n, d)) @ (np.eye(d) + 0.3 * np.tri(d))
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    prior = NIWPrior(1.7, 0.2, 0.7, d + 2.5, np.eye(d) + 0.2, "data")
+    return made_of(X, k, prior, covariance_type)
+
+
+def made_of(X: NDArray[np.float64], k: int, prior: NIWPrior, covariance_type: str) -> Made:
+    seed = np.random.SeedSequence(0)
+    task = Task(X, k, prior, 10, 10, 1, 1, seed, lambda done, total: None, covariance_type)
+    problem = Problem.of(task, prior)
+    return Made(X, prior, problem.model, problem.coordinates)
+
+
+def state_of(coordinates: Coordinates, theta: NDArray[np.float64]) -> State:
+    weights, means, covariances = coordinates.to_mixtures(theta)
+    whiteners = np.linalg.inv(np.linalg.cholesky(covariances))
+    return State(weights, means, whiteners, np.arange(len(weights), dtype=np.int64))
+
+
+def scratch_for(coordinates: Coordinates) -> tuple[NDArray[np.float64], ...]:
+    """Room for a mixture: log weights, means, whiteners."""
+    k, d = coordinates.n_components, coordinates.n_features
+    return np.empty(k), np.empty((k, d)), np.empty((k, d, d))
