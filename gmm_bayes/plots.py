@@ -7,30 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gmm_bayes.core.types import FloatArray
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
     import xarray as xr
-from gmm_bayes.core.types import FloatArray
 
-_GRID = 201
-
-
+_GRID_POINTS = 201
+"""At which a density is drawn."""
 _LINES = 12
-
-
+"""Draws whose density is a line of its own."""
 _COLUMNS = 3
-
-
+"""Panels side by side."""
 _MAX_POINTS = 2000
-
-
+"""Rows shown at most."""
 _DATA_COLOUR = "#1f2937"
-
-
 _PRIOR_COLOUR = "#0072b2"
-
-
 _BANDS = ((0.05, 0.95, 0.15), (0.25, 0.75, 0.3))
+"""Lower and upper quantile of the densities, and the band's opacity."""
 
 
 def plot_prior_predictive(tree: xr.DataTree) -> go.Figure:
@@ -46,8 +40,8 @@ def plot_prior_predictive(tree: xr.DataTree) -> go.Figure:
     tree : xarray.DataTree
         From :func:`sample_prior_predictive`.
     """
-    import plotly.graph_objects as go
-    from plotly.subplots import make_subplots
+    import plotly.graph_objects as go  # noqa: PLC0415 - takes half a second to load
+    from plotly.subplots import make_subplots  # noqa: PLC0415 - takes half a second to load
 
     X = tree["observed_data"]["x"].to_numpy()
     names = [_label(name) for name in tree["observed_data"]["feature"].to_numpy()]
@@ -109,7 +103,7 @@ def marginal_densities(tree: xr.DataTree, feature: int, grid: FloatArray) -> Flo
 
 def _marginal(go: Any, tree: xr.DataTree, X: FloatArray, feature: int) -> list[Any]:
     low, high = _window(X[:, feature])
-    grid = np.linspace(low, high, _GRID)
+    grid = np.linspace(low, high, _GRID_POINTS)
     densities = marginal_densities(tree, feature, grid)
     first = feature == 0
     traces = [

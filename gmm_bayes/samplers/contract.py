@@ -17,8 +17,6 @@ from gmm_bayes.evidence import Evidence
 from gmm_bayes.priors.lkj import LKJPrior
 from gmm_bayes.priors.niw import NIWPrior
 
-"""Called from the main thread with the iterations done and the iterations in all, every chain's."""
-
 
 @dataclass(frozen=True)
 class Task:

@@ -1,4 +1,4 @@
-"""Chains one after another, each on every processor: what ADVI and SMC share."""
+"""Chains that run one after another, each on every processor, as those of ADVI and SMC do."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from gmm_bayes.density.many import Density, density_of
 from gmm_bayes.samplers.contract import Task
 
 
-def chains_in_turn[Run](
+def run_sequentially[Run](
     task: Task,
     target: LogPosterior,
     run: Callable[[Task, Density, int, np.random.SeedSequence], Run],
 ) -> tuple[list[Run], bool]:
-    """Run each chain, and keep those that are complete when the user interrupts.
+    """Run the chains in order, and keep those that are complete when the user interrupts.
 
     Parameters
     ----------
