@@ -39,7 +39,7 @@ class InverseWishart:
         bartlett = np.tril(rng.standard_normal((n_covariances, d, d)), -1)
         squares = rng.chisquare(self.bartlett_dof(d), size=(n_covariances, d))
         bartlett[:, np.arange(d), np.arange(d)] = np.sqrt(squares)
-        return np.linalg.cholesky(self.psi) @ np.linalg.inv(bartlett)
+        return np.asarray(np.linalg.cholesky(self.psi) @ np.linalg.inv(bartlett))
 
 
 @dataclass(frozen=True)
