@@ -1,4 +1,4 @@
-"""Checks of data and settings, whose errors say in one sentence what was given and what is allowed."""
+"""Checks of data and settings; each error says what was given and what is allowed."""
 
 from __future__ import annotations
 
@@ -114,6 +114,6 @@ def check_covariance_type(
 
 
 def check_enough_samples(n_samples: int) -> None:
-    """Raise ValueError if there are fewer than two rows, for which no standard deviation is defined."""
+    """Raise ValueError if there are fewer than two rows, which have no standard deviation."""
     if n_samples < 2:
         raise ValueError(f"X has {n_samples} sample; a spread needs at least 2")

@@ -140,11 +140,10 @@ def _add_conjugate_prior(prior, mean, whitener, first, second):  # type: ignore[
 
 
 @njit()
-def _log_weights(theta, concentration, log_weights, weights):  # type: ignore[no-untyped-def]
-    """Write the log weights and the weights; return their log density but for a constant.
+def write_log_weights(theta, log_weights):  # type: ignore[no-untyped-def]
+    """Write to `log_weights` (K,) the log softmax of the first K - 1 entries of `theta`.
 
-    The weights are the softmax of (theta, -sum theta), as in PyMC's SimplexTransform, whose log
-    Jacobian is ``sum log w``.
+    The K-th entry of the softmax's argument is minus the sum of the others.
     """
     n_components = log_weights.shape[0]
     last = 0.0
@@ -159,9 +158,20 @@ def _log_weights(theta, concentration, log_weights, weights):  # type: ignore[no
     for k in range(n_components):
         total += math.exp(log_weights[k] - high)
     norm = high + math.log(total)
-    value = 0.0
     for k in range(n_components):
         log_weights[k] -= norm
+
+
+@njit()
+def _log_weights(theta, concentration, log_weights, weights):  # type: ignore[no-untyped-def]
+    """Write the log weights and the weights; return their log density but for a constant.
+
+    The weights are the softmax of (theta, -sum theta), as in PyMC's SimplexTransform, whose log
+    Jacobian is ``sum log w``.
+    """
+    write_log_weights(theta, log_weights)
+    value = 0.0
+    for k in range(log_weights.shape[0]):
         weights[k] = math.exp(log_weights[k])
         value += concentration * log_weights[k]
     return value
@@ -346,6 +356,13 @@ def log_density(theta, data, shared, prior, gradient):  # type: ignore[no-untype
         first = at.at_correlations + g * at.n_correlations
         corr_slopes = gradient[first : first + at.n_correlations]
         _factor_gradient(
-            g, found, whiteners[g], sums.counts[g], sums.second[g], prior.shapes, sd_slopes, corr_slopes
+            g,
+            found,
+            whiteners[g],
+            sums.counts[g],
+            sums.second[g],
+            prior.shapes,
+            sd_slopes,
+            corr_slopes,
         )
     return value

@@ -71,7 +71,7 @@ class LogPosterior:
         object.__setattr__(self, "packed_prior", self._pack(terms, Z[:0]))
 
     def _pack(self, terms: PriorTerms, Z: FloatArray) -> FloatArray:
-        """Return what the compiled density reads, in the order of :mod:`gmm_bayes.density.packed`."""
+        """Return what :func:`gmm_bayes.density.packed.packed_log_density` reads."""
         n_samples, n_features = Z.shape
         mean, covariance, space = terms.mean, terms.covariance, self.space
         # The compiled density adds a covariance's prior once for each component that has it.

@@ -11,7 +11,7 @@ from gmm_bayes.core.jit import njit
 from gmm_bayes.core.types import FloatArray
 
 BLOCK_ROWS = 128
-"""Rows handled at a time: the arrays of one block then stay in the processor's first-level cache."""
+"""Rows handled at a time: a block's arrays then stay in the processor's first-level cache."""
 
 _ROWS_PER_LOGARITHM = 64
 """Rows whose densities are multiplied before one logarithm is taken.

@@ -86,7 +86,9 @@ def c_log_density(dim, theta, gradient, value, packed):  # type: ignore[no-untyp
     return 0 if math.isfinite(total) else 1
 
 
-@cached_on_disk(numba.cfunc, types.int64(types.uint64, types.uint64, _POINTER, _POINTER, types.voidptr))
+@cached_on_disk(
+    numba.cfunc, types.int64(types.uint64, types.uint64, _POINTER, _POINTER, types.voidptr)
+)
 def c_copy(dim, n_expanded, theta, out, packed):  # type: ignore[no-untyped-def]
     """Copy the unconstrained vector to what nutpie keeps of a draw.
 

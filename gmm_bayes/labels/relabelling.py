@@ -189,7 +189,7 @@ def _divergence(pivot: Mixture, draws: MixtureDraws) -> FloatArray:
 
 
 def _medoid(draws: MixtureDraws) -> Mixture:
-    """Return the draw, of a few evenly spaced ones, to which the others are closest once aligned."""
+    """Return, of a few evenly spaced draws, the one closest to the others once aligned."""
     chosen = np.unique(np.linspace(0, len(draws) - 1, _CANDIDATES).round().astype(np.intp))
     arrays = (draws.weights, draws.means, draws.covariances)
     flat = [a.reshape(len(draws), *a.shape[2:])[chosen][None] for a in arrays]

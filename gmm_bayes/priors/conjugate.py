@@ -62,7 +62,7 @@ class InverseGammas:
         """Return Cholesky factors (n_covariances, D, D)."""
         size = (n_covariances, self.structure.n_sds(self.n_features))
         sds = np.sqrt(self.scales / rng.standard_gamma(self.shape, size=size))
-        return sds[:, :, None] * np.eye(self.n_features)
+        return np.asarray(sds[:, :, None] * np.eye(self.n_features))
 
 
 def conjugate_law(structure: Structure, nu: float, psi: Any) -> InverseWishart | InverseGammas:

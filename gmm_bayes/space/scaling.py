@@ -75,10 +75,10 @@ class Scaling:
     def to_own_units(
         self, means: FloatArray, covariances: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Return standardised means (..., D) and covariances (..., D, D) in the data's own units."""
+        """Return means (..., D) and covariances (..., D, D) in the data's own units."""
         scale = self.scale
         return self.loc + scale * means, covariances * scale[:, None] * scale
 
     def log_jacobian(self, n_samples: int) -> float:
-        """Return what a log-likelihood of `n_samples` rows gains by going back to their own units."""
+        """Return what the log-likelihood of `n_samples` rows gains in the data's own units."""
         return -n_samples * float(np.log(self.scale).sum())

@@ -6,11 +6,8 @@ the prior, the unconstrained vector and the PyMC model need to know follows from
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from gmm_bayes.core.checks import check_covariance_type
 from gmm_bayes.core.types import FloatArray
@@ -92,8 +89,7 @@ class Structure:
         scatter : ndarray of shape (K, D, D)
             Weighted sums of products of deviations from the components' own means.
         """
-        needed = _SECOND_MOMENTS[self.em.second](scatter)
-        return self.em.covariances(counts, needed, float(counts.sum()))
+        return self.em.covariances(counts, self.em.reduce(scatter), float(counts.sum()))
 
     @property
     def covariance_dims(self) -> tuple[str, ...]:
@@ -105,13 +101,6 @@ class Structure:
         """Name the axes of the standard deviations, for variables of the PyMC model."""
         return self.covariance_dims if self.isotropic else (*self.covariance_dims, "feature")
 
-
-_SECOND_MOMENTS: dict[str, Callable[[FloatArray], FloatArray]] = {
-    "full": lambda scatter: scatter,
-    "diagonal": lambda scatter: np.diagonal(scatter, axis1=1, axis2=2),
-    "pooled": lambda scatter: scatter.sum(axis=0),
-}
-"""Scatter (K, D, D) in the form that a structure of EM asks for."""
 
 STRUCTURES: dict[str, Structure] = {
     name: Structure(OF_EM[name]) for name in ("full", "tied", "diag", "spherical")

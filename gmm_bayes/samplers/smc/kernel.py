@@ -23,7 +23,7 @@ _LANGEVIN_ACCEPTANCE = 0.574
 """The best share of accepted Langevin moves in many dimensions (Roberts & Rosenthal 1998)."""
 
 
-class OneLabellingKernel(SMC_KERNEL):
+class OneLabellingKernel(SMC_KERNEL):  # type: ignore[misc]  # PyMC has no types
     """Moves of particles on one labelling of the components.
 
     PyMC's own kernels propose from the covariance of all particles, which spans all K! copies of
