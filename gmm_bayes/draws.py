@@ -105,6 +105,7 @@ class MixtureDraws:
         return (self[i] for i in range(len(self)))
 
     def _repr_html_(self) -> str:
+        """Return the mean of the draws as a table, which notebooks show."""
         count = f"{self.n_chains} chains of {self.n_draws} draws, their mean"
         mean = self.mean()
         return mixture_table(mean.weights, mean.means, mean.covariances, count)
@@ -131,6 +132,7 @@ class MixtureDraws:
         )
 
     def _chain_and_draw(self, index: int) -> tuple[int, int]:
+        """Return the chain of a draw that is counted through all chains, and its place there."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"draw {index} of {len(self)}")
         chain, draw = divmod(index % len(self), self.n_draws)

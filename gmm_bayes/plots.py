@@ -40,8 +40,8 @@ def plot_prior_predictive(tree: xr.DataTree) -> go.Figure:
     tree : xarray.DataTree
         From :func:`sample_prior_predictive`.
     """
-    import plotly.graph_objects as go  # noqa: PLC0415 - takes half a second to load
-    from plotly.subplots import make_subplots  # noqa: PLC0415 - takes half a second to load
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
 
     X = tree["observed_data"]["x"].to_numpy()
     names = [_label(name) for name in tree["observed_data"]["feature"].to_numpy()]
@@ -82,6 +82,7 @@ def plot_prior_predictive(tree: xr.DataTree) -> go.Figure:
 
 
 def _label(name: Any) -> str:
+    """Return the name of a feature, or its number."""
     return name if isinstance(name, str) else f"feature {name}"
 
 
@@ -102,6 +103,7 @@ def marginal_densities(tree: xr.DataTree, feature: int, grid: FloatArray) -> Flo
 
 
 def _marginal(go: Any, tree: xr.DataTree, X: FloatArray, feature: int) -> list[Any]:
+    """Return the traces of one feature: the data, bands of prior densities, and some of them."""
     low, high = _window(X[:, feature])
     grid = np.linspace(low, high, _GRID_POINTS)
     densities = marginal_densities(tree, feature, grid)
@@ -153,10 +155,12 @@ def _marginal(go: Any, tree: xr.DataTree, X: FloatArray, feature: int) -> list[A
 
 
 def _peak(values: FloatArray) -> float:
+    """Return the height of the highest bar of a histogram."""
     return float(np.histogram(values, bins="auto", density=True)[0].max())
 
 
 def _points(go: Any, tree: xr.DataTree, X: FloatArray) -> list[Any]:
+    """Return the traces of prior predictive rows and of the data in two dimensions."""
     rows = tree["prior_predictive"]["x"].to_numpy().reshape(-1, 2)
     rows = rows[:: math.ceil(len(rows) / _MAX_POINTS)]
     shown = X[:: math.ceil(len(X) / _MAX_POINTS)]

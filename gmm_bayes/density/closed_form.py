@@ -20,7 +20,7 @@ import numpy as np
 
 from gmm_bayes.core.jit import njit
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.density.moments import Components, whitened_moments, zero_sums
+from gmm_bayes.density.moments import FactorisedMixture, whitened_moments, zero_sums
 
 MIN_SD = 1e-9
 """Smallest standard deviation on the support, given the features before; 1 is the data's."""
@@ -90,6 +90,17 @@ class Factors(NamedTuple):
     correlations: FloatArray
     sticks: FloatArray
     factors: FloatArray
+
+
+@njit()
+def _new_factors(n_covariances, n_features, n_correlations):  # type: ignore[no-untyped-def]
+    """Return :class:`Factors` whose values are not set, but for zeros above the diagonals."""
+    return Factors(
+        np.empty((n_covariances, n_features)),
+        np.empty((n_covariances, n_correlations)),
+        np.empty((n_covariances, n_correlations)),
+        np.zeros((n_covariances, n_features, n_features)),
+    )
 
 
 @njit()
@@ -220,6 +231,21 @@ def _factorise(g, log_sds, log_odds, shapes, found, whitener):  # type: ignore[n
 
 
 @njit()
+def _spread(n_covariances, whiteners, log_const):  # type: ignore[no-untyped-def]
+    """Give every component its whitener, and add the log determinant to `log_const`.
+
+    Where the covariance is shared, only the first component's whitener is set before.
+    """
+    n_features = whiteners.shape[1]
+    for k in range(whiteners.shape[0]):
+        for i in range(n_features):
+            # Not by slices: numba would compile half its string library to say that shapes differ.
+            for j in range(i + 1 if k >= n_covariances else 0):
+                whiteners[k, i, j] = whiteners[0, i, j]
+            log_const[k] += math.log(whiteners[k, i, i])
+
+
+@njit()
 def _factor_gradient(g, found, whitener, count, second, shapes, sd_slopes, corr_slopes):  # type: ignore[no-untyped-def]
     """Add the slopes in the logarithms of standard deviations, write those in the log-odds.
 
@@ -300,6 +326,17 @@ def _pool(sums):  # type: ignore[no-untyped-def]
 
 
 @njit()
+def _add_sds(g, value, theta, at, prior, found, gradient):  # type: ignore[no-untyped-def]
+    """Return `value` with the prior of covariance g's standard deviations; write its slopes."""
+    first = at.at_sds + g * at.n_sds
+    for i in range(at.n_sds):
+        t = prior.sd_precision[i] * found.sds[g, i] * found.sds[g, i]
+        value += prior.log_sd_power * theta[first + i] - 0.5 * t
+        gradient[first + i] = prior.log_sd_power - t
+    return value
+
+
+@njit()
 def log_density(theta, data, shared, prior, gradient):  # type: ignore[no-untyped-def]
     """Return the log posterior density at `theta` (n,); write its gradient to `gradient` (n,).
 
@@ -317,25 +354,15 @@ def log_density(theta, data, shared, prior, gradient):  # type: ignore[no-untype
     log_sds = theta[at.at_sds : at.at_correlations].reshape(at.n_covariances, at.n_sds)
     log_odds = theta[at.at_correlations :].reshape(at.n_covariances, at.n_correlations)
 
-    found = Factors(
-        np.empty((at.n_covariances, n_features)),
-        np.empty((at.n_covariances, at.n_correlations)),
-        np.empty((at.n_covariances, at.n_correlations)),
-        np.zeros((at.n_covariances, n_features, n_features)),
-    )
+    found = _new_factors(at.n_covariances, n_features, at.n_correlations)
     whiteners = np.zeros((at.n_components, n_features, n_features))
     for g in range(at.n_covariances):
         value += _factorise(g, log_sds[g], log_odds[g], prior.shapes, found, whiteners[g])
         if value == -math.inf:
             return value
-    for k in range(at.n_components):
-        for i in range(n_features):
-            # Not by slices: numba would compile half its string library to say that shapes differ.
-            for j in range(i + 1 if k >= at.n_covariances else 0):
-                whiteners[k, i, j] = whiteners[0, i, j]
-            log_const[k] += math.log(whiteners[k, i, i])
+    _spread(at.n_covariances, whiteners, log_const)
 
-    components = Components(log_const, means, whiteners)
+    components = FactorisedMixture(log_const, means, whiteners)
     sums = zero_sums(at.n_components, n_features)
     products = at.n_correlations > 0 or n_features == 1
     value += whitened_moments(data, components, sums, products)
@@ -347,11 +374,8 @@ def log_density(theta, data, shared, prior, gradient):  # type: ignore[no-untype
     if shared:
         _pool(sums)
     for g in range(at.n_covariances):
+        value = _add_sds(g, value, theta, at, prior, found, gradient)
         first = at.at_sds + g * at.n_sds
-        for i in range(at.n_sds):
-            t = prior.sd_precision[i] * found.sds[g, i] * found.sds[g, i]
-            value += prior.log_sd_power * theta[first + i] - 0.5 * t
-            gradient[first + i] = prior.log_sd_power - t
         sd_slopes = gradient[first : first + at.n_sds]
         first = at.at_correlations + g * at.n_correlations
         corr_slopes = gradient[first : first + at.n_correlations]

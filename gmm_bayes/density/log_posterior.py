@@ -38,7 +38,7 @@ class LogPosterior:
     Attributes
     ----------
     scaling : Scaling
-        Standardisation of the data; the unconstrained vector speaks of the standardised scale.
+        Standardisation of the data; the unconstrained vector is on the standardised scale.
     space : UnconstrainedSpace
     packed : ndarray
         What the compiled density reads, in one array (:mod:`gmm_bayes.density.packed`).

@@ -19,7 +19,7 @@ _ROWS_PER_JOB = 64
 
 
 @dataclass(frozen=True)
-class Density:
+class BatchDensity:
     """Log densities of many unconstrained vectors at once, on several threads.
 
     Parameters
@@ -42,6 +42,7 @@ class Density:
         return self._evaluate(self.target.packed_prior, thetas)
 
     def _evaluate(self, packed: FloatArray, thetas: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return values and gradients at rows of `thetas`, a few rows at a time."""
         thetas = np.ascontiguousarray(thetas)
         values, gradients = np.empty(len(thetas)), np.empty_like(thetas)
 
@@ -66,7 +67,7 @@ def _log_densities(thetas, packed, values, gradients):  # type: ignore[no-untype
 
 
 @contextmanager
-def density_of(target: LogPosterior, cores: int) -> Iterator[Density]:
+def density_of(target: LogPosterior, cores: int) -> Iterator[BatchDensity]:
     """Give the densities of `target`, evaluated on `cores` threads for as long as the block lasts.
 
     Parameters
@@ -75,7 +76,7 @@ def density_of(target: LogPosterior, cores: int) -> Iterator[Density]:
     cores : int
     """
     if cores == 1:
-        yield Density(target)
+        yield BatchDensity(target)
         return
     with ThreadPoolExecutor(cores) as pool:
-        yield Density(target, pool)
+        yield BatchDensity(target, pool)

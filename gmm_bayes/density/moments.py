@@ -34,7 +34,7 @@ _EXP_MIN = -708.0
 """Below, exp underflows, and a responsibility is as good as zero."""
 
 
-class Components(NamedTuple):
+class FactorisedMixture(NamedTuple):
     """A mixture as the compiled loops read it.
 
     Parameters

@@ -100,7 +100,8 @@ class PosteriorEstimator(SklearnParams, ABC):
 
         ``log mean_s p(x | s)`` over all draws: parameter uncertainty included.
         """
-        joint = self._predictive_log_joint(X)
+        rows = self._checked_rows(X)
+        joint = self.draws_.predictive_component_log_prob(rows)
         return np.asarray(logsumexp(joint, axis=1))
 
     def score(self, X: ArrayLike, y: object = None) -> float:
@@ -112,7 +113,8 @@ class PosteriorEstimator(SklearnParams, ABC):
 
         ``p(k | x) = mean_s w_k N(x | k, s) / mean_s p(x | s)``, for a new row at `x`.
         """
-        joint = self._predictive_log_joint(X)
+        rows = self._checked_rows(X)
+        joint = self.draws_.predictive_component_log_prob(rows)
         return np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
 
     def predict(self, X: ArrayLike) -> IntArray:
@@ -215,11 +217,6 @@ class PosteriorEstimator(SklearnParams, ABC):
         predicted = self._model.posterior_predictive(self.posterior_, count, rng)
         self.posterior_ = self.posterior_.assign(posterior_predictive=predicted)
         return self.posterior_
-
-    def _predictive_log_joint(self, X: ArrayLike) -> FloatArray:
-        """Return the log predictive density of each row and component, shape (N, K)."""
-        rows = self._checked_rows(X)
-        return self.draws_.predictive_component_log_prob(rows)
 
     def _checked_rows(self, X: ArrayLike) -> FloatArray:
         """Return `X` as an array of the width that was fitted."""

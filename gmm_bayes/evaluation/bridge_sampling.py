@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.conversion import standardise, vectors
 from gmm_bayes.density.log_posterior import LogPosterior
-from gmm_bayes.density.many import Density, density_of
+from gmm_bayes.density.many import BatchDensity, density_of
 from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.evidence import Evidence
 from gmm_bayes.labels.one_labelling import OneLabelling
@@ -138,7 +138,7 @@ class _Bridge:
 
     def __init__(
         self,
-        density: Density,
+        density: BatchDensity,
         labelling: OneLabelling,
         made_from: FloatArray,
         rng: np.random.Generator,

@@ -19,7 +19,7 @@ from gmm_bayes.evaluation.problems import (
     stuck_chains,
     unreliable_rows,
 )
-from gmm_bayes.evaluation.summary_table import (
+from gmm_bayes.evaluation.quantities import (
     free_entries,
     label_free_quantities,
     summary_table,
@@ -145,7 +145,7 @@ def diagnose(
     problems, notes : sequence of str
         The sampler's own, as in :class:`gmm_bayes.samplers.contract.Sampled`.
     """
-    from arviz_stats.base import array_stats  # noqa: PLC0415 - takes a second to load
+    from arviz_stats.base import array_stats
 
     parameters = summary_table(dict(free_entries(aligned, structure)), aligned.n_chains)
     label_free = summary_table(

@@ -32,7 +32,7 @@ def unreliable_rows(what: str, table: pd.DataFrame, n_chains: int) -> Iterator[s
     what : str
         What a row of the table is.
     table : pandas.DataFrame
-        From :func:`gmm_bayes.evaluation.summary_table.summary_table`.
+        From :func:`gmm_bayes.evaluation.quantities.summary_table`.
     n_chains : int
     """
 

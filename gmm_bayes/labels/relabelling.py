@@ -101,6 +101,7 @@ def relabel(
 
 
 def _pivot(draws: MixtureDraws, reference: Mixture | None, X: ArrayLike | None) -> IntArray:
+    """Return permutations that bring each draw closest to the pivot."""
     if reference is not None:
         return assign(_divergence(reference, draws))
     return _until_stable(
@@ -110,6 +111,7 @@ def _pivot(draws: MixtureDraws, reference: Mixture | None, X: ArrayLike | None) 
 
 
 def _stephens(draws: MixtureDraws, reference: Mixture | None, X: ArrayLike | None) -> IntArray:
+    """Return permutations that bring each draw's responsibilities closest to their average."""
     rows = _rows(draws, X, "stephens")
     resp = draws.responsibilities(rows)
 
@@ -123,6 +125,7 @@ def _stephens(draws: MixtureDraws, reference: Mixture | None, X: ArrayLike | Non
 
 
 def _ecr(draws: MixtureDraws, reference: Mixture | None, X: ArrayLike | None) -> IntArray:
+    """Return permutations by which most rows are allocated as by the pivot."""
     rows = _rows(draws, X, "ecr")
     resp = draws.responsibilities(rows)
 
@@ -163,6 +166,7 @@ def _average(resp: FloatArray, order: IntArray) -> FloatArray:
 
 
 def _rows(draws: MixtureDraws, X: ArrayLike | None, method: str) -> FloatArray:
+    """Return the rows that allocations are compared on; not all of them where they are too many."""
     if X is None:
         raise ValueError(f"relabelling by {method!r} compares allocations of the data: give X")
     data = check_data(X, n_features=draws.n_features)

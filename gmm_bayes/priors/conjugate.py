@@ -65,6 +65,11 @@ class InverseGammas:
         return np.asarray(sds[:, :, None] * np.eye(self.n_features))
 
 
+def static_length(values: Any) -> int:
+    """Return the length of the first axis of an array or of a symbolic tensor of known shape."""
+    return int(values.type.shape[0] if hasattr(values, "type") else values.shape[0])
+
+
 def conjugate_law(structure: Structure, nu: float, psi: Any) -> InverseWishart | InverseGammas:
     """Return the law of a covariance of that structure under an inverse-Wishart prior.
 
@@ -74,6 +79,6 @@ def conjugate_law(structure: Structure, nu: float, psi: Any) -> InverseWishart |
     """
     if structure.correlated:
         return InverseWishart(structure, nu, psi)
-    d = psi.type.shape[0] if hasattr(psi, "type") else psi.shape[0]
+    d = static_length(psi)
     diagonal = psi[np.arange(d), np.arange(d)]
     return InverseGammas(structure, 0.5 * (nu - d + 1.0), 0.5 * structure.pooled(diagonal), d)

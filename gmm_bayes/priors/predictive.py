@@ -50,14 +50,14 @@ def sample_prior_predictive(
     ValueError
         If a column is constant, or a hyperparameter does not fit the data's width.
     """
-    import xarray as xr  # noqa: PLC0415 - takes half a second to load
+    import xarray as xr
 
     n_samples, n_features = X.shape
     scaling = Scaling.from_data(X, get_structure(covariance_type))
     shift, unit = (
-        (scaling.loc, scaling.scale)
-        if prior.scale == "standardised"
-        else (np.zeros(n_features), np.ones(n_features))
+        (np.zeros(n_features), np.ones(n_features))
+        if prior.in_own_units
+        else (scaling.loc, scaling.scale)
     )
     mixtures = [
         prior.sample(rng, n_components, n_features, covariance_type).affine(shift, unit)

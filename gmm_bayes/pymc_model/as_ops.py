@@ -114,10 +114,9 @@ def whitened_posterior(target: LogPosterior, origin: FloatArray, factor: FloatAr
 
 @contextmanager
 def interpreting() -> Iterator[None]:
-    """Interpret every graph that is compiled in the block, and keep PyMC's remarks to itself.
+    """Interpret every graph that is compiled in the block, and silence PyMC's warnings.
 
-    Convergence is this package's own business (:mod:`gmm_bayes.evaluation.diagnostics`), on
-    aligned draws.
+    :mod:`gmm_bayes.evaluation.diagnostics` judges convergence instead, on aligned draws.
     """
     logger = logging.getLogger("pymc")
     level = logger.level

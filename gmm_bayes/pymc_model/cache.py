@@ -80,6 +80,7 @@ def nutpie_model_of(
 def _model(
     n_features: int, n_components: int, prior: LKJPrior | NIWPrior, covariance_type: str
 ) -> pm.Model:
+    """Return the model of that kind, with data that stand in for any."""
     n_samples = n_components + 1
     placeholder = np.arange(float(n_samples * n_features)).reshape(n_samples, n_features)
     model = build_model(placeholder, n_components, prior, covariance_type)
@@ -92,5 +93,6 @@ def _model(
 def _nutpie_model(
     n_features: int, n_components: int, prior: LKJPrior | NIWPrior, covariance_type: str
 ) -> Any:
+    """Return the model of that kind, compiled for nutpie."""
     model = _model(n_features, n_components, prior, covariance_type)
     return nutpie.compile_pymc_model(model, var_names=["weights", "means", "covariances"])

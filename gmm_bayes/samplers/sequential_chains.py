@@ -8,14 +8,14 @@ import numpy as np
 
 from gmm_bayes.core.cores import processors
 from gmm_bayes.density.log_posterior import LogPosterior
-from gmm_bayes.density.many import Density, density_of
+from gmm_bayes.density.many import BatchDensity, density_of
 from gmm_bayes.samplers.contract import Task
 
 
 def run_sequentially[Run](
     task: Task,
     target: LogPosterior,
-    run: Callable[[Task, Density, int, np.random.SeedSequence], Run],
+    run: Callable[[Task, BatchDensity, int, np.random.SeedSequence], Run],
 ) -> tuple[list[Run], bool]:
     """Run the chains in order, and keep those that are complete when the user interrupts.
 

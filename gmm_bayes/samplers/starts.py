@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.density.moments import Components, Sums, whitened_moments
+from gmm_bayes.density.moments import FactorisedMixture, Sums, whitened_moments
 from gmm_bayes.space.structures import FULL, Structure
 from gmm_bayes.space.unconstrained import UnconstrainedSpace
 
@@ -118,7 +118,7 @@ def _expect(start: _Start, Z: FloatArray) -> tuple[float, FloatArray, FloatArray
     log_det = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
     counts, first, second = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
     log_const = np.log(start.weights) - log_det
-    components = Components(log_const, start.means, np.linalg.inv(factors))
+    components = FactorisedMixture(log_const, start.means, np.linalg.inv(factors))
     rows = np.ascontiguousarray(Z.T)
     value = whitened_moments(rows, components, Sums(counts, first, second), True)
     second += np.tril(second, -1).transpose(0, 2, 1)

@@ -17,10 +17,10 @@ from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.conversion import own_draws, standardised_draws
 from gmm_bayes.density.laplace import LaplaceApproximation, laplace_near
 from gmm_bayes.density.log_posterior import LogPosterior
-from gmm_bayes.density.many import Density
+from gmm_bayes.density.many import BatchDensity
 from gmm_bayes.evidence import Evidence
 from gmm_bayes.labels.one_labelling import OneLabelling
-from gmm_bayes.samplers.advi.optimisation import FittedNormal, Settings, optimise
+from gmm_bayes.samplers.advi.optimisation import ADVISettings, FittedNormal, optimise
 from gmm_bayes.samplers.contract import Sampled, Task
 from gmm_bayes.samplers.sequential_chains import run_sequentially
 from gmm_bayes.samplers.starts import random_start
@@ -36,7 +36,7 @@ _NOTE = (
 )
 
 
-def sample(settings: Settings, task: Task) -> Sampled:
+def sample(settings: ADVISettings, task: Task) -> Sampled:
     """Return draws from an approximation for each chain.
 
     Raises
@@ -72,7 +72,7 @@ def sample(settings: Settings, task: Task) -> Sampled:
 
 
 @dataclass(frozen=True)
-class _Run:
+class _Approximation:
     """One chain: draws from its approximation, and how good that is.
 
     Parameters
@@ -105,8 +105,13 @@ class _Run:
 
 
 def _run_chain(
-    settings: Settings, task: Task, density: Density, chain: int, seed: np.random.SeedSequence
-) -> _Run:
+    settings: ADVISettings,
+    task: Task,
+    density: BatchDensity,
+    chain: int,
+    seed: np.random.SeedSequence,
+) -> _Approximation:
+    """Run one chain: a start, an optimisation, and draws."""
     target = density.target
     rng = np.random.default_rng(seed)
     total = task.chains * (task.draws + task.tune)
@@ -122,12 +127,12 @@ def _run_chain(
 
 
 def _draws_of(
-    density: Density,
+    density: BatchDensity,
     local: LaplaceApproximation,
     fitted: FittedNormal,
     n_draws: int,
     rng: np.random.Generator,
-) -> _Run:
+) -> _Approximation:
     """Draw from the approximation and compare it with the posterior.
 
     A draw is made again where float64 cannot tell one of its covariances from a singular matrix.
@@ -148,7 +153,7 @@ def _draws_of(
     log_q = -0.5 * (noise**2).sum(axis=1) - log_det - 0.5 * size * math.log(2.0 * math.pi)
     reference = standardised_draws(density.target, thetas[None]).mean()
     one_labelling = OneLabelling(density.target, reference).restrict(lp, thetas)
-    return _Run(
+    return _Approximation(
         thetas=thetas,
         lp=lp,
         log_ratios=lp - log_q,
@@ -162,10 +167,11 @@ def _draws_of(
 
 
 def _means_of_parts(values: FloatArray, n_parts: int) -> FloatArray:
+    """Return the means of equal parts of `values`, in order."""
     return np.array([part.mean() for part in np.array_split(values, min(n_parts, values.size))])
 
 
-def _evidence(runs: list[_Run]) -> Evidence:
+def _evidence(runs: list[_Approximation]) -> Evidence:
     """Return the evidence by importance sampling; its error is NaN where the ratios have no mean.
 
     The posterior is restricted to one labelling, because the approximation covers only one of the
@@ -178,7 +184,8 @@ def _evidence(runs: list[_Run]) -> Evidence:
     return Evidence(value, float(np.exp(ratios - value).std(ddof=1) / math.sqrt(ratios.size)))
 
 
-def _problems(runs: list[_Run]) -> tuple[str, ...]:
+def _problems(runs: list[_Approximation]) -> tuple[str, ...]:
+    """Return a sentence for each limit that the worst chain exceeds."""
     problems = []
     worst = max(run.pareto_k for run in runs)
     if worst > MAX_PARETO_K:
@@ -196,7 +203,8 @@ def _problems(runs: list[_Run]) -> tuple[str, ...]:
     return tuple(problems)
 
 
-def _attributes(settings: Settings) -> dict[str, Any]:
+def _attributes(settings: ADVISettings) -> dict[str, Any]:
+    """Return what is recorded with the posterior."""
     return {
         "inference_library": pm.__name__,
         "inference_library_version": pm.__version__,

@@ -15,7 +15,7 @@ from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.pymc_model.as_ops import MODE, interpreting, whitened_posterior
 
 
-class Settings(Protocol):
+class ADVISettings(Protocol):
     """The settings of :class:`gmm_bayes.ADVI`."""
 
     @property
@@ -57,7 +57,7 @@ class FittedNormal:
 
 
 def optimise(
-    settings: Settings,
+    settings: ADVISettings,
     target: LogPosterior,
     start: LaplaceApproximation,
     seed: int,
@@ -67,7 +67,7 @@ def optimise(
 
     Parameters
     ----------
-    settings : Settings
+    settings : ADVISettings
     target : LogPosterior
     start : LaplaceApproximation
         The optimiser works in coordinates in which this is a standard normal distribution.

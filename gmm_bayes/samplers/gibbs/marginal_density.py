@@ -15,7 +15,7 @@ from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.closed_form import write_log_weights
 from gmm_bayes.density.moments import (
     BLOCK_ROWS,
-    Components,
+    FactorisedMixture,
     allocate,
     new_block,
     whitened_moments,
@@ -245,7 +245,7 @@ def log_density(theta, model, mixture):  # type: ignore[no-untyped-def]
     unpack(model, theta, mixture)
     log_const = np.empty(n_components)
     log_constants(mixture.log_weights, mixture.whiteners, log_const)
-    components = Components(log_const, mixture.means, mixture.whiteners)
+    components = FactorisedMixture(log_const, mixture.means, mixture.whiteners)
     value = _log_likelihood(model.data, components)
     return value + _add_prior(model, mixture, zero_sums(n_components, n_features))
 
@@ -264,7 +264,7 @@ def log_density_and_gradient(theta, model, mixture, gradient):  # type: ignore[n
     log_constants(log_weights, whiteners, log_const)
     sums = zero_sums(n_components, n_features)
     counts, first, second = sums.counts, sums.first, sums.second
-    components = Components(log_const, means, whiteners)
+    components = FactorisedMixture(log_const, means, whiteners)
     value = whitened_moments(model.data, components, sums, True)
     value += _add_prior(model, mixture, sums)
     mass = model.data.shape[1] + model.concentration * n_components

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gmm_bayes.core.jit import njit
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.density.moments import BLOCK_ROWS, Components, allocate, new_block, zero_sums
+from gmm_bayes.density.moments import BLOCK_ROWS, FactorisedMixture, allocate, new_block, zero_sums
 
 MIN_WEIGHT = 1e-300
 """The weight of an empty component may underflow to zero, which has no logarithm."""
@@ -83,7 +83,7 @@ def log_constants(log_weights, whiteners, log_const):  # type: ignore[no-untyped
 def add_rows(data, rng, components, sums):  # type: ignore[no-untyped-def]
     """Draw every row's component; add to `sums` the moments of its rows around its mean.
 
-    Parameters are ``data`` (D, N), :class:`gmm_bayes.density.moments.Components` and
+    Parameters are ``data`` (D, N), :class:`gmm_bayes.density.moments.FactorisedMixture` and
     :class:`gmm_bayes.density.moments.Sums`. The result equals the :class:`gmm_em.Moments` of the
     drawn allocations.
     """
@@ -234,7 +234,7 @@ def gibbs_sweep(rng, model, state):  # type: ignore[no-untyped-def]
     counts, first, second = sums.counts, sums.first, sums.second
     log_const = np.empty(n_components)
     log_constants(np.log(weights), whiteners, log_const)
-    add_rows(model.data, rng, Components(log_const, means, whiteners), sums)
+    add_rows(model.data, rng, FactorisedMixture(log_const, means, whiteners), sums)
     size = n_components if model.shared else 1
     scatter = np.empty((n_features, n_features))
     for group in range(0, n_components, size):

@@ -15,12 +15,12 @@ from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.density.packed import c_copy, c_log_density
 from gmm_bayes.samplers.contract import Sampled, Task
 from gmm_bayes.samplers.nuts.nutpie_runs import common_length, run_nutpie, statistics
-from gmm_bayes.samplers.nuts.output import Settings, attributes
+from gmm_bayes.samplers.nuts.output import NUTSSettings, attributes
 from gmm_bayes.samplers.starts import random_start
 from gmm_bayes.space.structures import get_structure
 
 
-def sample(settings: Settings, task: Task) -> Sampled:
+def sample(settings: NUTSSettings, task: Task) -> Sampled:
     """Return the draws that `task` asks for."""
     structure = get_structure(task.covariance_type)
     target = LogPosterior(task.X, task.n_components, task.prior, structure)
@@ -54,7 +54,7 @@ def _nutpie_model(target: LogPosterior, starts: Callable[[int], FloatArray]) -> 
     size = target.space.size
     try:
         # nutpie's own class for a compiled model is not public: another release may lack it.
-        from nutpie.compile_pymc import CompiledPyMCModel  # noqa: PLC0415 - may be missing
+        from nutpie.compile_pymc import CompiledPyMCModel
 
         return CompiledPyMCModel(
             _n_dim=size,

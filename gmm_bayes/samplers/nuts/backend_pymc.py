@@ -9,10 +9,10 @@ import pymc as pm
 
 from gmm_bayes.pymc_model.cache import model_of
 from gmm_bayes.samplers.contract import Sampled, Task, usable_cores
-from gmm_bayes.samplers.nuts.output import STATISTICS, Settings, attributes, posterior_draws
+from gmm_bayes.samplers.nuts.output import STATISTICS, NUTSSettings, attributes, posterior_draws
 
 
-def sample(settings: Settings, task: Task) -> Sampled:
+def sample(settings: NUTSSettings, task: Task) -> Sampled:
     """Return the draws that `task` asks for."""
     model = model_of(task.X, task.n_components, task.prior, task.covariance_type)
     total = task.chains * (task.draws + task.tune)

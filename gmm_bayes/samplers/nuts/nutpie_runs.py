@@ -11,17 +11,17 @@ import nutpie
 from numpy.typing import NDArray
 
 from gmm_bayes.samplers.contract import Task, usable_cores
-from gmm_bayes.samplers.nuts.output import STATISTICS, Settings
+from gmm_bayes.samplers.nuts.output import STATISTICS, NUTSSettings
 
 _POLL_SECONDS = 0.02
 
 
-def run_nutpie(settings: Settings, task: Task, model: Any) -> tuple[Any, bool]:
+def run_nutpie(settings: NUTSSettings, task: Task, model: Any) -> tuple[Any, bool]:
     """Run nutpie in the background and report its progress.
 
     Parameters
     ----------
-    settings : Settings
+    settings : NUTSSettings
     task : Task
     model : object
         A density in the form that nutpie compiles.

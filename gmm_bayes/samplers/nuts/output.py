@@ -19,7 +19,7 @@ STATISTICS = {
 """ArviZ's name for each of nutpie's statistics of a draw."""
 
 
-class Settings(Protocol):
+class NUTSSettings(Protocol):
     """The settings of :class:`gmm_bayes.NUTS`."""
 
     @property
@@ -53,7 +53,7 @@ def posterior_draws(posterior: Any, n_draws: int) -> MixtureDraws:
     return MixtureDraws(*(posterior[name].to_numpy()[:, :n_draws] for name in names))
 
 
-def attributes(settings: Settings, library: Any) -> dict[str, Any]:
+def attributes(settings: NUTSSettings, library: Any) -> dict[str, Any]:
     """Return what is recorded with the posterior: the library, its version, and the settings."""
     return {
         "inference_library": library.__name__,

@@ -14,7 +14,7 @@ from scipy.special import logsumexp
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.conversion import own_draws
 from gmm_bayes.density.log_posterior import LogPosterior
-from gmm_bayes.density.many import Density
+from gmm_bayes.density.many import BatchDensity
 from gmm_bayes.evidence import Evidence
 from gmm_bayes.pymc_model.as_ops import MODE, interpreting, prior_and_likelihood
 from gmm_bayes.samplers.contract import Sampled, Task
@@ -28,7 +28,7 @@ _NOTE = (
 )
 
 
-class Settings(Protocol):
+class SMCSettings(Protocol):
     """The settings of :class:`gmm_bayes.SMC`."""
 
     @property
@@ -45,7 +45,7 @@ class Settings(Protocol):
 
 
 @dataclass(frozen=True)
-class _Run:
+class _Particles:
     """One chain: vectors (S, size), their log densities (S,), and its own evidence."""
 
     thetas: FloatArray
@@ -54,7 +54,7 @@ class _Run:
     n_temperatures: int
 
 
-def sample(settings: Settings, task: Task) -> Sampled:
+def sample(settings: SMCSettings, task: Task) -> Sampled:
     """Return the draws that `task` asks for.
 
     Raises
@@ -93,8 +93,13 @@ def sample(settings: Settings, task: Task) -> Sampled:
 
 
 def _run_chain(
-    settings: Settings, task: Task, density: Density, chain: int, seed: np.random.SeedSequence
-) -> _Run:
+    settings: SMCSettings,
+    task: Task,
+    density: BatchDensity,
+    chain: int,
+    seed: np.random.SeedSequence,
+) -> _Particles:
+    """Run one chain: all its particles, from the prior to the posterior."""
     total = task.chains * (task.draws + task.tune)
 
     def progress(beta: float) -> None:
@@ -120,7 +125,7 @@ def _run_chain(
         )
     thetas = trace["posterior"]["theta"].to_numpy()[0]
     stages = trace["sample_stats"]["log_marginal_likelihood"].to_numpy().ravel()
-    return _Run(thetas, density.posterior(thetas)[0], float(stages[-1]), stages.size)
+    return _Particles(thetas, density.posterior(thetas)[0], float(stages[-1]), stages.size)
 
 
 def _mean_evidence(levels: FloatArray) -> Evidence:
@@ -135,7 +140,8 @@ def _mean_evidence(levels: FloatArray) -> Evidence:
     return Evidence(value, float(np.exp(levels - value).std(ddof=1) / math.sqrt(n)))
 
 
-def _attributes(settings: Settings) -> dict[str, object]:
+def _attributes(settings: SMCSettings) -> dict[str, object]:
+    """Return what is recorded with the posterior."""
     return {
         "inference_library": pm.__name__,
         "inference_library_version": pm.__version__,

@@ -13,11 +13,9 @@ from scipy.linalg import solve_triangular
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.conversion import standardised_draws, vectors
 from gmm_bayes.density.log_posterior import LogPosterior
-from gmm_bayes.density.many import Density
+from gmm_bayes.density.many import BatchDensity
 from gmm_bayes.labels.one_labelling import OneLabelling
 from gmm_bayes.labels.relabelling import relabel
-from gmm_bayes.priors.lkj import LKJPrior
-from gmm_bayes.priors.niw import NIWPrior
 
 _LANGEVIN_ACCEPTANCE = 0.574
 """The best share of accepted Langevin moves in many dimensions (Roberts & Rosenthal 1998)."""
@@ -36,7 +34,7 @@ class OneLabellingKernel(SMC_KERNEL):  # type: ignore[misc]  # PyMC has no types
 
     Parameters
     ----------
-    density : Density
+    density : BatchDensity
     progress : callable
         Called with the inverse temperature reached.
     correlation : float
@@ -57,7 +55,7 @@ class OneLabellingKernel(SMC_KERNEL):  # type: ignore[misc]  # PyMC has no types
     def __init__(
         self,
         *args: Any,
-        density: Density,
+        density: BatchDensity,
         progress: Callable[[float], None],
         correlation: float,
         max_steps: int,
@@ -104,6 +102,7 @@ class OneLabellingKernel(SMC_KERNEL):  # type: ignore[misc]  # PyMC has no types
         self.accept_rate = float(np.mean(list(accepted.values())))
 
     def _independent(self) -> float:
+        """Propose from a normal distribution with the cloud's mean and covariance."""
         noise = self.rng.standard_normal(self.tempered_posterior.shape)
         proposal = self.centre + noise @ self.factor.T
         return self._accept(
@@ -127,6 +126,7 @@ class OneLabellingKernel(SMC_KERNEL):  # type: ignore[misc]  # PyMC has no types
         return rate
 
     def _whiten(self, centre: FloatArray) -> FloatArray:
+        """Return the particles in coordinates in which the cloud is round."""
         return solve_triangular(self.factor, (self.tempered_posterior - centre).T, lower=True).T
 
     def _tempered(
@@ -181,10 +181,12 @@ class OneLabellingKernel(SMC_KERNEL):  # type: ignore[misc]  # PyMC has no types
 
 
 def _squares(rows: FloatArray) -> FloatArray:
+    """Return the squared length of each row."""
     return np.asarray((rows**2).sum(axis=1))
 
 
 def _mean_correlation(before: FloatArray, after: FloatArray) -> float:
+    """Return the correlation of two sets of rows, averaged over columns."""
     a, b = before - before.mean(axis=0), after - after.mean(axis=0)
     scale = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
     return float(np.mean((a * b).sum(axis=0) / np.maximum(scale, np.finfo(float).tiny)))
@@ -197,15 +199,15 @@ def prior_vectors(target: LogPosterior, n: int, rng: np.random.Generator) -> Flo
     the support of :class:`gmm_bayes.density.log_posterior.LogPosterior`.
     """
     prior, space, scaling = target.prior, target.space, target.scaling
-    assert isinstance(prior, LKJPrior | NIWPrior)
-    own = prior.scale == "data"
-    loc, scale = (scaling.loc, scaling.scale) if own else (0.0, np.ones(space.n_features))
+    loc, scale = (
+        (scaling.loc, scaling.scale) if prior.in_own_units else (0.0, np.ones(space.n_features))
+    )
     out = np.empty((n, space.size))
     done = 0
     while done < n:
         try:
             drawn = prior.sample(rng, space.n_components, space.n_features, space.structure.name)
-        except ValueError:  # Mixture's word on a covariance that is singular in float64
+        except ValueError:  # Mixture refuses a covariance that is singular in float64
             continue
         theta = space.from_mixture(
             np.maximum(drawn.weights, np.finfo(float).tiny),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gmm_bayes.density.moments import Components, zero_sums
+from gmm_bayes.density.moments import FactorisedMixture, zero_sums
 from gmm_bayes.samplers.gibbs.sweep import (
     add_posterior_scatter,
     add_rows,
@@ -21,7 +21,7 @@ def drawn_moments(X, mixture, rng):
     log_const = np.empty(k)
     log_constants(np.log(mixture.weights), whiteners, log_const)
     sums = zero_sums(k, d)
-    components = Components(log_const, mixture.means, whiteners)
+    components = FactorisedMixture(log_const, mixture.means, whiteners)
     add_rows(np.ascontiguousarray(X.T), rng, components, sums)
     sums.second[:] += np.tril(sums.second, -1).transpose(0, 2, 1)
     return sums
