@@ -40,8 +40,8 @@ def plot_prior_predictive(tree: xr.DataTree) -> go.Figure:
     tree : xarray.DataTree
         From :func:`sample_prior_predictive`.
     """
-    import plotly.graph_objects as go
-    from plotly.subplots import make_subplots
+    import plotly.graph_objects as go  # noqa: PLC0415 - takes half a second to load
+    from plotly.subplots import make_subplots  # noqa: PLC0415 - takes half a second to load
 
     X = tree["observed_data"]["x"].to_numpy()
     names = [_label(name) for name in tree["observed_data"]["feature"].to_numpy()]

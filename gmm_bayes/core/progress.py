@@ -42,13 +42,13 @@ def _silent(n_done: int, n_total: int) -> None:
 @contextmanager
 def _bar(total: int) -> Iterator[Progress]:
     """Draw a progress bar for as long as the block lasts."""
-    from rich.console import Console
-    from rich.progress import (
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs rich
+    from rich.progress import (  # noqa: PLC0415 - only a terminal needs rich
         BarColumn,
         MofNCompleteColumn,
         TimeRemainingColumn,
     )
-    from rich.progress import Progress as Bar
+    from rich.progress import Progress as Bar  # noqa: PLC0415 - only a terminal needs rich
 
     columns = ("Sampling", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:

@@ -96,7 +96,7 @@ class GaussianMixtureBayes(PosteriorEstimator):
     >>> az.summary(model.posterior_)                                          # doctest: +SKIP
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parameters of an estimator are its public face
         self,
         n_components: int = 1,
         *,

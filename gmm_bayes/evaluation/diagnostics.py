@@ -145,7 +145,7 @@ def diagnose(
     problems, notes : sequence of str
         The sampler's own, as in :class:`gmm_bayes.samplers.contract.Sampled`.
     """
-    from arviz_stats.base import array_stats
+    from arviz_stats.base import array_stats  # noqa: PLC0415 - takes a second to load
 
     parameters = summary_table(dict(free_entries(aligned, structure)), aligned.n_chains)
     label_free = summary_table(

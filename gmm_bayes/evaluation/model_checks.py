@@ -54,7 +54,7 @@ class FittedModel:
         if self.evidence is not None:
             return self.evidence
         # That module loads numba, which takes half a second.
-        from gmm_bayes.evaluation.bridge_sampling import (
+        from gmm_bayes.evaluation.bridge_sampling import (  # noqa: PLC0415 - loads numba
             marginal_likelihood_of,
         )
 
@@ -68,8 +68,8 @@ class FittedModel:
 
         Where the pointwise log-likelihood is too large to keep, evenly spaced draws stand for all.
         """
-        import arviz as az
-        import xarray as xr
+        import arviz as az  # noqa: PLC0415 - takes a second to load
+        import xarray as xr  # noqa: PLC0415 - takes half a second to load
 
         if "log_likelihood" not in posterior.children:
             few, kept = self.draws.thin(MAX_POINTWISE // (len(self.X) * self.draws.n_chains))
@@ -97,7 +97,7 @@ class FittedModel:
             or as many as hold 50 million values.
         rng : numpy.random.Generator
         """
-        import xarray as xr
+        import xarray as xr  # noqa: PLC0415 - takes half a second to load
 
         most = MAX_POINTWISE // self.X.size if n is None else n
         few, kept = self.draws.thin(-(-most // self.draws.n_chains))

@@ -64,8 +64,8 @@ def summary_table(quantities: Mapping[str, FloatArray], n_chains: int) -> pd.Dat
     n_chains : int
         C, by which the least number of effective draws grows.
     """
-    import pandas as pd
-    from arviz_stats.base import array_stats
+    import pandas as pd  # noqa: PLC0415 - takes half a second to load
+    from arviz_stats.base import array_stats  # noqa: PLC0415 - takes a second to load
 
     values = np.stack(list(quantities.values()))
     rows = {

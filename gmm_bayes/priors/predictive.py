@@ -50,7 +50,7 @@ def sample_prior_predictive(
     ValueError
         If a column is constant, or a hyperparameter does not fit the data's width.
     """
-    import xarray as xr
+    import xarray as xr  # noqa: PLC0415 - takes half a second to load
 
     n_samples, n_features = X.shape
     scaling = Scaling.from_data(X, get_structure(covariance_type))

@@ -75,6 +75,6 @@ class ADVI:
             If the user interrupts before a chain's optimisation is complete.
         """
         # That module loads PyMC, which takes two seconds.
-        from gmm_bayes.samplers.advi import chains
+        from gmm_bayes.samplers.advi import chains  # noqa: PLC0415 - loads PyMC
 
         return chains.sample(self, task)

@@ -244,7 +244,7 @@ def draw_proposal(rng, moves, theta):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def assign(costs, order):  # type: ignore[no-untyped-def]
+def assign(costs, order):  # type: ignore[no-untyped-def]  # noqa: C901 - one textbook algorithm
     """Write to ``order[row]`` the column of each row in the cheapest assignment of `costs` (K, K).
 
     This is the twin of :func:`gmm_em.matching.assign` for compiled code, which cannot call SciPy.

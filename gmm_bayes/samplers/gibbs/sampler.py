@@ -62,6 +62,6 @@ class Gibbs:
                 "sampler 'nuts' takes it"
             )
         # That module loads numba, which takes half a second.
-        from gmm_bayes.samplers.gibbs import run
+        from gmm_bayes.samplers.gibbs import run  # noqa: PLC0415 - loads numba
 
         return run.sample(task, task.prior, marginal_moves=self.marginal_moves)

@@ -54,7 +54,7 @@ def _nutpie_model(target: LogPosterior, starts: Callable[[int], FloatArray]) -> 
     size = target.space.size
     try:
         # nutpie's own class for a compiled model is not public: another release may lack it.
-        from nutpie.compile_pymc import CompiledPyMCModel
+        from nutpie.compile_pymc import CompiledPyMCModel  # noqa: PLC0415 - may be missing
 
         return CompiledPyMCModel(
             _n_dim=size,

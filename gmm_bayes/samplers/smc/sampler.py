@@ -60,6 +60,6 @@ class SMC:
             are not draws from the posterior.
         """
         # That module loads PyMC, which takes two seconds.
-        from gmm_bayes.samplers.smc import chains
+        from gmm_bayes.samplers.smc import chains  # noqa: PLC0415 - loads PyMC
 
         return chains.sample(self, task)
