@@ -20,9 +20,8 @@ from gmm_em.core.mixture_checks import (
     per_feature,
 )
 from gmm_em.core.threads import single_threaded_blas
-from gmm_em.core.types import FloatArray, IntArray, Seed
+from gmm_em.core.types import LOG_2PI, FloatArray, IntArray, Seed
 
-_LOG_2PI = float(np.log(2.0 * np.pi))
 # Rows handled at a time, so that a density of a long data set needs little memory.
 _BLOCK_ELEMENTS = 1 << 18
 
@@ -128,7 +127,7 @@ class Mixture:
         with np.errstate(divide="ignore"):
             log_weights = np.log(self.weights)
         diagonals = np.diagonal(self.scale_trils, axis1=1, axis2=2)
-        constants = log_weights - 0.5 * self.n_features * _LOG_2PI - np.log(diagonals).sum(axis=1)
+        constants = log_weights - 0.5 * self.n_features * LOG_2PI - np.log(diagonals).sum(axis=1)
         # Rows of a component side by side: NumPy is slow along a short last axis.
         out = np.empty((self.n_components, X.shape[0]))
         step = max(1, _BLOCK_ELEMENTS // self.n_features)

@@ -23,7 +23,7 @@ from experiments.benchmarks.em import Case, make_data
 from gmm_bayes import GaussianMixtureBayes, NIWPrior
 from gmm_em import Mixture
 from gmm_em.covariance.registry import get_structure
-from gmm_em.e_step.blocked import Kernel
+from gmm_em.e_step.blocked import BlockedEStep
 from gmm_em.e_step.dask_chunks import ChunkEStep
 from gmm_em.fitting.problem import Problem
 from gmm_em.rows.samples import Parameters, Samples
@@ -147,7 +147,7 @@ def time_em_pass(n: int, d: int, k: int) -> float:
     """Return the seconds of one E-step and M-step."""
     X, means = make_data(Case(n, d, k))
     samples, structure = Samples(X), get_structure("full")
-    problem = Problem(samples, Kernel(samples, k, structure.second, n_threads=1), structure)
+    problem = Problem(samples, BlockedEStep(samples, k, structure.second, n_threads=1), structure)
     mixture = Mixture(np.full(k, 1 / k), means, np.repeat(np.eye(d)[None], k, axis=0))
     start = Parameters(*samples.inner(mixture))
 

@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
-from gmm_em.core.types import FloatArray, Second
+from gmm_em.core.types import LOG_2PI, FloatArray, Second
+from gmm_em.covariance.layout import reduce_second
 from gmm_em.e_step.features import SingularError
-from gmm_em.e_step.totals import Totals
+from gmm_em.e_step.totals import Totals, support_of
 from gmm_em.mixture import Mixture
 from gmm_em.rows.samples import Parameters, Samples, mixture_units
-
-_LOG_2PI = float(np.log(2.0 * np.pi))
 
 
 class Pattern(NamedTuple):
@@ -94,19 +93,15 @@ class MissingEStep:
                 filled = deviations @ regression.T
                 first[j] += R[j] @ filled
                 second[j] += (filled * R[j, :, None]).T @ filled + R[j].sum() * remainder
-        moments: FloatArray = second
-        if self._second == "diagonal":
-            moments = np.diagonal(second, axis1=1, axis2=2).copy()
-        elif self._second == "pooled":
-            moments = second.sum(axis=0)
+        moments = reduce_second(self._second, second)
         return Totals(log_likelihood, counts, first, moments, parameters.means.copy())
 
     def support(self, parameters: Parameters) -> FloatArray:
-        """How many rows each component rests on, shape (K,)."""
+        """Return how many rows each component rests on, shape (K,)."""
         _, responsibilities = self.evaluate(parameters)
         first = responsibilities @ self._weight
         second = responsibilities**2 @ self._weight
-        return np.asarray(first**2 / np.maximum(second, np.finfo(np.float64).tiny))
+        return support_of(np.array([first, second]))
 
     def evaluate(self, parameters: Parameters) -> tuple[FloatArray, FloatArray]:
         """Log-density of the observed values (N,) and responsibilities (K, N)."""
@@ -146,7 +141,7 @@ def _posterior(pattern: Pattern, parameters: Parameters) -> tuple[FloatArray, Fl
         except np.linalg.LinAlgError:
             raise SingularError(f"component {k} collapsed onto a hyperplane") from None
         z = np.linalg.solve(factor, (pattern.values - mean[o]).T)
-        constant = -0.5 * o.shape[0] * _LOG_2PI - np.log(np.diagonal(factor)).sum()
+        constant = -0.5 * o.shape[0] * LOG_2PI - np.log(np.diagonal(factor)).sum()
         with np.errstate(divide="ignore"):
             joint[k] = np.log(weight) + constant - 0.5 * (z**2).sum(axis=0)
     log_prob = np.asarray(logsumexp(joint, axis=0))

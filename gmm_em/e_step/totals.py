@@ -13,9 +13,22 @@ from gmm_em.core.types import FloatArray
 class Totals:
     """Sums over rows, in the samples' inner units.
 
-    `first` and `second` are moments about `origin`, which has one row per component. `second`
-    has shape (K, D, D), (K, D) or (D, D). `objective` is the log-likelihood plus a log-prior,
-    where there is one; who knows the prior sets it.
+    Attributes
+    ----------
+    log_likelihood : float
+        Weighted sum over rows of the log-density.
+    counts : ndarray, shape (K,)
+        Sums of the responsibilities times the rows' weights, ``w_n r_kn``.
+    first : ndarray, shape (K, D)
+        Sums of ``w_n r_kn (x_n - origin_k)``.
+    second : ndarray, shape (K, D, D), (K, D) or (D, D)
+        Sums of ``w_n r_kn (x_n - origin_k) (x_n - origin_k)^T``: all of them, their diagonals, or
+        their sum over components, as the covariance structure's `second` says.
+    origin : ndarray, shape (K, D)
+        One origin per component.
+    objective : float
+        What EM maximises: the log-likelihood, plus the log-density of the prior where there is
+        one. An E-step knows no prior and leaves it NaN; the maximisation problem sets it.
     """
 
     log_likelihood: float
@@ -36,6 +49,17 @@ class Totals:
         )
 
 
-def rows_behind(sums: FloatArray) -> FloatArray:
-    """Return how many rows components rest on, shape (K,), from `Kernel.support_sums`."""
+def support_of(sums: FloatArray) -> FloatArray:
+    """Return how many rows each component rests on, ``(sum_n r)^2 / sum_n r^2``.
+
+    Parameters
+    ----------
+    sums : ndarray, shape (2, K)
+        Sums of the responsibilities and of their squares. A row of weight w counts as w rows.
+
+    Returns
+    -------
+    ndarray, shape (K,)
+        The effective sample size of weighted sums (Kish 1965); 0 for an empty component.
+    """
     return np.asarray(sums[0] ** 2 / np.maximum(sums[1], np.finfo(np.float64).tiny))

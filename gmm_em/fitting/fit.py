@@ -14,7 +14,8 @@ from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.registry import get_structure
 from gmm_em.e_step.dask_chunks import take_rows
 from gmm_em.e_step.missing import read_with_missing
-from gmm_em.e_step.streaming import BlockEStep, Blocks, first_pass
+from gmm_em.e_step.streaming import Blocks, first_pass
+from gmm_em.e_step.streaming import StreamedEStep as BlockEStep
 from gmm_em.fitting.ascent import Climb
 from gmm_em.fitting.choice import choose, refusal
 from gmm_em.fitting.posing import ProblemMaker

@@ -9,7 +9,7 @@ import numpy as np
 
 from gmm_em.core.types import FloatArray
 from gmm_em.covariance.base import CovarianceStructure
-from gmm_em.e_step.blocked import Kernel
+from gmm_em.e_step.blocked import BlockedEStep as Kernel
 from gmm_em.e_step.dask_chunks import ChunkEStep, check_chunks, is_chunked, take_rows
 from gmm_em.e_step.missing import MissingEStep, imputed, missing_log_jacobian
 from gmm_em.e_step.protocol import EStep

@@ -22,7 +22,7 @@ import numpy as np
 
 from gmm_em.core.types import FloatArray
 from gmm_em.covariance.base import CovarianceStructure
-from gmm_em.e_step.blocked import Kernel
+from gmm_em.e_step.blocked import BlockedEStep
 from gmm_em.mixture import Mixture
 from gmm_em.rows.samples import Parameters, Samples
 
@@ -135,7 +135,7 @@ def _sums(
     p = layout.size
     whiteners = np.linalg.inv(np.linalg.cholesky(parameters.covariances))
     precisions = whiteners.transpose(0, 2, 1) @ whiteners
-    _, responsibilities = Kernel(samples, k, "full").evaluate(parameters)
+    _, responsibilities = BlockedEStep(samples, k, "full").evaluate(parameters)
     complete, outer, score = np.zeros((p, p)), np.zeros((p, p)), np.zeros(p)
     counts, first, second = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
     weight_scores = _weight_scores(parameters.weights)
