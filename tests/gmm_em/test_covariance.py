@@ -3,7 +3,7 @@ import csv
 import numpy as np
 import pytest
 
-from gmm_em import CovarianceStructure, Mixture, expect, maximize, n_parameters
+from gmm_em import CovarianceStructure, Mixture, expect, fit_em, maximize, n_parameters
 from gmm_em.covariance.registry import STRUCTURES, get_structure
 from tests.paths import ROOT
 
@@ -108,8 +108,6 @@ def test_a_structure_of_one_s_own(make_mixture, faithful):
 
         def from_log_factors(self, gradient, roots):
             return (super().from_log_factors(gradient, roots) * roots).sum(keepdims=True)
-
-    from gmm_em import fit_em
 
     result = fit_em(faithful, 2, covariance_type=Round(), random_state=0)
     assert result.covariance_type == "round"

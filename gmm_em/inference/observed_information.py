@@ -56,8 +56,26 @@ class Information:
     to_entries: FloatArray
 
 
-class _Layout:
-    """Which column of the information is which parameter."""
+class InformationLayout:
+    """Which column of the information is which parameter.
+
+    Parameters
+    ----------
+    structure : CovarianceStructure
+    k, d : int
+        Numbers of components and features.
+
+    Attributes
+    ----------
+    basis : ndarray, shape (D (D + 1) / 2, q)
+        Lower triangle of a covariance as a linear function of its q free coordinates.
+    shared : bool
+        Whether all components share one covariance.
+    rows, columns : ndarray of int, shape (D (D + 1) / 2,)
+        Of the entries of a lower triangle.
+    size : int
+        Number of free parameters, p.
+    """
 
     def __init__(self, structure: CovarianceStructure, k: int, d: int) -> None:
         self.k, self.d = k, d
@@ -104,7 +122,7 @@ def information(
         raise ValueError(
             f"X has {samples.n_features} features, but the mixture has {mixture.n_features}"
         )
-    layout = _Layout(structure, mixture.n_components, mixture.n_features)
+    layout = InformationLayout(structure, mixture.n_components, mixture.n_features)
     if layout.size > _MAX_PARAMETERS:
         raise ValueError(
             f"{layout.size} free parameters are too many for their information matrix (at most "
@@ -129,7 +147,7 @@ def information(
 
 
 def _sums(
-    samples: Samples, parameters: Parameters, layout: _Layout
+    samples: Samples, parameters: Parameters, layout: InformationLayout
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     k, d = parameters.means.shape
     p = layout.size
@@ -180,7 +198,7 @@ def _weight_scores(weights: FloatArray) -> FloatArray:
     return out
 
 
-def _triangle_scores(b: FloatArray, precision: FloatArray, layout: _Layout) -> FloatArray:
+def _triangle_scores(b: FloatArray, precision: FloatArray, layout: InformationLayout) -> FloatArray:
     """Gradient of ``log N`` by the free covariance coordinates, shape (n, q)."""
     i, j = layout.rows, layout.columns
     entries = b[i] * b[j] - precision[i, j][:, None]
@@ -195,7 +213,7 @@ def _complete_information(
     second: FloatArray,
     parameters: Parameters,
     precisions: FloatArray,
-    layout: _Layout,
+    layout: InformationLayout,
 ) -> FloatArray:
     """Sum over rows and components of ``r B_k``, from the moments of ``b = A (x - mean)``."""
     k, d = parameters.means.shape

@@ -1,7 +1,5 @@
 import numpy as np
 import pytest
-from scipy.special import logsumexp
-from scipy.stats import multivariate_normal
 
 from gmm_em import (
     InformationError,
@@ -13,19 +11,10 @@ from gmm_em import (
     standard_errors,
 )
 from gmm_em.covariance.registry import get_structure
-from gmm_em.inference.information import _Layout, information
-from gmm_em.matching import match
+from gmm_em.inference.observed_information import InformationLayout
+from tests.gmm_em.inference.densities import log_likelihood
 
 KINDS = ["full", "tied", "diag", "spherical"]
-
-
-def log_likelihood(weights, means, covariances, X):
-    """From SciPy's densities; weights need not sum to 1."""
-    joint = [
-        np.log(w) + multivariate_normal(m, c).logpdf(X)
-        for w, m, c in zip(weights, means, covariances, strict=True)
-    ]
-    return logsumexp(joint, axis=0).sum()
 
 
 def test_the_score_agrees_with_finite_differences(make_mixture, faithful):
@@ -58,50 +47,6 @@ def test_the_score_agrees_with_finite_differences(make_mixture, faithful):
                 direction[k, i, j] = direction[k, j, i] = 1.0
                 expected = (gradient.covariances * direction).sum()
                 assert expected == pytest.approx(slope(2, direction), rel=1e-6)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_information_is_minus_the_hessian(faithful, kind):
-    """Central differences of SciPy's densities, at a point that is not the maximum."""
-    structure = get_structure(kind)
-    mixture = fit_em(faithful, 2, covariance_type=kind, random_state=0, max_iter=2).mixture
-    info = information(faithful, mixture, structure)
-    layout = _Layout(structure, 2, 2)
-    entries = layout.entries()
-    rows, columns = np.tril_indices(2)
-    fixed = np.zeros(entries.shape[0])
-    fixed[1] = 1.0
-    start = np.concatenate(
-        [mixture.weights, mixture.means.ravel(), mixture.covariances[:, rows, columns].ravel()]
-    )
-    theta = np.linalg.lstsq(entries, start - fixed)[0]
-
-    def value(theta):
-        full = fixed + entries @ theta
-        covariances = np.zeros((2, 2, 2))
-        covariances[:, rows, columns] = covariances[:, columns, rows] = full[6:].reshape(2, 3)
-        return log_likelihood(full[:2], full[2:6].reshape(2, 2), covariances, faithful)
-
-    back = np.linalg.inv(info.to_free)
-    observed = back.T @ info.observed @ back
-    unit = 1.0 / np.sqrt(np.abs(np.diagonal(observed)))
-    steps = np.diag(2e-3 * np.sqrt(272) * unit)
-    hessian = np.array(
-        [
-            [
-                value(theta + a + b)
-                - value(theta + a - b)
-                - value(theta - a + b)
-                + value(theta - a - b)
-                for b in steps
-            ]
-            for a in steps
-        ]
-    ) / (4 * (2e-3) ** 2 * 272)
-    np.testing.assert_allclose(-hessian, observed * np.outer(unit, unit), atol=2e-3)
-    gradient = np.array([(value(theta + a) - value(theta - a)) for a in steps])
-    scaled = back.T @ info.score * np.diagonal(steps)
-    np.testing.assert_allclose(gradient / 2, scaled, rtol=5e-3, atol=5e-3)
 
 
 def test_one_component_has_the_textbook_standard_errors(iris):
@@ -143,7 +88,7 @@ def test_structures_fix_what_they_fix(faithful, kind):
         np.testing.assert_array_equal(errors.covariances[0], errors.covariances[1])
     if kind == "spherical":
         np.testing.assert_allclose(errors.covariances[:, 0, 0], errors.covariances[:, 1, 1])
-    assert errors.covariance.shape == (_Layout(get_structure(kind), 2, 2).size,) * 2
+    assert errors.covariance.shape == (InformationLayout(get_structure(kind), 2, 2).size,) * 2
 
 
 def test_units_do_not_matter(faithful):
@@ -190,35 +135,9 @@ def test_intervals(faithful):
     errors = standard_errors(faithful, fit)
     lower, upper = errors.interval(0.95)
     np.testing.assert_allclose(upper.means - lower.means, 2 * 1.959964 * errors.means, rtol=1e-6)
-    replicates = bootstrap(faithful, fit, n_bootstrap=50, random_state=0)
-    low, high = replicates.interval(0.9)
-    assert np.all(low.means < fit.means)
-    assert np.all(fit.means < high.means)
-    assert replicates.weights.shape == (50, 2)
-    assert replicates.covariances.shape == (50, 2, 2, 2)
-    assert replicates.n_failed == 0
     for bad in (0.0, 1.0, -1.0):
         with pytest.raises(ValueError, match="level"):
             errors.interval(bad)
-
-
-def test_the_bootstrap_is_reproducible_and_checked(faithful):
-    fit = fit_em(faithful, 2, random_state=0).mixture
-    runs = [bootstrap(faithful, fit, n_bootstrap=5, random_state=3) for _ in range(2)]
-    np.testing.assert_array_equal(runs[0].means, runs[1].means)
-    for options, error, message in (
-        ({"n_bootstrap": 1}, ValueError, "at least 2"),
-        ({"n_bootstrap": 2.0}, TypeError, "integer"),
-        ({"kind": "wild"}, ValueError, "kind must be"),
-    ):
-        with pytest.raises(error, match=message):
-            bootstrap(faithful, fit, **options)
-
-
-def test_matching_undoes_a_permutation(make_mixture):
-    mixture = make_mixture(6, 2)
-    order = np.random.default_rng(0).permutation(6)
-    np.testing.assert_array_equal(match(mixture, mixture.permute(order)), np.argsort(order))
 
 
 @pytest.mark.slow
