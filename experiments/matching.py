@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from experiments.engines import Fit
 from experiments.errors import UsageError
 from gmm_bayes import MixtureDraws
 from gmm_em import Mixture
-from gmm_em.matching import component_distances
+from gmm_em.matching import assign as cheapest
+from gmm_em.matching import assignment_cost, component_distances, second_best
 
 Floats = NDArray[np.float64]
 Order = NDArray[np.intp]
@@ -63,32 +63,19 @@ class Assignment:
 def assign(costs: Floats) -> Assignment:
     """Solve an assignment problem, and find the second-best solution.
 
-    The second best differs from the best in at least one pair, so it is the cheapest of the
-    problems that forbid one pair each (Murty 1968, the first step of his ranking).
-
     Parameters
     ----------
     costs : ndarray of shape (K, J)
         Finite; K and J may differ.
     """
-    best, cost = _solve(costs)
-    others = []
-    for row, column in enumerate(best):
-        if column is not None and max(costs.shape) > 1:
-            forbidden = costs.copy()
-            forbidden[row, column] = np.inf
-            others.append(_solve(forbidden))
-    if not others:
-        return Assignment(best, cost, None, ())
-    second, second_cost = min(others, key=lambda other: other[1])
-    moved = tuple(row for row in range(len(best)) if best[row] != second[row])
-    return Assignment(best, cost, second_cost, moved)
-
-
-def _solve(costs: Floats) -> tuple[tuple[int | None, ...], float]:
-    rows, columns = linear_sum_assignment(costs)
-    found = dict(zip(rows.tolist(), columns.tolist(), strict=True))
-    return tuple(found.get(row) for row in range(len(costs))), float(costs[rows, columns].sum())
+    best = cheapest(costs)
+    columns = tuple(None if column < 0 else column for column in best.tolist())
+    cost = assignment_cost(costs, best)
+    other = second_best(costs, best)
+    if other is None:
+        return Assignment(columns, cost, None, ())
+    moved = tuple(np.flatnonzero(best != other).tolist())
+    return Assignment(columns, cost, assignment_cost(costs, other), moved)
 
 
 @dataclass(frozen=True)
