@@ -52,7 +52,7 @@ def test_check_estimator_passes():
         "print(len(results), failed)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=_root()
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert done.returncode == 0, done.stderr[-2000:]
     count, failed = done.stdout.strip().splitlines()[-1].split(" ", 1)
@@ -79,7 +79,7 @@ def test_scikit_learn_s_mixture_tests_pass(tmp_path):
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts =\n")
     expression = " and ".join(f"not {name}" for name in CANNOT_APPLY)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", expression]
-    environment = {"PYTHONPATH": str(_root()), "PATH": "", "HOME": str(tmp_path)}
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "", "HOME": str(tmp_path)}
     done = subprocess.run(
         [*command, str(tmp_path)],
         capture_output=True,
@@ -134,7 +134,3 @@ def test_the_same_iterations_give_the_same_fit(faithful):
         )
         assert ours.bic(faithful) == pytest.approx(theirs.bic(faithful), rel=1e-10)
         assert ours.aic(faithful) == pytest.approx(theirs.aic(faithful), rel=1e-10)
-
-
-def _root():
-    return ROOT

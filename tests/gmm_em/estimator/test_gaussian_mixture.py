@@ -1,6 +1,4 @@
 import pickle
-import subprocess
-import sys
 import warnings
 
 import numpy as np
@@ -16,7 +14,6 @@ from gmm_em import (
     fit_em,
     standard_errors,
 )
-from tests.paths import ROOT
 
 KINDS = ["full", "tied", "diag", "spherical"]
 
@@ -221,22 +218,3 @@ def test_progress_is_printed(faithful, capsys):
     assert "Iteration 5" in printed
     assert "ll change" in printed
     assert "is the best; it converged." in printed
-
-
-def test_nothing_but_numpy_and_scipy_is_imported():
-    code = (
-        "import sys, gmm_em; gmm_em.GaussianMixtureEM(1).fit([[0.], [1.], [3.]]);"
-        "known = {'numpy', 'scipy', 'gmm_em'} | sys.stdlib_module_names;"
-        "found = {name.split('.')[0] for name in sys.modules} - known;"
-        "print(sorted(n for n in found if n in "
-        "{'sklearn', 'pandas', 'threadpoolctl', 'pymc', 'arviz', 'xarray', 'numba'}))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=_root()
-    )
-    assert done.stdout.strip() == "[]"
-
-
-def _root():
-
-    return ROOT
