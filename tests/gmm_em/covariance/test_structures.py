@@ -125,3 +125,15 @@ def test_unknown_structures_are_refused():
             get_structure(bad)
     assert isinstance(get_structure("full"), CovarianceStructure)
     assert repr(get_structure("tied")) == "Tied()"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_second_moments_that_a_structure_needs(make_mixture, kind):
+    matrices = make_mixture(3, 4).covariances
+    expected = {
+        "full": matrices,
+        "tied": matrices[0] + matrices[1] + matrices[2],
+        "diag": np.array([np.diag(matrix) for matrix in matrices]),
+    }
+    reduced = get_structure(kind).reduce(matrices)
+    np.testing.assert_allclose(reduced, expected.get(kind, expected["diag"]), rtol=1e-15)
