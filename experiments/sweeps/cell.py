@@ -99,7 +99,7 @@ def run_cell(values: Mapping[str, Any], keep: str, code: str) -> Outcome:
             config = parse_config(values, "cell")
             outcome["values"], outcome["files"] = _compared(config, keep)
         except Exception as error:
-            outcome["error"] = " ".join(f"{type(error).__name__}: {error}".split())
+            outcome["error"] = in_one_line(error)
             outcome["traceback"] = traceback.format_exc()
     return Outcome(
         **outcome,
@@ -107,6 +107,16 @@ def run_cell(values: Mapping[str, Any], keep: str, code: str) -> Outcome:
         host=platform.node(),
         warned=list(dict.fromkeys(str(warning.message) for warning in caught)),
     )
+
+
+def in_one_line(error: BaseException) -> str:
+    """Return an exception's class and text without line breaks."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def failed(error: BaseException) -> Outcome:
+    """Return the outcome of a cell that an exception ended before it had one of its own."""
+    return Outcome(error=in_one_line(error), traceback=in_one_line(error))
 
 
 def _compared(config: ExperimentConfig, keep: str) -> tuple[dict[str, Scalar], dict[str, bytes]]:

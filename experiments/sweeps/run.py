@@ -52,8 +52,8 @@ def run_sweep(
 ) -> Sweep:
     """Run the cells of a sweep that are not done yet, and write the results table.
 
-    Numbers do not depend on where or in what order cells run. A script that calls this with local
-    workers needs ``if __name__ == "__main__":`` around the call, as with every process pool.
+    Numbers do not depend on where or in what order cells run. Local workers do not run the script
+    that calls this, which therefore needs no ``if __name__ == "__main__":``.
 
     Parameters
     ----------
@@ -64,7 +64,8 @@ def run_sweep(
     n_workers : int, optional
         Processes on this machine, by default one for each processor; 0 runs in this process.
     scheduler : str, optional
-        Address of an existing `dask.distributed` cluster to run on instead.
+        Address of an existing `dask.distributed` cluster to run on instead; ``tls://...`` uses the
+        certificates that dask's configuration names.
     retry_failed : bool, default False
         Whether cells that failed earlier are run again.
     watch : callable

@@ -1,4 +1,4 @@
-"""Where cells run: in this process, on a local cluster of processes, or on an existing cluster."""
+"""Where cells run: in this process, on processes of this machine, or on an existing cluster."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Protocol
 from experiments.core.code_version import code_version
 from experiments.core.errors import UsageError
 from experiments.sweeps import dask_cluster as cluster
+from experiments.sweeps import processes
 from experiments.sweeps.cell import Outcome, Task, run_cell
 
 
@@ -30,10 +31,11 @@ def workers(n: int | None = None, scheduler: str | None = None) -> AbstractConte
     Parameters
     ----------
     n : int, optional
-        Processes of a local cluster; 0 runs the cells one after another in this process. By
+        Processes on this machine; 0 runs the cells one after another in this process. By
         default one for each processor that this process may use.
     scheduler : str, optional
-        Address of the scheduler of an existing `dask.distributed` cluster.
+        Address of the scheduler of an existing `dask.distributed` cluster; ``tls://...`` uses the
+        certificates that dask's configuration names.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def workers(n: int | None = None, scheduler: str | None = None) -> AbstractConte
         n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if n == 0:
         return _here()
-    return cluster.local(n or 1)
+    return processes.local(n or 1)
 
 
 class Here:

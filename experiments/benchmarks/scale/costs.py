@@ -188,17 +188,27 @@ def _each(run: Callable[[int], None], count: int) -> float:
 
 
 def time_chunk() -> float:
-    """Return what a cluster's scheduler needs for one chunk, the seconds of its sums aside."""
+    """Return what a cluster's scheduler needs for one chunk.
+
+    The seconds of the chunk's sums and of sending them from another process come on top.
+    """
     from distributed import Client, LocalCluster
 
     rows = dask.array.from_array(np.random.default_rng(0).normal(size=(_CHUNKS, 1)), chunks=(1, 1))
     units = (np.zeros(1), np.ones(1))
     start = Parameters(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1)))
-    place = LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=True, host="127.0.0.1",
-        dashboard_address="127.0.0.1:0", worker_dashboard_address=None,
-        silence_logs=logging.CRITICAL,
-    )  # fmt: skip
+    # Scheduler and worker are threads of this process, because anybody on the machine could enter
+    # a cluster of processes. Dask still opens a port for a page each, which these settings empty.
+    own: dict[str, list[str]] = {
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
+    }
+    with dask.config.set(own):
+        place = LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False,
+            dashboard_address="127.0.0.1:0", worker_dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+        )  # fmt: skip
     with place as cluster, Client(cluster, set_as_default=True):
         estep = ChunkEStep(rows.persist(), units, 1, "full")
         estep.expect(start)

@@ -15,7 +15,7 @@ from experiments.cli.completers import complete_config, complete_override
     epilog=examples(
         "gmm-compare sweep initialisation --quick",
         "gmm-compare sweep my.toml --workers 8 --out results/mine",
-        "gmm-compare sweep my.toml --scheduler tcp://host:8786",
+        "gmm-compare sweep my.toml --scheduler tls://host:8786",
         "gmm-compare sweep my.toml --set sweep.seeds=100 --retry-failed",
     ),
 )
@@ -30,7 +30,7 @@ from experiments.cli.completers import complete_config, complete_override
     help="Processes on this machine; 0: this one only.  [default: one a processor]",
 )
 @click.option(
-    "--scheduler", metavar="ADDRESS", help="An existing dask cluster, for example tcp://host:8786."
+    "--scheduler", metavar="ADDRESS", help="An existing dask cluster, for example tls://host:8786."
 )
 @click.option(
     "--set",

@@ -1,11 +1,8 @@
 """Sweeps on processes: local ones, a cluster that loses a worker, and a sweep that is killed."""
 
-import contextlib
-import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +11,7 @@ import pytest
 
 from experiments import load_results, run_sweep
 from experiments.core.errors import UsageError
+from tests.experiments.sweeps.made_cluster import dask_cluster
 from tests.experiments.sweeps.sweeping import CONFIG, assert_same_results, records, sweep_config
 
 # Cells that take some tens of milliseconds each, so that a kill meets them half done.
@@ -31,12 +29,7 @@ def serial(tmp_path_factory):
 @pytest.mark.slow
 def test_two_local_workers_give_the_numbers_of_none_quietly(serial, tmp_path, capfd):
     config = sweep_config(seeds=12, over=LONGER)
-    with socket.socket() as taken:
-        # The port that dask would like is held here, or by another sweep already.
-        with contextlib.suppress(OSError):
-            taken.bind(("", 8787))
-            taken.listen()
-        sweep = run_sweep(config, tmp_path / "s", n_workers=2)
+    sweep = run_sweep(config, tmp_path / "s", n_workers=2)
     assert (sweep.done, sweep.failed) == (24, 0)
     assert_same_results(load_results(tmp_path / "s"), serial)
     assert capfd.readouterr() == ("", "")
@@ -55,41 +48,8 @@ def test_one_and_four_local_workers_give_the_same_numbers(serial, tmp_path, n_wo
 
 @pytest.fixture
 def cluster(tmp_path):
-    """A scheduler and two workers as their own processes; gives the address and the workers."""
-    log = (tmp_path / "dask.log").open("w")
-
-    def dask(*arguments):
-        return subprocess.Popen(
-            [sys.executable, "-m", "dask", *arguments], stdout=log, stderr=log, cwd=tmp_path
-        )
-
-    file = tmp_path / "scheduler.json"
-    quiet = ("--no-dashboard", "--host", "127.0.0.1")
-    processes = [
-        dask("scheduler", "--port", "0", "--scheduler-file", str(file), *quiet)
-    ]  # fmt: skip
-    processes += [
-        dask(
-            "worker", "--scheduler-file", str(file), "--nthreads", "1", "--no-nanny",
-            "--local-directory", str(tmp_path / "scratch"), *quiet,
-        )
-        for _ in range(2)
-    ]  # fmt: skip
-    try:
-        yield wait_for_address(file), processes[1:]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-        log.close()
-
-
-def wait_for_address(file):
-    for _ in range(600):
-        if file.exists() and (text := file.read_text()):
-            return json.loads(text)["address"]
-        time.sleep(0.1)
-    raise AssertionError("the scheduler did not start within a minute")
+    with dask_cluster(tmp_path) as started:
+        yield started
 
 
 def wait_for_workers(address, count):
