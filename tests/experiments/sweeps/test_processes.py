@@ -164,7 +164,7 @@ def test_a_process_that_does_not_start_is_told(monkeypatch, capfd):
 
 SCRIPT = """\
 from experiments import run_sweep
-from tests.experiments.sweeping import sweep_config
+from tests.experiments.sweeps.sweeping import sweep_config
 sweep = run_sweep(sweep_config({more}), {folder!r}, n_workers=2)
 print(sweep.done)
 """
