@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from gmm_em.fitting.problem import DegenerateError
     from gmm_em.fitting.result import EMResult, Optimum, Run
     from gmm_em.fitting.starts.partial import PartialStart
-    from gmm_em.inference.bootstrap import Bootstrap, bootstrap
-    from gmm_em.inference.criteria import n_parameters
-    from gmm_em.inference.selection import Candidate, Selection, select
-    from gmm_em.inference.standard_errors import (
+    from gmm_em.inference.asymptotic import (
         InformationError,
-        ParameterArrays,
         StandardErrors,
         score,
         standard_errors,
     )
+    from gmm_em.inference.criteria import n_parameters
+    from gmm_em.inference.parameter_arrays import ParameterArrays
+    from gmm_em.inference.resampling import Bootstrap, bootstrap
+    from gmm_em.inference.selection import Candidate, Selection, select
     from gmm_em.mixture import Mixture
 
 __all__ = [
@@ -59,33 +59,33 @@ __all__ = [
 
 # The module that defines each public name.
 _HOMES = {
-    "Bootstrap": "inference.standard_errors",
-    "Candidate": "inference.criteria",
+    "Bootstrap": "inference.resampling",
+    "Candidate": "inference.selection",
     "ConjugatePrior": "fitting.prior",
     "ConvergenceWarning": "core.sklearn_checks",
     "CovarianceStructure": "covariance.base",
     "DegenerateError": "fitting.problem",
     "EMResult": "fitting.result",
     "GaussianMixtureEM": "estimator.gaussian_mixture",
-    "InformationError": "inference.standard_errors",
+    "InformationError": "inference.asymptotic",
     "Mixture": "mixture",
     "Moments": "e_step.moments",
     "NotFittedError": "core.sklearn_checks",
     "Optimum": "fitting.result",
-    "ParameterArrays": "inference.standard_errors",
+    "ParameterArrays": "inference.parameter_arrays",
     "PartialStart": "fitting.starts.partial",
     "Run": "fitting.result",
-    "Selection": "inference.criteria",
-    "StandardErrors": "inference.standard_errors",
-    "bootstrap": "inference.standard_errors",
+    "Selection": "inference.selection",
+    "StandardErrors": "inference.asymptotic",
+    "bootstrap": "inference.resampling",
     "expect": "e_step.moments",
     "fit_blocks": "fitting.fit",
     "fit_em": "fitting.fit",
     "maximize": "e_step.moments",
     "n_parameters": "inference.criteria",
-    "score": "inference.standard_errors",
-    "select": "inference.criteria",
-    "standard_errors": "inference.standard_errors",
+    "score": "inference.asymptotic",
+    "select": "inference.selection",
+    "standard_errors": "inference.asymptotic",
 }
 
 

@@ -126,8 +126,7 @@ def assign(costs: FloatArray) -> IntArray:
     tables = costs.reshape(-1, *costs.shape[-2:])
     columns = np.full(tables.shape[:2], -1, dtype=np.int64)
     for table, row in zip(tables, columns, strict=True):
-        rows, chosen = linear_sum_assignment(table)
-        row[rows] = chosen
+        row[:] = _solve(table)[0]
     return columns.reshape(costs.shape[:-1])
 
 
@@ -153,11 +152,12 @@ def second_best(costs: FloatArray, columns: IntArray) -> IntArray | None:
     if max(costs.shape) == 1:
         return None
     others = []
-    for row in np.flatnonzero(columns >= 0):
-        forbidden = costs.copy()
-        forbidden[row, columns[row]] = np.inf
-        others.append(assign(forbidden))
-    return min(others, key=lambda other: assignment_cost(costs, other))
+    for row, column in enumerate(columns):
+        if column >= 0:
+            forbidden = costs.copy()
+            forbidden[row, column] = np.inf
+            others.append(_solve(forbidden))
+    return min(others, key=lambda other: other[1])[0]
 
 
 def assignment_cost(costs: FloatArray, columns: IntArray) -> float:
@@ -171,6 +171,14 @@ def assignment_cost(costs: FloatArray, columns: IntArray) -> float:
     """
     rows = np.flatnonzero(columns >= 0)
     return float(costs[rows, columns[rows]].sum())
+
+
+def _solve(table: FloatArray) -> tuple[IntArray, float]:
+    """Return the best assignment of one table of costs (K, J), and what it costs."""
+    rows, chosen = linear_sum_assignment(table)
+    columns = np.full(table.shape[0], -1, dtype=np.int64)
+    columns[rows] = chosen
+    return columns, float(table[rows, chosen].sum())
 
 
 def _half_log_det(factors: FloatArray) -> FloatArray:

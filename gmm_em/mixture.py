@@ -22,7 +22,7 @@ from gmm_em.core.mixture_checks import (
 from gmm_em.core.threads import single_threaded_blas
 from gmm_em.core.types import LOG_2PI, FloatArray, IntArray, Seed
 
-# Rows handled at a time, so that a density of a long data set needs little memory.
+# Values that are copied at a time, so that the density of many rows needs little memory.
 _BLOCK_ELEMENTS = 1 << 18
 
 
@@ -139,7 +139,7 @@ class Mixture:
                 block = np.ascontiguousarray(X[start : start + step].T)
                 for k, (mean, scale_tril) in enumerate(components):
                     centred = (block - mean[:, None]).T
-                    # From the right: then neither side is copied for BLAS's column order.
+                    # Solving from the right suits BLAS's column order, so that nothing is copied.
                     whitened = dtrsm(
                         1.0, scale_tril, centred, side=1, lower=1, trans_a=1, overwrite_b=1
                     ).T
@@ -152,7 +152,7 @@ class Mixture:
         """Log-density of the mixture at each row of `X`, shape (N,)."""
         terms = self.component_log_prob(X).T
         top = terms.max(axis=0, initial=-np.inf)
-        # Where every density underflows there is nothing to scale by.
+        # A row where every density underflows has the maximum minus infinity, and is left as it is.
         top[np.isneginf(top)] = 0.0
         terms -= top
         np.exp(terms, out=terms)

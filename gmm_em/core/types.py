@@ -11,6 +11,9 @@ FloatArray = NDArray[np.float64]
 
 IntArray = NDArray[np.int64]
 
+# Positions in an array.
+IndexArray = NDArray[np.intp]
+
 # What numpy.random.default_rng starts from.
 Seed = int | np.random.Generator | np.random.SeedSequence | None
 

@@ -6,11 +6,8 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gmm_em.core.types import FloatArray, Second
-
-IndexArray = NDArray[np.intp]
+from gmm_em.core.types import FloatArray, IndexArray, Second
 
 
 @lru_cache(maxsize=32)

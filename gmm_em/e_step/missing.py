@@ -1,4 +1,4 @@
-"""Missing values, as missing at random, by the exact E-step on observed coordinates.
+"""The exact E-step for rows in which values are missing at random.
 
 A row's density is the marginal density of what was observed; given the component, what is missing
 follows a normal distribution whose moments complete the sufficient statistics (Ghahramani &
@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from gmm_em.core.types import LOG_2PI, FloatArray, Second
+from gmm_em.core.types import LOG_2PI, FloatArray, IndexArray, Second
 from gmm_em.covariance.layout import reduce_second
 from gmm_em.e_step.features import SingularError
 from gmm_em.e_step.totals import Totals, support_of
@@ -22,15 +22,31 @@ from gmm_em.rows.samples import Parameters, Samples, mixture_units
 
 
 class Pattern(NamedTuple):
-    """Rows that miss the same features."""
+    """Rows in which the same features were observed.
 
-    rows: NDArray[np.intp]
-    observed: NDArray[np.intp]
+    Attributes
+    ----------
+    rows : ndarray of int, shape (n,)
+        Their numbers.
+    observed : ndarray of int, shape (O,)
+        The features that were observed.
+    values : ndarray, shape (n, O)
+        The observed values.
+    """
+
+    rows: IndexArray
+    observed: IndexArray
     values: FloatArray
 
 
 def read_with_missing(X: ArrayLike) -> FloatArray:
-    """Return `X` as a float64 matrix where NaN may stand, with something in every column."""
+    """Return `X` as a float64 matrix, in which NaN stands for a missing value.
+
+    Raises
+    ------
+    ValueError
+        If it is no matrix, holds infinity, or has a column without any observed value.
+    """
     array = np.asarray(X, dtype=np.float64)
     if array.ndim != 2:
         raise ValueError(f"X must be two-dimensional (n, d), got shape {array.shape}")
@@ -43,7 +59,7 @@ def read_with_missing(X: ArrayLike) -> FloatArray:
 
 
 def imputed(X: FloatArray) -> FloatArray:
-    """Return `X` with column means where values are missing: good enough for units and starts."""
+    """Return `X` with column means in place of missing values, for units and starts."""
     return np.where(np.isnan(X), np.nanmean(X, axis=0), X)
 
 
@@ -133,6 +149,7 @@ def missing_log_jacobian(X: FloatArray, samples: Samples) -> float:
 
 
 def _posterior(pattern: Pattern, parameters: Parameters) -> tuple[FloatArray, FloatArray]:
+    """Log-density of the observed values (n,) and responsibilities (K, n) of a pattern's rows."""
     o = pattern.observed
     joint = np.empty((parameters.weights.shape[0], pattern.rows.shape[0]))
     for k, (weight, mean, covariance) in enumerate(zip(*parameters, strict=True)):
@@ -148,13 +165,19 @@ def _posterior(pattern: Pattern, parameters: Parameters) -> tuple[FloatArray, Fl
     return log_prob, np.exp(joint - log_prob)
 
 
-def _conditional(
-    covariance: FloatArray, observed: NDArray[np.intp]
-) -> tuple[FloatArray, FloatArray]:
-    """Regression of all features on the observed ones (D, O), and what it leaves (D, D)."""
+def _conditional(covariance: FloatArray, observed: IndexArray) -> tuple[FloatArray, FloatArray]:
+    """Distribution of all features given the observed ones, for one component.
+
+    Returns
+    -------
+    regression : ndarray, shape (D, O)
+        ``S_do S_oo^-1``: the conditional mean is ``mean + regression @ (x_o - mean_o)``.
+    remainder : ndarray, shape (D, D)
+        The conditional covariance ``S - S_do S_oo^-1 S_od``.
+    """
     cross = covariance[:, observed]
     regression = np.linalg.solve(covariance[np.ix_(observed, observed)], cross.T).T
-    # Exactly, for features that were observed.
+    # A feature that was observed is its own prediction, without any rounding error.
     regression[observed] = np.eye(observed.shape[0])
     remainder = covariance - regression @ cross.T
     remainder[observed, :] = 0.0

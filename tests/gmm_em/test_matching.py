@@ -3,7 +3,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from gmm_em.matching import assign, assignment_cost, second_best
+from gmm_em.matching import assign, assignment_cost, match, second_best
 
 SHAPES = [(1, 1), (1, 4), (4, 1), (2, 2), (2, 3), (3, 2), (4, 4), (5, 5), (3, 5), (5, 3)]
 
@@ -60,3 +60,9 @@ def test_the_costs_are_left_as_they_were(rng):
 def test_an_impossible_table_is_refused():
     with pytest.raises(ValueError, match="infeasible"):
         assign(np.full((2, 2), np.inf))
+
+
+def test_matching_undoes_a_permutation(make_mixture):
+    mixture = make_mixture(6, 2)
+    order = np.random.default_rng(0).permutation(6)
+    np.testing.assert_array_equal(match(mixture, mixture.permute(order)), np.argsort(order))

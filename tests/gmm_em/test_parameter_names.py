@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gmm_em.covariance.registry import STRUCTURES
-from gmm_em.inference.standard_errors import ParameterArrays
+from gmm_em.inference.parameter_arrays import ParameterArrays
 from gmm_em.parameter_names import ParameterLayout, ParameterName, all_names
 
 KINDS = sorted(STRUCTURES)
