@@ -35,3 +35,11 @@ def njit(**options: Any) -> Any:
     Other compiled functions can call it.
     """
     return cached_on_disk(numba.njit, nogil=True, error_model="numpy", **options)
+
+
+def inlined(**options: Any) -> Any:
+    """Return a decorator like :func:`njit` for a part of one compiled function.
+
+    The compiler copies the part into its callers, so that splitting a long function costs no time.
+    """
+    return njit(forceinline=True, **options)

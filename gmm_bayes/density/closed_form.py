@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm_bayes.core.jit import njit
+from gmm_bayes.core.jit import inlined, njit
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.moments import FactorisedMixture, whitened_moments, zero_sums
 
@@ -92,7 +92,7 @@ class Factors(NamedTuple):
     factors: FloatArray
 
 
-@njit()
+@inlined()
 def _new_factors(n_covariances, n_features, n_correlations):  # type: ignore[no-untyped-def]
     """Return :class:`Factors` whose values are not set, but for zeros above the diagonals."""
     return Factors(
@@ -103,7 +103,7 @@ def _new_factors(n_covariances, n_features, n_correlations):  # type: ignore[no-
     )
 
 
-@njit()
+@inlined()
 def _layout(n_values, n_features, prior, shared):  # type: ignore[no-untyped-def]
     """Return the :class:`Layout` of a vector of `n_values` entries."""
     n_sds, n_correlations = prior.sd_precision.shape[0], prior.shapes.shape[0]
@@ -119,7 +119,7 @@ def _layout(n_values, n_features, prior, shared):  # type: ignore[no-untyped-def
     )
 
 
-@njit()
+@inlined()
 def _add_conjugate_prior(prior, mean, whitener, first, second):  # type: ignore[no-untyped-def]
     """Add a normal-inverse-Wishart prior to a component's whitened moments; return its exponent.
 
@@ -150,7 +150,7 @@ def _add_conjugate_prior(prior, mean, whitener, first, second):  # type: ignore[
     return value
 
 
-@njit()
+@inlined()
 def write_log_weights(theta, log_weights):  # type: ignore[no-untyped-def]
     """Write to `log_weights` (K,) the log softmax of the first K - 1 entries of `theta`.
 
@@ -173,7 +173,7 @@ def write_log_weights(theta, log_weights):  # type: ignore[no-untyped-def]
         log_weights[k] -= norm
 
 
-@njit()
+@inlined()
 def _log_weights(theta, concentration, log_weights, weights):  # type: ignore[no-untyped-def]
     """Write the log weights and the weights; return their log density but for a constant.
 
@@ -188,7 +188,7 @@ def _log_weights(theta, concentration, log_weights, weights):  # type: ignore[no
     return value
 
 
-@njit()
+@inlined()
 def _factorise(g, log_sds, log_odds, shapes, found, whitener):  # type: ignore[no-untyped-def]
     """Build covariance g's Cholesky factor and its inverse; return the correlations' log density.
 
@@ -230,7 +230,7 @@ def _factorise(g, log_sds, log_odds, shapes, found, whitener):  # type: ignore[n
     return value
 
 
-@njit()
+@inlined()
 def _spread(n_covariances, whiteners, log_const):  # type: ignore[no-untyped-def]
     """Give every component its whitener, and add the log determinant to `log_const`.
 
@@ -245,7 +245,7 @@ def _spread(n_covariances, whiteners, log_const):  # type: ignore[no-untyped-def
             log_const[k] += math.log(whiteners[k, i, i])
 
 
-@njit()
+@inlined()
 def _factor_gradient(g, found, whitener, count, second, shapes, sd_slopes, corr_slopes):  # type: ignore[no-untyped-def]
     """Add the slopes in the logarithms of standard deviations, write those in the log-odds.
 
@@ -278,7 +278,7 @@ def _factor_gradient(g, found, whitener, count, second, shapes, sd_slopes, corr_
         sd_slopes[i % n_sds] += acc
 
 
-@njit()
+@inlined()
 def _weight_gradient(counts, n_samples, concentration, weights, gradient):  # type: ignore[no-untyped-def]
     """Write the slopes in the K - 1 log-ratios of the weights.
 
@@ -292,7 +292,7 @@ def _weight_gradient(counts, n_samples, concentration, weights, gradient):  # ty
         gradient[k] = counts[k] + concentration - mass * weights[k] - last_slope
 
 
-@njit()
+@inlined()
 def _add_component(k, value, prior, components, sums, gradient):  # type: ignore[no-untyped-def]
     """Return `value` with component k's prior added, which also enters its `sums`.
 
@@ -315,7 +315,7 @@ def _add_component(k, value, prior, components, sums, gradient):  # type: ignore
     return value
 
 
-@njit()
+@inlined()
 def _pool(sums):  # type: ignore[no-untyped-def]
     """Add every component's counts and second moments to the first's: they share a covariance."""
     for k in range(1, sums.counts.shape[0]):
@@ -325,7 +325,7 @@ def _pool(sums):  # type: ignore[no-untyped-def]
                 sums.second[0, i, j] += sums.second[k, i, j]
 
 
-@njit()
+@inlined()
 def _add_sds(g, value, theta, at, prior, found, gradient):  # type: ignore[no-untyped-def]
     """Return `value` with the prior of covariance g's standard deviations; write its slopes."""
     first = at.at_sds + g * at.n_sds

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm_bayes.core.jit import njit
+from gmm_bayes.core.jit import inlined, njit
 from gmm_bayes.core.types import FloatArray
 
 BLOCK_ROWS = 128
@@ -94,7 +94,7 @@ class Sums(NamedTuple):
     second: FloatArray
 
 
-@njit()
+@inlined()
 def new_block(n_components, n_features):  # type: ignore[no-untyped-def]
     """Return a :class:`Block` whose values are not set."""
     return Block(
@@ -107,7 +107,7 @@ def new_block(n_components, n_features):  # type: ignore[no-untyped-def]
     )
 
 
-@njit()
+@inlined()
 def zero_sums(n_components, n_features):  # type: ignore[no-untyped-def]
     """Return :class:`Sums` of no rows."""
     return Sums(
@@ -150,7 +150,7 @@ def exp_below(x, top, rounded, bits, out, out_bits, n):  # type: ignore[no-untyp
         out_bits[i] += bits[i] << 52
 
 
-@njit(fastmath={"contract", "reassoc", "nsz"})
+@inlined(fastmath={"contract", "reassoc", "nsz"})
 def _component_densities(data, start, n, k, components, block):  # type: ignore[no-untyped-def]
     """Write component k's whitened residuals and log densities of the n rows from `start`."""
     residual, white, log_prob = block.residual, block.white, block.log_prob
@@ -204,7 +204,7 @@ def allocate(data, start, n, components, block):  # type: ignore[no-untyped-def]
             total[i] += resp[k, i]
 
 
-@njit(fastmath={"contract", "reassoc", "nsz"})
+@inlined(fastmath={"contract", "reassoc", "nsz"})
 def _block_log_likelihood(n, block):  # type: ignore[no-untyped-def]
     """Return the log-likelihood of the n rows of a block."""
     value = 0.0
@@ -218,7 +218,7 @@ def _block_log_likelihood(n, block):  # type: ignore[no-untyped-def]
     return value
 
 
-@njit(fastmath={"contract", "reassoc", "nsz"})
+@inlined(fastmath={"contract", "reassoc", "nsz"})
 def _add_component(n, k, block, sums, products):  # type: ignore[no-untyped-def]
     """Add the n rows of a block to component k's sums; ``block.total`` holds its inverse here."""
     r, white, weighted = block.resp[k], block.white[k], block.residual[0]
