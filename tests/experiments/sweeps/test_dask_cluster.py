@@ -14,7 +14,7 @@ from experiments.sweeps.dask_cluster import Cluster
 def client():
     """Two threads of this process, so that what a worker runs can be replaced."""
     with Client(
-        processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None,
+        processes=False, n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0",
         set_as_default=False,
     ) as client:  # fmt: skip
         yield client
