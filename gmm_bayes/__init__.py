@@ -1,17 +1,24 @@
 """Bayesian Gaussian mixtures: priors, PyMC model, samplers, aligned and diagnosed posteriors."""
 
-from gmm_bayes.draws import MixtureDraws
-from gmm_bayes.estimators.gaussian_mixture import GaussianMixtureBayes
-from gmm_bayes.evaluation.diagnostics import Diagnostics
-from gmm_bayes.labels.relabelling import relabel
-from gmm_bayes.priors.lkj import LKJPrior
-from gmm_bayes.priors.niw import NIWPrior
-from gmm_bayes.priors.registry import prior_from_dict
-from gmm_bayes.pymc_model.build import build_model
-from gmm_bayes.samplers.advi import ADVI
-from gmm_bayes.samplers.gibbs.sampler import Gibbs
-from gmm_bayes.samplers.nuts import NUTS
-from gmm_bayes.samplers.smc.sampler import SMC
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gmm_bayes.draws import MixtureDraws
+    from gmm_bayes.estimators.gaussian_mixture import GaussianMixtureBayes
+    from gmm_bayes.evaluation.diagnostics import Diagnostics
+    from gmm_bayes.labels.relabelling import relabel
+    from gmm_bayes.priors.lkj import LKJPrior
+    from gmm_bayes.priors.niw import NIWPrior
+    from gmm_bayes.priors.registry import prior_from_dict
+    from gmm_bayes.pymc_model.build import build_model
+    from gmm_bayes.samplers.advi.sampler import ADVI
+    from gmm_bayes.samplers.contract import Sampled, Sampler, Task
+    from gmm_bayes.samplers.gibbs.sampler import Gibbs
+    from gmm_bayes.samplers.nuts.sampler import NUTS
+    from gmm_bayes.samplers.smc.sampler import SMC
 
 __all__ = [
     "ADVI",
@@ -23,7 +30,43 @@ __all__ = [
     "LKJPrior",
     "MixtureDraws",
     "NIWPrior",
+    "Sampled",
+    "Sampler",
+    "Task",
     "build_model",
     "prior_from_dict",
     "relabel",
 ]
+
+_HOMES = {
+    "ADVI": "samplers.advi.sampler",
+    "Diagnostics": "evaluation.diagnostics",
+    "GaussianMixtureBayes": "estimators.gaussian_mixture",
+    "Gibbs": "samplers.gibbs.sampler",
+    "LKJPrior": "priors.lkj",
+    "MixtureDraws": "draws",
+    "NIWPrior": "priors.niw",
+    "NUTS": "samplers.nuts.sampler",
+    "SMC": "samplers.smc.sampler",
+    "Sampled": "samplers.contract",
+    "Sampler": "samplers.contract",
+    "Task": "samplers.contract",
+    "build_model": "pymc_model.build",
+    "prior_from_dict": "priors.registry",
+    "relabel": "labels.relabelling",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Return a public name, importing its module when the name is first asked for.
+
+    A program that needs a prior only does not wait for the samplers.
+    """
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gmm_bayes' has no attribute '{name}'")
+    return getattr(import_module(f"gmm_bayes.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names along with those that are loaded already."""
+    return sorted({*globals(), *__all__})

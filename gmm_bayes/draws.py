@@ -15,8 +15,10 @@ from gmm_em import Mixture
 from gmm_em.core.html import mixture_table
 
 _LOG_2PI = float(np.log(2.0 * np.pi))
-_BLOCK_ELEMENTS = 1 << 19  # doubles in the largest temporary of a block: 4 MB
-_MAX_DISTANCE = 1e150  # its square is still a double
+_BLOCK_ELEMENTS = 1 << 19
+"""Doubles in the largest temporary array of a block: 4 MB."""
+_MAX_DISTANCE = 1e150
+"""Largest whitened distance: its square is still a double."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -103,6 +105,7 @@ class MixtureDraws:
         return (self[i] for i in range(len(self)))
 
     def _repr_html_(self) -> str:
+        """Return the mean of the draws as a table, which notebooks show."""
         count = f"{self.n_chains} chains of {self.n_draws} draws, their mean"
         mean = self.mean()
         return mixture_table(mean.weights, mean.means, mean.covariances, count)
@@ -129,6 +132,7 @@ class MixtureDraws:
         )
 
     def _chain_and_draw(self, index: int) -> tuple[int, int]:
+        """Return the chain of a draw that is counted through all chains, and its place there."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"draw {index} of {len(self)}")
         chain, draw = divmod(index % len(self), self.n_draws)
@@ -223,7 +227,34 @@ class MixtureDraws:
         for _, rows, block in self._component_blocks(data):
             over_draws = logsumexp(block, axis=0).T
             out[rows] = np.logaddexp(out[rows], over_draws)
-        return out - np.log(len(self))
+        return np.asarray(out - np.log(len(self)))
+
+    def sample_predictive(
+        self, n_samples: int, rng: np.random.Generator
+    ) -> tuple[FloatArray, IntArray]:
+        """Return new rows from the posterior predictive distribution, and their components.
+
+        Each row comes from a draw of its own, chosen at random.
+
+        Parameters
+        ----------
+        n_samples : int
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, D)
+        labels : ndarray of int, shape (n_samples,)
+        """
+        chains = rng.integers(self.n_chains, size=n_samples)
+        picks = rng.integers(self.n_draws, size=n_samples)
+        cumulative = self.weights[chains, picks].cumsum(axis=1)
+        points = rng.random((n_samples, 1)) * cumulative[:, -1:]
+        labels = (points >= cumulative).sum(axis=1)
+        noise = rng.standard_normal((n_samples, self.n_features))
+        factors = self.scale_trils[chains, picks, labels]
+        rows = self.means[chains, picks, labels] + np.einsum("nij,nj->ni", factors, noise)
+        return rows, labels
 
     def _component_blocks(self, data: FloatArray) -> Iterator[tuple[slice, slice, FloatArray]]:
         """Yield ``(draws, rows, log w_k + log N(x_n | k))``, the last of shape (draws, K, rows).

@@ -7,30 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gmm_bayes.core.types import FloatArray
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
     import xarray as xr
-from gmm_bayes.core.types import FloatArray
 
-_GRID = 201
-
-
+_GRID_POINTS = 201
+"""At which a density is drawn."""
 _LINES = 12
-
-
+"""Draws whose density is a line of its own."""
 _COLUMNS = 3
-
-
+"""Panels side by side."""
 _MAX_POINTS = 2000
-
-
+"""Rows shown at most."""
 _DATA_COLOUR = "#1f2937"
-
-
 _PRIOR_COLOUR = "#0072b2"
-
-
 _BANDS = ((0.05, 0.95, 0.15), (0.25, 0.75, 0.3))
+"""Lower and upper quantile of the densities, and the band's opacity."""
 
 
 def plot_prior_predictive(tree: xr.DataTree) -> go.Figure:
@@ -46,8 +40,8 @@ def plot_prior_predictive(tree: xr.DataTree) -> go.Figure:
     tree : xarray.DataTree
         From :func:`sample_prior_predictive`.
     """
-    import plotly.graph_objects as go
-    from plotly.subplots import make_subplots
+    import plotly.graph_objects as go  # noqa: PLC0415 - takes half a second to load
+    from plotly.subplots import make_subplots  # noqa: PLC0415 - takes half a second to load
 
     X = tree["observed_data"]["x"].to_numpy()
     names = [_label(name) for name in tree["observed_data"]["feature"].to_numpy()]
@@ -88,6 +82,7 @@ def plot_prior_predictive(tree: xr.DataTree) -> go.Figure:
 
 
 def _label(name: Any) -> str:
+    """Return the name of a feature, or its number."""
     return name if isinstance(name, str) else f"feature {name}"
 
 
@@ -108,8 +103,9 @@ def marginal_densities(tree: xr.DataTree, feature: int, grid: FloatArray) -> Flo
 
 
 def _marginal(go: Any, tree: xr.DataTree, X: FloatArray, feature: int) -> list[Any]:
+    """Return the traces of one feature: the data, bands of prior densities, and some of them."""
     low, high = _window(X[:, feature])
-    grid = np.linspace(low, high, _GRID)
+    grid = np.linspace(low, high, _GRID_POINTS)
     densities = marginal_densities(tree, feature, grid)
     first = feature == 0
     traces = [
@@ -159,10 +155,12 @@ def _marginal(go: Any, tree: xr.DataTree, X: FloatArray, feature: int) -> list[A
 
 
 def _peak(values: FloatArray) -> float:
+    """Return the height of the highest bar of a histogram."""
     return float(np.histogram(values, bins="auto", density=True)[0].max())
 
 
 def _points(go: Any, tree: xr.DataTree, X: FloatArray) -> list[Any]:
+    """Return the traces of prior predictive rows and of the data in two dimensions."""
     rows = tree["prior_predictive"]["x"].to_numpy().reshape(-1, 2)
     rows = rows[:: math.ceil(len(rows) / _MAX_POINTS)]
     shown = X[:: math.ceil(len(X) / _MAX_POINTS)]

@@ -1,1 +1,4 @@
-"""TODO-INIT."""
+"""What every room uses and no room owns: types, checks, limits, seeds, progress, compilation.
+
+Imports: no other room of the package.
+"""

@@ -1,4 +1,4 @@
-"""Checks at the door: what data and settings may be, said in one sentence when they are not."""
+"""Checks of data and settings; each error says what was given and what is allowed."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ def check_data(
     ----------
     X : array_like of shape (N, D)
     n_features : int, optional
-        The width that `who` requires.
+        The number of columns that `who` requires.
     who : str, default "the mixture"
+        Named in the error.
 
     Raises
     ------
@@ -113,6 +114,6 @@ def check_covariance_type(
 
 
 def check_enough_samples(n_samples: int) -> None:
-    """Raise ValueError if there are fewer than the two rows that a standard deviation needs."""
+    """Raise ValueError if there are fewer than two rows, which have no standard deviation."""
     if n_samples < 2:
         raise ValueError(f"X has {n_samples} sample; a spread needs at least 2")

@@ -7,18 +7,31 @@ from typing import Any
 import numba
 
 
-def compiled(compiler: Any, *signature: Any, **options: Any) -> Any:
-    """Compile with `compiler`, keeping the machine code on disk where a folder can be written."""
+def cached_on_disk(compiler: Any, *signature: Any, **options: Any) -> Any:
+    """Return a decorator that compiles a function and keeps the machine code on disk.
+
+    Where numba finds no folder to write its cache to, each process compiles for itself.
+
+    Parameters
+    ----------
+    compiler : callable
+        ``numba.njit`` or ``numba.cfunc``.
+    *signature, **options : object
+        Arguments of `compiler`.
+    """
 
     def decorate(function: Any) -> Any:
         try:
             return compiler(*signature, cache=True, **options)(function)
-        except RuntimeError:  # numba finds no writable place for its cache: compile per process
+        except RuntimeError:  # numba found no writable folder for its cache
             return compiler(*signature, **options)(function)
 
     return decorate
 
 
 def njit(**options: Any) -> Any:
-    """Compile a function that other compiled functions call, and that releases the interpreter."""
-    return compiled(numba.njit, nogil=True, error_model="numpy", **options)
+    """Return a decorator that compiles a function, which releases the interpreter while it runs.
+
+    Other compiled functions can call it.
+    """
+    return cached_on_disk(numba.njit, nogil=True, error_model="numpy", **options)

@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Progress = Callable[[int, int], None]
-"""Called from the main thread with the iterations done and the iterations in all, every chain's."""
+"""A function called from the main thread as ``progress(n_done, n_total)``.
+
+Both count the iterations of all chains.
+"""
 
 
 @contextmanager
@@ -38,9 +41,14 @@ def _silent(n_done: int, n_total: int) -> None:
 
 @contextmanager
 def _bar(total: int) -> Iterator[Progress]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    """Draw a progress bar for as long as the block lasts."""
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs rich
+    from rich.progress import (  # noqa: PLC0415 - only a terminal needs rich
+        BarColumn,
+        MofNCompleteColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bar  # noqa: PLC0415 - only a terminal needs rich
 
     columns = ("Sampling", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from gmm_bayes.core.checks import (
-    check_count,
-)
-
-if TYPE_CHECKING:
-    pass
-
+from gmm_bayes.core.checks import check_count
 
 RandomState = int | np.random.Generator | np.random.SeedSequence | np.random.RandomState | None
+"""What an estimator's ``random_state`` may be."""
 
 
 def seed_sequence(random_state: RandomState) -> np.random.SeedSequence:
@@ -26,7 +19,8 @@ def seed_sequence(random_state: RandomState) -> np.random.SeedSequence:
         If it cannot seed anything.
     """
     if isinstance(random_state, np.random.SeedSequence):
-        # Children are counted by the sequence: a copy gives the same stream every time.
+        # A sequence counts the children it has spawned. A copy starts from none, so that the same
+        # argument gives the same stream every time.
         return np.random.SeedSequence(random_state.entropy, spawn_key=random_state.spawn_key)
     if isinstance(random_state, np.random.Generator):
         return np.random.SeedSequence(random_state.integers(2**63, size=4).tolist())

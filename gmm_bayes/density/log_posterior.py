@@ -1,4 +1,4 @@
-"""The posterior as a function of an unconstrained vector: what gradient-based samplers ask for."""
+"""The posterior as a function of an unconstrained vector, which gradient-based samplers call."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class LogPosterior:
     Attributes
     ----------
     scaling : Scaling
-        Standardisation of the data; the unconstrained vector speaks of the standardised scale.
+        Standardisation of the data; the unconstrained vector is on the standardised scale.
     space : UnconstrainedSpace
     packed : ndarray
-        All that the compiled density needs, in one buffer (:mod:`gmm_bayes.density.compiled`).
+        What the compiled density reads, in one array (:mod:`gmm_bayes.density.packed`).
     packed_prior : ndarray
-        The same without a row of data.
+        The same for the prior: it holds no row of data.
 
     Raises
     ------
@@ -71,21 +71,15 @@ class LogPosterior:
         object.__setattr__(self, "packed_prior", self._pack(terms, Z[:0]))
 
     def _pack(self, terms: PriorTerms, Z: FloatArray) -> FloatArray:
+        """Return what :func:`gmm_bayes.density.packed.packed_log_density` reads."""
         n_samples, n_features = Z.shape
-        k, c = self.n_components, self.prior.concentration
         mean, covariance, space = terms.mean, terms.covariance, self.space
-        # The kernel counts a prior on a covariance once for each component that has it.
-        members = self.structure.members(k)
-        constant = (
-            gammaln(k * c) - k * gammaln(c) + math.log(k)  # Dirichlet, Jacobian of the softmax
-            + k * mean.log_constant
-            + space.n_covariances * covariance.log_constant
-            - 0.5 * Z.size * math.log(2.0 * math.pi)
-            + self.scaling.log_jacobian(n_samples)
-        )  # fmt: skip
+        # The compiled density adds a covariance's prior once for each component that has it.
+        members = self.structure.members(self.n_components)
         packed: list[ArrayLike] = [
             [n_samples, n_features, self.structure.shared, space.n_sds, space.n_correlations],
-            [c, constant, covariance.log_sd_power, mean.kappa],
+            [self.prior.concentration, self._constant(terms, Z)],
+            [covariance.log_sd_power, mean.kappa],
             [mean.log_det_power + covariance.log_det_power / members],
             mean.loc,
             mean.precision,
@@ -96,11 +90,21 @@ class LogPosterior:
         ]
         return np.concatenate([np.asarray(p, dtype=np.float64) for p in packed])
 
+    def _constant(self, terms: PriorTerms, Z: FloatArray) -> float:
+        """Return the sum of the terms that do not depend on the parameters."""
+        k, c = self.n_components, self.prior.concentration
+        # The Dirichlet density's constant, and log K from the Jacobian of the softmax.
+        constant = gammaln(k * c) - k * gammaln(c) + math.log(k)
+        constant = constant + k * terms.mean.log_constant
+        constant = constant + self.space.n_covariances * terms.covariance.log_constant
+        constant = constant - 0.5 * Z.size * math.log(2.0 * math.pi)
+        return float(constant + self.scaling.log_jacobian(len(Z)))
+
     def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
         """Return the log density and its gradient (n,) at `theta` (n,)."""
         gradient = np.empty(self.space.size)
         return packed_log_density(theta, self.packed, gradient), gradient
 
     def log_prior(self, theta: FloatArray) -> float:
-        """Return the log prior density at `theta` (n,), Jacobian included: the value but for X."""
+        """Return the log prior density at `theta` (n,), Jacobian included."""
         return float(packed_log_density(theta, self.packed_prior, np.empty(self.space.size)))

@@ -15,18 +15,19 @@ from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.density.packed import packed_log_density
 
 _ROWS_PER_JOB = 64
+"""Vectors that a thread takes at a time."""
 
 
 @dataclass(frozen=True)
-class Density:
-    """Log densities of many unconstrained vectors at once, on as many threads as `cores` allows.
+class BatchDensity:
+    """Log densities of many unconstrained vectors at once, on several threads.
 
     Parameters
     ----------
     target : LogPosterior
     pool : ThreadPoolExecutor or None
-        The compiled density lets go of the interpreter, so threads run side by side; the values do
-        not depend on them.
+        The compiled density releases the interpreter, so that threads run side by side. The values
+        do not depend on their number. None evaluates in the calling thread.
     """
 
     target: LogPosterior
@@ -41,17 +42,20 @@ class Density:
         return self._evaluate(self.target.packed_prior, thetas)
 
     def _evaluate(self, packed: FloatArray, thetas: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return values and gradients at rows of `thetas`, a few rows at a time."""
         thetas = np.ascontiguousarray(thetas)
         values, gradients = np.empty(len(thetas)), np.empty_like(thetas)
 
-        def part(first: int) -> None:
+        def evaluate(first: int) -> None:
             rows = slice(first, first + _ROWS_PER_JOB)
             _log_densities(thetas[rows], packed, values[rows], gradients[rows])
 
-        for _ in (map if self.pool is None else self.pool.map)(
-            part, range(0, len(thetas), _ROWS_PER_JOB)
-        ):
-            pass
+        starts = range(0, len(thetas), _ROWS_PER_JOB)
+        if self.pool is None:
+            for first in starts:
+                evaluate(first)
+        else:
+            list(self.pool.map(evaluate, starts))  # waits, and raises what a thread raised
         return np.where(np.isfinite(values), values, -np.inf), gradients
 
 
@@ -63,7 +67,7 @@ def _log_densities(thetas, packed, values, gradients):  # type: ignore[no-untype
 
 
 @contextmanager
-def density_of(target: LogPosterior, cores: int) -> Iterator[Density]:
+def density_of(target: LogPosterior, cores: int) -> Iterator[BatchDensity]:
     """Give the densities of `target`, evaluated on `cores` threads for as long as the block lasts.
 
     Parameters
@@ -72,7 +76,7 @@ def density_of(target: LogPosterior, cores: int) -> Iterator[Density]:
     cores : int
     """
     if cores == 1:
-        yield Density(target)
+        yield BatchDensity(target)
         return
     with ThreadPoolExecutor(cores) as pool:
-        yield Density(target, pool)
+        yield BatchDensity(target, pool)

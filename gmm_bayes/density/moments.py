@@ -3,40 +3,128 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from gmm_bayes.core.jit import njit
+from gmm_bayes.core.types import FloatArray
 
-BLOCK = 128  # observations per pass: the buffers of one pass stay in the first-level cache
+BLOCK_ROWS = 128
+"""Rows handled at a time: a block's arrays then stay in the processor's first-level cache."""
 
+_ROWS_PER_LOGARITHM = 64
+"""Rows whose densities are multiplied before one logarithm is taken.
 
-_FACTORS = 64  # their product cannot overflow for fewer than 65 000 components
-
+Each factor lies between 1 and K, so that the product overflows for no K below 65 000.
+"""
 
 _LOG2_E = 1.4426950408889634
 
-
-_LN2_HIGH = (
-    6.93147180369123816490e-01  # ln 2 in two parts (Cody & Waite), so that x - k ln 2 is exact
-)
-
+_LN2_HIGH = 6.93147180369123816490e-01
+"""The leading bits of ln 2: a multiple of it by a small integer is exact (Cody & Waite 1980)."""
 
 _LN2_LOW = 1.90821492927058770002e-10
+"""The rest of ln 2."""
+
+_ROUND = 6755399441055744.0
+"""1.5 * 2**52: after adding it, the nearest integer is in the low bits."""
+
+_EXP_MIN = -708.0
+"""Below, exp underflows, and a responsibility is as good as zero."""
 
 
-_ROUND = 6755399441055744.0  # 1.5 * 2**52: adding it leaves the nearest integer in the low bits
+class FactorisedMixture(NamedTuple):
+    """A mixture as the compiled loops read it.
+
+    Parameters
+    ----------
+    log_const : ndarray of shape (K,)
+        Log weight plus log determinant of the whitener.
+    means : ndarray of shape (K, D)
+    whiteners : ndarray of shape (K, D, D)
+        Inverse Cholesky factors of the covariances, lower triangular.
+    """
+
+    log_const: FloatArray
+    means: FloatArray
+    whiteners: FloatArray
 
 
-_EXP_MIN = -708.0  # below, exp underflows; such a responsibility is zero for every purpose here
+class Block(NamedTuple):
+    """Arrays for one block of B rows, reused from block to block.
+
+    Parameters
+    ----------
+    residual : ndarray of shape (D, B)
+        Rows less a component's mean.
+    white : ndarray of shape (K, D, B)
+        Whitened residuals.
+    log_prob : ndarray of shape (K, B)
+        Log densities, which :func:`allocate` replaces by differences from `top`.
+    resp : ndarray of shape (K, B)
+        Densities relative to the largest component of each row.
+    top : ndarray of shape (B,)
+        Log density of the largest component of each row.
+    total : ndarray of shape (B,)
+        Sum of `resp` over components.
+    """
+
+    residual: FloatArray
+    white: FloatArray
+    log_prob: FloatArray
+    resp: FloatArray
+    top: FloatArray
+    total: FloatArray
 
 
-# No reassociation here: (t + _ROUND) - _ROUND is the point of the algorithm.
+class Sums(NamedTuple):
+    """Sufficient statistics to which rows are added.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (K,)
+    first : ndarray of shape (K, D)
+    second : ndarray of shape (K, D, D)
+        Only the lower triangle is used.
+    """
+
+    counts: FloatArray
+    first: FloatArray
+    second: FloatArray
+
+
+@njit()
+def new_block(n_components, n_features):  # type: ignore[no-untyped-def]
+    """Return a :class:`Block` whose values are not set."""
+    return Block(
+        np.empty((n_features, BLOCK_ROWS)),
+        np.empty((n_components, n_features, BLOCK_ROWS)),
+        np.empty((n_components, BLOCK_ROWS)),
+        np.empty((n_components, BLOCK_ROWS)),
+        np.empty(BLOCK_ROWS),
+        np.empty(BLOCK_ROWS),
+    )
+
+
+@njit()
+def zero_sums(n_components, n_features):  # type: ignore[no-untyped-def]
+    """Return :class:`Sums` of no rows."""
+    return Sums(
+        np.zeros(n_components),
+        np.zeros((n_components, n_features)),
+        np.zeros((n_components, n_features, n_features)),
+    )
+
+
+# LLVM must not reassociate here: (t + _ROUND) - _ROUND rounds t to an integer.
 @njit(fastmath={"contract"})
 def exp_below(x, top, rounded, bits, out, out_bits, n):  # type: ignore[no-untyped-def]
     """Write ``exp(x - top)`` for ``x <= top`` to `out`, within 2 ulp; leave ``x - top`` in `x`.
 
-    In a form that compilers can vectorise.
+    The loops have a form that compilers can vectorise. ``x - top = k ln 2 + r`` with an integer k
+    and a small r; exp(r) is a polynomial, and adding k to the exponent's bits multiplies by 2**k.
+    ``bits`` and ``out_bits`` are the integer views of ``rounded`` and ``out``.
     """
     for i in range(n):
         x[i] = max(x[i] - top[i], _EXP_MIN)
@@ -44,6 +132,7 @@ def exp_below(x, top, rounded, bits, out, out_bits, n):  # type: ignore[no-untyp
     for i in range(n):
         k = rounded[i] - _ROUND
         r = (x[i] - k * _LN2_HIGH) - k * _LN2_LOW
+        # Taylor coefficients 1 / j!, from the highest degree down (Horner).
         p = 2.08767569878681e-9
         p = p * r + 2.505210838544172e-8
         p = p * r + 2.755731922398589e-7
@@ -58,60 +147,51 @@ def exp_below(x, top, rounded, bits, out, out_bits, n):  # type: ignore[no-untyp
         p = p * r + 1.0
         out[i] = p * r + 1.0
     for i in range(n):
-        # Multiply by 2**k by adding k to the exponent field.
         out_bits[i] += bits[i] << 52
 
 
-@njit()
-def buffers(n_components, n_features):  # type: ignore[no-untyped-def]
-    """Return what :func:`allocate` writes a block to, from ``residual`` to ``total``."""
-    return (
-        np.empty((n_features, BLOCK)),
-        np.empty((n_components, n_features, BLOCK)),
-        np.empty((n_components, BLOCK)),
-        np.empty((n_components, BLOCK)),
-        np.empty(BLOCK),
-        np.empty(BLOCK),
-    )
+@njit(fastmath={"contract", "reassoc", "nsz"})
+def _component_densities(data, start, n, k, components, block):  # type: ignore[no-untyped-def]
+    """Write component k's whitened residuals and log densities of the n rows from `start`."""
+    residual, white, log_prob = block.residual, block.white, block.log_prob
+    means, whiteners = components.means, components.whiteners
+    # Few passes over the block: with few features most of the time goes into passes.
+    q, y = log_prob[k], white[k, 0]
+    const, mean, a = components.log_const[k], means[k, 0], whiteners[k, 0, 0]
+    for i in range(n):
+        x = data[0, start + i] - mean
+        residual[0, i] = x
+        y[i] = a * x
+        q[i] = const - 0.5 * y[i] * y[i]
+    for d in range(1, data.shape[0]):
+        y = white[k, d]
+        mean, a, first = means[k, d], whiteners[k, d, d], whiteners[k, d, 0]
+        for i in range(n):
+            x = data[d, start + i] - mean
+            residual[d, i] = x
+            y[i] = a * x + first * residual[0, i]
+        for j in range(1, d):
+            a = whiteners[k, d, j]
+            if a != 0.0:  # always zero where features are not correlated
+                for i in range(n):
+                    y[i] += a * residual[j, i]
+        for i in range(n):
+            q[i] -= 0.5 * y[i] * y[i]
 
 
 @njit(fastmath={"contract", "reassoc", "nsz"})
-def allocate(  # type: ignore[no-untyped-def]
-    data, start, n, log_const, means, whiteners, residual, white, log_prob, resp, top, total
-):
-    """Compute one block's whitened residuals and unnormalised responsibilities.
+def allocate(data, start, n, components, block):  # type: ignore[no-untyped-def]
+    """Compute the whitened residuals and unnormalised responsibilities of one block of rows.
 
-    For the n columns of `data` from `start`: ``white`` (K, D, n), ``resp`` (K, n) relative to the
-    largest component of each row, whose log density is ``top`` (n,), and their sum ``total`` (n,).
+    They are written to `block`, for the n columns of `data` (D, N) from `start`.
     """
-    n_features = data.shape[0]
-    n_components = log_const.shape[0]
+    log_prob, resp, top, total = block.log_prob, block.resp, block.top, block.total
+    n_components = components.log_const.shape[0]
     resp_bits = resp.view(np.int64)
-    rounded = np.empty(BLOCK)
+    rounded = np.empty(BLOCK_ROWS)
     bits = rounded.view(np.int64)
     for k in range(n_components):
-        # Few passes over the block: with few features they are what the time goes into.
-        q, y = log_prob[k], white[k, 0]
-        const, mean, a = log_const[k], means[k, 0], whiteners[k, 0, 0]
-        for i in range(n):
-            x = data[0, start + i] - mean
-            residual[0, i] = x
-            y[i] = a * x
-            q[i] = const - 0.5 * y[i] * y[i]
-        for d in range(1, n_features):
-            y = white[k, d]
-            mean, a, first = means[k, d], whiteners[k, d, d], whiteners[k, d, 0]
-            for i in range(n):
-                x = data[d, start + i] - mean
-                residual[d, i] = x
-                y[i] = a * x + first * residual[0, i]
-            for j in range(1, d):
-                a = whiteners[k, d, j]
-                if a != 0.0:  # always zero without correlations
-                    for i in range(n):
-                        y[i] += a * residual[j, i]
-            for i in range(n):
-                q[i] -= 0.5 * y[i] * y[i]
+        _component_densities(data, start, n, k, components, block)
     for i in range(n):
         top[i] = log_prob[0, i]
         total[i] = 0.0
@@ -125,56 +205,64 @@ def allocate(  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath={"contract", "reassoc", "nsz"})
-def whitened_moments(data, log_const, means, whiteners, counts, first, second, products):  # type: ignore[no-untyped-def]
-    """Add the sufficient statistics of whitened residuals; return the log-likelihood.
+def _block_log_likelihood(n, block):  # type: ignore[no-untyped-def]
+    """Return the log-likelihood of the n rows of a block."""
+    value = 0.0
+    for i in range(n):
+        value += block.top[i]
+    for part in range(0, n, _ROWS_PER_LOGARITHM):
+        product = 1.0
+        for i in range(part, min(part + _ROWS_PER_LOGARITHM, n)):
+            product *= block.total[i]
+        value += math.log(product)
+    return value
 
-    Parameters are ``data`` (D, N), ``log_const`` (K,) = log weight minus log normaliser, ``means``
-    (K, D) and ``whiteners`` (K, D, D) = inverse Cholesky factors. ``counts`` (K,), ``first`` (K, D)
-    and the lower triangle of ``second`` (K, D, D) receive the sums; of the latter only the diagonal
-    unless ``products``.
+
+@njit(fastmath={"contract", "reassoc", "nsz"})
+def _add_component(n, k, block, sums, products):  # type: ignore[no-untyped-def]
+    """Add the n rows of a block to component k's sums; ``block.total`` holds its inverse here."""
+    r, white, weighted = block.resp[k], block.white[k], block.residual[0]
+    count = 0.0
+    for i in range(n):
+        r[i] *= block.total[i]
+        count += r[i]
+    sums.counts[k] += count
+    for d in range(white.shape[0]):
+        y = white[d]
+        acc = 0.0
+        square = 0.0
+        for i in range(n):
+            weighted[i] = r[i] * y[i]
+            acc += weighted[i]
+            square += weighted[i] * y[i]
+        sums.first[k, d] += acc
+        sums.second[k, d, d] += square
+        for j in range(d if products else 0):
+            other = white[j]
+            acc = 0.0
+            for i in range(n):
+                acc += weighted[i] * other[i]
+            sums.second[k, d, j] += acc
+
+
+@njit(fastmath={"contract", "reassoc", "nsz"})
+def whitened_moments(data, components, sums, products):  # type: ignore[no-untyped-def]
+    """Add the moments of the rows' whitened residuals to `sums`; return the log-likelihood.
+
+    Rows are weighted by their responsibilities. ``data`` is of shape (D, N). Off the diagonal,
+    second moments are added up only if ``products``. The log-likelihood lacks the constant
+    ``-N D log(2 pi) / 2``.
     """
     n_features, n_samples = data.shape
-    n_components = log_const.shape[0]
-    residual, white, log_prob, resp, top, total = buffers(n_components, n_features)
+    n_components = components.log_const.shape[0]
+    block = new_block(n_components, n_features)
     log_likelihood = 0.0
-    for start in range(0, n_samples, BLOCK):
-        n = min(BLOCK, n_samples - start)
-        allocate(
-            data, start, n, log_const, means, whiteners, residual, white, log_prob, resp, top, total
-        )
-        block = 0.0
+    for start in range(0, n_samples, BLOCK_ROWS):
+        n = min(BLOCK_ROWS, n_samples - start)
+        allocate(data, start, n, components, block)
+        log_likelihood += _block_log_likelihood(n, block)
         for i in range(n):
-            block += top[i]
-        for part in range(0, n, _FACTORS):
-            # One logarithm for many observations: each factor is between 1 and K.
-            product = 1.0
-            for i in range(part, min(part + _FACTORS, n)):
-                product *= total[i]
-            block += math.log(product)
-        log_likelihood += block
-        for i in range(n):
-            total[i] = 1.0 / total[i]
+            block.total[i] = 1.0 / block.total[i]
         for k in range(n_components):
-            r = resp[k]
-            count = 0.0
-            for i in range(n):
-                r[i] *= total[i]
-                count += r[i]
-            counts[k] += count
-            for d in range(n_features):
-                y, weighted = white[k, d], residual[0]
-                acc = 0.0
-                square = 0.0
-                for i in range(n):
-                    weighted[i] = r[i] * y[i]
-                    acc += weighted[i]
-                    square += weighted[i] * y[i]
-                first[k, d] += acc
-                second[k, d, d] += square
-                for j in range(d if products else 0):
-                    other = white[k, j]
-                    acc = 0.0
-                    for i in range(n):
-                        acc += weighted[i] * other[i]
-                    second[k, d, j] += acc
+            _add_component(n, k, block, sums, products)
     return log_likelihood

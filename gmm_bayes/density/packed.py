@@ -1,4 +1,8 @@
-"""The log posterior of one packed array, callable from compiled code."""
+"""The log posterior as a function of two arrays, which C code can call.
+
+Data, prior and sizes are packed into one array of float64, because nutpie hands a compiled density
+a single pointer.
+"""
 
 from __future__ import annotations
 
@@ -8,41 +12,44 @@ import numba
 import numpy as np
 from numba import types
 
-from gmm_bayes.core.jit import compiled, njit
-from gmm_bayes.density.compiled import log_density
+from gmm_bayes.core.jit import cached_on_disk, njit
+from gmm_bayes.density.closed_form import PackedPrior, log_density
 
 HEADER = 10
+"""Numbers before the arrays: sizes, and the scalars of the prior."""
 
 
 @njit()
 def packed_log_density(theta, packed, gradient):  # type: ignore[no-untyped-def]
     """Return the log posterior density at `theta` (n,); write its gradient to `gradient` (n,).
 
-    ``packed`` holds, as float64, what
-    :class:`gmm_bayes.density.log_posterior.LogPosterior` writes: N; D; 1 where
-    all components have one covariance, otherwise 0; the numbers of standard deviations s and of
-    partial correlations p of a covariance; the Dirichlet concentration; the constant; the power of
-    each standard deviation; kappa; the power of 1 / sqrt(det covariance), once for each component;
-    location and precision of the means (2, D); psi, once for each component (D, D); precision of
-    the standard deviations (s,); shapes of the partial correlations (p,); the standardised data
-    (D, N).
+    ``packed`` holds as float64 what :class:`gmm_bayes.density.log_posterior.LogPosterior` writes.
+    First the header: N; D; 1 where all components have one covariance, otherwise 0; the numbers of
+    standard deviations s and of partial correlations p of a covariance; and the first five numbers
+    of :class:`gmm_bayes.density.closed_form.PackedPrior`. Then its arrays: ``mean_loc`` (D,),
+    ``mean_precision`` (D,), ``psi`` (D, D), ``sd_precision`` (s,) and ``shapes`` (p,). Last the
+    standardised data (D, N).
     """
     n_samples, n_features = int(packed[0]), int(packed[1])
-    at_psi = HEADER + 2 * n_features
+    at_precision = HEADER + n_features
+    at_psi = at_precision + n_features
     at_sds = at_psi + n_features * n_features
     at_shapes = at_sds + int(packed[3])
     at_data = at_shapes + int(packed[4])
-    return log_density(
-        theta,
-        packed[at_data : at_data + n_features * n_samples].reshape(n_features, n_samples),
-        packed[2] > 0.0,
-        (packed[5], packed[6], packed[7], packed[8], packed[9]),
-        packed[HEADER:at_psi].reshape(2, n_features),
+    prior = PackedPrior(
+        packed[5],
+        packed[6],
+        packed[7],
+        packed[8],
+        packed[9],
+        packed[HEADER:at_precision],
+        packed[at_precision:at_psi],
         packed[at_psi:at_sds].reshape(n_features, n_features),
         packed[at_sds:at_shapes],
         packed[at_shapes:at_data],
-        gradient,
     )
+    data = packed[at_data : at_data + n_features * n_samples].reshape(n_features, n_samples)
+    return log_density(theta, data, packed[2] > 0.0, prior, gradient)
 
 
 @njit()
@@ -53,16 +60,16 @@ def packed_size(head):  # type: ignore[no-untyped-def]
     return HEADER + n_features * per_feature + int(head[3]) + int(head[4])
 
 
-POINTER = types.CPointer(types.float64)
+_POINTER = types.CPointer(types.float64)
 
 
-@compiled(
+@cached_on_disk(
     numba.cfunc,
-    types.int64(types.uint64, POINTER, POINTER, POINTER, types.voidptr),
+    types.int64(types.uint64, _POINTER, _POINTER, _POINTER, types.voidptr),
     error_model="numpy",
 )
 def c_log_density(dim, theta, gradient, value, packed):  # type: ignore[no-untyped-def]
-    """Evaluate :func:`packed_log_density` for a caller that speaks C, without the interpreter.
+    """Evaluate :func:`packed_log_density` for a caller in C, without the interpreter.
 
     Returns 0, or 1 where the density or its gradient is not finite.
     """
@@ -79,9 +86,14 @@ def c_log_density(dim, theta, gradient, value, packed):  # type: ignore[no-untyp
     return 0 if math.isfinite(total) else 1
 
 
-@compiled(numba.cfunc, types.int64(types.uint64, types.uint64, POINTER, POINTER, types.voidptr))
+@cached_on_disk(
+    numba.cfunc, types.int64(types.uint64, types.uint64, _POINTER, _POINTER, types.voidptr)
+)
 def c_copy(dim, n_expanded, theta, out, packed):  # type: ignore[no-untyped-def]
-    """Copy the unconstrained vector: draws are turned into mixtures later, all at once."""
+    """Copy the unconstrained vector to what nutpie keeps of a draw.
+
+    Draws are turned into mixtures later, all at once. Returns 0, or -1 if the sizes differ.
+    """
     if dim != n_expanded:
         return -1
     source, target = numba.carray(theta, (dim,)), numba.carray(out, (dim,))

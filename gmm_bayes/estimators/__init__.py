@@ -1,1 +1,4 @@
-"""TODO-INIT."""
+"""Estimators behind scikit-learn's conventions, and the summary of a posterior that they keep.
+
+Imports: every other room of the package.
+"""

@@ -5,43 +5,49 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from arviz_stats.base import array_stats
 from scipy.special import logsumexp
 
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.conversion import standardise, vectors
 from gmm_bayes.density.log_posterior import LogPosterior
-from gmm_bayes.density.many import Density, density_of
+from gmm_bayes.density.many import BatchDensity, density_of
 from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.evidence import Evidence
-from gmm_bayes.labels.one_labelling import Fold
+from gmm_bayes.labels.one_labelling import OneLabelling
 from gmm_bayes.labels.relabelling import relabel
+from gmm_bayes.priors.base import Prior
+from gmm_bayes.space.structures import get_structure
 
 _MAX_ROUNDS = 1000
+"""Most steps of the fixed-point iteration."""
 _TOLERANCE = 1e-8
+"""Change of the log evidence at which the iteration ends."""
 _MAX_ROW_DENSITIES = 40_000_000
+"""Densities of a row under a component that are computed at most, unless draws are few."""
 _MIN_DRAWS = 400
+"""Draws that are used however many rows there are."""
 
 
-def bridge_sampling(
+def bridge_evidence(
     target: LogPosterior, draws: MixtureDraws, rng: np.random.Generator, cores: int = 1
 ) -> Evidence:
     """Return the log marginal likelihood by bridge sampling from posterior draws.
 
-    The bridge of Meng & Wong (1996) with their optimal function, between the posterior on one
-    labelling (:mod:`gmm_bayes.labels.one_labelling`) and a normal distribution with the draws'
-    mean and
-    covariance, skewness taken out by averaging the density with its mirror image (the Warp-III
-    transformation of Meng & Schilling 2002; Gronau et al. 2017, section 4). A half of each chain
-    makes the normal distribution and the other half the estimate, then the other way round. It
-    sees the modes that the draws visited.
+    This is the bridge of Meng & Wong (1996) with their optimal function. It leads from the
+    posterior on one labelling (:mod:`gmm_bayes.labels.one_labelling`) to a normal distribution with
+    the draws' mean and covariance. Skewness is removed by averaging the density with its mirror
+    image (the Warp-III transformation of Meng & Schilling 2002; Gronau et al. 2017, section 4). One
+    half of each chain gives the normal distribution and the other half the estimate; then the
+    halves change places. Modes that the draws did not visit do not count.
 
     Parameters
     ----------
     target : LogPosterior
         The posterior that was drawn from.
     draws : MixtureDraws
-        In the data's own units, labels as they may be. Where there are many rows, evenly spaced
-        draws stand for all.
+        In the data's own units, with any labels. Where there are many rows, evenly spaced draws
+        stand for all.
     rng : numpy.random.Generator
     cores : int, default 1
         Threads; never changes the result.
@@ -66,9 +72,9 @@ def bridge_sampling(
     """
     standardised = standardise(target, _thinned(draws, target))
     aligned, _ = relabel(standardised)
-    fold = Fold(target, aligned.mean())
-    # The reference moves a little in the last round of alignment; this is the order the fold means.
-    thetas = vectors(target, relabel(aligned, fold.reference)[0])
+    labelling = OneLabelling(target, aligned.mean())
+    # Aligning to the average again matters: the average moves a little in the last round.
+    thetas = vectors(target, relabel(aligned, labelling.reference)[0])
     half = thetas.shape[1] // 2
     needed = 2 * (thetas.shape[-1] + 2)
     if thetas.shape[0] * half < needed:
@@ -78,7 +84,7 @@ def bridge_sampling(
         )
     with density_of(target, cores) as density:
         both = [
-            _Bridge(density, fold, one, rng).cross(other)
+            _Bridge(density, labelling, one, rng).cross(other)
             for one, other in (
                 (thetas[:, :half], thetas[:, half : 2 * half]),
                 (thetas[:, half : 2 * half], thetas[:, :half]),
@@ -87,6 +93,36 @@ def bridge_sampling(
     apart = 0.5 * abs(both[0].value - both[1].value)
     error = 0.5 * math.hypot(both[0].standard_error, both[1].standard_error)
     return Evidence(0.5 * (both[0].value + both[1].value), max(error, apart))
+
+
+def marginal_likelihood_of(
+    X: FloatArray,
+    prior: Prior,
+    covariance_type: str,
+    draws: MixtureDraws,
+    rng: np.random.Generator,
+    cores: int = 1,
+) -> Evidence:
+    """Return :func:`bridge_evidence` of draws from the posterior of a model.
+
+    Parameters
+    ----------
+    X : ndarray of shape (N, D)
+    prior : LKJPrior or NIWPrior
+    covariance_type : str
+    draws : MixtureDraws
+        In the data's own units.
+    rng : numpy.random.Generator
+    cores : int, default 1
+        Threads; never changes the result.
+
+    Raises
+    ------
+    ValueError
+        If there are too few draws.
+    """
+    target = LogPosterior(X, draws.n_components, prior, get_structure(covariance_type))
+    return bridge_evidence(target, draws, rng, cores)
 
 
 def _thinned(draws: MixtureDraws, target: LogPosterior) -> MixtureDraws:
@@ -101,11 +137,15 @@ class _Bridge:
     """A bridge between a normal distribution, made from some draws, and the posterior."""
 
     def __init__(
-        self, density: Density, fold: Fold, made_from: FloatArray, rng: np.random.Generator
+        self,
+        density: BatchDensity,
+        labelling: OneLabelling,
+        made_from: FloatArray,
+        rng: np.random.Generator,
     ) -> None:
         flat = made_from.reshape(-1, made_from.shape[-1])
         self._density = density
-        self._fold = fold
+        self._labelling = labelling
         self._rng = rng
         self._centre = flat.mean(axis=0)
         covariance = np.atleast_2d(np.cov(flat, rowvar=False))
@@ -116,8 +156,6 @@ class _Bridge:
 
     def cross(self, thetas: FloatArray) -> Evidence:
         """Return the evidence that draws (C, S, size) from the posterior give."""
-        from arviz_stats.base import array_stats
-
         shape = thetas.shape[:2]
         flat = thetas.reshape(-1, thetas.shape[-1])
         noise = self._rng.standard_normal(flat.shape)
@@ -138,7 +176,7 @@ class _Bridge:
         """Return the log of posterior, made symmetric, over normal density (n,), unnormalised."""
         mirrored = 2.0 * self._centre - thetas
         sides = [
-            self._fold.restrict(self._density.posterior(side)[0], side)
+            self._labelling.restrict(self._density.posterior(side)[0], side)
             for side in (thetas, mirrored)
         ]
         white = np.linalg.solve(self._factor, (thetas - self._centre).T)

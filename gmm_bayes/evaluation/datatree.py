@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-"""Largest pointwise log-likelihood kept by default, in doubles (400 MB)."""
-
-
 def to_datatree(
     draws: MixtureDraws,
     stats: Mapping[str, NDArray[Any]],
@@ -45,7 +42,7 @@ def to_datatree(
     paths : mapping of str to ndarray of shape (C, T), optional
         What each chain recorded on the way to its draws; they become the group ``path``.
     """
-    import xarray as xr
+    import xarray as xr  # noqa: PLC0415 - takes half a second to load
 
     names: Any = np.arange(draws.n_features) if feature_names is None else feature_names
     coords: dict[str, Any] = {"chain": np.arange(draws.n_chains), "draw": np.arange(draws.n_draws)}

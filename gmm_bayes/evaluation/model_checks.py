@@ -1,4 +1,4 @@
-"""What a fitted posterior says of its model: evidence, cross-validation, replicated data."""
+"""Checks of a model by its posterior: evidence, cross-validation, replicated data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.evidence import Evidence
 from gmm_bayes.priors.lkj import LKJPrior
 from gmm_bayes.priors.niw import NIWPrior
-from gmm_bayes.space.structures import get_structure
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -52,22 +51,25 @@ class FittedModel:
         ValueError
             If there are too few draws for bridge sampling.
         """
-        from gmm_bayes.density.log_posterior import LogPosterior
-        from gmm_bayes.evaluation.bridge_sampling import bridge_sampling
-
         if self.evidence is not None:
             return self.evidence
-        structure = get_structure(self.covariance_type)
-        target = LogPosterior(self.X, self.draws.n_components, self.prior, structure)
-        return bridge_sampling(target, self.draws, rng, self.cores or processors())
+        # That module loads numba, which takes half a second.
+        from gmm_bayes.evaluation.bridge_sampling import (  # noqa: PLC0415 - loads numba
+            marginal_likelihood_of,
+        )
+
+        cores = self.cores or processors()
+        return marginal_likelihood_of(
+            self.X, self.prior, self.covariance_type, self.draws, rng, cores
+        )
 
     def loo(self, posterior: xr.DataTree) -> Any:
         """Return ArviZ's PSIS-LOO of `posterior`, with its pointwise Pareto-k.
 
-        Where the pointwise log-likelihood was too large to keep, evenly spaced draws stand for all.
+        Where the pointwise log-likelihood is too large to keep, evenly spaced draws stand for all.
         """
-        import arviz as az
-        import xarray as xr
+        import arviz as az  # noqa: PLC0415 - takes a second to load
+        import xarray as xr  # noqa: PLC0415 - takes half a second to load
 
         if "log_likelihood" not in posterior.children:
             few, kept = self.draws.thin(MAX_POINTWISE // (len(self.X) * self.draws.n_chains))
@@ -77,7 +79,7 @@ class FittedModel:
             pointwise = xr.Dataset({"x": (("chain", "draw", "obs"), values)}, coords=coords)
             posterior = xr.DataTree.from_dict({"posterior": thinned, "log_likelihood": pointwise})
         with warnings.catch_warnings():
-            # The result itself says so: `warning`, `pareto_k`, and the table that it prints.
+            # The result has the same warning in `warning`, `pareto_k` and the table that it prints.
             warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")
             return az.loo(posterior, pointwise=True)
 
@@ -95,7 +97,7 @@ class FittedModel:
             or as many as hold 50 million values.
         rng : numpy.random.Generator
         """
-        import xarray as xr
+        import xarray as xr  # noqa: PLC0415 - takes half a second to load
 
         most = MAX_POINTWISE // self.X.size if n is None else n
         few, kept = self.draws.thin(-(-most // self.draws.n_chains))

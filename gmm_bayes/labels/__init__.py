@@ -1,1 +1,4 @@
-"""TODO-INIT."""
+"""Labels of components: alignment of draws, and the posterior on one labelling.
+
+Imports: core, space, draws and density.
+"""

@@ -1,11 +1,12 @@
-"""One labelling out of K!: the posterior folded onto the mixtures in a reference's order.
+"""One labelling out of K!: the posterior restricted to mixtures in a reference's order.
 
-The likelihood and the priors do not change when components are renumbered, so the posterior is K!
-copies of one distribution. Whatever approximates it by a single hill, such as a normal proposal,
-needs one copy: the mixtures whose components already stand in the order that brings them closest
-to a reference (:func:`gmm_bayes.relabel`). On them the density is K! times as high and integrates
-to the same. This is exact however much components overlap, and needs no sum over permutations; it
-is what random permutations of the draws are for in Frühwirth-Schnatter (2004), the other way round.
+The likelihood and the priors do not change when components are renumbered, so the posterior
+consists of K! copies of one distribution. An approximation with a single mode, such as a normal
+proposal, needs one copy. That copy is the set of mixtures whose components already stand in the
+order that brings them closest to a reference (:func:`gmm_bayes.relabel`). The posterior restricted
+to it has K! times the density, and so the same integral. This is exact however much components
+overlap, and needs no sum over permutations. Frühwirth-Schnatter (2004) permutes draws at random
+for the same purpose: there the approximation covers all K! copies.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from gmm_em import Mixture
 
 
 @dataclass(frozen=True)
-class Fold:
-    """The mixtures whose components stand in the order closest to a reference's.
+class OneLabelling:
+    """The mixtures whose components stand in the order that brings them closest to a reference.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ class Fold:
 
     @property
     def log_copies(self) -> float:
-        """The log of K!, by which the density is higher on one copy than on all."""
+        """The log of K!: the restricted log density is higher by it."""
         return float(gammaln(self.target.n_components + 1.0))
 
     def contains(self, thetas: FloatArray) -> BoolArray:
@@ -49,18 +50,23 @@ class Fold:
         order = relabel(self._mixtures(thetas), self.reference)[1][0]
         return np.asarray((order == np.arange(self.target.n_components)).all(axis=1))
 
-    def bring(self, thetas: FloatArray) -> FloatArray:
+    def renumber(self, thetas: FloatArray) -> FloatArray:
         """Return the vectors (n, size), all on the support, each renumbered into that order."""
         if self.target.n_components == 1 or not len(thetas):
             return thetas
         aligned = relabel(self._mixtures(thetas), self.reference)[0]
-        return vectors(self.target, aligned)[0]
+        return np.asarray(vectors(self.target, aligned)[0])
 
     def restrict(self, values: FloatArray, thetas: FloatArray) -> FloatArray:
-        """Return log densities (n,) of `thetas` (n, size) as those of the one copy."""
+        """Return the restricted log densities of `thetas` (n, size).
+
+        `values` (n,) are their log densities under the whole posterior. Outside of the one
+        labelling the result is minus infinity.
+        """
         inside = np.isfinite(values)
         inside[inside] = self.contains(thetas[inside])
         return np.where(inside, values + self.log_copies, -np.inf)
 
     def _mixtures(self, thetas: FloatArray) -> MixtureDraws:
+        """Return the vectors as draws of a single chain."""
         return standardised_draws(self.target, thetas[None])

@@ -12,17 +12,21 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import linear_sum_assignment
 
 from gmm_bayes.core.checks import check_data
 from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_bayes.draws import MixtureDraws
 from gmm_em import Mixture
+from gmm_em.matching import assign
 
-_MAX_ROUNDS = 50  # rounds of align-and-average; two or three are usual
-_CANDIDATES = 32  # draws considered as the first pivot
+_MAX_ROUNDS = 50
+"""Most rounds of aligning and averaging; two or three are usual."""
+_CANDIDATES = 32
+"""Draws considered as the first pivot."""
 _MAX_RESPONSIBILITIES = 20_000_000
-_TINY = float(np.finfo(np.float64).tiny)  # stands for a probability that underflowed to zero
+"""Draws x rows x components, above which evenly spaced rows stand for all."""
+_TINY = float(np.finfo(np.float64).tiny)
+"""Stands for a probability that underflowed to zero."""
 
 
 def relabel(
@@ -97,15 +101,17 @@ def relabel(
 
 
 def _pivot(draws: MixtureDraws, reference: Mixture | None, X: ArrayLike | None) -> IntArray:
+    """Return permutations that bring each draw closest to the pivot."""
     if reference is not None:
-        return _assign(_divergence(reference, draws))
+        return assign(_divergence(reference, draws))
     return _until_stable(
-        _assign(_divergence(_medoid(draws), draws)),
+        assign(_divergence(_medoid(draws), draws)),
         lambda order: _divergence(draws.permute(order).mean(), draws),
     )
 
 
 def _stephens(draws: MixtureDraws, reference: Mixture | None, X: ArrayLike | None) -> IntArray:
+    """Return permutations that bring each draw's responsibilities closest to their average."""
     rows = _rows(draws, X, "stephens")
     resp = draws.responsibilities(rows)
 
@@ -114,11 +120,12 @@ def _stephens(draws: MixtureDraws, reference: Mixture | None, X: ArrayLike | Non
         return -np.log(np.maximum(average, _TINY)).T @ resp
 
     if reference is not None:
-        return _assign(costs(reference.responsibilities(rows)))
+        return assign(costs(reference.responsibilities(rows)))
     return _until_stable(_pivot(draws, None, None), lambda order: costs(_average(resp, order)))
 
 
 def _ecr(draws: MixtureDraws, reference: Mixture | None, X: ArrayLike | None) -> IntArray:
+    """Return permutations by which most rows are allocated as by the pivot."""
     rows = _rows(draws, X, "ecr")
     resp = draws.responsibilities(rows)
 
@@ -126,7 +133,7 @@ def _ecr(draws: MixtureDraws, reference: Mixture | None, X: ArrayLike | None) ->
         return -np.eye(draws.n_components)[allocations].T @ resp
 
     if reference is not None:
-        return _assign(costs(reference.predict(rows)))
+        return assign(costs(reference.predict(rows)))
     return _until_stable(
         _pivot(draws, None, None), lambda order: costs(_average(resp, order).argmax(axis=1))
     )
@@ -142,11 +149,12 @@ METHODS: dict[str, Callable[[MixtureDraws, Mixture | None, ArrayLike | None], In
 def _until_stable(order: IntArray, costs: Callable[[IntArray], FloatArray]) -> IntArray:
     """Alternate between averaging aligned draws and aligning to the average.
 
-    Each round lowers the total cost, so it ends; the number of rounds is bounded all the same.
+    Each round lowers the total cost, so that the rounds end. Their number is bounded in case
+    rounding errors make them alternate.
     """
     for _ in range(_MAX_ROUNDS):
         previous = order
-        order = _assign(costs(previous))
+        order = assign(costs(previous))
         if np.array_equal(order, previous):
             break
     return order
@@ -158,6 +166,7 @@ def _average(resp: FloatArray, order: IntArray) -> FloatArray:
 
 
 def _rows(draws: MixtureDraws, X: ArrayLike | None, method: str) -> FloatArray:
+    """Return the rows that allocations are compared on; not all of them where they are too many."""
     if X is None:
         raise ValueError(f"relabelling by {method!r} compares allocations of the data: give X")
     data = check_data(X, n_features=draws.n_features)
@@ -183,19 +192,11 @@ def _divergence(pivot: Mixture, draws: MixtureDraws) -> FloatArray:
     return np.asarray(pivot.weights[:, None] * (0.5 * quadratic - log_const[..., None, :]))
 
 
-def _assign(costs: FloatArray) -> IntArray:
-    """Return the column of each row in the cheapest assignment of each table (..., K, K)."""
-    tables = costs.reshape(-1, *costs.shape[-2:])
-    out = np.empty(tables.shape[:2], dtype=np.int64)
-    for table, row in zip(tables, out, strict=True):
-        row[:] = linear_sum_assignment(table)[1]
-    return out.reshape(costs.shape[:-1])
-
-
 def _medoid(draws: MixtureDraws) -> Mixture:
-    """Return, of a spread of draws, the one to which the others are closest once aligned."""
+    """Return, of a few evenly spaced draws, the one closest to the others once aligned."""
     chosen = np.unique(np.linspace(0, len(draws) - 1, _CANDIDATES).round().astype(np.intp))
-    flat = [a.reshape(len(draws), *a.shape[2:])[chosen][None] for a in _parameters(draws)]
+    arrays = (draws.weights, draws.means, draws.covariances)
+    flat = [a.reshape(len(draws), *a.shape[2:])[chosen][None] for a in arrays]
     candidates = MixtureDraws(*flat)
     totals = [_aligned_cost(pivot, candidates) for pivot in candidates]
     return candidates[int(np.argmin(totals))]
@@ -204,14 +205,10 @@ def _medoid(draws: MixtureDraws) -> Mixture:
 def _aligned_cost(pivot: Mixture, draws: MixtureDraws) -> float:
     """Return the summed divergence from the pivot to the aligned draws."""
     costs = _divergence(pivot, draws)
-    order = _assign(costs)
+    order = assign(costs)
     cheapest = np.take_along_axis(costs, order[..., None], axis=-1).sum()
     # The term that does not depend on the permutation does depend on the pivot.
     diagonals = np.diagonal(pivot.scale_trils, axis1=-2, axis2=-1)
     log_const = np.log(np.maximum(pivot.weights, _TINY))
     own = pivot.weights @ (log_const - np.log(diagonals).sum(axis=-1))
     return float(cheapest + len(draws) * own)
-
-
-def _parameters(draws: MixtureDraws) -> tuple[FloatArray, FloatArray, FloatArray]:
-    return draws.weights, draws.means, draws.covariances

@@ -1,1 +1,4 @@
-"""TODO-INIT."""
+"""Prior distributions: their parameters, densities, draws and predictions.
+
+Imports: core, space and draws.
+"""

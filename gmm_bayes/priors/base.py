@@ -1,30 +1,33 @@
-"""What a prior offers to the density, the PyMC model and the samplers."""
+"""The interface of a prior to the density, the PyMC model and the samplers."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.priors.hyperparameters import (
-    Scale,
-)
-from gmm_bayes.priors.terms import (
-    PriorTerms,
-)
+from gmm_bayes.priors.hyperparameters import Scale, arguments, plain
+from gmm_bayes.priors.terms import PriorTerms
 from gmm_bayes.space.structures import Structure, get_structure
 from gmm_em import Mixture
 
 
 class Prior(ABC):
-    """What a prior must answer; the components are independent and alike under all of them."""
+    """What a prior must answer.
 
+    Under every prior the components are independent and alike. A class that inherits from this one
+    is a frozen dataclass whose fields are the hyperparameters.
+    """
+
+    kind: ClassVar[str]
+    """Name of the prior in files."""
     concentration: float
-    """Of the weights' symmetric Dirichlet distribution."""
+    """Of the symmetric Dirichlet distribution of the weights."""
     scale: Scale
-    """Whether it speaks of standardised data or is in the data's own units."""
+    """Whether the hyperparameters are those of standardised data or in the data's own units."""
 
     @abstractmethod
     def check_width(self, n_features: int) -> None:
@@ -40,9 +43,29 @@ class Prior(ABC):
     ) -> tuple[FloatArray, FloatArray]:
         """Return means (K, D) and covariances (K, D, D) drawn from the prior."""
 
-    @abstractmethod
+    @property
+    def in_own_units(self) -> bool:
+        """Whether the hyperparameters are in the data's own units."""
+        return self.scale == "data"
+
     def to_dict(self) -> dict[str, Any]:
-        """Return plain numbers, strings and lists."""
+        """Return the prior as plain values, ready for TOML or JSON.
+
+        A hyperparameter that is None is left out.
+        """
+        values = {k: plain(v) for k, v in vars(self).items() if v is not None}
+        return {"kind": self.kind, **values}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the prior that :meth:`to_dict` described; missing keys take their defaults.
+
+        Raises
+        ------
+        ValueError
+            If a key is unknown or ``kind`` is another prior's.
+        """
+        return cls(**arguments(cls, cls.kind, values))
 
     def sample(
         self,
@@ -62,7 +85,7 @@ class Prior(ABC):
         Returns
         -------
         gmm_em.Mixture
-            In the units that the prior speaks of: the data's own, or standardised ones.
+            In the units of the hyperparameters: the data's own, or standardised ones.
 
         Raises
         ------

@@ -39,7 +39,7 @@ class InverseWishart:
         bartlett = np.tril(rng.standard_normal((n_covariances, d, d)), -1)
         squares = rng.chisquare(self.bartlett_dof(d), size=(n_covariances, d))
         bartlett[:, np.arange(d), np.arange(d)] = np.sqrt(squares)
-        return np.linalg.cholesky(self.psi) @ np.linalg.inv(bartlett)
+        return np.asarray(np.linalg.cholesky(self.psi) @ np.linalg.inv(bartlett))
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,12 @@ class InverseGammas:
         """Return Cholesky factors (n_covariances, D, D)."""
         size = (n_covariances, self.structure.n_sds(self.n_features))
         sds = np.sqrt(self.scales / rng.standard_gamma(self.shape, size=size))
-        return sds[:, :, None] * np.eye(self.n_features)
+        return np.asarray(sds[:, :, None] * np.eye(self.n_features))
+
+
+def static_length(values: Any) -> int:
+    """Return the length of the first axis of an array or of a symbolic tensor of known shape."""
+    return int(values.type.shape[0] if hasattr(values, "type") else values.shape[0])
 
 
 def conjugate_law(structure: Structure, nu: float, psi: Any) -> InverseWishart | InverseGammas:
@@ -74,6 +79,6 @@ def conjugate_law(structure: Structure, nu: float, psi: Any) -> InverseWishart |
     """
     if structure.correlated:
         return InverseWishart(structure, nu, psi)
-    d = psi.type.shape[0] if hasattr(psi, "type") else psi.shape[0]
+    d = static_length(psi)
     diagonal = psi[np.arange(d), np.arange(d)]
     return InverseGammas(structure, 0.5 * (nu - d + 1.0), 0.5 * structure.pooled(diagonal), d)

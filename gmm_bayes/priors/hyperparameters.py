@@ -28,7 +28,7 @@ def number(name: str, value: Any, *, positive: bool) -> float:
 
 
 def per_feature(name: str, value: Any, *, positive: bool) -> PerFeature:
-    """Return one number, or a tuple of one for each feature; each as :func:`number` wants it."""
+    """Return one number, or a tuple of one for each feature; each is checked by :func:`number`."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -60,7 +60,7 @@ def scale_matrix(value: Any) -> float | tuple[float, ...] | tuple[tuple[float, .
 
 
 def check_scale(scale: Any) -> None:
-    """Raise ValueError if `scale` is not one of the two scales a prior may speak on."""
+    """Raise ValueError if `scale` is not one of the two scales of hyperparameters."""
     if scale not in _SCALES:
         raise ValueError(
             f"prior's scale is {scale!r}; allowed are {' and '.join(map(repr, _SCALES))}"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, override
+from dataclasses import dataclass
+from typing import Any, ClassVar, override
 
 import numpy as np
 from scipy.special import logit
@@ -14,11 +13,9 @@ from gmm_bayes.priors.base import Prior
 from gmm_bayes.priors.hyperparameters import (
     PerFeature,
     Scale,
-    arguments,
     check_scale,
     number,
     per_feature,
-    plain,
 )
 from gmm_bayes.priors.terms import (
     PriorTerms,
@@ -43,7 +40,7 @@ class LKJPrior(Prior):
     all independent, the same for every component, so that the posterior is invariant to
     relabelling.
 
-    The defaults speak of standardised data, ``z = (x - mean) / population standard deviation``, and
+    The defaults are for standardised data, ``z = (x - mean) / population standard deviation``, and
     are meant to rule out nonsense only. ``Dirichlet(2)`` is flat but for vanishing at an empty
     component, where every other parameter of it would be unidentified. ``Normal(0, 1)`` puts
     component means where data are. ``HalfNormal(1)`` says that no component is much wider than all
@@ -63,7 +60,7 @@ class LKJPrior(Prior):
     eta : float, default 1
         LKJ shape: 1 is uniform, larger values favour weak correlations; positive. Unused for D = 1.
     scale : {"standardised", "data"}, default "standardised"
-        Whether `mean_loc`, `mean_scale` and `sd_scale` speak of standardised data or are in the
+        Whether `mean_loc`, `mean_scale` and `sd_scale` are those of standardised data or in the
         data's own units. Standardised hyperparameters make the prior depend on the data's first two
         moments; state them in the data's units where that is not wanted.
 
@@ -77,6 +74,8 @@ class LKJPrior(Prior):
     Lewandowski, Kurowicka & Joe (2009), "Generating random correlation matrices based on vines and
     extended onion method", J. Multivariate Analysis 100, section 2.
     """
+
+    kind: ClassVar[str] = "lkj"
 
     concentration: float = 2.0
     mean_loc: PerFeature = 0.0
@@ -97,22 +96,6 @@ class LKJPrior(Prior):
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
-    @override
-    def to_dict(self) -> dict[str, Any]:
-        """Return the prior as plain numbers, strings and lists, ready for TOML or JSON."""
-        return {"kind": "lkj", **{k: plain(v) for k, v in asdict(self).items()}}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> LKJPrior:
-        """Return the prior that :meth:`to_dict` described; missing keys take their defaults.
-
-        Raises
-        ------
-        ValueError
-            If a key is unknown or ``kind`` is not "lkj".
-        """
-        return cls(**arguments(cls, "lkj", values))
-
     def standardised(self, loc: Any, scale: Any) -> tuple[Any, Any, Any]:
         """Return ``mean_loc, mean_scale, sd_scale`` (each (D,)) as they read on standardised data.
 
@@ -120,7 +103,7 @@ class LKJPrior(Prior):
         they may be NumPy arrays or symbolic tensors.
         """
         own = [np.asarray(v) for v in (self.mean_loc, self.mean_scale, self.sd_scale)]
-        if self.scale == "standardised":
+        if not self.in_own_units:
             return own[0] + 0.0 * loc, own[1] + 0.0 * loc, own[2] + 0.0 * loc
         return (own[0] - loc) / scale, own[1] / scale, own[2] / scale
 

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, override
+from dataclasses import dataclass
+from typing import Any, ClassVar, override
 
 import numpy as np
 
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.priors.base import Prior
-from gmm_bayes.priors.conjugate import conjugate_law
+from gmm_bayes.priors.conjugate import conjugate_law, static_length
 from gmm_bayes.priors.hyperparameters import (
     PerFeature,
     Scale,
-    arguments,
     check_scale,
     number,
     per_feature,
-    plain,
     scale_matrix,
 )
 from gmm_bayes.priors.terms import (
@@ -43,7 +40,7 @@ class NIWPrior(Prior):
     Unlike :class:`LKJPrior` it vanishes at singular covariances, so the posterior is proper even
     where rows are tied.
 
-    The defaults speak of standardised data. ``Dirichlet(2)`` as in :class:`LKJPrior`. ``nu = D +
+    The defaults are for standardised data. ``Dirichlet(2)`` as in :class:`LKJPrior`. ``nu = D +
     2`` is the vaguest integer that gives the covariance a mean, which is `psi`: components half as
     wide as all the data in every direction. ``kappa = 0.1`` then puts their means about 1.6
     standard deviations of the data around its centre, so wherever the data are.
@@ -62,7 +59,7 @@ class NIWPrior(Prior):
         Scale matrix: a multiple of the identity, a diagonal, or the matrix itself; positive
         definite. The mean of a covariance is ``psi / (nu - D - 1)``.
     scale : {"standardised", "data"}, default "standardised"
-        Whether `mean_loc` and `psi` speak of standardised data or are in the data's own units.
+        Whether `mean_loc` and `psi` are those of standardised data or in the data's own units.
 
     Raises
     ------
@@ -73,6 +70,8 @@ class NIWPrior(Prior):
     ----------
     Gelman et al. (2013), *Bayesian Data Analysis*, 3rd ed., section 3.6.
     """
+
+    kind: ClassVar[str] = "niw"
 
     concentration: float = 2.0
     mean_loc: PerFeature = 0.0
@@ -94,23 +93,6 @@ class NIWPrior(Prior):
             object.__setattr__(self, name, value)
 
     @override
-    def to_dict(self) -> dict[str, Any]:
-        """Return the prior as plain values, ready for TOML or JSON; an unset `nu` is left out."""
-        values = {k: plain(v) for k, v in asdict(self).items() if v is not None}
-        return {"kind": "niw", **values}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> NIWPrior:
-        """Return the prior that :meth:`to_dict` described; missing keys take their defaults.
-
-        Raises
-        ------
-        ValueError
-            If a key is unknown or ``kind`` is not "niw".
-        """
-        return cls(**arguments(cls, "niw", values))
-
-    @override
     def check_width(self, n_features: int) -> None:
         """Raise ValueError if a hyperparameter does not fit `n_features` features."""
         for name in ("mean_loc", "psi"):
@@ -129,11 +111,11 @@ class NIWPrior(Prior):
 
         Only arithmetic on `loc` and `scale` (D,), which may be NumPy arrays or symbolic tensors.
         """
-        d = int(loc.type.shape[0]) if hasattr(loc, "type") else len(loc)
+        d = static_length(loc)
         nu = d + 2.0 if self.nu is None else self.nu
         psi = np.asarray(self.psi)
         psi = psi if psi.ndim == 2 else np.diag(np.broadcast_to(psi, d))
-        if self.scale == "standardised":
+        if not self.in_own_units:
             return np.asarray(self.mean_loc) + 0.0 * loc, self.kappa, nu, psi
         mean_loc = (np.asarray(self.mean_loc) - loc) / scale
         return mean_loc, self.kappa, nu, psi / (scale[:, None] * scale[None, :])
@@ -150,8 +132,8 @@ class NIWPrior(Prior):
         self, rng: np.random.Generator, n_components: int, n_features: int, structure: Structure
     ) -> tuple[FloatArray, FloatArray]:
         """Return means (K, D) and covariances (K, D, D) drawn from the prior."""
-        own_units = np.zeros(n_features), np.ones(n_features)
-        mean_loc, kappa, nu, psi = self.standardised(*own_units)
+        # In the prior's own units: its location is 0 and its scale 1.
+        mean_loc, kappa, nu, psi = self.standardised(np.zeros(n_features), np.ones(n_features))
         law = conjugate_law(structure, nu, psi)
         factors = law.sample(rng, structure.n_covariances(n_components))
         factors = np.broadcast_to(factors, (n_components, n_features, n_features))

@@ -1,4 +1,4 @@
-"""What a prior expects of data before it has seen them: draws, and a figure of them."""
+"""Draws from a prior, and data sets drawn from those: what a prior expects of data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def sample_prior_predictive(
     Parameters
     ----------
     prior : LKJPrior or NIWPrior
-        On the standardised scale, `X` says what one unit is.
+        If it is on the standardised scale, `X` gives the location and the scale.
     X : ndarray of shape (N, D)
         The data, in their own units.
     n_components, n_draws : int
@@ -50,14 +50,14 @@ def sample_prior_predictive(
     ValueError
         If a column is constant, or a hyperparameter does not fit the data's width.
     """
-    import xarray as xr
+    import xarray as xr  # noqa: PLC0415 - takes half a second to load
 
     n_samples, n_features = X.shape
     scaling = Scaling.from_data(X, get_structure(covariance_type))
     shift, unit = (
-        (scaling.loc, scaling.scale)
-        if prior.scale == "standardised"
-        else (np.zeros(n_features), np.ones(n_features))
+        (np.zeros(n_features), np.ones(n_features))
+        if prior.in_own_units
+        else (scaling.loc, scaling.scale)
     )
     mixtures = [
         prior.sample(rng, n_components, n_features, covariance_type).affine(shift, unit)

@@ -1,4 +1,4 @@
-"""Prior distributions: what they mean, and on which scale they speak."""
+"""The priors by name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from typing import Any
 from gmm_bayes.priors.lkj import LKJPrior
 from gmm_bayes.priors.niw import NIWPrior
 
+PRIORS: dict[str, type[LKJPrior] | type[NIWPrior]] = {
+    prior.kind: prior for prior in (LKJPrior, NIWPrior)
+}
+
 
 def check_prior(prior: Any, n_features: int) -> LKJPrior | NIWPrior:
     """Return the prior, if it is one for data of so many features.
@@ -15,7 +19,7 @@ def check_prior(prior: Any, n_features: int) -> LKJPrior | NIWPrior:
     Raises
     ------
     TypeError, ValueError
-        If it is none, or a hyperparameter does not fit.
+        If it is no prior, or a hyperparameter does not fit.
     """
     if not isinstance(prior, LKJPrior | NIWPrior):
         raise TypeError(f"prior must be an LKJPrior or an NIWPrior, but is {prior!r}")
@@ -33,8 +37,7 @@ def prior_from_dict(values: Mapping[str, Any]) -> LKJPrior | NIWPrior:
     """
     if not isinstance(values, Mapping):
         raise TypeError(f"a prior is described by a table of its settings, but this is {values!r}")
-    kinds: dict[str, type[LKJPrior] | type[NIWPrior]] = {"lkj": LKJPrior, "niw": NIWPrior}
-    kind = values.get("kind", "lkj")
-    if not isinstance(kind, str) or kind not in kinds:
-        raise ValueError(f"prior's kind is {kind!r}; allowed are {', '.join(map(repr, kinds))}")
-    return kinds[kind].from_dict(values)
+    kind = values.get("kind", LKJPrior.kind)
+    if not isinstance(kind, str) or kind not in PRIORS:
+        raise ValueError(f"prior's kind is {kind!r}; allowed are {', '.join(map(repr, PRIORS))}")
+    return PRIORS[kind].from_dict(values)

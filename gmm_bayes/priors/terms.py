@@ -1,4 +1,4 @@
-"""The common form of every prior's density, which the compiled posterior evaluates."""
+"""The common form of every prior's density, which the compiled density evaluates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gmm_bayes.space.structures import Structure
 
 @dataclass(frozen=True)
 class CovarianceTerms:
-    """A prior on one covariance S, as terms that every prior here is made of.
+    """A prior on one covariance S, as terms that every prior here consists of.
 
     With s its free standard deviations and z its free canonical partial correlations, the log
     density of (log s, logit((z + 1) / 2)) is::
@@ -118,7 +118,7 @@ def inverse_wishart_terms(nu: float, psi: FloatArray, structure: Structure) -> C
             - 0.5 * nu * d * math.log(2.0)
             - multigammaln(0.5 * nu, d)
             # From covariances to log standard deviations and partial correlations: a covariance is
-            # 2^D prod s^D correlations, and correlations are uniform where the shapes say so.
+            # 2^D prod s^D correlations, and correlations are uniform under these shapes.
             + d * math.log(2.0)
             - betaln(shapes, shapes).sum()
             + _log_volume_of_correlations(d)

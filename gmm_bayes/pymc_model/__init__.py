@@ -1,1 +1,4 @@
-"""TODO-INIT."""
+"""The posterior as a PyMC model: built, kept compiled, and around the closed-form density.
+
+Imports: core, space, priors and density.
+"""

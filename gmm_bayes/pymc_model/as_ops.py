@@ -1,4 +1,4 @@
-"""The closed-form density as a PyMC model: for PyMC's own algorithms, without minutes of compiling.
+"""The closed-form density as a PyMC model, which PyMC's algorithms take without compiling it.
 
 PyMC's variational inference and sequential Monte Carlo call a model's density through functions
 that PyTensor compiles. For the graph of :func:`gmm_bayes.build_model` that takes up to a minute or
@@ -29,7 +29,7 @@ MODE = Mode(linker="py", optimizer="fast_compile")
 """No C, no numba: a graph of a few nodes costs less to interpret than to compile."""
 
 
-class PosteriorNode(Op):
+class PosteriorNode(Op):  # type: ignore[misc]  # PyTensor has no types
     """Log posterior densities (n,) and their gradients (n, size) at rows of unconstrained vectors.
 
     Parameters
@@ -60,7 +60,7 @@ class PosteriorNode(Op):
         return [cotangents[0][:, None] * outputs[1]]
 
 
-class LogPriorNode(Op):
+class LogPriorNode(Op):  # type: ignore[misc]  # PyTensor has no types
     """The log prior density at one unconstrained vector."""
 
     def __init__(self, target: LogPosterior) -> None:
@@ -114,10 +114,9 @@ def whitened_posterior(target: LogPosterior, origin: FloatArray, factor: FloatAr
 
 @contextmanager
 def interpreting() -> Iterator[None]:
-    """Interpret every graph that is compiled in the block, and keep PyMC's remarks to itself.
+    """Interpret every graph that is compiled in the block, and silence PyMC's warnings.
 
-    Convergence is this package's own business (:mod:`gmm_bayes.evaluation.diagnostics`), on
-    aligned draws.
+    :mod:`gmm_bayes.evaluation.diagnostics` judges convergence instead, on aligned draws.
     """
     logger = logging.getLogger("pymc")
     level = logger.level

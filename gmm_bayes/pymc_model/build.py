@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
 from numpy.typing import ArrayLike
 
 from gmm_bayes.core.checks import check_data, check_n_components
@@ -17,9 +19,6 @@ from gmm_bayes.priors.registry import check_prior
 from gmm_bayes.priors.terms import partial_correlation_shapes
 from gmm_bayes.space.scaling import Scaling
 from gmm_bayes.space.structures import Structure, get_structure
-
-if TYPE_CHECKING:
-    import pymc as pm
 
 
 def build_model(
@@ -76,9 +75,6 @@ def build_model(
     >>> model = build_model(X, n_components=2)              # doctest: +SKIP
     >>> idata = pm.sample(model=model)                      # doctest: +SKIP
     """
-    import pymc as pm
-    import pytensor.tensor as pt
-
     data = check_data(X)
     n_components = check_n_components(n_components, data.shape[0])
     n_features = data.shape[1]
@@ -121,9 +117,7 @@ def build_model(
 
 
 def _weights(n_components: int, concentration: float) -> Any:
-    import pymc as pm
-    import pytensor.tensor as pt
-
+    """Return the weights (K,); a single component's weight is no random variable."""
     if n_components == 1:
         return pm.Deterministic("weights", pt.ones(1), dims="component")
     return pm.Dirichlet("weights", np.full(n_components, concentration), dims="component")
@@ -133,8 +127,6 @@ def _lkj_components(
     prior: LKJPrior, structure: Structure, n_components: int, loc: Any, scale: Any
 ) -> tuple[Any, Any]:
     """Return means (K, D) and Cholesky factors (K, D, D) on the standardised scale."""
-    import pymc as pm
-
     n_features = loc.type.shape[0]
     mean_loc, mean_scale, sd_scale = prior.standardised(loc, scale)
     means = pm.Normal("means_standardised", mean_loc, mean_scale, dims=("component", "feature"))
@@ -152,9 +144,6 @@ def _niw_components(
     prior: NIWPrior, structure: Structure, n_components: int, loc: Any, scale: Any
 ) -> tuple[Any, Any]:
     """Return means (K, D) and Cholesky factors (K, D, D) on the standardised scale."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
     mean_loc, kappa, nu, psi = prior.standardised(loc, scale)
     law = conjugate_law(structure, nu, psi)
     factors = _CONJUGATE_FACTORS[type(law)](law, structure.n_covariances(n_components))
@@ -171,17 +160,12 @@ _COMPONENTS: dict[type, Callable[..., tuple[Any, Any]]] = {
 
 
 def _for_every_component(factors: Any, n_components: int) -> Any:
-    """Return (K, D, D) from (K, D, D), or from (1, D, D) where components share one."""
-    import pytensor.tensor as pt
-
+    """Return (K, D, D) from (K, D, D), or from (1, D, D) where components share one matrix."""
     return pt.broadcast_to(factors, (n_components, *factors.type.shape[1:]))
 
 
 def _inverse_wishart_factors(law: InverseWishart, n_covariances: int) -> Any:
     """Return Cholesky factors (n_covariances, D, D) by Bartlett's decomposition."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
     psi = pt.as_tensor(law.psi)
     d, dims = psi.type.shape[0], law.structure.covariance_dims
     squares = pm.ChiSquared("bartlett_squares", law.bartlett_dof(d), dims=(*dims, "feature"))
@@ -199,9 +183,6 @@ def _inverse_wishart_factors(law: InverseWishart, n_covariances: int) -> Any:
 
 def _inverse_gamma_factors(law: InverseGammas, n_covariances: int) -> Any:
     """Return Cholesky factors (n_covariances, D, D), which are diagonal."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
     scales = law.scales[0] if law.structure.isotropic else law.scales
     variances = pm.InverseGamma(
         "variances_standardised", law.shape, scales, dims=law.structure.sd_dims
@@ -225,9 +206,6 @@ def _correlation_factors(
     the entries before it left, ``prod_{l < j} sqrt(1 - z[i, l]**2)``, and the diagonal takes the
     rest (Lewandowski, Kurowicka & Joe 2009, section 2.4).
     """
-    import pymc as pm
-    import pytensor.tensor as pt
-
     shapes = partial_correlation_shapes(prior.eta, structure, n_features)
     if not shapes.size:
         return np.eye(n_features)
@@ -244,8 +222,6 @@ def _correlation_factors(
 
 def _mixture_logp(n_features: int, value: Any, weights: Any, means: Any, factors: Any) -> Any:
     """Return the log density (N,) at `value` (N, D), all components whitened at once."""
-    import pytensor.tensor as pt
-
     weights, means, factors = _one_mixture(weights, means, factors)
     whiteners = pt.linalg.solve_triangular(factors, pt.eye(n_features), lower=True, b_ndim=2)
     residuals = value[None, :, :] - means[:, None, :]
@@ -257,9 +233,6 @@ def _mixture_logp(n_features: int, value: Any, weights: Any, means: Any, factors
 
 def _mixture_dist(weights: Any, means: Any, factors: Any, size: Any) -> Any:
     """Return draws of shape ``size + (D,)``."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
     weights, means, factors = _one_mixture(weights, means, factors)
     labels = pm.Categorical.dist(p=weights, size=size)
     centres = means[labels]
@@ -268,7 +241,7 @@ def _mixture_dist(weights: Any, means: Any, factors: Any, size: Any) -> Any:
 
 
 def _one_mixture(weights: Any, means: Any, factors: Any) -> tuple[Any, Any, Any]:
-    """Drop the batch axis of length 1 that PyMC adds over rows: they all come from one mixture."""
+    """Drop the batch axis of length 1 that PyMC adds over rows, which all come from one mixture."""
     if weights.ndim == 1:
         return weights, means, factors
     return weights[0], means[0], factors[0]

@@ -1,84 +1,98 @@
-"""PyMC models compiled once in a process, for every data set of the same shape but for its length.
+"""PyMC models that are compiled once in a process and serve every data set of the same width.
 
 The data of :func:`gmm_bayes.build_model` are in ``pm.Data``, so they are an input of the compiled
-code, whatever their number. The machine code itself stays on disk between processes, in PyTensor's
-and numba's own caches.
+code, and their number of rows is free. The machine code itself stays on disk between processes, in
+the caches of PyTensor and numba.
 """
 
 from __future__ import annotations
 
 import threading
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import nutpie
+import pymc as pm
 
 from gmm_bayes.core.types import FloatArray
+from gmm_bayes.priors.lkj import LKJPrior
+from gmm_bayes.priors.niw import NIWPrior
 from gmm_bayes.pymc_model.build import build_model
 from gmm_bayes.space.scaling import Scaling
 from gmm_bayes.space.structures import get_structure
-
-if TYPE_CHECKING:
-    import pymc as pm
-
-    from gmm_bayes.samplers.contract import Task
-
 
 _MAX_MODELS = 8
 _LOCK = threading.Lock()
 
 
-def model_of(task: Task) -> pm.Model:
-    """Return the process's one model of that kind, with the data of `task`.
+def model_of(
+    X: FloatArray, n_components: int, prior: LKJPrior | NIWPrior, covariance_type: str
+) -> pm.Model:
+    """Return the process's one model of that kind, with the data `X`.
 
     Its gradient is compiled once.
 
-    Raises
-    ------
-    ValueError
-        If a column of the data is constant.
-    """
-    Scaling.from_data(task.X, get_structure(task.covariance_type))  # refuses constant columns
-    with _LOCK:
-        return _with_data(_model(*_kind(task)), task.X)
-
-
-def nutpie_model_of(task: Task) -> Any:
-    """Return the process's one model of that kind compiled for nutpie, with the data of `task`.
+    Parameters
+    ----------
+    X : ndarray of shape (N, D)
+    n_components : int
+    prior : LKJPrior or NIWPrior
+    covariance_type : str
 
     Raises
     ------
     ValueError
         If a column of the data is constant.
     """
-    model_of(task)  # starts are drawn from the model itself
+    Scaling.from_data(X, get_structure(covariance_type))  # refuses constant columns
     with _LOCK:
-        return _nutpie_model(*_kind(task)).with_data(X=task.X)
+        model = _model(X.shape[1], n_components, prior, covariance_type)
+        pm.set_data({"X": X}, model=model)
+        return model
 
 
-def _kind(task: Task) -> tuple[Any, ...]:
-    return task.X.shape[1], task.n_components, task.prior, task.covariance_type
+def nutpie_model_of(
+    X: FloatArray, n_components: int, prior: LKJPrior | NIWPrior, covariance_type: str
+) -> Any:
+    """Return the process's one model of that kind compiled for nutpie, with the data `X`.
+
+    Parameters
+    ----------
+    X : ndarray of shape (N, D)
+    n_components : int
+    prior : LKJPrior or NIWPrior
+    covariance_type : str
+
+    Raises
+    ------
+    ValueError
+        If a column of the data is constant.
+    """
+    # nutpie draws the starts of the chains from the PyMC model, so that it needs the data, too.
+    model_of(X, n_components, prior, covariance_type)
+    with _LOCK:
+        compiled = _nutpie_model(X.shape[1], n_components, prior, covariance_type)
+        return compiled.with_data(X=X)
 
 
 @lru_cache(_MAX_MODELS)
-def _model(n_features: int, n_components: int, *rest: Any) -> pm.Model:
+def _model(
+    n_features: int, n_components: int, prior: LKJPrior | NIWPrior, covariance_type: str
+) -> pm.Model:
+    """Return the model of that kind, with data that stand in for any."""
     n_samples = n_components + 1
     placeholder = np.arange(float(n_samples * n_features)).reshape(n_samples, n_features)
-    model = build_model(placeholder, n_components, *rest)
-    # PyMC compiles the gradient anew in every call of pm.sample.
+    model = build_model(placeholder, n_components, prior, covariance_type)
+    # Without this, PyMC would compile the gradient anew in every call of pm.sample.
     object.__setattr__(model, "logp_dlogp_function", cache(model.logp_dlogp_function))
     return model
 
 
 @lru_cache(_MAX_MODELS)
-def _nutpie_model(*kind: Any) -> Any:
-    import nutpie
-
-    return nutpie.compile_pymc_model(_model(*kind), var_names=["weights", "means", "covariances"])
-
-
-def _with_data(model: pm.Model, X: FloatArray) -> pm.Model:
-    import pymc as pm
-
-    pm.set_data({"X": X}, model=model)
-    return model
+def _nutpie_model(
+    n_features: int, n_components: int, prior: LKJPrior | NIWPrior, covariance_type: str
+) -> Any:
+    """Return the model of that kind, compiled for nutpie."""
+    model = _model(n_features, n_components, prior, covariance_type)
+    return nutpie.compile_pymc_model(model, var_names=["weights", "means", "covariances"])

@@ -1,4 +1,4 @@
-"""How a posterior is drawn: the small interface that every sampler answers to."""
+"""The interface of a sampler: the task that it gets, and the draws that it returns."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.evidence import Evidence
 from gmm_bayes.priors.lkj import LKJPrior
 from gmm_bayes.priors.niw import NIWPrior
-
-"""Called from the main thread with the iterations done and the iterations in all, every chain's."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class Sampled:
     Parameters
     ----------
     draws : MixtureDraws
-        In the data's own units, labels as they fell.
+        In the data's own units, with labels as the sampler left them.
     stats : mapping of str to ndarray of shape (C, S)
         Per-draw statistics under ArviZ's names (``lp``, ``diverging``, ``energy``, ...).
     interrupted : bool

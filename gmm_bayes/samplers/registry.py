@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gmm_bayes.samplers.advi import ADVI
+from gmm_bayes.samplers.advi.sampler import ADVI
 from gmm_bayes.samplers.contract import Sampler
 from gmm_bayes.samplers.gibbs.sampler import Gibbs
-from gmm_bayes.samplers.nuts import NUTS
+from gmm_bayes.samplers.nuts.sampler import NUTS
 from gmm_bayes.samplers.smc.sampler import SMC
 
 SAMPLERS: dict[str, Callable[[], Sampler]] = {

@@ -1,4 +1,4 @@
-"""Chains one after another, each on every processor: what ADVI and SMC share."""
+"""Chains that run one after another, each on every processor, as those of ADVI and SMC do."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 
 from gmm_bayes.core.cores import processors
 from gmm_bayes.density.log_posterior import LogPosterior
-from gmm_bayes.density.many import Density, density_of
+from gmm_bayes.density.many import BatchDensity, density_of
 from gmm_bayes.samplers.contract import Task
 
 
-def chains_in_turn[Run](
+def run_sequentially[Run](
     task: Task,
     target: LogPosterior,
-    run: Callable[[Task, Density, int, np.random.SeedSequence], Run],
+    run: Callable[[Task, BatchDensity, int, np.random.SeedSequence], Run],
 ) -> tuple[list[Run], bool]:
-    """Run each chain, and keep those that are complete when the user interrupts.
+    """Run the chains in order, and keep those that are complete when the user interrupts.
 
     Parameters
     ----------

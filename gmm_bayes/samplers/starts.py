@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.density.moments import whitened_moments
+from gmm_bayes.density.moments import FactorisedMixture, Sums, whitened_moments
 from gmm_bayes.space.structures import FULL, Structure
 from gmm_bayes.space.unconstrained import UnconstrainedSpace
-from gmm_em.covariance.registry import STRUCTURES
 
 _SEEDINGS = 6
+"""How often a chain seeds itself; the likeliest seeding is taken further."""
 _STEPS_ON_HALF = 15
+"""EM steps of each seeding on a random half of the rows."""
 _STEPS_ON_ALL = 5
-_LIGHT_STEPS = 10
-_LIGHT_PSEUDO_COUNT = 0.5
+"""EM steps of each seeding on all rows."""
+_LAST_STEPS = 10
+"""EM steps of the likeliest seeding."""
+_LAST_PSEUDO_COUNT = 0.5
+"""Observations that each component owns in the last steps, where damping may be slight."""
 _MAX_ROWS = 2000
+"""Rows of the random half at most; of all rows, twice as many."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,15 @@ def random_start(
 ) -> FloatArray:
     """Return a random plausible unconstrained vector for standardised data.
 
-    Each chain seeds itself: a few times k-means++ (Arthur & Vassilvitskii 2007) and damped EM steps
-    on a random half of the rows, the likeliest of them taken a little further on all rows, and then
-    noise of the posterior standard deviation that each parameter would have if components were far
-    apart. So chains choose their mode independently of each other, which makes their agreement
-    worth something, and start about as far from its peak as the posterior's draws are. Starting
-    much further out (in D = 4, twice the noise) gives a chain the energy to cross into the
-    singularities that a Gaussian mixture's likelihood has where rows are tied.
+    Each chain seeds itself a few times by k-means++ (Arthur & Vassilvitskii 2007) and damped EM
+    steps on a random half of the rows. The likeliest result is taken a little further on all rows.
+    Each parameter then gets normal noise, whose standard deviation is the posterior's if components
+    were far apart.
+
+    So chains choose their mode independently of each other, which gives their agreement its worth,
+    and start about as far from its peak as the posterior's draws are. Starting much further out (in
+    D = 4, with twice the noise) gives a chain the energy to cross into the singularities that a
+    Gaussian mixture's likelihood has where rows are tied.
 
     Parameters
     ----------
@@ -60,27 +66,29 @@ def random_start(
     wanted = max(n_samples // 2, 5 * n_components * (n_features + 1))
     half = _subset(Z, min(wanted, _MAX_ROWS), rng)
     everything = _subset(Z, 2 * _MAX_ROWS, rng)
-    heavy = n_features + 2.0
+    pseudo = n_features + 2.0
     best, best_value = None, -np.inf
     for _ in range(_SEEDINGS):
-        seeded = _seed(half, n_components, rng)
-        start = _em(seeded, half, heavy, _STEPS_ON_HALF, structure)
-        start = _em(start, everything, heavy, _STEPS_ON_ALL, structure)
+        seeded = _kmeans_plusplus(half, n_components, rng)
+        start = _em(seeded, half, pseudo, _STEPS_ON_HALF, structure)
+        start = _em(start, everything, pseudo, _STEPS_ON_ALL, structure)
         value = _expect(start, everything)[0]
         if best is None or value > best_value:
             best, best_value = start, value
     assert best is not None
-    best = _em(best, everything, _LIGHT_PSEUDO_COUNT, _LIGHT_STEPS, structure)
+    best = _em(best, everything, _LAST_PSEUDO_COUNT, _LAST_STEPS, structure)
     return _noisy(best, n_samples, rng, structure)
 
 
 def _subset(Z: FloatArray, size: int, rng: np.random.Generator) -> FloatArray:
+    """Return `size` rows at random, or all where there are no more."""
     if size >= Z.shape[0]:
         return Z
     return np.asarray(Z[rng.choice(Z.shape[0], size=size, replace=False)])
 
 
-def _seed(Z: FloatArray, n_components: int, rng: np.random.Generator) -> _Start:
+def _kmeans_plusplus(Z: FloatArray, n_components: int, rng: np.random.Generator) -> _Start:
+    """Return equal components around centres chosen by k-means++ (Arthur & Vassilvitskii 2007)."""
     n_samples, n_features = Z.shape
     centres = np.empty((n_components, n_features))
     centres[0] = Z[rng.integers(n_samples)]
@@ -109,16 +117,10 @@ def _expect(start: _Start, Z: FloatArray) -> tuple[float, FloatArray, FloatArray
     factors = np.linalg.cholesky(start.covariances)
     log_det = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
     counts, first, second = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
-    value = whitened_moments(
-        np.ascontiguousarray(Z.T),
-        np.log(start.weights) - log_det,
-        start.means,
-        np.linalg.inv(factors),
-        counts,
-        first,
-        second,
-        True,
-    )
+    log_const = np.log(start.weights) - log_det
+    components = FactorisedMixture(log_const, start.means, np.linalg.inv(factors))
+    rows = np.ascontiguousarray(Z.T)
+    value = whitened_moments(rows, components, Sums(counts, first, second), True)
     second += np.tril(second, -1).transpose(0, 2, 1)
     shift = (factors @ first[..., None])[..., 0]
     return value, counts, shift, factors @ second @ factors.transpose(0, 2, 1)
@@ -127,8 +129,9 @@ def _expect(start: _Start, Z: FloatArray) -> tuple[float, FloatArray, FloatArray
 def _em(start: _Start, Z: FloatArray, pseudo: float, n_steps: int, structure: Structure) -> _Start:
     """Return the start after EM steps in which each component also owns `pseudo` observations.
 
-    They pull the covariance towards Fraley & Raftery's (2007) prior scale, one more pulls the mean
-    to where it is, and one the weight towards equality, so that no component vanishes or collapses.
+    Those observations pull the covariance towards Fraley & Raftery's (2007) prior scale. One more
+    pulls the mean to where it is, and one more the weight towards equality. So no component
+    vanishes or collapses.
     """
     n_samples, n_features = Z.shape
     k = start.weights.size
@@ -143,22 +146,9 @@ def _em(start: _Start, Z: FloatArray, pseudo: float, n_steps: int, structure: St
         start = _Start(
             (counts + 1.0) / (n_samples + k),
             start.means + step,
-            _covariances(counts + pseudo, scatter + spread, structure),
+            structure.maximize(counts + pseudo, scatter + spread),
         )
     return start
-
-
-_REDUCTIONS: dict[str, Callable[[FloatArray], FloatArray]] = {
-    "full": lambda scatter: scatter,
-    "diagonal": lambda scatter: np.diagonal(scatter, axis1=1, axis2=2),
-    "pooled": lambda scatter: scatter.sum(axis=0),
-}
-
-
-def _covariances(counts: FloatArray, scatter: FloatArray, structure: Structure) -> FloatArray:
-    """Return the M-step's covariances (K, D, D) from the scatter (K, D, D) around the means."""
-    of_em = STRUCTURES[structure.name]
-    return of_em.covariances(counts, _REDUCTIONS[of_em.second](scatter), float(counts.sum()))
 
 
 def _noisy(

@@ -1,1 +1,4 @@
-"""TODO-INIT."""
+"""The space of mixtures: covariance structures, standardisation, the unconstrained vector.
+
+Imports: core.
+"""

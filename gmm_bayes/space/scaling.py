@@ -1,4 +1,4 @@
-"""Standardisation: the affine map between the data's own units and the samplers' scale."""
+"""Standardisation: the affine map between the data's own units and the scale of the samplers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.space.structures import FULL, Structure
 
-# Of a variance; densities and covariances in the data's own units multiply a few of them.
-_MIN_VARIANCE, _MAX_VARIANCE = 1e-200, 1e200
+_MIN_VARIANCE = 1e-200
+"""Smallest variance of a column: products of a few of them must not underflow."""
+_MAX_VARIANCE = 1e200
+"""Largest variance of a column: products of a few of them must not overflow."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,20 @@ class Scaling:
         """Return `X` (..., D) on the standardised scale."""
         return (X - self.loc) / self.scale
 
+    def standardise_parameters(
+        self, means: FloatArray, covariances: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return means (..., D) and covariances (..., D, D) on the standardised scale."""
+        scale = self.scale
+        return (means - self.loc) / scale, covariances / (scale[:, None] * scale)
+
+    def to_own_units(
+        self, means: FloatArray, covariances: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return means (..., D) and covariances (..., D, D) in the data's own units."""
+        scale = self.scale
+        return self.loc + scale * means, covariances * scale[:, None] * scale
+
     def log_jacobian(self, n_samples: int) -> float:
-        """Return what takes a log-likelihood of `n_samples` standardised rows to data units."""
+        """Return what the log-likelihood of `n_samples` rows gains in the data's own units."""
         return -n_samples * float(np.log(self.scale).sum())

@@ -1,8 +1,7 @@
 """Covariance structures of the posterior: which parameters each has, and on which scale.
 
-The names are those of :mod:`gmm_em.covariance`. There a structure answers for the M-step, here for
-the prior, the unconstrained vector and the PyMC model. All four follow from three yes-or-no facts,
-so a structure is these facts and what follows from them.
+A structure of :mod:`gmm_em.covariance` answers for the M-step and counts the free parameters. What
+the prior, the unconstrained vector and the PyMC model need to know follows from those counts.
 """
 
 from __future__ import annotations
@@ -11,6 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gmm_bayes.core.checks import check_covariance_type
+from gmm_bayes.core.types import FloatArray
+from gmm_em.covariance.base import CovarianceStructure
+from gmm_em.covariance.registry import STRUCTURES as OF_EM
 
 
 @dataclass(frozen=True)
@@ -18,24 +20,40 @@ class Structure:
     """One family of covariance matrices.
 
     Every covariance of it is ``diag(s) C diag(s)``, with s standard deviations and C correlations.
+    Components have all of a covariance in common or nothing, features have one standard deviation
+    in common or none, and correlations are all free or all zero.
 
     Parameters
     ----------
-    name : str
-        As in :data:`gmm_em.covariance.registry.STRUCTURES`.
-    shared : bool
-        Whether all components have the same covariance.
-    isotropic : bool
-        Whether all features have the same standard deviation; then they are standardised by one
-        common scale, for rescaling features one by one would leave the family.
-    correlated : bool
-        Whether correlations are free; otherwise they are zero.
+    em : gmm_em.CovarianceStructure
+        The same family in the EM algorithm.
     """
 
-    name: str
-    shared: bool = False
-    isotropic: bool = False
-    correlated: bool = True
+    em: CovarianceStructure
+
+    @property
+    def name(self) -> str:
+        """Name of the structure, as in :data:`gmm_em.covariance.registry.STRUCTURES`."""
+        return self.em.name
+
+    @property
+    def shared(self) -> bool:
+        """Whether all components have the same covariance."""
+        return self.em.n_parameters(2, 1) == self.em.n_parameters(1, 1)
+
+    @property
+    def isotropic(self) -> bool:
+        """Whether all features have the same standard deviation.
+
+        They are then standardised by one common scale: rescaling features one by one would leave
+        the family.
+        """
+        return self.em.common_scale
+
+    @property
+    def correlated(self) -> bool:
+        """Whether correlations are free; otherwise they are zero."""
+        return self.n_correlations(2) > 0
 
     def n_covariances(self, n_components: int) -> int:
         """Return how many covariances there are: K, or 1 where it is shared."""
@@ -47,7 +65,7 @@ class Structure:
 
     def n_correlations(self, n_features: int) -> int:
         """Return the number of free correlations of one covariance: D(D-1)/2, or 0."""
-        return n_features * (n_features - 1) // 2 if self.correlated else 0
+        return self.em.n_parameters(1, n_features) - self.n_sds(n_features)
 
     def members(self, n_components: int) -> int:
         """Return how many components have a covariance in common: K where it is shared, or 1."""
@@ -56,10 +74,22 @@ class Structure:
     def pooled(self, variances: Any) -> Any:
         """Return the features' variances (..., D) as those of the free standard deviations.
 
-        The mean (..., 1) where the standard deviation is common; otherwise as they are. NumPy
-        arrays or symbolic tensors.
+        Where the standard deviation is common, that is their mean (..., 1); otherwise they are
+        returned as they are. NumPy arrays or symbolic tensors.
         """
         return variances.mean(axis=-1, keepdims=True) if self.isotropic else variances
+
+    def maximize(self, counts: FloatArray, scatter: FloatArray) -> FloatArray:
+        """Return the M-step's covariances (K, D, D).
+
+        Parameters
+        ----------
+        counts : ndarray of shape (K,)
+            Weighted count of each component.
+        scatter : ndarray of shape (K, D, D)
+            Weighted sums of products of deviations from the components' own means.
+        """
+        return self.em.covariances(counts, self.em.reduce(scatter), float(counts.sum()))
 
     @property
     def covariance_dims(self) -> tuple[str, ...]:
@@ -73,13 +103,7 @@ class Structure:
 
 
 STRUCTURES: dict[str, Structure] = {
-    structure.name: structure
-    for structure in (
-        Structure("full"),
-        Structure("tied", shared=True),
-        Structure("diag", correlated=False),
-        Structure("spherical", isotropic=True, correlated=False),
-    )
+    name: Structure(OF_EM[name]) for name in ("full", "tied", "diag", "spherical")
 }
 FULL = STRUCTURES["full"]
 
@@ -92,4 +116,4 @@ def get_structure(covariance_type: str) -> Structure:
     ValueError
         If there is none.
     """
-    return STRUCTURES[check_covariance_type(covariance_type)]
+    return STRUCTURES[check_covariance_type(covariance_type, tuple(STRUCTURES))]

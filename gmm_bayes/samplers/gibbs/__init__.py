@@ -1,1 +1,4 @@
-"""TODO-INIT."""
+"""The blocked Gibbs sampler: settings, chains, compiled sweeps, and moves that make it mix.
+
+Imports: core, space, draws, priors, density, and the contract and the starts of the samplers.
+"""

@@ -7,50 +7,89 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from gmm_bayes.core.types import FloatArray
+from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_bayes.samplers.gibbs.coordinates import Coordinates
-from gmm_bayes.samplers.gibbs.marginal_density import log_density_and_gradient, pack
+from gmm_bayes.samplers.gibbs.marginal_density import (
+    log_density_and_gradient,
+    new_mixture,
+    pack,
+)
 from gmm_bayes.samplers.gibbs.moves import Moves, assign
-from gmm_bayes.samplers.gibbs.sweep import Model, State
+from gmm_bayes.samplers.gibbs.sweep import ConjugateModel, State
 from gmm_em import ConjugatePrior, DegenerateError, fit_em
 
 MIN_TUNE = 40
 """With less tuning there is nothing to learn from, and the sampler makes sweeps only."""
+
 ENOUGH_INFORMATION = 0.5
-"""Of what known labels would give, in the direction where least is left: above, sweeps mix well."""
+"""Sweeps mix well where the data's information, in the direction where it is least, is more than
+this share of what it would be with known labels."""
+
 _LEAST_INFORMATION = 1e-3
-_FIRST_KICKS, _MOST_KICKS = 3, 12
+"""Least share of that information: the observed one may be indefinite."""
+
+_FIRST_KICKS = 3
+"""Kicks of a turn in the first window."""
+
+_MOST_KICKS = 12
+"""Kicks of a turn at most."""
+
 _MOST_JUMPS = 4
+"""Jumps after a sweep at most."""
+
 _MOST_PROPOSALS = 4
-_DRAWS_PER_PROPOSAL = 10  # for every parameter
-_TURN_WORTH = 0.25  # an accepted turn follows the posterior's bends, a jump forgets them
+"""Components of the mixture that jumps are proposed from, at most."""
+
+_DRAWS_PER_PROPOSAL = 10
+"""Draws for each parameter of one such component."""
+
+_TURN_WORTH = 0.25
+"""What an accepted turn is worth in accepted jumps: a turn follows the posterior's bends, while a
+jump forgets where it was."""
+
 _LEAST_REFRESHED = 0.02
-# In evaluations of the density.
-_SWEEP_COST, _GRADIENT_COST = 1.5, 1.7
+"""If moves refresh the chain less often than this, it is left to its sweeps."""
+
+_SWEEP_COST = 1.5
+"""Time of a sweep, in evaluations of the density."""
+
+_GRADIENT_COST = 1.7
+"""Time of a gradient, in evaluations of the density."""
+
 _MAX_CLIMB = 200
-_STEP = 0.1  # for differences of gradients, in standard deviations with labels known
+"""Iterations of the climb to a mode at most."""
+
+_STEP = 0.1
+"""Of differences of gradients, in standard deviations with labels known."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Tuning iterations: sweeps to find the posterior, then windows to learn its shape from."""
+    """How the tuning iterations are shared out.
+
+    Parameters
+    ----------
+    sweeps : int
+        Iterations by sweeps alone, in which a chain finds the posterior.
+    windows : tuple of int
+        Iterations of each window, from whose draws the moves are fitted anew.
+    """
 
     sweeps: int
     windows: tuple[int, ...]
 
     @classmethod
     def of(cls, tune: int) -> Schedule:
-        """Share out `tune` iterations; what is left is made with the moves as they will be."""
+        """Share out `tune` iterations; the rest are made with the moves as they will stay."""
         eighth = tune // 8
         return cls(eighth, (eighth, eighth, 2 * eighth, 2 * eighth))
 
 
 @dataclass(frozen=True)
-class Laplace:
-    """A Gaussian at a mode of the posterior.
+class NormalAtMode:
+    """A normal distribution at a mode of the posterior, with the curvature there.
 
     Attributes
     ----------
@@ -58,9 +97,9 @@ class Laplace:
     factor : ndarray of shape (P, P)
         Lower Cholesky factor of the covariance.
     information : float
-        The least share, over directions, that the observed information has of what it would be
-        with known labels: one minus the rate at which EM converges (Dempster, Laird & Rubin 1977)
-        and the autocorrelation with which sweeps forget (Sahu & Roberts 1999).
+        The observed information as a share of what it would be with known labels, in the direction
+        where that share is least. One minus it is the rate at which EM converges (Dempster, Laird &
+        Rubin 1977) and the autocorrelation of successive sweeps (Sahu & Roberts 1999).
     """
 
     mean: FloatArray
@@ -72,55 +111,68 @@ def no_moves(coordinates: Coordinates) -> Moves:
     """Return what leaves a chain to its sweeps."""
     p, k, d = coordinates.size, coordinates.n_components, coordinates.n_features
     return Moves(
-        0, 0.0, np.zeros(p), np.eye(p),
-        0, np.zeros(1), np.ones(1), np.zeros((1, p)), np.eye(p)[None],
-        np.zeros((k, 1 + d)), np.ones((k, 1 + d)),
-    )  # fmt: skip
+        n_kicks=0,
+        angle=0.0,
+        mean=np.zeros(p),
+        factor=np.eye(p),
+        n_jumps=0,
+        jump_log_const=np.zeros(1),
+        jump_cumulative=np.ones(1),
+        jump_means=np.zeros((1, p)),
+        jump_factors=np.eye(p)[None],
+        pivot=np.zeros((k, 1 + d)),
+        pivot_precision=np.ones((k, 1 + d)),
+    )
 
 
-def laplace(model: Model, coordinates: Coordinates, state: State) -> Laplace:
-    """Return the Gaussian at the posterior mode above where the chain is.
+def normal_at_mode(model: ConjugateModel, coordinates: Coordinates, state: State) -> NormalAtMode:
+    """Return the normal distribution at the posterior mode that a climb from `state` reaches.
 
-    Every chain climbs from its own place. The information is the observed one, from differences of
-    gradients; where it is not positive, a thousandth of what known labels would give.
+    The information is the observed one, from differences of gradients. In directions where it is
+    not positive, a thousandth of what known labels would give stands for it.
     """
     k, d = coordinates.n_components, coordinates.n_features
     start = np.empty(coordinates.size)
     pack(model, *state[:3], start)
     n = model.data.shape[1]
-    # An empty component knows something from its prior: as much as from a row.
+    # The prior is worth a row, which keeps the information of an empty component positive.
     shares = (n * state.weights + 1.0) / (n + k)
     known = coordinates.complete_information(shares, state.whiteners, n + k)
-    # theta = start + scale x: labels known, every entry of x would have variance 1.
+    # In theta = start + scale x, every entry of x would have variance 1 with known labels.
     scale = np.linalg.inv(np.linalg.cholesky(known)).T
-    mixture = np.empty(k), np.empty((k, d)), np.empty((k, d, d))
+    mixture = new_mixture(k, d)
 
-    def downhill(x: FloatArray) -> tuple[float, FloatArray]:
+    def negative_log_density(x: FloatArray) -> tuple[float, FloatArray]:
         gradient = np.empty(x.size)
-        value = log_density_and_gradient(start + scale @ x, model, *mixture, gradient)
+        value = log_density_and_gradient(start + scale @ x, model, mixture, gradient)
         if not np.isfinite(value):
             return np.inf, np.zeros(x.size)
         return -value, -scale.T @ gradient
 
     found = minimize(
-        downhill, np.zeros(start.size), jac=True, method="L-BFGS-B",
+        negative_log_density,
+        np.zeros(start.size),
+        jac=True,
+        method="L-BFGS-B",
         options={"maxiter": _MAX_CLIMB, "maxcor": 20, "gtol": 1e-2, "ftol": 1e-9},
-    )  # fmt: skip
+    )
     x = found.x if np.isfinite(found.fun) else np.zeros(start.size)
     mean = start + scale @ x
     steps = _STEP * np.eye(x.size)
-    slopes = [downhill(x + step)[1] - downhill(x - step)[1] for step in steps]
+    slopes = [
+        negative_log_density(x + step)[1] - negative_log_density(x - step)[1] for step in steps
+    ]
     information = np.stack(slopes) / (2.0 * _STEP)
     information = 0.5 * (information + information.T)
     if not np.isfinite(information).all():
         information = np.eye(x.size) * _LEAST_INFORMATION
     values, vectors = np.linalg.eigh(information)
     spread = scale @ vectors / np.sqrt(np.maximum(values, _LEAST_INFORMATION))
-    return Laplace(mean, _lower(spread), float(values.min()))
+    return NormalAtMode(mean, _lower(spread), float(values.min()))
 
 
-def turning(coordinates: Coordinates, moves: Moves, found: Laplace) -> Moves:
-    """Return moves that turn around a chain's own mode, components in that mode's order."""
+def with_turns(coordinates: Coordinates, moves: Moves, found: NormalAtMode) -> Moves:
+    """Return moves that turn around a chain's own mode, with components in that mode's order."""
     k, d = coordinates.n_components, coordinates.n_features
     log_weights, means = coordinates.weights_and_means(found.mean)
     covariance = found.factor @ found.factor.T
@@ -142,9 +194,7 @@ def with_kicks(moves: Moves, n_kicks: int) -> Moves:
     return moves._replace(n_kicks=n_kicks, angle=0.5 * np.pi / max(n_kicks, 1))
 
 
-def renumbered(
-    coordinates: Coordinates, moves: Moves, pivot: Moves
-) -> tuple[Moves, NDArray[np.int64]]:
+def renumber(coordinates: Coordinates, moves: Moves, pivot: Moves) -> tuple[Moves, IntArray]:
     """Return moves in another pivot's order of components, and that order."""
     away = moves.pivot[None] - pivot.pivot[:, None]
     costs = (pivot.pivot_precision[:, None] * away * away).sum(axis=-1)
@@ -159,23 +209,29 @@ def renumbered(
     return changed, order
 
 
-def jumping(moves: Moves, thetas: FloatArray, seed: np.random.SeedSequence) -> Moves:
+def fit_jumps(moves: Moves, thetas: FloatArray, seed: np.random.SeedSequence) -> Moves:
     """Return moves with jumps from a mixture fitted to draws (n, P) of all chains.
 
-    Draws are seen in the metric of the moves' reference, and each component's covariance is shrunk
-    to it as if it had been seen in twice as many draws as there are parameters.
+    Draws are whitened by the moves' reference. Each component's covariance is shrunk to that of the
+    reference as if twice as many draws as there are parameters had it.
     """
     z = np.linalg.solve(moves.factor, (thetas - moves.mean).T).T
     n, p = z.shape
     prior = ConjugatePrior(mean_loc=z.mean(axis=0), nu=float(p), psi=(2.0 * p + 2.0) * np.eye(p))
     try:
         fit = fit_em(
-            z, max(1, min(n // (_DRAWS_PER_PROPOSAL * p), _MOST_PROPOSALS)),
-            prior=prior, tol=1e-3, max_iter=50, n_init=1, init_params="k-means++", n_threads=1,
+            z,
+            max(1, min(n // (_DRAWS_PER_PROPOSAL * p), _MOST_PROPOSALS)),
+            prior=prior,
+            tol=1e-3,
+            max_iter=50,
+            n_init=1,
+            init_params="k-means++",
+            n_threads=1,
             random_state=np.random.default_rng(seed),
-        )  # fmt: skip
+        )
     except DegenerateError:
-        # Draws that lie on a hyperplane in double precision, as those of empty components may.
+        # The draws of an empty component may lie on a hyperplane in double precision.
         return moves._replace(n_jumps=0)
     mixture = fit.mixture
     factors = moves.factor @ np.linalg.cholesky(mixture.covariances)
@@ -200,14 +256,14 @@ def with_jumps(moves: Moves, fitted: Moves) -> Moves:
     )
 
 
-def kicked(moves: Moves, turned: float) -> Moves:
+def adapt_kicks(moves: Moves, turned: float) -> Moves:
     """Return moves with more kicks if few turns were accepted, with fewer if nearly all were."""
     if turned < 0.5:
         return with_kicks(moves, min(2 * moves.n_kicks, _MOST_KICKS))
     return with_kicks(moves, max(1, moves.n_kicks - 1)) if turned > 0.9 else moves
 
 
-def chosen(moves: Moves, turned: float, jumped: float) -> Moves:
+def choose_moves(moves: Moves, turned: float, jumped: float) -> Moves:
     """Return the moves that refresh the chain most often for their work, given how they did."""
 
     def refreshed(turns: bool, n_jumps: int) -> float:
@@ -225,7 +281,7 @@ def chosen(moves: Moves, turned: float, jumped: float) -> Moves:
     return with_kicks(moves, moves.n_kicks if turns else 0)._replace(n_jumps=n_jumps)
 
 
-def together(windows: Sequence[Sequence[FloatArray]]) -> FloatArray:
+def last_draws(windows: Sequence[Sequence[FloatArray]]) -> FloatArray:
     """Return the draws of the last two windows, all chains', one under the other."""
     return np.concatenate([thetas for window in windows[-2:] for thetas in window])
 

@@ -1,10 +1,10 @@
-"""The unconstrained vector that the Gibbs sampler's marginal moves act on, structure by structure.
+"""The unconstrained vector that the Gibbs sampler's marginal moves act on.
 
-A component is known by its log weight, its mean, and its whitener W (lower triangular, ``W' W`` the
-inverse covariance) written as the regression of each feature on those before it: ``log W_ii``, half
-the log precision of what is left, and the slopes ``b_ij = -W_ij / W_ii``. In these coordinates the
-posterior of one Gaussian is closest to a Gaussian: given the precisions, the slopes are exactly
-normal.
+The coordinates of a component are its log weight, its mean, and its whitener W (lower triangular,
+``W' W`` the inverse covariance) written as the regression of each feature on those before it. Those
+are ``log W_ii``, half the log precision of the regression's residual, and the slopes ``b_ij =
+-W_ij / W_ii``. In these coordinates the posterior of one Gaussian is close to a Gaussian: given the
+precisions, the slopes are exactly normal.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
-from gmm_bayes.core.types import FloatArray
+from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_bayes.space.structures import Structure
 
 
 def prior_powers(structure: Structure, dof: float, n_features: int) -> FloatArray:
     """Return the powers (D,) of the diagonal of W in the conjugate prior's density here.
 
-    Variances that are InvGamma(dof / 2, .): dof, of which D equal ones share. For a Wishart
-    precision with ``nu = dof + D - 1``, row by row and i counted from 1: nu - D - 1 from the
-    density, i from the Jacobian of ``W -> W' W``, i from that of ``(log W_ii, b_ij) -> W_ij``.
+    Where a variance is InvGamma(dof / 2, .), the power is dof; if all D features have one variance,
+    each has a D-th of that. For a Wishart precision with ``nu = dof + D - 1``, the power in row i,
+    counted from 1, is the sum of nu - D - 1 from the density, i from the Jacobian of ``W -> W' W``,
+    and i from that of ``(log W_ii, b_ij) -> W_ij``.
     """
     if structure.correlated:
         return np.asarray(dof + 2.0 * np.arange(n_features))
@@ -91,7 +91,7 @@ class Coordinates:
             np.broadcast_to(covariances, (*batch, k, d, d)).copy(),
         )
 
-    def permute(self, theta: FloatArray, order: NDArray[np.int64]) -> FloatArray:
+    def permute(self, theta: FloatArray, order: IntArray) -> FloatArray:
         """Return the vectors (..., size) with component i the old ``order[i]``; a linear map."""
         k, d = self.n_components, self.n_features
         batch = theta.shape[:-1]

@@ -1,4 +1,4 @@
-"""The marginal posterior of the conjugate model, allocations integrated out: the compiled loops.
+"""The posterior of the conjugate model with the allocations integrated out, compiled.
 
 The vector is that of :mod:`gmm_bayes.samplers.gibbs.coordinates`.
 """
@@ -6,12 +6,48 @@ The vector is that of :mod:`gmm_bayes.samplers.gibbs.coordinates`.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from gmm_bayes.core.jit import njit
-from gmm_bayes.density.moments import BLOCK, allocate, buffers, whitened_moments
+from gmm_bayes.core.types import FloatArray
+from gmm_bayes.density.closed_form import write_log_weights
+from gmm_bayes.density.moments import (
+    BLOCK_ROWS,
+    FactorisedMixture,
+    allocate,
+    new_block,
+    whitened_moments,
+    zero_sums,
+)
 from gmm_bayes.samplers.gibbs.sweep import log_constants
+
+_LARGE_PRODUCT = 1e200
+"""A product of densities above this is replaced by its logarithm, so that it cannot overflow."""
+
+
+class MixtureArrays(NamedTuple):
+    """A mixture to which the compiled loops write.
+
+    Parameters
+    ----------
+    log_weights : ndarray of shape (K,)
+    means : ndarray of shape (K, D)
+    whiteners : ndarray of shape (K, D, D)
+        Lower triangular, with ``W' W`` the inverse covariance.
+    """
+
+    log_weights: FloatArray
+    means: FloatArray
+    whiteners: FloatArray
+
+
+def new_mixture(n_components: int, n_features: int) -> MixtureArrays:
+    """Return arrays whose values are not set."""
+    k, d = n_components, n_features
+    return MixtureArrays(np.empty(k), np.empty((k, d)), np.empty((k, d, d)))
+
 
 # Coordinates -------------------------------------------------------------------------------------
 
@@ -43,23 +79,11 @@ def pack(model, weights, means, whiteners, theta):  # type: ignore[no-untyped-de
 
 
 @njit()
-def unpack(model, theta, log_weights, means, whiteners):  # type: ignore[no-untyped-def]
-    """Write the mixture with these coordinates to ``log_weights``, ``means`` and ``whiteners``."""
+def unpack(model, theta, mixture):  # type: ignore[no-untyped-def]
+    """Write the mixture with these coordinates to `mixture`."""
+    means, whiteners = mixture.means, mixture.whiteners
     n_components, n_features = means.shape
-    last = 0.0
-    high = 0.0
-    for k in range(n_components - 1):
-        log_weights[k] = theta[k]
-        last -= theta[k]
-        high = max(high, theta[k])
-    log_weights[n_components - 1] = last
-    high = max(high, last)
-    total = 0.0
-    for k in range(n_components):
-        total += math.exp(log_weights[k] - high)
-    norm = high + math.log(total)
-    for k in range(n_components):
-        log_weights[k] -= norm
+    write_log_weights(theta, mixture.log_weights)
     at = n_components - 1
     for k in range(n_components):
         for i in range(n_features):
@@ -69,18 +93,26 @@ def unpack(model, theta, log_weights, means, whiteners):  # type: ignore[no-unty
     for k in range(n_components):
         if k > 0 and model.shared:
             whiteners[k] = whiteners[0]
-            continue
-        for i in range(n_features):
-            whiteners[k, i, i] = math.exp(theta[at])
-            if not model.isotropic:
-                at += 1
-        if model.isotropic:
+        else:
+            at = _unpack_whitener(model, theta, at, whiteners[k])
+
+
+@njit()
+def _unpack_whitener(model, theta, at, whitener):  # type: ignore[no-untyped-def]
+    """Write the whitener whose coordinates start at `at`; return where they end."""
+    d = whitener.shape[0]
+    for i in range(d):
+        whitener[i, i] = math.exp(theta[at])
+        if not model.isotropic:
             at += 1
-        if model.correlated:
-            for i in range(n_features):
-                for j in range(i):
-                    whiteners[k, i, j] = -theta[at] * whiteners[k, i, i]
-                    at += 1
+    if model.isotropic:
+        at += 1
+    if model.correlated:
+        for i in range(d):
+            for j in range(i):
+                whitener[i, j] = -theta[at] * whitener[i, i]
+                at += 1
+    return at
 
 
 # The density -------------------------------------------------------------------------------------
@@ -88,7 +120,7 @@ def unpack(model, theta, log_weights, means, whiteners):  # type: ignore[no-unty
 
 @njit()
 def _add_mean_prior(model, mean, whitener, first, second):  # type: ignore[no-untyped-def]
-    """Let the prior on a mean act as kappa rows at its centre; return their exponent."""
+    """Add the prior on a mean, which acts as kappa rows at its centre; return their exponent."""
     d = mean.shape[0]
     white = np.zeros(d)
     value = 0.0
@@ -104,7 +136,7 @@ def _add_mean_prior(model, mean, whitener, first, second):  # type: ignore[no-un
 
 @njit()
 def _add_scatter_prior(model, whitener, second):  # type: ignore[no-untyped-def]
-    """Let psi act as rows with that scatter around the mean; return their exponent."""
+    """Add psi, which acts as rows with that scatter around the mean; return their exponent."""
     d = whitener.shape[0]
     value = 0.0
     half = np.zeros((d, d))
@@ -156,18 +188,20 @@ def _scale_slopes(model, count, second, whitener, gradient, at):  # type: ignore
 
 
 @njit()
-def _add_prior(model, log_weights, means, whiteners, first, second):  # type: ignore[no-untyped-def]
-    """Let the prior enter the whitened moments as rows do; return its log density.
+def _add_prior(model, mixture, sums):  # type: ignore[no-untyped-def]
+    """Add the prior to the whitened moments, as if it were rows; return its log density.
 
-    The moments of components that share a covariance are added up in those of the first.
+    Where components share a covariance, their second moments are added up in the first's.
     """
+    log_weights, means, whiteners = mixture.log_weights, mixture.means, mixture.whiteners
+    first, second = sums.first, sums.second
     n_components, n_features = means.shape
     value = 0.0
     for k in range(n_components):
         value += model.concentration * log_weights[k]
         value += _add_mean_prior(model, means[k], whiteners[k], first[k], second[k])
         for i in range(n_features):
-            # Of the prior on the mean, which has the component's covariance.
+            # The prior on the mean has the component's covariance, hence this determinant.
             value += math.log(whiteners[k, i, i])
     size = n_components if model.shared else 1
     for group in range(0, n_components, size):
@@ -180,61 +214,59 @@ def _add_prior(model, log_weights, means, whiteners, first, second):  # type: ig
 
 
 @njit(fastmath={"contract", "reassoc", "nsz"})
-def _log_likelihood(data, log_const, means, whiteners):  # type: ignore[no-untyped-def]
+def _log_likelihood(data, components):  # type: ignore[no-untyped-def]
+    """Return the log-likelihood of the rows, without the constant ``-N D log(2 pi) / 2``."""
     n_features, n_samples = data.shape
-    n_components = log_const.shape[0]
-    residual, white, log_prob, resp, top, total = buffers(n_components, n_features)
+    block = new_block(components.log_const.shape[0], n_features)
+    top, total = block.top, block.total
     value = 0.0
     product = 1.0
-    for start in range(0, n_samples, BLOCK):
-        n = min(BLOCK, n_samples - start)
-        allocate(
-            data, start, n, log_const, means, whiteners, residual, white, log_prob, resp, top, total
-        )
+    for start in range(0, n_samples, BLOCK_ROWS):
+        n = min(BLOCK_ROWS, n_samples - start)
+        allocate(data, start, n, components, block)
         for i in range(n):
             value += top[i]
         for i in range(n):
-            # One logarithm for many observations: each factor is between 1 and K.
+            # One logarithm for many rows: each factor lies between 1 and K.
             product *= total[i]
-            if product > 1e200:
+            if product > _LARGE_PRODUCT:
                 value += math.log(product)
                 product = 1.0
     return value + math.log(product)
 
 
 @njit()
-def log_density(theta, model, log_weights, means, whiteners):  # type: ignore[no-untyped-def]
+def log_density(theta, model, mixture):  # type: ignore[no-untyped-def]
     """Return the log marginal posterior density at `theta` up to a constant.
 
-    The mixture is written to ``log_weights`` (K,), ``means`` (K, D) and ``whiteners`` (K, D, D).
+    The mixture with these coordinates is written to `mixture`, a :class:`MixtureArrays`.
     """
-    n_components, n_features = means.shape
-    unpack(model, theta, log_weights, means, whiteners)
+    n_components, n_features = mixture.means.shape
+    unpack(model, theta, mixture)
     log_const = np.empty(n_components)
-    log_constants(log_weights, whiteners, log_const)
-    value = _log_likelihood(model.data, log_const, means, whiteners)
-    first = np.zeros((n_components, n_features))
-    second = np.zeros((n_components, n_features, n_features))
-    return value + _add_prior(model, log_weights, means, whiteners, first, second)
+    log_constants(mixture.log_weights, mixture.whiteners, log_const)
+    components = FactorisedMixture(log_const, mixture.means, mixture.whiteners)
+    value = _log_likelihood(model.data, components)
+    return value + _add_prior(model, mixture, zero_sums(n_components, n_features))
 
 
 @njit()
-def log_density_and_gradient(theta, model, log_weights, means, whiteners, gradient):  # type: ignore[no-untyped-def]
+def log_density_and_gradient(theta, model, mixture, gradient):  # type: ignore[no-untyped-def]
     """Return what :func:`log_density` does, and write its gradient to ``gradient`` (P,).
 
-    The gradient needs no sum over allocations (Fisher's identity, as in
-    :mod:`gmm_bayes.density.compiled`),
-    and the conjugate prior enters it as rows do.
+    By Fisher's identity the gradient needs no sum over allocations, as in
+    :mod:`gmm_bayes.density.closed_form`. The conjugate prior enters it as rows do.
     """
+    log_weights, means, whiteners = mixture.log_weights, mixture.means, mixture.whiteners
     n_components, n_features = means.shape
-    unpack(model, theta, log_weights, means, whiteners)
+    unpack(model, theta, mixture)
     log_const = np.empty(n_components)
     log_constants(log_weights, whiteners, log_const)
-    counts = np.zeros(n_components)
-    first = np.zeros((n_components, n_features))
-    second = np.zeros((n_components, n_features, n_features))
-    value = whitened_moments(model.data, log_const, means, whiteners, counts, first, second, True)
-    value += _add_prior(model, log_weights, means, whiteners, first, second)
+    sums = zero_sums(n_components, n_features)
+    counts, first, second = sums.counts, sums.first, sums.second
+    components = FactorisedMixture(log_const, means, whiteners)
+    value = whitened_moments(model.data, components, sums, True)
+    value += _add_prior(model, mixture, sums)
     mass = model.data.shape[1] + model.concentration * n_components
     last_slope = counts[-1] + model.concentration - mass * math.exp(log_weights[-1])
     for k in range(n_components - 1):

@@ -1,22 +1,24 @@
 """The compiled moves that the Gibbs sampler makes on the marginal posterior between sweeps.
 
-Allocations hold a Gibbs sampler back: it moves as slowly as EM converges, its autocorrelation being
-the fraction of the information that the missing labels take away (Sahu & Roberts 1999). So between
-two sweeps the chain moves on the marginal posterior, which has no labels to wait for:
+Allocations slow a Gibbs sampler down: it moves as slowly as EM converges, because the
+autocorrelation of its draws is the fraction of the information that the missing labels take away
+(Sahu & Roberts 1999). So between two sweeps the chain moves on the marginal posterior, in which
+allocations are integrated out. There are two kinds of moves:
 
-- It *turns*: Hamiltonian dynamics, split around a Gaussian reference. The reference's own flow is
-  a rotation and is followed exactly; only what the posterior differs from it is left to kicks
-  (Shahbaba, Lan, Johnson & Neal 2014, section 3; Beskos, Pinski, Sanz-Serna & Stuart 2011). A
-  quarter turn forgets where it started, and the better the reference, the fewer kicks it takes.
-- It *jumps*: proposals from a mixture of multivariate t distributions fitted to draws, which has
-  the posterior's bends and, where the chains know of several, its modes (an independence sampler,
-  Tierney 1994, section 2.3.3).
+- A *turn* follows Hamiltonian dynamics, split around a Gaussian reference. The reference's own flow
+  is a rotation, which is followed exactly. Kicks add the difference between the posterior and the
+  reference (Shahbaba, Lan, Johnson & Neal 2014, section 3; Beskos, Pinski, Sanz-Serna & Stuart
+  2011). A quarter turn forgets where it started. The better the reference, the fewer kicks it
+  needs.
+- A *jump* is proposed from a mixture of multivariate t distributions fitted to draws. That mixture
+  follows the posterior's bends and covers each mode that some chain has visited (an independence
+  sampler, Tierney 1994, section 2.3.3).
 
 Both are Metropolis-Hastings steps, so the posterior is their stationary distribution whatever was
-fitted. The posterior does not change when components are renumbered, so a chain may be seen on
-the set of mixtures whose components are in a pivot's order, one of each K!. A sweep followed by
-sorting is a sweep on that set; a move is one if proposals outside of it are rejected. So what is
-fitted needs to fit one labelling only.
+fitted. The posterior does not change when components are renumbered, so a chain can be seen as one
+on the set of mixtures whose components are in a pivot's order, one of each K!. A sweep followed by
+sorting is a sweep on that set. A move stays on that set if proposals outside of it are rejected. So
+the reference and the proposals need to fit one labelling only.
 """
 
 from __future__ import annotations
@@ -27,23 +29,41 @@ from typing import NamedTuple
 import numpy as np
 
 from gmm_bayes.core.jit import njit
-from gmm_bayes.core.types import FloatArray
-from gmm_bayes.samplers.gibbs.marginal_density import log_density, log_density_and_gradient, pack
-from gmm_bayes.samplers.gibbs.sweep import sweep
+from gmm_bayes.core.types import FloatArray, IntArray
+from gmm_bayes.samplers.gibbs.marginal_density import (
+    MixtureArrays,
+    log_density,
+    log_density_and_gradient,
+    pack,
+)
+from gmm_bayes.samplers.gibbs.sweep import MIN_WEIGHT, gibbs_sweep
 
 T_DOF = 20.0
-"""Of the t distributions: wider in the tails than a posterior, hardly so in its body."""
+"""Degrees of freedom of the t distributions, whose tails are then wider than a posterior's."""
 
 
 class Moves(NamedTuple):
-    """What a chain does between two sweeps, and with what.
+    """The moves that a chain makes between two sweeps.
 
-    ``n_kicks`` of its turn (0: none), the ``angle`` turned between two, and the reference's
-    ``mean`` (P,) and lower Cholesky factor ``factor`` (P, P). ``n_jumps`` of each sweep, and the
-    M proposal components: ``jump_log_const`` (M,), log weight less log determinant, cumulative
-    weights ``jump_cumulative`` (M,), ``jump_means`` (M, P) and ``jump_factors`` (M, P, P). The
-    ``pivot`` (K, 1 + D) and its ``pivot_precision``, log weights and means that give components
-    their order.
+    Parameters
+    ----------
+    n_kicks : int
+        Kicks of a turn; with 0 the chain makes no turn.
+    angle : float
+        Rotation between two kicks.
+    mean, factor : ndarray of shapes (P,) and (P, P)
+        The Gaussian reference of the turns; the factor is its lower Cholesky factor.
+    n_jumps : int
+        Jumps after each sweep.
+    jump_log_const : ndarray of shape (M,)
+        Log weight less log determinant of each of the M components that jumps are proposed from.
+    jump_cumulative : ndarray of shape (M,)
+        Their cumulative weights.
+    jump_means, jump_factors : ndarray of shapes (M, P) and (M, P, P)
+    pivot : ndarray of shape (K, 1 + D)
+        Log weights and means that give components their order.
+    pivot_precision : ndarray of shape (K, 1 + D)
+        Inverse variance of each entry of the pivot.
     """
 
     n_kicks: int
@@ -59,13 +79,56 @@ class Moves(NamedTuple):
     pivot_precision: FloatArray
 
 
-class Scratch(NamedTuple):
-    """Where a proposal is written: ``theta`` (P,) and its mixture."""
+class Proposal(NamedTuple):
+    """Arrays that each proposal is written to: the vector ``theta`` (P,) and its mixture."""
 
     theta: FloatArray
-    log_weights: FloatArray
-    means: FloatArray
-    whiteners: FloatArray
+    mixture: MixtureArrays
+
+
+class Trace(NamedTuple):
+    """What happened in n iterations, on the standardised scale.
+
+    Parameters
+    ----------
+    thetas : ndarray of shape (n, P)
+        The vector in which each iteration ended.
+    labels : ndarray of int, shape (n, K)
+        Those of :class:`gmm_bayes.samplers.gibbs.sweep.State`.
+    n_empty : ndarray of int, shape (n,)
+        Components without a row.
+    turned, jumped : ndarray of shape (n,)
+        Acceptance probability of the turn and mean acceptance probability of the jumps; NaN where
+        no such move was made.
+    """
+
+    thetas: FloatArray
+    labels: IntArray
+    n_empty: IntArray
+    turned: FloatArray
+    jumped: FloatArray
+
+    def rows(self, start: int, stop: int) -> Trace:
+        """Return views of some iterations."""
+        return Trace(
+            self.thetas[start:stop],
+            self.labels[start:stop],
+            self.n_empty[start:stop],
+            self.turned[start:stop],
+            self.jumped[start:stop],
+        )
+
+
+def new_trace(n_iterations: int, size: int, n_components: int) -> Trace:
+    """Return a trace whose values are not set."""
+    n = n_iterations
+    return Trace(
+        np.empty((n, size)),
+        np.empty((n, n_components), dtype=np.int64),
+        np.empty(n, dtype=np.int64),
+        np.empty(n),
+        np.empty(n),
+    )
 
 
 # Linear algebra ----------------------------------------------------------------------------------
@@ -96,7 +159,7 @@ def _place(mean, factor, z, scale, theta):  # type: ignore[no-untyped-def]
 
 @njit()
 def _kick(half, gradient, factor, z, momentum):  # type: ignore[no-untyped-def]
-    """Push `momentum` by what the posterior's slope differs from the reference's."""
+    """Add to `momentum` the difference between the posterior's slope and the reference's."""
     for i in range(z.shape[0]):
         momentum[i] += half * z[i]
     for j in range(z.shape[0]):
@@ -106,20 +169,18 @@ def _kick(half, gradient, factor, z, momentum):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def turn(rng, model, moves, theta, scratch):  # type: ignore[no-untyped-def]
-    """Write a Hamiltonian proposal from `theta` to `scratch`; return its acceptance probability.
+def turn(rng, model, moves, theta, proposal):  # type: ignore[no-untyped-def]
+    """Write a Hamiltonian proposal from `theta`; return its acceptance probability.
 
-    Kick, rotate, kick, as often as ``moves`` says; volume is kept and time can be reversed, so that
-    ``min(1, exp(-change of energy))`` is the probability to accept with.
+    The integrator kicks, rotates and kicks ``moves.n_kicks`` times. It keeps volume and can be
+    reversed in time, so that the acceptance probability is ``min(1, exp(-change of energy))``.
     """
     p = theta.shape[0]
     z = np.empty(p)
     momentum = np.empty(p)
     gradient = np.empty(p)
     _whiten(moves.mean, moves.factor, theta, z)
-    value = log_density_and_gradient(
-        theta, model, scratch.log_weights, scratch.means, scratch.whiteners, gradient
-    )
+    value = log_density_and_gradient(theta, model, proposal.mixture, gradient)
     energy = -value
     for i in range(p):
         momentum[i] = rng.standard_normal()
@@ -131,10 +192,8 @@ def turn(rng, model, moves, theta, scratch):  # type: ignore[no-untyped-def]
             old = z[i]
             z[i] = cosine * old + sine * momentum[i]
             momentum[i] = cosine * momentum[i] - sine * old
-        _place(moves.mean, moves.factor, z, 1.0, scratch.theta)
-        value = log_density_and_gradient(
-            scratch.theta, model, scratch.log_weights, scratch.means, scratch.whiteners, gradient
-        )
+        _place(moves.mean, moves.factor, z, 1.0, proposal.theta)
+        value = log_density_and_gradient(proposal.theta, model, proposal.mixture, gradient)
         if not math.isfinite(value):
             return 0.0
         _kick(0.5 * moves.angle, gradient, moves.factor, z, momentum)
@@ -185,10 +244,11 @@ def draw_proposal(rng, moves, theta):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def assign(costs, order):  # type: ignore[no-untyped-def]
+def assign(costs, order):  # type: ignore[no-untyped-def]  # noqa: C901 - one textbook algorithm
     """Write to ``order[row]`` the column of each row in the cheapest assignment of `costs` (K, K).
 
-    Shortest augmenting paths with potentials (Kuhn 1955; Jonker & Volgenant 1987).
+    This is the twin of :func:`gmm_em.matching.assign` for compiled code, which cannot call SciPy.
+    It follows shortest augmenting paths with potentials (Kuhn 1955; Jonker & Volgenant 1987).
     """
     n = costs.shape[0]
     row_potential = np.zeros(n + 1)
@@ -228,7 +288,7 @@ def assign(costs, order):  # type: ignore[no-untyped-def]
 
 @njit()
 def in_order(moves, log_weights, means, order):  # type: ignore[no-untyped-def]
-    """Return if the components are in the pivot's order; write the order that they should be in."""
+    """Return whether the components are in the pivot's order; write the order they should be in."""
     n_components, n_features = means.shape
     costs = np.empty((n_components, n_components))
     for k in range(n_components):
@@ -248,7 +308,7 @@ def in_order(moves, log_weights, means, order):  # type: ignore[no-untyped-def]
 
 @njit()
 def _reorder(state, order):  # type: ignore[no-untyped-def]
-    """Let component k be the old ``order[k]``."""
+    """Make the old component ``order[k]`` component k."""
     weights, means, whiteners = state.weights.copy(), state.means.copy(), state.whiteners.copy()
     labels = state.labels.copy()
     for k in range(order.shape[0]):
@@ -262,75 +322,75 @@ def _reorder(state, order):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _take(state, theta, scratch):  # type: ignore[no-untyped-def]
+def _accept(state, theta, proposal):  # type: ignore[no-untyped-def]
     """Make the proposal the chain's state."""
-    theta[:] = scratch.theta
-    state.weights[:] = np.maximum(np.exp(scratch.log_weights), 1e-300)
-    state.means[:] = scratch.means
-    state.whiteners[:] = scratch.whiteners
+    theta[:] = proposal.theta
+    state.weights[:] = np.maximum(np.exp(proposal.mixture.log_weights), MIN_WEIGHT)
+    state.means[:] = proposal.mixture.means
+    state.whiteners[:] = proposal.mixture.whiteners
 
 
 @njit()
-def _turns(rng, model, moves, state, theta, scratch, order):  # type: ignore[no-untyped-def]
+def _make_turn(rng, model, moves, state, theta, proposal, order):  # type: ignore[no-untyped-def]
     """Make one turn; return its acceptance probability."""
-    chance = turn(rng, model, moves, theta, scratch)
-    if chance > 0.0 and not in_order(moves, scratch.log_weights, scratch.means, order):
+    mixture = proposal.mixture
+    chance = turn(rng, model, moves, theta, proposal)
+    if chance > 0.0 and not in_order(moves, mixture.log_weights, mixture.means, order):
         chance = 0.0
     if rng.random() < chance:
-        _take(state, theta, scratch)
+        _accept(state, theta, proposal)
     return chance
 
 
 @njit()
-def _jumps(rng, model, moves, state, theta, scratch, order):  # type: ignore[no-untyped-def]
+def _make_jumps(rng, model, moves, state, theta, proposal, order):  # type: ignore[no-untyped-def]
     """Make the jumps; return their mean acceptance probability."""
-    value = log_density(theta, model, scratch.log_weights, scratch.means, scratch.whiteners)
+    mixture = proposal.mixture
+    value = log_density(theta, model, mixture)
     weight = value - log_proposal(moves, theta)
     chances = 0.0
     for _ in range(moves.n_jumps):
-        draw_proposal(rng, moves, scratch.theta)
-        value = log_density(
-            scratch.theta, model, scratch.log_weights, scratch.means, scratch.whiteners
-        )
-        other = value - log_proposal(moves, scratch.theta)
-        if not math.isfinite(other) or not in_order(
-            moves, scratch.log_weights, scratch.means, order
-        ):
+        draw_proposal(rng, moves, proposal.theta)
+        value = log_density(proposal.theta, model, mixture)
+        other = value - log_proposal(moves, proposal.theta)
+        if not math.isfinite(other):
+            continue
+        if not in_order(moves, mixture.log_weights, mixture.means, order):
             continue
         chance = math.exp(min(0.0, other - weight))
         chances += chance
         if rng.random() < chance:
             weight = other
-            _take(state, theta, scratch)
+            _accept(state, theta, proposal)
     return chances / moves.n_jumps
 
 
 @njit()
-def iterate(rng, model, state, moves, thetas, labels, n_empty, turned, jumped):  # type: ignore[no-untyped-def]
-    """Run one sweep and its moves for every row of `thetas` (n, P), in which they end.
+def iterate(rng, model, state, moves, trace):  # type: ignore[no-untyped-def]
+    """Run one sweep and its moves for every row of `trace`, a :class:`Trace`.
 
-    ``labels`` (n, K), ``n_empty`` (n,) and the acceptance probabilities ``turned`` and ``jumped``
-    (n,), NaN without such a move, are written likewise; `state` is updated in place.
+    `state` is updated in place.
     """
+    thetas = trace.thetas
     n_components, n_features = state.means.shape
-    scratch = Scratch(
-        np.empty(thetas.shape[1]),
+    mixture = MixtureArrays(
         np.empty(n_components),
         np.empty((n_components, n_features)),
         np.empty((n_components, n_features, n_features)),
     )
+    proposal = Proposal(np.empty(thetas.shape[1]), mixture)
     order = np.empty(n_components, dtype=np.int64)
     moving = moves.n_kicks > 0 or moves.n_jumps > 0
     for row in range(thetas.shape[0]):
-        n_empty[row] = sweep(rng, model, state)
+        trace.n_empty[row] = gibbs_sweep(rng, model, state)
         if moving and not in_order(moves, np.log(state.weights), state.means, order):
             _reorder(state, order)
         theta = thetas[row]
         pack(model, state.weights, state.means, state.whiteners, theta)
-        turned[row] = math.nan
-        jumped[row] = math.nan
+        trace.turned[row] = math.nan
+        trace.jumped[row] = math.nan
         if moves.n_kicks > 0:
-            turned[row] = _turns(rng, model, moves, state, theta, scratch, order)
+            trace.turned[row] = _make_turn(rng, model, moves, state, theta, proposal, order)
         if moves.n_jumps > 0:
-            jumped[row] = _jumps(rng, model, moves, state, theta, scratch, order)
-        labels[row] = state.labels
+            trace.jumped[row] = _make_jumps(rng, model, moves, state, theta, proposal, order)
+        trace.labels[row] = state.labels

@@ -10,18 +10,32 @@ from numpy.typing import NDArray
 
 from gmm_bayes.core.jit import njit
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.density.moments import BLOCK, allocate, buffers
+from gmm_bayes.density.moments import BLOCK_ROWS, FactorisedMixture, allocate, new_block, zero_sums
+
+MIN_WEIGHT = 1e-300
+"""The weight of an empty component may underflow to zero, which has no logarithm."""
 
 
-class Model(NamedTuple):
+class ConjugateModel(NamedTuple):
     """Data and conjugate prior on the standardised scale, as the compiled loops read them.
 
-    ``data`` (D, N); the Dirichlet ``concentration``; the prior location ``mean_loc`` (D,) of the
-    means and its worth ``kappa`` in rows; ``dof``, the prior degrees of freedom of one feature's
-    precision; ``psi`` (D, D), the prior scatter; ``powers`` (D,) of the whiteners' diagonal in the
-    prior density of its logarithm; and the covariance structure: whether components share one
-    matrix, whether features correlate, whether all have the same variance
-    (:class:`gmm_bayes.space.structures.Structure`).
+    Parameters
+    ----------
+    data : ndarray of shape (D, N)
+    concentration : float
+        Of the Dirichlet distribution of the weights.
+    mean_loc : ndarray of shape (D,)
+        Prior location of the means.
+    kappa : float
+        How many rows that location is worth.
+    dof : float
+        Prior degrees of freedom of one feature's precision.
+    psi : ndarray of shape (D, D)
+        Prior scatter.
+    powers : ndarray of shape (D,)
+        Power of each diagonal entry of a whitener in the prior density of its logarithm.
+    shared, correlated, isotropic : bool
+        Those of :class:`gmm_bayes.space.structures.Structure`.
     """
 
     data: FloatArray
@@ -37,11 +51,17 @@ class Model(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where a chain is: ``weights`` (K,), ``means`` (K, D), ``whiteners`` (K, D, D), ``labels``.
+    """Where a chain is.
 
-    A whitener is lower triangular with ``W' W`` the inverse covariance. ``labels`` (K,) are the
-    names under which the sampler first knew the components: the chain keeps them in one order to
-    move in, and remembers here what an indifferent sampler would have called them.
+    Parameters
+    ----------
+    weights : ndarray of shape (K,)
+    means : ndarray of shape (K, D)
+    whiteners : ndarray of shape (K, D, D)
+        Lower triangular, with ``W' W`` the inverse covariance.
+    labels : ndarray of int, shape (K,)
+        The number that each component had at the start. The chain reorders components so that its
+        moves fit; these are the numbers that it would give them if it did not.
     """
 
     weights: FloatArray
@@ -60,23 +80,25 @@ def log_constants(log_weights, whiteners, log_const):  # type: ignore[no-untyped
 
 
 @njit()
-def add_rows(data, rng, log_const, means, whiteners, counts, first, second):  # type: ignore[no-untyped-def]
-    """Draw every row's component; add up the moments of each component's rows around its mean.
+def add_rows(data, rng, components, sums):  # type: ignore[no-untyped-def]
+    """Draw every row's component; add to `sums` the moments of its rows around its mean.
 
-    Parameters are ``data`` (D, N), ``log_const`` (K,) of :func:`log_constants`, ``means`` (K, D)
-    and ``whiteners`` (K, D, D). ``counts`` (K,), ``first`` (K, D) and the lower triangle of
-    ``second`` (K, D, D) receive the sums: the :class:`gmm_em.Moments` of the drawn allocations.
+    Parameters are ``data`` (D, N), :class:`gmm_bayes.density.moments.FactorisedMixture` and
+    :class:`gmm_bayes.density.moments.Sums`. The result equals the :class:`gmm_em.Moments` of the
+    drawn allocations.
     """
+    means, counts = components.means, sums.counts
+    first, second = sums.first, sums.second
     n_features, n_samples = data.shape
-    n_components = log_const.shape[0]
-    residual, white, log_prob, resp, top, total = buffers(n_components, n_features)
+    n_components = means.shape[0]
+    block = new_block(n_components, n_features)
+    resp, total = block.resp, block.total
     away = np.empty(n_features)
-    for start in range(0, n_samples, BLOCK):
-        n = min(BLOCK, n_samples - start)
-        allocate(
-            data, start, n, log_const, means, whiteners, residual, white, log_prob, resp, top, total
-        )
+    for start in range(0, n_samples, BLOCK_ROWS):
+        n = min(BLOCK_ROWS, n_samples - start)
+        allocate(data, start, n, components, block)
         for i in range(n):
+            # Inversion: the first component at which the cumulated shares exceed a uniform number.
             left = rng.random() * total[i] - resp[0, i]
             k = 0
             while left >= 0.0 and k < n_components - 1:
@@ -142,11 +164,10 @@ def add_posterior_scatter(model, count, first, second, mean, scatter):  # type: 
 def _draw_whitener(rng, model, count, scatter, whitener):  # type: ignore[no-untyped-def]
     """Draw a whitener given the posterior scale matrix (destroyed) of `count` rows.
 
-    Correlated features: Bartlett's decomposition of the Wishart precision, ``(T C^-1)' (T C^-1)``
-    with C the scale's Cholesky factor. Uncorrelated ones: a gamma precision each, or one for all.
+    The precision of correlated features is Wishart. Uncorrelated features have a gamma precision
+    each, or one in common.
     """
     d = whitener.shape[0]
-    dof = model.dof + count
     if model.isotropic:
         trace = 0.0
         for i in range(d):
@@ -155,10 +176,23 @@ def _draw_whitener(rng, model, count, scatter, whitener):  # type: ignore[no-unt
         for i in range(d):
             whitener[i, i] = value
         return
-    if not model.correlated:
-        for i in range(d):
-            whitener[i, i] = math.sqrt(2.0 * rng.standard_gamma(0.5 * dof) / scatter[i, i])
+    dof = model.dof + count
+    if model.correlated:
+        _draw_wishart_root(rng, dof, scatter, whitener)
         return
+    for i in range(d):
+        whitener[i, i] = math.sqrt(2.0 * rng.standard_gamma(0.5 * dof) / scatter[i, i])
+
+
+@njit()
+def _draw_wishart_root(rng, dof, scatter, whitener):  # type: ignore[no-untyped-def]
+    """Draw a whitener whose precision ``W' W`` is Wishart, by Bartlett's decomposition.
+
+    ``W = T C^-1`` with C the Cholesky factor of `scatter`, which is destroyed, and T lower
+    triangular: standard normal below a diagonal of chi variables with dof, dof + 1, ... degrees of
+    freedom (Bartlett 1933).
+    """
+    d = whitener.shape[0]
     _cholesky(scatter)
     root = np.zeros((d, d))
     invert_lower(scatter, root)
@@ -189,19 +223,18 @@ def _draw_mean(rng, precision, whitener, mean):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def sweep(rng, model, state):  # type: ignore[no-untyped-def]
+def gibbs_sweep(rng, model, state):  # type: ignore[no-untyped-def]
     """Draw all allocations given the parameters, then all parameters given the allocations.
 
     Updates `state` in place and returns how many components have no row.
     """
     weights, means, whiteners = state.weights, state.means, state.whiteners
     n_components, n_features = means.shape
-    counts = np.zeros(n_components)
-    first = np.zeros((n_components, n_features))
-    second = np.zeros((n_components, n_features, n_features))
+    sums = zero_sums(n_components, n_features)
+    counts, first, second = sums.counts, sums.first, sums.second
     log_const = np.empty(n_components)
     log_constants(np.log(weights), whiteners, log_const)
-    add_rows(model.data, rng, log_const, means, whiteners, counts, first, second)
+    add_rows(model.data, rng, FactorisedMixture(log_const, means, whiteners), sums)
     size = n_components if model.shared else 1
     scatter = np.empty((n_features, n_features))
     for group in range(0, n_components, size):
@@ -221,6 +254,5 @@ def sweep(rng, model, state):  # type: ignore[no-untyped-def]
         total += weights[k]
         empty += counts[k] == 0.0
     for k in range(n_components):
-        # A tiny concentration underflows on an empty component; log needs it above zero.
-        weights[k] = max(weights[k] / total, 1e-300)
+        weights[k] = max(weights[k] / total, MIN_WEIGHT)
     return empty

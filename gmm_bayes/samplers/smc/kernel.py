@@ -13,28 +13,28 @@ from scipy.linalg import solve_triangular
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.conversion import standardised_draws, vectors
 from gmm_bayes.density.log_posterior import LogPosterior
-from gmm_bayes.density.many import Density
-from gmm_bayes.labels.one_labelling import Fold
+from gmm_bayes.density.many import BatchDensity
+from gmm_bayes.labels.one_labelling import OneLabelling
 from gmm_bayes.labels.relabelling import relabel
-from gmm_bayes.priors.lkj import LKJPrior
-from gmm_bayes.priors.niw import NIWPrior
 
-_DRIFT_ACCEPTANCE = 0.574  # Roberts & Rosenthal (1998): best for Langevin moves in many dimensions
+_LANGEVIN_ACCEPTANCE = 0.574
+"""The best share of accepted Langevin moves in many dimensions (Roberts & Rosenthal 1998)."""
 
 
-class FoldedKernel(SMC_KERNEL):
-    """Moves of mixtures that are renumbered into one order before each temperature.
+class OneLabellingKernel(SMC_KERNEL):  # type: ignore[misc]  # PyMC has no types
+    """Moves of particles on one labelling of the components.
 
     PyMC's own kernels propose from the covariance of all particles, which spans all K! copies of
-    the posterior: with three components hardly a proposal is accepted. On one copy
-    (:mod:`gmm_bayes.labels.one_labelling`) that covariance describes a hill. Independent proposals
-    from a normal
-    distribution take turns with Langevin moves along the gradient, whose step adapts to the
-    share accepted; they go on until particles have forgotten where they were.
+    the posterior. With three components they accept hardly a proposal. Here components are
+    renumbered into one order before the moves of each temperature
+    (:mod:`gmm_bayes.labels.one_labelling`), so that the covariance describes one copy. Independent
+    proposals from a normal distribution alternate with Langevin moves along the gradient, whose
+    step adapts to the share accepted. Moves go on until particles are hardly correlated with where
+    they were.
 
     Parameters
     ----------
-    density : Density
+    density : BatchDensity
     progress : callable
         Called with the inverse temperature reached.
     correlation : float
@@ -55,7 +55,7 @@ class FoldedKernel(SMC_KERNEL):
     def __init__(
         self,
         *args: Any,
-        density: Density,
+        density: BatchDensity,
         progress: Callable[[float], None],
         correlation: float,
         max_steps: int,
@@ -76,8 +76,8 @@ class FoldedKernel(SMC_KERNEL):
         """Renumber the particles into one order, and learn the shape of their cloud."""
         target = self.density.target
         aligned, _ = relabel(standardised_draws(target, self.tempered_posterior[None]))
-        self.fold = Fold(target, aligned.mean())
-        self.tempered_posterior = self.fold.bring(vectors(target, aligned)[0])
+        self.labelling = OneLabelling(target, aligned.mean())
+        self.tempered_posterior = self.labelling.renumber(vectors(target, aligned)[0])
         self.centre = self.tempered_posterior.mean(axis=0)
         covariance = np.atleast_2d(np.cov(self.tempered_posterior, rowvar=False))
         covariance += 1e-6 * np.diag(np.diagonal(covariance) + 1e-6)
@@ -88,7 +88,10 @@ class FoldedKernel(SMC_KERNEL):
         self.progress(self.beta)
         before = self.tempered_posterior.copy()
         self.slopes = self._tempered(before)[3]
-        accepted: dict[Callable[[], float], list[float]] = {self._independent: [], self._drift: []}
+        accepted: dict[Callable[[], float], list[float]] = {
+            self._independent: [],
+            self._langevin: [],
+        }
         self.n_steps = 0
         while self.n_steps < self.max_steps:
             for move, rates in accepted.items():
@@ -99,6 +102,7 @@ class FoldedKernel(SMC_KERNEL):
         self.accept_rate = float(np.mean(list(accepted.values())))
 
     def _independent(self) -> float:
+        """Propose from a normal distribution with the cloud's mean and covariance."""
         noise = self.rng.standard_normal(self.tempered_posterior.shape)
         proposal = self.centre + noise @ self.factor.T
         return self._accept(
@@ -106,7 +110,7 @@ class FoldedKernel(SMC_KERNEL):
             lambda slopes: 0.5 * (_squares(noise) - _squares(self._whiten(self.centre))),
         )
 
-    def _drift(self) -> float:
+    def _langevin(self) -> float:
         """Move by the Metropolis-adjusted Langevin algorithm (Roberts & Tweedie 1996)."""
         step = math.exp(self.log_step)
         noise = self.rng.standard_normal(self.tempered_posterior.shape)
@@ -118,10 +122,11 @@ class FoldedKernel(SMC_KERNEL):
             return np.asarray(0.5 * (_squares(noise) - _squares(back / step)))
 
         rate = self._accept(self.tempered_posterior + there @ self.factor.T, log_ratio)
-        self.log_step += rate - _DRIFT_ACCEPTANCE
+        self.log_step += rate - _LANGEVIN_ACCEPTANCE
         return rate
 
     def _whiten(self, centre: FloatArray) -> FloatArray:
+        """Return the particles in coordinates in which the cloud is round."""
         return solve_triangular(self.factor, (self.tempered_posterior - centre).T, lower=True).T
 
     def _tempered(
@@ -153,7 +158,7 @@ class FoldedKernel(SMC_KERNEL):
         log_uniform = np.log(self.rng.random(self.draws))
         prior, likelihood, tempered, slopes = self._tempered(proposal)
         accepted = log_uniform < tempered - self.tempered_posterior_logp + log_ratio(slopes)
-        accepted[accepted] = self.fold.contains(proposal[accepted])
+        accepted[accepted] = self.labelling.contains(proposal[accepted])
         self.tempered_posterior[accepted] = proposal[accepted]
         self.tempered_posterior_logp[accepted] = tempered[accepted]
         self.prior_logp[accepted] = prior[accepted]
@@ -176,10 +181,12 @@ class FoldedKernel(SMC_KERNEL):
 
 
 def _squares(rows: FloatArray) -> FloatArray:
+    """Return the squared length of each row."""
     return np.asarray((rows**2).sum(axis=1))
 
 
 def _mean_correlation(before: FloatArray, after: FloatArray) -> float:
+    """Return the correlation of two sets of rows, averaged over columns."""
     a, b = before - before.mean(axis=0), after - after.mean(axis=0)
     scale = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
     return float(np.mean((a * b).sum(axis=0) / np.maximum(scale, np.finfo(float).tiny)))
@@ -192,15 +199,15 @@ def prior_vectors(target: LogPosterior, n: int, rng: np.random.Generator) -> Flo
     the support of :class:`gmm_bayes.density.log_posterior.LogPosterior`.
     """
     prior, space, scaling = target.prior, target.space, target.scaling
-    assert isinstance(prior, LKJPrior | NIWPrior)
-    own = prior.scale == "data"
-    loc, scale = (scaling.loc, scaling.scale) if own else (0.0, np.ones(space.n_features))
+    loc, scale = (
+        (scaling.loc, scaling.scale) if prior.in_own_units else (0.0, np.ones(space.n_features))
+    )
     out = np.empty((n, space.size))
     done = 0
     while done < n:
         try:
             drawn = prior.sample(rng, space.n_components, space.n_features, space.structure.name)
-        except ValueError:  # Mixture's word on a covariance that is singular in float64
+        except ValueError:  # Mixture refuses a covariance that is singular in float64
             continue
         theta = space.from_mixture(
             np.maximum(drawn.weights, np.finfo(float).tiny),

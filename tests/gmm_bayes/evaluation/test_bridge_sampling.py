@@ -38,7 +38,7 @@ def test_one_gaussian_in_closed_form(sampler):
 
 @pytest.mark.parametrize("sampler", ["nuts", "gibbs"])
 def test_every_allocation_of_ten_rows(sampler):
-    """Components overlap until labels mean little: the fold must still be exact. As above."""
+    """Components overlap until labels mean little: one labelling must still be exact. As above."""
     X = _ten_rows(np.random.default_rng(4))
     model = GaussianMixtureBayes(2, prior=TWO, sampler=sampler, draws=2000, random_state=2).fit(X)
     _agrees(model.log_marginal_likelihood(), every_allocation(X, 2, TWO), 0.02)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gmm_bayes import ADVI, GaussianMixtureBayes, NIWPrior
-from gmm_bayes.density.laplace import hill_near
+from gmm_bayes.density.laplace import laplace_near
 from gmm_bayes.density.log_posterior import LogPosterior
 from tests.gmm_bayes.exact import one_gaussian
 
@@ -122,14 +122,14 @@ def test_the_start_is_a_maximum_with_its_curvature(two_clusters):
     start = target.space.from_mixture(
         np.array([0.5, 0.5]), np.array([[-1.0, -1.0], [1.0, 1.0]]), np.tile(np.eye(2), (2, 1, 1))
     )
-    hill = hill_near(target, start)
-    value, slope = target(hill.peak)
+    found = laplace_near(target, start)
+    value, slope = target(found.mean)
     assert value > target(start)[0]
-    # The slope is small in units of the hill's width, and one width down is half a unit down.
-    assert np.abs(hill.factor.T @ slope).max() < 0.05
-    sides = [target(hill.peak + sign * hill.factor[:, 0])[0] for sign in (-1.0, 1.0)]
+    # The slope is small in units of the width, and one standard deviation away is half a unit down.
+    assert np.abs(found.factor.T @ slope).max() < 0.05
+    sides = [target(found.mean + sign * found.factor[:, 0])[0] for sign in (-1.0, 1.0)]
     assert value - np.mean(sides) == pytest.approx(0.5, abs=0.2)
-    each = hill_near(target, start, round_each=True)
+    each = laplace_near(target, start, diagonal=True)
     np.testing.assert_array_equal(each.factor, np.diag(each.factor.diagonal()))
 
 

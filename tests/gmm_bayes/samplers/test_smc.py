@@ -11,7 +11,7 @@ from gmm_bayes import SMC, GaussianMixtureBayes, LKJPrior, NIWPrior
 from gmm_bayes.density.conversion import own_draws, standardised_draws, vectors
 from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.density.many import density_of
-from gmm_bayes.labels.one_labelling import Fold
+from gmm_bayes.labels.one_labelling import OneLabelling
 from gmm_bayes.samplers.smc.kernel import prior_vectors
 
 QUICK = {"sampler": SMC(max_steps=10), "draws": 100, "chains": 2, "random_state": 1}
@@ -102,20 +102,20 @@ def test_prior_times_likelihood_is_the_posterior(rng, two_clusters):
     np.testing.assert_array_equal(slopes[2], target(thetas[2])[1])
 
 
-def test_the_fold_holds_one_labelling_of_each(rng, two_clusters):
+def test_one_labelling_of_each_mixture_is_inside(rng, two_clusters):
     target = LogPosterior(two_clusters, 3, NIWPrior())
     thetas = rng.normal(size=(40, target.space.size))
     mixtures = standardised_draws(target, thetas[None])
-    fold = Fold(target, mixtures[0, 7])
+    labelling = OneLabelling(target, mixtures[0, 7])
     held = sum(
-        fold.contains(vectors(target, mixtures.permute(order))[0]).astype(int)
+        labelling.contains(vectors(target, mixtures.permute(order))[0]).astype(int)
         for order in itertools.permutations(range(3))
     )
     np.testing.assert_array_equal(held, 1)
-    assert fold.contains(fold.bring(thetas)).all()
+    assert labelling.contains(labelling.renumber(thetas)).all()
     values = np.zeros(40)
     values[3] = -np.inf
-    restricted = fold.restrict(values, thetas)
+    restricted = labelling.restrict(values, thetas)
     assert set(restricted[np.isfinite(restricted)]) == {np.log(6.0)} or np.isinf(restricted).all()
     assert restricted[3] == -np.inf
 

@@ -92,3 +92,19 @@ def test_matrices_that_are_no_scale_are_refused():
     ]:
         with pytest.raises(ValueError, match=words):
             NIWPrior(psi=psi)
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 5])
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_free_parameters_are_counted_as_in_em(name, n_features):
+    structure = get_structure(name)
+    facts = {
+        "full": (False, False, True),
+        "tied": (True, False, True),
+        "diag": (False, False, False),
+        "spherical": (False, True, False),
+    }
+    assert (structure.shared, structure.isotropic, structure.correlated) == facts[name]
+    for k in (1, 3):
+        each = structure.n_sds(n_features) + structure.n_correlations(n_features)
+        assert structure.n_covariances(k) * each == OF_EM[name].n_parameters(k, n_features)

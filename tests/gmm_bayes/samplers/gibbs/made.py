@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from gmm_bayes import NIWPrior
 from gmm_bayes.samplers.contract import Task
-from gmm_bayes.samplers.gibbs.chain import Problem
 from gmm_bayes.samplers.gibbs.coordinates import Coordinates
-from gmm_bayes.samplers.gibbs.sweep import Model, State
+from gmm_bayes.samplers.gibbs.marginal_density import MixtureArrays, new_mixture
+from gmm_bayes.samplers.gibbs.setup import Setup
+from gmm_bayes.samplers.gibbs.sweep import ConjugateModel, State
 
 STRUCTURES = ("full", "tied", "diag", "spherical")
 
@@ -21,7 +22,7 @@ class Made(NamedTuple):
 
     X: NDArray[np.float64]
     prior: NIWPrior
-    model: Model
+    model: ConjugateModel
     coordinates: Coordinates
 
 
@@ -35,8 +36,8 @@ def made(rng: np.random.Generator, k: int, d: int, covariance_type: str, n: int 
 def made_of(X: NDArray[np.float64], k: int, prior: NIWPrior, covariance_type: str) -> Made:
     seed = np.random.SeedSequence(0)
     task = Task(X, k, prior, 10, 10, 1, 1, seed, lambda done, total: None, covariance_type)
-    problem = Problem.of(task, prior)
-    return Made(X, prior, problem.model, problem.coordinates)
+    setup = Setup.of(task, prior)
+    return Made(X, prior, setup.model, setup.coordinates)
 
 
 def state_of(coordinates: Coordinates, theta: NDArray[np.float64]) -> State:
@@ -45,7 +46,6 @@ def state_of(coordinates: Coordinates, theta: NDArray[np.float64]) -> State:
     return State(weights, means, whiteners, np.arange(len(weights), dtype=np.int64))
 
 
-def scratch_for(coordinates: Coordinates) -> tuple[NDArray[np.float64], ...]:
-    """Room for a mixture: log weights, means, whiteners."""
-    k, d = coordinates.n_components, coordinates.n_features
-    return np.empty(k), np.empty((k, d)), np.empty((k, d, d))
+def scratch_for(coordinates: Coordinates) -> MixtureArrays:
+    """Room for a mixture."""
+    return new_mixture(coordinates.n_components, coordinates.n_features)

@@ -20,12 +20,12 @@ def test_gradient_is_that_of_the_value(rng, covariance_type, k, d):
     size = problem.coordinates.size
     scratch, gradient, unused = scratch_for(problem.coordinates), np.empty(size), np.empty(size)
     theta = 0.4 * rng.normal(size=size)
-    value = log_density_and_gradient(theta, problem.model, *scratch, gradient)
-    assert log_density(theta, problem.model, *scratch) == pytest.approx(value, rel=1e-12)
+    value = log_density_and_gradient(theta, problem.model, scratch, gradient)
+    assert log_density(theta, problem.model, scratch) == pytest.approx(value, rel=1e-12)
     steps = 1e-5 * np.eye(size)
     up, down = (
         np.array([
-            log_density_and_gradient(theta + sign * step, problem.model, *scratch, unused)
+            log_density_and_gradient(theta + sign * step, problem.model, scratch, unused)
             for step in steps
         ])
         for sign in (1.0, -1.0)
@@ -81,7 +81,7 @@ def test_value_is_the_posterior_in_these_coordinates(rng, covariance_type, k, d)
     problem = made(rng, k, d, covariance_type)
     scratch = scratch_for(problem.coordinates)
     thetas = 0.4 * rng.normal(size=(4, problem.coordinates.size))
-    found = [log_density(theta, problem.model, *scratch) for theta in thetas]
+    found = [log_density(theta, problem.model, scratch) for theta in thetas]
     expected = [expected_log_density(problem, theta) for theta in thetas]
     np.testing.assert_allclose(np.diff(found), np.diff(expected), rtol=1e-5, atol=1e-4)
 
@@ -136,7 +136,7 @@ def test_complete_information_is_that_of_data_whose_labels_are_certain(rng, cova
     for step in 1e-4 * np.diag(scale):
         slopes = np.empty((2, theta.size))
         for slope, sign in zip(slopes, (1.0, -1.0), strict=True):
-            log_density_and_gradient(theta + sign * step, problem.model, *scratch, slope)
+            log_density_and_gradient(theta + sign * step, problem.model, scratch, slope)
         columns.append((slopes[1] - slopes[0]) / 2e-4)
     observed = np.array(columns) * scale
     np.testing.assert_allclose(observed, known * np.outer(scale, scale), atol=5e-3)

@@ -8,25 +8,31 @@ from scipy.special import gammaln
 
 from gmm_bayes import GaussianMixtureBayes, Gibbs, NIWPrior
 from gmm_bayes.samplers.gibbs.adaptation import (
-    chosen,
-    jumping,
-    laplace,
+    choose_moves,
+    fit_jumps,
     no_moves,
-    renumbered,
-    turning,
+    normal_at_mode,
+    renumber,
     with_kicks,
+    with_turns,
 )
-from gmm_bayes.samplers.gibbs.moves import T_DOF, assign, draw_proposal, iterate, log_proposal
+from gmm_bayes.samplers.gibbs.moves import (
+    T_DOF,
+    assign,
+    draw_proposal,
+    iterate,
+    log_proposal,
+    new_trace,
+)
 from tests.gmm_bayes.samplers.gibbs.made import STRUCTURES, made, state_of
 
 
 def run(rng, problem, moves, n, theta=None):
     size, k = problem.coordinates.size, problem.coordinates.n_components
     state = state_of(problem.coordinates, np.zeros(size) if theta is None else theta)
-    thetas, labels = np.empty((n, size)), np.empty((n, k), dtype=np.int64)
-    n_empty, turned, jumped = np.empty(n, dtype=np.int64), np.empty(n), np.empty(n)
-    iterate(rng, problem.model, state, moves, thetas, labels, n_empty, turned, jumped)
-    return thetas, turned, jumped
+    trace = new_trace(n, size, k)
+    iterate(rng, problem.model, state, moves, trace)
+    return trace.thetas, trace.turned, trace.jumped
 
 
 def fitted_moves(rng, problem):
@@ -35,9 +41,11 @@ def fitted_moves(rng, problem):
     start = np.zeros(coordinates.size)
     start[coordinates.n_components - 1 :: 2] += 0.1
     state = state_of(coordinates, start)
-    moves = turning(coordinates, no_moves(coordinates), laplace(problem.model, coordinates, state))
+    moves = with_turns(
+        coordinates, no_moves(coordinates), normal_at_mode(problem.model, coordinates, state)
+    )
     thetas, _, _ = run(rng, problem, moves, 600, moves.mean)
-    return jumping(moves, thetas, np.random.SeedSequence(1))
+    return fit_jumps(moves, thetas, np.random.SeedSequence(1))
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 20])
@@ -101,7 +109,7 @@ def test_renumbering_moves_renumbers_their_reference(rng):
     order = np.array([2, 0, 1])
     pivot = np.array([[0.0, 0.0, 0.0], [0.0, 5.0, 0.0], [0.0, 0.0, 5.0]])
     moves = fitted_moves(rng, problem)._replace(pivot=pivot, pivot_precision=np.ones((3, 3)))
-    changed, found = renumbered(problem.coordinates, moves, moves._replace(pivot=pivot[order]))
+    changed, found = renumber(problem.coordinates, moves, moves._replace(pivot=pivot[order]))
     np.testing.assert_array_equal(found, order)
     np.testing.assert_array_equal(changed.pivot, pivot[order])
     np.testing.assert_allclose(changed.mean, problem.coordinates.permute(moves.mean, order))
@@ -116,7 +124,7 @@ def test_renumbering_moves_renumbers_their_reference(rng):
 def test_moves_that_pay_are_kept(rng, turned, jumped, turns, jumps):
     problem = made(rng, 2, 1, "full")
     moves = with_kicks(fitted_moves(rng, problem), 1)
-    found = chosen(moves, turned, jumped)
+    found = choose_moves(moves, turned, jumped)
     assert (found.n_kicks > 0, found.n_jumps) == (turns, jumps)
 
 
@@ -126,7 +134,7 @@ def test_draws_that_cannot_be_fitted_are_not_jumped_by(rng):
     moves = fitted_moves(rng, problem)
     far = np.tile(moves.mean, (200, 1))
     far[:100, 0] += 1e14
-    assert jumping(moves, far, np.random.SeedSequence(0)).n_jumps == 0
+    assert fit_jumps(moves, far, np.random.SeedSequence(0)).n_jumps == 0
 
 
 def overlapping(rng, n=200):

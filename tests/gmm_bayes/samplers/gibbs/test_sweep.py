@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from gmm_bayes.samplers.gibbs.sweep import add_posterior_scatter, add_rows, log_constants, sweep
+from gmm_bayes.density.moments import FactorisedMixture, zero_sums
+from gmm_bayes.samplers.gibbs.sweep import (
+    add_posterior_scatter,
+    add_rows,
+    gibbs_sweep,
+    log_constants,
+)
 from gmm_em import Mixture, expect
 from tests.gmm_bayes.samplers.gibbs.made import STRUCTURES, made, made_of, state_of
 
@@ -14,9 +20,10 @@ def drawn_moments(X, mixture, rng):
     whiteners = np.linalg.inv(np.linalg.cholesky(mixture.covariances))
     log_const = np.empty(k)
     log_constants(np.log(mixture.weights), whiteners, log_const)
-    sums = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
-    add_rows(np.ascontiguousarray(X.T), rng, log_const, mixture.means, whiteners, *sums)
-    sums[2][:] += np.tril(sums[2], -1).transpose(0, 2, 1)
+    sums = zero_sums(k, d)
+    components = FactorisedMixture(log_const, mixture.means, whiteners)
+    add_rows(np.ascontiguousarray(X.T), rng, components, sums)
+    sums.second[:] += np.tril(sums.second, -1).transpose(0, 2, 1)
     return sums
 
 
@@ -89,7 +96,7 @@ def test_sweeps_of_one_component_draw_the_closed_form_posterior(rng, covariance_
     state = state_of(problem.coordinates, np.zeros(problem.coordinates.size))
     means, covariances = [], []
     for _ in range(20_000):
-        assert sweep(rng, problem.model, state) == 0
+        assert gibbs_sweep(rng, problem.model, state) == 0
         means.append(state.means[0].copy())
         covariances.append(np.linalg.inv(state.whiteners[0].T @ state.whiteners[0]))
     for draws, exact in (
@@ -108,7 +115,7 @@ def test_an_empty_component_is_drawn_from_the_prior(rng):
     for _ in range(5000):
         state.weights[:] = [1.0, 1e-300]
         state.means[1] = 1e3
-        assert sweep(rng, problem.model, state) == 1
+        assert gibbs_sweep(rng, problem.model, state) == 1
         draws.append(state.means[1, 0])
     # Student's t with dof degrees of freedom: its median is its centre.
     below = np.mean(np.array(draws) < problem.model.mean_loc[0])

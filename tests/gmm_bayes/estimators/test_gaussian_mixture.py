@@ -43,7 +43,7 @@ def test_pointwise_log_likelihood_is_each_draws(fitted, two_clusters):
 
 
 def test_large_data_keep_no_pointwise_log_likelihood(two_clusters, monkeypatch):
-    monkeypatch.setattr("gmm_bayes.estimators.gaussian_mixture.MAX_POINTWISE", 1000)
+    monkeypatch.setattr("gmm_bayes.estimators.summary.MAX_POINTWISE", 1000)
     model = GaussianMixtureBayes(2, **FAST).fit(two_clusters)
     assert "log_likelihood" not in model.posterior_.children
     expected = model.pointwise_log_likelihood(two_clusters).sum(axis=-1)

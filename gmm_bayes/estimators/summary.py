@@ -1,0 +1,83 @@
+"""From a sampler's draws to what an estimator keeps: aligned, diagnosed, in ArviZ's schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gmm_bayes.core.limits import MAX_POINTWISE
+from gmm_bayes.core.types import FloatArray, IntArray
+from gmm_bayes.draws import MixtureDraws
+from gmm_bayes.evaluation.datatree import to_datatree
+from gmm_bayes.evaluation.diagnostics import Diagnostics, diagnose
+from gmm_bayes.evaluation.model_checks import FittedModel
+from gmm_bayes.labels.relabelling import relabel
+from gmm_bayes.samplers.contract import Sampled, Task
+from gmm_bayes.space.structures import get_structure
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A posterior, summarised.
+
+    Parameters
+    ----------
+    draws : MixtureDraws
+        With aligned labels.
+    permutations : ndarray of int, shape (C, S, K)
+        What aligned the sampler's draws.
+    log_likelihood : ndarray of shape (C, S)
+        Every draw's log-likelihood of the data.
+    diagnostics : Diagnostics
+    posterior : xarray.DataTree
+        In ArviZ's schema.
+    model : FittedModel
+        The posterior together with what it was drawn from.
+    """
+
+    draws: MixtureDraws
+    permutations: IntArray
+    log_likelihood: FloatArray
+    diagnostics: Diagnostics
+    posterior: xr.DataTree
+    model: FittedModel
+
+
+def summarise(task: Task, sampled: Sampled, feature_names: list[str] | None = None) -> Summary:
+    """Align, diagnose and lay out what a sampler returned for a task.
+
+    Parameters
+    ----------
+    task : Task
+    sampled : Sampled
+    feature_names : list of str, optional
+        Coordinates of the features; 0, ..., D - 1 by default.
+    """
+    aligned, permutations = relabel(sampled.draws)
+    pointwise = None
+    if len(aligned) * task.X.shape[0] <= MAX_POINTWISE:
+        pointwise = aligned.log_prob(task.X)
+        log_likelihood = pointwise.sum(axis=-1)
+    else:
+        log_likelihood = aligned.log_likelihood(task.X)
+    diagnostics = diagnose(
+        aligned,
+        sampled.draws,
+        permutations,
+        log_likelihood,
+        sampled.stats,
+        get_structure(task.covariance_type),
+        sampled.problems,
+        sampled.notes,
+    )
+    attributes = {**sampled.attributes, "interrupted": int(sampled.interrupted)}
+    posterior = to_datatree(
+        aligned, sampled.stats, task.X, pointwise, attributes, feature_names, sampled.paths
+    )
+    model = FittedModel(
+        aligned, task.X, task.prior, task.covariance_type, task.cores, sampled.evidence
+    )
+    return Summary(aligned, permutations, log_likelihood, diagnostics, posterior, model)

@@ -1,0 +1,124 @@
+"""What is wrong with a posterior, one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_bayes.core.limits import (
+    COLLAPSED_SD,
+    MAX_CUT_SHORT_SHARE,
+    MAX_DIVERGENT_SHARE,
+    MAX_R_HAT,
+    MIN_BFMI,
+    MIN_ESS_PER_CHAIN,
+    SEPARATE_MODES_R_HAT,
+)
+from gmm_bayes.core.types import BoolArray, FloatArray
+from gmm_bayes.draws import MixtureDraws
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def unreliable_rows(what: str, table: pd.DataFrame, n_chains: int) -> Iterator[str]:
+    """Yield sentences of the rows of a summary table that are beyond a limit.
+
+    Parameters
+    ----------
+    what : str
+        What a row of the table is.
+    table : pandas.DataFrame
+        From :func:`gmm_bayes.evaluation.quantities.summary_table`.
+    n_chains : int
+    """
+
+    def named(rows: pd.DataFrame) -> str:
+        others = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+        return f"{what} {rows.index[0]}{others}"
+
+    apart = table[table["r_hat"] > MAX_R_HAT].sort_values("r_hat", ascending=False)
+    if len(apart):
+        yield (
+            f"R-hat of {named(apart)} is {apart['r_hat'].iloc[0]:.3f}, above {MAX_R_HAT}: "
+            "the chains do not agree"
+        )
+    lowest = table[["ess_bulk", "ess_tail"]].min(axis=1).sort_values()
+    few = table.loc[lowest.index[lowest < MIN_ESS_PER_CHAIN * n_chains]]
+    if len(few):
+        yield f"{named(few)} has {lowest.iloc[0]:.0f} effective draws, too few: sample longer"
+    if table["verdict"].eq("too few draws").any():
+        yield f"there are too few draws per chain to diagnose any {what}"
+
+
+def stuck_chains(log_likelihood: FloatArray) -> Iterator[str]:
+    """Yield a sentence if chains did not move, so that each of their draws is the same."""
+    if log_likelihood.shape[1] < 2:
+        return
+    stuck = np.flatnonzero(np.ptp(log_likelihood, axis=1) == 0.0)
+    if stuck.size:
+        yield (
+            f"chains {_listed(stuck)} are stuck: every draw is the same; sample from another seed "
+            "or use a more informative prior"
+        )
+
+
+def collapsed_draws(draws: MixtureDraws) -> BoolArray:
+    """Return which draws (C, S) have a component that all but lies on a hyperplane.
+
+    In some direction such a component's standard deviation, given the features before, is below
+    :data:`gmm_bayes.core.limits.COLLAPSED_SD` times that of the mean mixture.
+
+    Parameters
+    ----------
+    draws : MixtureDraws
+        With aligned labels.
+    """
+    spread = np.sqrt(draws.mean().covariance.diagonal())
+    conditional_sds = np.diagonal(draws.scale_trils, axis1=-2, axis2=-1)
+    return np.asarray((conditional_sds / spread).min(axis=(2, 3)) < COLLAPSED_SD)
+
+
+def collapsed_chains(draws: MixtureDraws) -> Iterator[str]:
+    """Yield a sentence if chains have a component that all but lies on a hyperplane."""
+    collapsed = np.flatnonzero(collapsed_draws(draws).any(axis=1))
+    if collapsed.size:
+        yield (
+            f"chains {_listed(collapsed)}: a component collapsed onto rows that are tied in some "
+            "direction, where the likelihood has no upper bound; sample from another seed, with "
+            "fewer components, or with a prior that keeps standard deviations away from zero"
+        )
+
+
+def separate_modes(log_likelihood: FloatArray, label_free: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence if chains have log-likelihoods of different sizes."""
+    if label_free["r_hat"].to_dict()["log_likelihood"] > SEPARATE_MODES_R_HAT:
+        levels = ", ".join(f"{level:.1f}" for level in log_likelihood.mean(axis=1))
+        yield (
+            f"chains are in different modes (mean log-likelihood by chain: {levels}), which no "
+            "relabelling reconciles; averages over all chains mean nothing"
+        )
+
+
+def _listed(chains: NDArray[np.intp]) -> str:
+    """Return the numbers, separated by commas."""
+    return ", ".join(str(int(chain)) for chain in chains)
+
+
+def sampler_failures(
+    n_divergent: int, n_max_treedepth: int, bfmi: tuple[float, ...], n_draws: int
+) -> Iterator[str]:
+    """Yield sentences of divergences, trajectories cut short, and a low E-BFMI."""
+    if n_divergent > MAX_DIVERGENT_SHARE * n_draws:
+        yield (
+            f"{n_divergent} of {n_draws} transitions diverged: part of the posterior may be "
+            "missing; raise target_accept or use a more informative prior"
+        )
+    if n_max_treedepth > MAX_CUT_SHORT_SHARE * n_draws:
+        yield f"{n_max_treedepth} of {n_draws} trajectories were cut short: raise max_treedepth"
+    low = [value for value in bfmi if value < MIN_BFMI]
+    if low:
+        yield f"E-BFMI is {min(low):.2f} in {len(low)} chains, below {MIN_BFMI}: sample longer"

@@ -1,0 +1,67 @@
+"""What all chains of the Gibbs sampler share: data, prior and coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gmm_bayes.priors.niw import NIWPrior
+from gmm_bayes.samplers.contract import Task
+from gmm_bayes.samplers.gibbs.coordinates import Coordinates, prior_powers
+from gmm_bayes.samplers.gibbs.sweep import ConjugateModel, State
+from gmm_bayes.samplers.starts import random_start
+from gmm_bayes.space.scaling import Scaling
+from gmm_bayes.space.structures import get_structure
+from gmm_bayes.space.unconstrained import UnconstrainedSpace
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all chains share.
+
+    Parameters
+    ----------
+    scaling : Scaling
+        Standardisation of the data.
+    coordinates : Coordinates
+        Layout of the vector that the marginal moves act on.
+    model : ConjugateModel
+        Data and prior on the standardised scale.
+    """
+
+    scaling: Scaling
+    coordinates: Coordinates
+    model: ConjugateModel
+
+    @classmethod
+    def of(cls, task: Task, prior: NIWPrior) -> Setup:
+        """Return the setup for a task and its conjugate prior."""
+        structure = get_structure(task.covariance_type)
+        scaling = Scaling.from_data(task.X, structure)
+        terms = prior.terms(scaling.loc, scaling.scale, structure)
+        d = task.X.shape[1]
+        dof = prior.standardised(scaling.loc, scaling.scale)[2] - d + 1.0
+        model = ConjugateModel(
+            data=np.ascontiguousarray(scaling.standardise(task.X).T),
+            concentration=prior.concentration,
+            mean_loc=np.ascontiguousarray(terms.mean.loc, dtype=np.float64),
+            kappa=terms.mean.kappa,
+            dof=dof,
+            psi=np.ascontiguousarray(terms.covariance.psi, dtype=np.float64),
+            powers=prior_powers(structure, dof, d),
+            shared=structure.shared,
+            correlated=structure.correlated,
+            isotropic=structure.isotropic,
+        )
+        return cls(scaling, Coordinates(task.n_components, d, structure), model)
+
+    def start(self, rng: np.random.Generator) -> State:
+        """Return a random plausible state."""
+        k, structure = self.coordinates.n_components, self.coordinates.structure
+        rows = np.ascontiguousarray(self.model.data.T)
+        vector = random_start(rows, k, rng, structure)
+        space = UnconstrainedSpace(k, self.coordinates.n_features, structure)
+        weights, means, covariances = space.to_mixtures(vector)
+        whiteners = np.linalg.inv(np.linalg.cholesky(covariances))
+        return State(weights, means, whiteners, np.arange(k, dtype=np.int64))

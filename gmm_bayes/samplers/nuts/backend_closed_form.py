@@ -1,0 +1,93 @@
+"""The No-U-Turn sampler of nutpie on the hand-derived density."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import nutpie
+from nutpie.compiled_pyfunc import from_pyfunc
+
+from gmm_bayes.core.types import FloatArray
+from gmm_bayes.density.conversion import own_draws
+from gmm_bayes.density.log_posterior import LogPosterior
+from gmm_bayes.density.packed import c_copy, c_log_density
+from gmm_bayes.samplers.contract import Sampled, Task
+from gmm_bayes.samplers.nuts.nutpie_runs import common_length, run_nutpie, statistics
+from gmm_bayes.samplers.nuts.output import NUTSSettings, attributes
+from gmm_bayes.samplers.starts import random_start
+from gmm_bayes.space.structures import get_structure
+
+
+def sample(settings: NUTSSettings, task: Task) -> Sampled:
+    """Return the draws that `task` asks for."""
+    structure = get_structure(task.covariance_type)
+    target = LogPosterior(task.X, task.n_components, task.prior, structure)
+    model = _nutpie_model(target, _chain_starts(task, target))
+    trace, interrupted = run_nutpie(settings, task, model)
+    kept = common_length(trace)
+    theta = trace["posterior"]["theta"].to_numpy()[:, :kept]
+    draws = own_draws(target, theta)
+    return Sampled(draws, statistics(trace, kept), interrupted, attributes(settings, nutpie))
+
+
+def _chain_starts(task: Task, target: LogPosterior) -> Callable[[int], FloatArray]:
+    """Return what gives a chain its start, from the seed that nutpie draws for that chain."""
+    entropy = task.seed.generate_state(4).tolist()
+    Z = target.scaling.standardise(task.X)
+
+    def start(seed: int) -> FloatArray:
+        rng = np.random.default_rng([*entropy, seed])
+        return random_start(Z, task.n_components, rng, target.structure)
+
+    return start
+
+
+def _nutpie_model(target: LogPosterior, starts: Callable[[int], FloatArray]) -> Any:
+    """Return the compiled density in the form that nutpie gives to its own compiled PyMC models.
+
+    nutpie then calls it without the interpreter, so that chains run side by side. A release of
+    nutpie that lays out its models differently gets the same density as a Python function: the
+    draws are the same, but the chains take turns.
+    """
+    size = target.space.size
+    try:
+        # nutpie's own class for a compiled model is not public: another release may lack it.
+        from nutpie.compile_pymc import CompiledPyMCModel  # noqa: PLC0415 - may be missing
+
+        return CompiledPyMCModel(
+            _n_dim=size,
+            _shapes={"theta": (size,)},
+            _coords={},
+            dims={},
+            compiled_logp_func=c_log_density,
+            compiled_expand_func=c_copy,
+            initial_point_func=starts,
+            shared_data={},
+            shared_var_keys={},
+            user_data=target.packed,
+            n_expanded=size,
+            shape_info=(["theta"], [slice(0, size)], [(size,)]),
+            logp_func=None,
+            expand_func=None,
+        )
+    except (ImportError, TypeError):
+        return _nutpie_model_in_python(target, starts)
+
+
+def _nutpie_model_in_python(target: LogPosterior, starts: Callable[[int], FloatArray]) -> Any:
+    """Return the density as a Python function, which any release of nutpie takes."""
+
+    def make_expand(*_: Any) -> Callable[..., dict[str, FloatArray]]:
+        return lambda theta: {"theta": np.asarray(theta)}
+
+    return from_pyfunc(
+        target.space.size,
+        lambda: target,
+        make_expand,
+        [np.dtype(np.float64)],
+        [(target.space.size,)],
+        ["theta"],
+        make_initial_point_fn=starts,
+    )
