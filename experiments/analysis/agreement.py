@@ -98,7 +98,7 @@ def z_scores(estimate: Mixture, mean: Mixture, sd: Parameters) -> Parameters:
 
 def z_score_errors(draws: MixtureDraws, sd: Parameters) -> Parameters:
     """Monte Carlo standard error of each z-score: that of the posterior mean over the sd."""
-    from arviz_stats.base import array_stats
+    from arviz_stats.base import array_stats  # noqa: PLC0415 - ArviZ takes half a second
 
     def error(values: FloatArray, sd: FloatArray) -> FloatArray:
         varies = sd > 0
@@ -107,8 +107,8 @@ def z_score_errors(draws: MixtureDraws, sd: Parameters) -> Parameters:
             varies &= np.tri(sd.shape[-1], dtype=bool)
         errors = np.zeros_like(sd)
         series = np.moveaxis(values[:, :, varies], -1, 0)
-        errors[varies] = [array_stats.mcse(s, method="mean", chain_axis=0, draw_axis=1)
-                          for s in series] / sd[varies]  # fmt: skip
+        found = [array_stats.mcse(s, method="mean", chain_axis=0, draw_axis=1) for s in series]
+        errors[varies] = found / sd[varies]
         return errors if sd.ndim < 3 else np.maximum(errors, errors.transpose(0, 2, 1))
 
     return combine(error, Parameters.of(draws), sd)

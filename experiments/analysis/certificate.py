@@ -94,9 +94,12 @@ def certify(
     values = log_likelihoods.ravel()[sound]
     if not sound.size:
         return Certificate(
-            em=top, n_draws=collapsed.size, n_collapsed=collapsed.size, tolerance=tolerance,
+            em=top,
+            n_draws=collapsed.size,
+            n_collapsed=collapsed.size,
+            tolerance=tolerance,
             n_parameters=n_parameters,
-        )  # fmt: skip
+        )
     chosen = _spread(sound, values, n_restarts)
     optima = _optima(X, draws, chosen, tolerance, covariance_type)
     deviance = 2 * (top - values)

@@ -27,7 +27,8 @@ BLOCKS_AT_ONCE = 32
 # Largest bound on the rounding of a log density that is let pass.
 ROUNDING = 1e-9
 # Sums of densities, relative to a reference, are taken as they are within these limits.
-SMALLEST, LARGEST = 1e-280, 1e280
+SMALLEST = 1e-280
+LARGEST = 1e280
 
 
 def map_densities[T](

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from experiments.core.types import FloatArray
 from experiments.values.base import ParameterValues
+from experiments.values.illustration import EMSteps, Health, Illustration
 from experiments.values.parameters import Layout, Parameters
 
 if TYPE_CHECKING:
@@ -17,23 +18,22 @@ if TYPE_CHECKING:
     from experiments.engines.contract import Fit, Step
     from gmm_bayes import MixtureDraws
     from gmm_em import Mixture
-from experiments.values.illustration import EMSteps, Health, Illustration
 
-MAX_POINTS, MIN_POINTS, MAX_POINT_VALUES = 2000, 200, 24_000
-
-
-MAX_MIXTURES, MIN_MIXTURES, MAX_MIXTURE_VALUES = 40, 5, 40_000
-
-
+# Rows of the data: at most and at least so many, fewer where each has many numbers.
+MAX_POINTS = 2000
+MIN_POINTS = 200
+MAX_POINT_VALUES = 24_000
+# Mixtures of the posterior and of the bootstrap, in the same way.
+MAX_MIXTURES = 40
+MIN_MIXTURES = 5
+MAX_MIXTURE_VALUES = 40_000
+# Deviances of posterior draws.
 MAX_DEVIANCES = 2000
-
-
-MAX_TRACED, MAX_TRACE_VALUES = 12, 12_000
-
-
+# Parameters whose chains are drawn, and the numbers of all their chains together.
+MAX_TRACED = 12
+MAX_TRACE_VALUES = 12_000
+# Parameters with diagnostics of their own.
 MAX_DIAGNOSED = 1000
-
-
 # Draws that responsibilities are averaged over.
 AVERAGED_DRAWS = 200
 
@@ -168,7 +168,7 @@ def _entries(draws: MixtureDraws, layout: Layout) -> tuple[list[str], FloatArray
 
 def _statistic(values: FloatArray, name: str, **options: Any) -> list[float | None]:
     """Return one of ArviZ's statistics of each row of (P, C, S); null where it is undefined."""
-    from arviz_stats.base import array_stats
+    from arviz_stats.base import array_stats  # noqa: PLC0415 - ArviZ takes half a second
 
     # Up to rounding: the weight of a single component is 1 in every draw.
     varies = np.ptp(values, axis=(1, 2)) > 1e-12 * np.abs(values).max(axis=(1, 2))

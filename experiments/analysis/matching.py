@@ -188,9 +188,7 @@ def _matching(
     found: Assignment,
     uncertain: tuple[int, ...],
 ) -> Matching:
-    return Matching(
-        partners, missing, found.cost, found.second_cost, found.ambiguity, uncertain
-    )  # fmt: skip
+    return Matching(partners, missing, found.cost, found.second_cost, found.ambiguity, uncertain)
 
 
 def _with_draws(matching: Matching, fit: Fit) -> Matching:

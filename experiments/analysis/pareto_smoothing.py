@@ -15,7 +15,8 @@ import numpy as np
 from experiments.core.types import FloatArray
 
 # The weakly informative prior of the shape: worth 10 observations of 1/2 (appendix C).
-PRIOR_SHAPE, PRIOR_WEIGHT = 0.5, 10
+PRIOR_SHAPE = 0.5
+PRIOR_WEIGHT = 10
 # Fewer values are no tail to fit.
 MIN_TAIL = 5
 MIN_DRAWS = 5 * MIN_TAIL

@@ -153,9 +153,17 @@ class Calibration:
         truth = self.prior.sample(rng, self.n_components, self.n_features, self.covariance_type)
         X = truth.sample(self.n_samples, rng)[0]
         task = Task(
-            X, self.n_components, self.prior, self.draws, self.tune, self.chains, None, fit_seed,
-            lambda done, total: None, self.covariance_type,
-        )  # fmt: skip
+            X,
+            self.n_components,
+            self.prior,
+            self.draws,
+            self.tune,
+            self.chains,
+            None,
+            fit_seed,
+            lambda done, total: None,
+            self.covariance_type,
+        )
         for attempt in range(MAX_DOUBLINGS + 1):
             longer = replace(task, draws=task.draws << attempt, seed=fit_seed.spawn(1)[0])
             sampled = self.sampler.sample(longer)

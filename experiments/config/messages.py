@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from experiments.config.keys import known_keys
 
+# What pydantic calls the branches of a union of plain types.
+SCALARS = frozenset(
+    {"bool", "int", "float", "str", "constrained-int", "constrained-float", "constrained-str"}
+)
+
 
 def describe(error: ValidationError, model: type[BaseModel]) -> str:
     """Say in one line which key is wrong, what was found and what is allowed."""
     details = error.errors(include_url=False)
     first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
-    keys = {_key(detail["loc"]) for detail in details}
+    keys = {_key(detail["loc"], model) for detail in details}
     more = f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""
-    key = _key(first["loc"])
+    key = _key(first["loc"], model)
     if first["type"] == "extra_forbidden":
         return f"unknown key '{key}'{_nearest(key, known_keys(model))}{more}"
     if first["type"] == "missing":
@@ -31,23 +37,32 @@ def describe(error: ValidationError, model: type[BaseModel]) -> str:
     return f"{key} = {_short(first['input'])}: allowed is {_allowed(first)}{more}"
 
 
-def _key(location: Sequence[str | int]) -> str:
-    # In a union pydantic adds the branch that it tried to the location: not a key of the config.
-    data = ("synthetic", "builtin", "file", "written", "generated")
-    conclusions = ("trend", "reached-best", "winner", "detected")
-    labels = (
-        *data,
-        *conclusions,
-        "lkj",
-        "niw",
-        "values",
-        "range",
-        "float",
-        "constrained-float",
-        "constrained-int",
-    )
+def _key(location: Sequence[str | int], model: type[BaseModel]) -> str:
+    """Return the dotted key of a location.
+
+    In a union pydantic adds the branch that it tried to the location, which is no key of the
+    config.
+    """
+    labels = SCALARS | branch_tags(model)
     parts = [str(part) for part in location if part not in labels and "[" not in str(part)]
     return ".".join(parts) or "config"
+
+
+@cache
+def branch_tags(model: type[BaseModel]) -> frozenset[str]:
+    """Return the tags that tell the branches of a model's unions apart, at any depth."""
+    return frozenset(_tags(model.__pydantic_core_schema__))
+
+
+def _tags(schema: object) -> Iterator[str]:
+    if isinstance(schema, Mapping):
+        if schema.get("type") == "tagged-union":
+            yield from map(str, schema["choices"])
+        for part in schema.values():
+            yield from _tags(part)
+    elif isinstance(schema, list | tuple):
+        for part in schema:
+            yield from _tags(part)
 
 
 def _nearest(key: str, known: Sequence[str]) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
-# Numbers smaller than this, and those of which more than so many last digits are zeros, are written
-# with a power of ten.
-SMALL, MOST_ZEROS, MOST_DECIMALS = 1e-4, 5, 12
+# Numbers smaller than this are written with a power of ten.
+SMALL = 1e-4
+# So are numbers of which more than this many digits before the point would be zeros.
+MOST_ZEROS = 5
+# No number is written with more decimals than this.
+MOST_DECIMALS = 12
 
 
 def with_uncertainty(value: float, uncertainty: float) -> str:

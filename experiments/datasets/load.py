@@ -134,7 +134,7 @@ _truth.register(GeneratedTruth, generate_truth)
 def _builtin(
     data: BuiltinData, name: str, seed: np.random.SeedSequence, n_components: int | None
 ) -> Dataset:
-    from experiments.datasets.files import read_table
+    from experiments.datasets.files import read_table  # noqa: PLC0415 - it loads pandas
 
     folder = resources.files("experiments") / "data"
     with resources.as_file(folder / f"{data.name}.csv") as path:
@@ -146,7 +146,7 @@ def _builtin(
 def _from_file(
     data: FileData, name: str, seed: np.random.SeedSequence, n_components: int | None
 ) -> Dataset:
-    from experiments.datasets.files import read_table
+    from experiments.datasets.files import read_table  # noqa: PLC0415 - it loads pandas
 
     path = Path(data.path)
     table = read_table(path, data.columns, missing=data.missing != "refuse")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from experiments.config.engines import EMSettings
 from experiments.config.section import Section
 from experiments.core.progress import Report
+from experiments.core.sizes import MAX_STEP_ENTRIES
 from experiments.core.types import FloatArray
 from experiments.engines.contract import Fit, Step, central
 from experiments.engines.fit import ALL_COVARIANCE_TYPES
@@ -33,8 +34,6 @@ from gmm_em.matching import match
 
 # Of a run that the report shows step by step.
 MAX_STEPS = 40
-# Covariance entries of all its iterations: 160 MB.
-MAX_KEPT = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def _shown_runs(
     shown = {}
     for index in chosen:
         run = result.runs[index]
-        if run.trace.size * size > MAX_KEPT:
+        if run.trace.size * size > MAX_STEP_ENTRIES:
             continue
         try:
             again = fit_em(X, len(run.start.weights), init=run.start, snapshots=True, **how).runs[0]

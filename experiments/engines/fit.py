@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, SupportsIndex, cast
+from typing import Any, SupportsIndex, cast
 
 from experiments.core.errors import FitError, UsageError
 from experiments.core.progress import Report, silent
 from experiments.core.seeds import stream
 from experiments.datasets.collinear import why_collinear
 from experiments.datasets.dataset import Dataset
-from gmm_em import DegenerateError
-from gmm_em.covariance.registry import STRUCTURES
-
-if TYPE_CHECKING:
-    pass
 from experiments.engines.contract import Engine, Fit, StructuredEngine
 from experiments.engines.registry import make_engine
+from gmm_em import DegenerateError
+from gmm_em.covariance.registry import STRUCTURES
 
 ALL_COVARIANCE_TYPES = tuple(STRUCTURES)
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from pydantic import ValidationError
 
 from experiments.config.messages import describe
 from experiments.core.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 from experiments.engines.contract import Engine
 
 

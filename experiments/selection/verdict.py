@@ -57,9 +57,11 @@ def _choice(criteria: Sequence[Criterion]) -> Iterator[Finding]:
         yield _finding("choice", "warn", text, 0)
     elif len(chosen) == 1:
         [(k, titles)] = chosen.items()
-        who = f"All {len(titles)} criteria choose" if len(titles) > 1 else (
-            f"{_first_upper(titles[0])} chooses"
-        )  # fmt: skip
+        who = (
+            f"All {len(titles)} criteria choose"
+            if len(titles) > 1
+            else (f"{_first_upper(titles[0])} chooses")
+        )
         yield _finding("choice", "ok", f"{who} {_components(k)}.", k)
     else:
         parts = [f"{listed(titles)} {_choose(titles)} {k}" for k, titles in sorted(chosen.items())]
@@ -71,9 +73,11 @@ def _truth(criteria: Sequence[Criterion], true_components: int | None) -> Iterat
     if true_components is None or not criteria:
         return
     right = _by_choice(criteria).get(true_components, [])
-    who = f"{listed(right)} {'finds' if len(right) == 1 else 'find'} it" if right else (
-        "no criterion finds it"
-    )  # fmt: skip
+    who = (
+        f"{listed(right)} {'finds' if len(right) == 1 else 'find'} it"
+        if right
+        else ("no criterion finds it")
+    )
     text = f"The truth has {_components(true_components)}: {who}."
     yield _finding("truth", "ok" if right else "warn", text, true_components)
 

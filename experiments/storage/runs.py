@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from experiments.core.errors import UsageError
-from experiments.core.files import flush, free_name
+from experiments.core.files import flush, free_name, refuse_file
 from experiments.storage.layout import COMPARISON, COMPONENTS, CONFIG, ENVIRONMENT
 
 
@@ -24,9 +24,7 @@ def check_target(directory: Path) -> None:
         If the path, or a folder above it, is a file, or the folder holds something else than
         an earlier run.
     """
-    for folder in (directory, *directory.parents):
-        if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{folder}: is a file, allowed is a folder for the run")
+    refuse_file(directory, "the run")
     if directory.is_dir() and any(directory.iterdir()) and not _values(directory).is_file():
         raise UsageError(
             f"{directory}: holds files that are not a run's, allowed is a new or empty folder "

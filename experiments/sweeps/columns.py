@@ -22,9 +22,16 @@ Scalar = bool | int | float | str
 
 # Walked field by field; engines are in the summary, and the rest are no scalars.
 WALKED = (
-    "experiment", "seed", "n_components", "covariance_type", "dataset", "log_likelihood",
-    "agreement", "certificate", "verdict",
-)  # fmt: skip
+    "experiment",
+    "seed",
+    "n_components",
+    "covariance_type",
+    "dataset",
+    "log_likelihood",
+    "agreement",
+    "certificate",
+    "verdict",
+)
 
 # What an item of a list is called, where a list has columns at all.
 ITEMS: Mapping[type, Callable[[Any], str]] = {
@@ -32,8 +39,12 @@ ITEMS: Mapping[type, Callable[[Any], str]] = {
     ScoreDifference: lambda difference: f"{difference.first}-{difference.second}",
 }
 # Sentences are for reading, not for tables.
-LEFT_OUT = {(Finding, "id"), (Finding, "text"), (ScoreDifference, "first"),
-            (ScoreDifference, "second")}  # fmt: skip
+LEFT_OUT = {
+    (Finding, "id"),
+    (Finding, "text"),
+    (ScoreDifference, "first"),
+    (ScoreDifference, "second"),
+}
 
 
 def scalars(comparison: ComparisonValues) -> dict[str, Scalar]:
@@ -87,30 +98,40 @@ SUMMARY = tuple(
         (r"(.+)\.errors\.(.+)", "{0}: {1} of the parameters from the truth's."),
         (r"(.+)\.density\.(.+)\.se", "{0}: Monte Carlo standard error of {0}.density.{1}."),
         (r"(.+)\.density\.(.+)", "{0}: distance of the density from the truth's, {1}."),
-        (r"(.+)\.clustering\.adjusted_rand", "{0}: adjusted Rand index of the labels of the "
-         "fitted rows and the truth's optimal ones."),
+        (
+            r"(.+)\.clustering\.adjusted_rand",
+            "{0}: adjusted Rand index of the labels of the "
+            "fitted rows and the truth's optimal ones.",
+        ),
         (r"(.+)\.clustering\.agreement", "{0}: share of rows labelled as the truth would."),
         (r"(.+)\.clustering\.regret", "{0}: probability of a right label lost per row."),
         (r"(.+)\.coverage\.(.+)", "{0}: share of true parameters inside its {1} % intervals."),
         (r"(em|bayes|[^.]+)\.log_likelihood\.train", "{0}: log-likelihood of the fitted rows."),
         (r"(em|bayes|[^.]+)\.log_likelihood\.test", "{0}: log-likelihood of the rows held out."),
-        (r"(.+)\.matching\.(.+)", "{0}: how unsure the matching of components is, {1}: 0 certain, "
-         "1 a tie."),
+        (
+            r"(.+)\.matching\.(.+)",
+            "{0}: how unsure the matching of components is, {1}: 0 certain, 1 a tie.",
+        ),
         (r"(.+)\.diagnostics\.seconds\.(.+)", "{0}: wall-clock seconds of its {1} alone."),
         (r"(.+)\.diagnostics\.(.+)", "{0}: the engine's diagnostic {1}."),
         (r"(.+)\.seconds", "{0}: wall-clock seconds of the fit."),
-        (r"agreement\.sd_ratio\.(.+)\.(median|mean)", "EM's {0} standard error over the "
-         "posterior's standard deviation, {1} over the parameters (mean: geometric)."),
+        (
+            r"agreement\.sd_ratio\.(.+)\.(median|mean)",
+            "EM's {0} standard error over the "
+            "posterior's standard deviation, {1} over the parameters (mean: geometric).",
+        ),
         (r"agreement\.joint\.tail", "Share of a normal posterior farther from its mean than EM."),
-        (r"certificate\.deviance_ratio", "deviance_mean over the number of parameters: tends to "
-         "1."),
+        (
+            r"certificate\.deviance_ratio",
+            "deviance_mean over the number of parameters: tends to 1.",
+        ),
         (r"loo\.elpd", "Leave-one-out expected log predictive density of the posterior."),
         (r"loo\.se", "Standard error of loo.elpd."),
         (r"verdict\.([^.]+)\.level", "Verdict on {0}: ok, warn or fail."),
         (r"verdict\.([^.]+)\.value", "The number that the verdict on {0} judged."),
         (r"verdict\.([^.]+)\.threshold", "What the verdict on {0} was judged by."),
     )
-)  # fmt: skip
+)
 
 
 def describe_column(name: str, axes: Mapping[str, str] | None = None) -> str:

@@ -51,7 +51,7 @@ class Cluster:
 
     def run(self, tasks: Iterable[Task], count: int) -> Iterator[tuple[str, Outcome]]:
         """Yield each of `count` cells' address and outcome as it finishes."""
-        from distributed import as_completed
+        from distributed import as_completed  # noqa: PLC0415 - dask takes half a second
 
         waiting = iter(tasks)
         running = as_completed(loop=self._client.loop, with_results=True, raise_errors=False)
@@ -133,7 +133,7 @@ _held: list[object] = []
 def _hold_threads() -> None:
     """Hold this process's libraries to one thread each, for good."""
     if not _held:
-        from threadpoolctl import threadpool_limits
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415 - workers alone need it
 
         _held.append(threadpool_limits(1))
 
@@ -141,8 +141,8 @@ def _hold_threads() -> None:
 @contextmanager
 def local(n: int) -> Iterator[Cluster]:
     """Start that many processes on this machine, and end them with the block."""
-    import dask
-    from distributed import Client
+    import dask  # noqa: PLC0415 - dask takes half a second
+    from distributed import Client  # noqa: PLC0415 - dask takes half a second
 
     with ExitStack() as stack:
         stack.enter_context(_quiet())
@@ -171,7 +171,7 @@ def _interrupts_held() -> Iterator[None]:
 
 
 def _processes(n: int) -> Any:
-    from distributed import LocalCluster
+    from distributed import LocalCluster  # noqa: PLC0415 - dask takes half a second
 
     try:
         return LocalCluster(
@@ -203,7 +203,7 @@ def existing(address: str) -> Iterator[Cluster]:
     UsageError
         If it does not answer, has no workers, or they run other code.
     """
-    from distributed import Client
+    from distributed import Client  # noqa: PLC0415 - dask takes half a second
 
     with _quiet():
         try:

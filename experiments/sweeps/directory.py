@@ -19,7 +19,7 @@ import tomli_w
 from experiments.config.experiment import ExperimentConfig
 from experiments.config.load import load_config
 from experiments.core.errors import UsageError
-from experiments.core.files import free_name, replacing
+from experiments.core.files import free_name, refuse_file, replacing
 from experiments.storage.environment import environment
 from experiments.storage.layout import CELLS, CONFIG, LOCK, MANIFEST
 from experiments.sweeps.cell import Outcome
@@ -52,9 +52,7 @@ class SweepDirectory:
         UsageError
             If it is a file, holds something else, or a sweep that this version cannot read.
         """
-        for folder in (self.path, *self.path.parents):
-            if folder.exists() and not folder.is_dir():
-                raise UsageError(f"{folder}: is a file, allowed is a folder for the sweep")
+        refuse_file(self.path, "the sweep")
         if (self.path / MANIFEST).exists():
             self.manifest()
         elif self.path.is_dir() and any(f.name != LOCK for f in self.path.iterdir()):

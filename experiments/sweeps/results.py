@@ -19,6 +19,7 @@ from experiments.core.errors import UsageError
 from experiments.core.files import replacing
 from experiments.storage.layout import RESULTS
 from experiments.sweeps.columns import CELL_COLUMNS, describe_column
+from experiments.sweeps.conclusion import conclusion_of_table
 from experiments.sweeps.directory import FORMAT, Record, SweepDirectory
 from experiments.sweeps.plan import Cell, Plan, make_plan
 
@@ -84,8 +85,6 @@ class SweepResults:
         conclusion = self.config.conclusion
         if conclusion is None or not counts["done"]:
             return text
-        from experiments.sweeps.conclusion import conclusion_of_table
-
         return f"{text} {conclusion_of_table(conclusion, self.frame)}"
 
 
@@ -212,8 +211,11 @@ def _cast(value: Any, kind: pa.DataType) -> Any:
 # Columns ---------------------------------------------------------------------------------------
 
 KINDS: Mapping[type, pa.DataType] = {
-    bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()
-}  # fmt: skip
+    bool: pa.bool_(),
+    int: pa.int64(),
+    float: pa.float64(),
+    str: pa.string(),
+}
 
 
 def _schema(rows: Iterable[Record], plan: Plan) -> tuple[pa.Schema, dict[str, int]]:

@@ -6,14 +6,9 @@ numbers of its own, and is bounded, whatever the size of the data and of the fit
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pydantic import Field, FiniteFloat
 
 from experiments.values.base import Matrix, ParameterValues, Value, Vector
-
-if TYPE_CHECKING:
-    pass
 
 
 class EMSteps(Value):

@@ -56,12 +56,21 @@ def test_the_whole_comparison_keeps_to_the_structure(kind):
     truth = truth_of(kind)
     X, _ = truth.sample(400, 5)
     comparison = compare(
-        X, 2, truth=truth, covariance_type=kind, seed=3,
+        X,
+        2,
+        truth=truth,
+        covariance_type=kind,
+        seed=3,
         engines=["em", "bayes", "sklearn", "sklearn-bayes", "kmeans"],
         em={"n_bootstrap": 40},
-        bayes={"sampler": "gibbs", "prior": {"kind": "niw"}, "draws": 400, "tune": 200,
-               "chains": 2},
-    )  # fmt: skip
+        bayes={
+            "sampler": "gibbs",
+            "prior": {"kind": "niw"},
+            "draws": 400,
+            "tune": 200,
+            "chains": 2,
+        },
+    )
     layout = comparison.layout
     assert comparison.covariance_type == kind
     for name, engine in comparison.engines.items():

@@ -152,8 +152,7 @@ def _points(n_features: int) -> FloatArray:
         # What the sequence is in one dimension: a point in each of n equal parts.
         uniform = (np.arange(n)[:, None] + rng.random((n, 1))) / n
     else:
-        # Most of the time that a new process takes to start would go into this import.
-        from scipy.stats import qmc
+        from scipy.stats import qmc  # noqa: PLC0415 - scipy.stats takes half a second
 
         uniform = qmc.Sobol(n_features, rng=rng).random(n)
     # Points may round to 0 or 1, where the normal quantile is infinite.

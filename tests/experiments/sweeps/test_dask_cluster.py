@@ -16,9 +16,12 @@ from experiments.sweeps.dask_cluster import AHEAD, TASK_SECONDS, Cluster, _next_
 def client():
     """Two threads of this process, so that what a worker runs can be replaced."""
     with Client(
-        processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None,
+        processes=False,
+        n_workers=1,
+        threads_per_worker=2,
+        dashboard_address=None,
         set_as_default=False,
-    ) as client:  # fmt: skip
+    ) as client:
         yield client
 
 
@@ -96,9 +99,13 @@ def test_a_script_without_a_guard_is_told_what_it_needs(tmp_path):
         f"run_sweep(sweep_config(), {str(tmp_path / 's')!r}, n_workers=1)\n"
     )
     done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False,
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
         env={**os.environ, "PYTHONPATH": "."},
-    )  # fmt: skip
+    )
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert last.startswith("experiments.core.errors.UsageError: workers = 1: the processes did not")

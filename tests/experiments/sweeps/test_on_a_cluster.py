@@ -65,16 +65,21 @@ def cluster(tmp_path):
 
     file = tmp_path / "scheduler.json"
     quiet = ("--no-dashboard", "--host", "127.0.0.1")
-    processes = [
-        dask("scheduler", "--port", "0", "--scheduler-file", str(file), *quiet)
-    ]  # fmt: skip
+    processes = [dask("scheduler", "--port", "0", "--scheduler-file", str(file), *quiet)]
     processes += [
         dask(
-            "worker", "--scheduler-file", str(file), "--nthreads", "1", "--no-nanny",
-            "--local-directory", str(tmp_path / "scratch"), *quiet,
+            "worker",
+            "--scheduler-file",
+            str(file),
+            "--nthreads",
+            "1",
+            "--no-nanny",
+            "--local-directory",
+            str(tmp_path / "scratch"),
+            *quiet,
         )
         for _ in range(2)
-    ]  # fmt: skip
+    ]
     try:
         yield wait_for_address(file), processes[1:]
     finally:
@@ -132,12 +137,29 @@ def test_no_scheduler_is_told_in_a_sentence(tmp_path, monkeypatch):
 def begin(folder, n_workers):
     """Start the command in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "experiments", "sweep", "made.toml", "--out", "s", "--workers",
-         str(n_workers), "--set", "sweep.seeds=12", "--set", "sweep.over={}", "--set",
-         "em.n_bootstrap=40"],
-        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        [
+            sys.executable,
+            "-m",
+            "experiments",
+            "sweep",
+            "made.toml",
+            "--out",
+            "s",
+            "--workers",
+            str(n_workers),
+            "--set",
+            "sweep.seeds=12",
+            "--set",
+            "sweep.over={}",
+            "--set",
+            "em.n_bootstrap=40",
+        ],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
-    )  # fmt: skip
+    )
 
 
 def kill_and_resume(folder, n_kills, seed):
