@@ -26,7 +26,8 @@ from scipy.special import chdtr, chdtri
 
 from experiments.analysis.agreement import JointDistance
 from experiments.core.types import FloatArray
-from experiments.values.comparison import Certificate, OptimumValues, ParameterValues
+from experiments.values.base import ParameterValues
+from experiments.values.comparison import Certificate, OptimumValues
 from gmm_em import DegenerateError, Mixture, Run, fit_em
 from gmm_em.fitting.result import distinct_optima
 

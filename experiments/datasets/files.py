@@ -81,7 +81,8 @@ def _left_out(values: pd.Series, name: str) -> str:
     if not len(texts) or numeric.mean() <= 0.5:
         return name
     row = int(numeric.to_numpy().argmin())
-    return f"{name} ('{visible(texts.iloc[row][:20])}' in row {texts.index[row] + 1} is no number)"
+    shown = visible(texts.iloc[row][:20])
+    return f"{name} ('{shown}' in row {texts.index[row] + 1} is no number)"
 
 
 def _chosen(table: pd.DataFrame, columns: Sequence[str], path: Path) -> pd.DataFrame:
@@ -94,9 +95,8 @@ def _chosen(table: pd.DataFrame, columns: Sequence[str], path: Path) -> pd.DataF
     for name in chosen.columns:
         if not pd.api.types.is_numeric_dtype(chosen[name]) or chosen[name].dtype == bool:
             example = next((str(v) for v in chosen[name] if not is_number(str(v))), "")
-            raise UsageError(
-                f"{path}: column '{name}' holds text ('{visible(example[:40])}'), allowed is numbers"
-            )
+            shown = visible(example[:40])
+            raise UsageError(f"{path}: column '{name}' holds text ('{shown}'), allowed is numbers")
     return chosen
 
 

@@ -55,6 +55,7 @@ class SklearnEngine:
     covariance_types: ClassVar[tuple[str, ...]] = ALL_COVARIANCE_TYPES
     title: ClassVar[str] = "sklearn"
     estimator: ClassVar[Callable[..., Any]] = GaussianMixture
+    maximum_likelihood: ClassVar[bool] = True
 
     def fit(
         self,
@@ -79,6 +80,7 @@ class SklearnEngine:
             model.fit(X)
         return Fit(
             title=self.title,
+            maximum_likelihood=self.maximum_likelihood,
             mixture=Mixture(
                 model.weights_,
                 model.means_,
@@ -94,6 +96,7 @@ class SklearnBayesEngine(SklearnEngine):
 
     title: ClassVar[str] = "sklearn-bayes"
     estimator: ClassVar[Callable[..., Any]] = BayesianGaussianMixture
+    maximum_likelihood: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,7 @@ class EMEngine:
         complete = [i for i, run in enumerate(result.runs) if run.n_rows == len(X)]
         return Fit(
             title="EM",
+            maximum_likelihood=True,
             mixture=result.mixture,
             uncertainty=uncertainty,
             intervals={} if replicates is None else central(Parameters.of(replicates), axis=0),

@@ -12,7 +12,7 @@ from experiments.core.seeds import stream
 from experiments.datasets.collinear import why_collinear
 from experiments.datasets.dataset import Dataset
 from experiments.engines.contract import Engine, Fit, StructuredEngine
-from experiments.engines.registry import make_engine
+from experiments.engines.registry import OWN, load_engine, make_engine
 from gmm_em import DegenerateError
 from gmm_em.covariance.registry import STRUCTURES
 
@@ -94,13 +94,19 @@ def _check_structure(name: str, engine: Engine, covariance_type: str) -> None:
         )
 
 
-def _check_missing(name: str, engines: Mapping[str, Engine]) -> None:
-    refusing = [e for e, engine in engines.items() if not getattr(engine, "accepts_missing", False)]
+def _check_missing(origin: str, engines: Mapping[str, Engine]) -> None:
+    refusing = [name for name, engine in engines.items() if not _accepts_missing(engine)]
     if refusing:
+        accepting = [name for name in OWN if _accepts_missing(load_engine(name))]
         raise UsageError(
-            f"{name}: has missing values, which {', '.join(refusing)} cannot fit, allowed is "
-            "engines = ['em']"
+            f"{origin}: has missing values, which {', '.join(refusing)} cannot fit, allowed is "
+            f"engines = {accepting}"
         )
+
+
+def _accepts_missing(engine: Engine | type[Engine]) -> bool:
+    """Return what an engine declares; False for one that does not know of missing values."""
+    return bool(getattr(engine, "accepts_missing", False))
 
 
 def check_components(n_components: object, n_samples: int) -> int:

@@ -6,15 +6,16 @@ throughout: the truth's where there is one, otherwise by decreasing weight of th
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 from pydantic import Field, FiniteFloat
 
 from experiments.values.base import FileValue, ParameterValues, Value
 from experiments.values.illustration import Illustration
-from experiments.values.parameters import Layout, Parameters
-
-SCHEMA_VERSION = 1
+from experiments.values.parameters import Parameters
+from experiments.values.roles import Role, estimate_of, posterior_of
+from gmm_em.parameter_names import ParameterLayout
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -111,6 +112,9 @@ class EngineResult(Value):
 
     title: str
     """What tables and figures call the engine."""
+    role: Role = "estimate"
+    """What the estimate is: "posterior", the mean of posterior draws; "maximum-likelihood"; or any
+    other "estimate"."""
     mixture: ParameterValues
     """The estimate: EM's optimum, or the posterior mean."""
     uncertainty: ParameterValues | None
@@ -141,7 +145,7 @@ class EngineResult(Value):
     """Whether the engine did its work, in its own terms."""
 
 
-class Spread(Value):
+class DrawSummary(Value):
     """Summary of one number over posterior draws."""
 
     mean: FiniteFloat
@@ -155,8 +159,8 @@ class PosteriorLogLikelihood(Value):
 
     at_point: FiniteFloat
     at_point_test: FiniteFloat | None
-    draws: Spread
-    draws_test: Spread | None
+    draws: DrawSummary
+    draws_test: DrawSummary | None
     log_predictive: FiniteFloat
     """Log pointwise predictive density of the fitted rows, summed."""
     log_predictive_test: FiniteFloat | None
@@ -166,11 +170,17 @@ class PosteriorLogLikelihood(Value):
 
 
 class LogLikelihoods(Value):
-    """Total log-likelihoods side by side."""
+    """Total log-likelihoods side by side.
+
+    The estimate and the posterior are those of the two engines that are compared, whatever their
+    names: see `ComparisonValues.estimate` and `ComparisonValues.posterior`.
+    """
 
     truth: TrainTest | None
     em: TrainTest | None
+    """Of the point estimate: EM's, where EM was fitted."""
     bayes: PosteriorLogLikelihood | None
+    """Of the posterior."""
     differences: list[ScoreDifference] = Field(default=[])
     """Of the fitted rows, every two of truth, em and bayes (its predictive density)."""
     differences_test: list[ScoreDifference] = Field(default=[])
@@ -215,7 +225,11 @@ class JointValues(Value):
 
 
 class Agreement(Value):
-    """EM against the posterior, parameter by parameter and jointly."""
+    """EM against the posterior, parameter by parameter and jointly.
+
+    EM stands for whatever estimate is compared. Of one without an error the `method` is empty, and
+    the ratios are null.
+    """
 
     z_scores: ParameterValues
     """(EM's estimate - posterior mean) / posterior standard deviation."""
@@ -223,8 +237,8 @@ class Agreement(Value):
     """Monte Carlo standard error of each z-score."""
     quantiles: ParameterValues
     """Share of posterior draws below EM's estimate."""
-    sd_ratios: ParameterValues
-    """EM's standard error / posterior standard deviation."""
+    sd_ratios: ParameterValues | None = None
+    """EM's standard error / posterior standard deviation; null where the estimate has no error."""
     parameters: list[str]
     """Names of the parameters compared; structural zeros and repeated entries, whose numbers above
     mean nothing, are none."""
@@ -235,10 +249,10 @@ class Agreement(Value):
     """Where the z-score is largest in absolute value; components and features from 1."""
     method: str
     """What EM's standard errors come from: "bootstrap", or "information" without one."""
-    median_sd_ratio: FiniteFloat
+    median_sd_ratio: FiniteFloat | None = None
     median_sd_ratio_by_method: dict[str, FiniteFloat] = Field(default={})
     """The same for EM's standard errors by other methods."""
-    mean_sd_ratio: FiniteFloat
+    mean_sd_ratio: FiniteFloat | None = None
     """Geometric mean of the ratios."""
     mean_sd_ratio_by_method: dict[str, FiniteFloat] = Field(default={})
     """The same for EM's standard errors by other methods."""
@@ -305,7 +319,6 @@ class Finding(Value):
 class ComparisonValues(FileValue):
     """Everything in `comparison.json`."""
 
-    schema_version: Annotated[int, Field(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)] = SCHEMA_VERSION
     experiment: str
     seed: int
     dataset: DatasetInfo
@@ -328,6 +341,29 @@ class ComparisonValues(FileValue):
     illustration: Illustration
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> ParameterLayout:
         """Which parameters are free, and their names."""
-        return Layout(self.n_components, self.dataset.n_features, self.covariance_type)
+        return ParameterLayout(self.n_components, self.dataset.n_features, self.covariance_type)
+
+    @property
+    def estimate(self) -> str | None:
+        """Name of the engine whose point estimate is set against the posterior."""
+        return estimate_of(self.engines)
+
+    @property
+    def posterior(self) -> str | None:
+        """Name of the engine that drew the posterior."""
+        return posterior_of(self.engines)
+
+    @classmethod
+    def _in_this_version(cls, values: Mapping[str, Any], version: object) -> Mapping[str, Any]:
+        if version == 1:
+            # In the first version names told what an engine is.
+            best = "maximum-likelihood"
+            roles = {"em": best, "sklearn": best, "bayes": "posterior"}
+            engines = {
+                name: {"role": roles.get(name, "estimate"), **engine}
+                for name, engine in values.get("engines", {}).items()
+            }
+            values = {**values, "engines": engines}
+        return super()._in_this_version(values, version)

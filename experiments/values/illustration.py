@@ -28,7 +28,7 @@ class Health(Value):
     """
 
     parameters: list[str]
-    """Names as in `Parameters.free`; at most 1000 of them, weights and means first."""
+    """Machine names, such as ``mean[1, 2]``; at most 1000 of them, weights and means first."""
     r_hat: list[FiniteFloat | None]
     r_hat_before: list[FiniteFloat | None]
     """Of the labels as they fell; empty where the sampler's own labels were not kept."""
