@@ -13,7 +13,6 @@ from experiments.analysis.engine_result import engine_result
 from experiments.analysis.illustrate import illustrate
 from experiments.analysis.likelihoods import RowScores, log_likelihoods
 from experiments.analysis.matching import Matching, in_one_order
-from experiments.analysis.null_reasons import null_reasons
 from experiments.analysis.prediction import score
 from experiments.analysis.summary import summarise
 from experiments.analysis.thresholds import thresholds_with
@@ -33,6 +32,7 @@ from experiments.values.comparison import (
     EngineResult,
 )
 from experiments.values.illustration import NOTHING
+from experiments.values.nulls import null_reasons
 from experiments.values.roles import estimate_of, posterior_of
 from gmm_em.parameter_names import ParameterLayout
 
@@ -130,7 +130,9 @@ def analyse(
     }
     draws_log_likelihood = None if posterior is None else scores[posterior].draws
     likelihoods, row_scores = log_likelihoods(dataset, fits, results, scores)
-    agreement, certificate = _estimate_and_posterior(dataset, fits, layout, draws_log_likelihood)
+    agreement, certificate = _estimate_and_posterior(
+        dataset, fits, layout, draws_log_likelihood, terms.covariance_type
+    )
     values = ComparisonValues(
         experiment=terms.experiment or dataset.name,
         seed=terms.seed,
@@ -176,6 +178,7 @@ def _estimate_and_posterior(
     fits: Mapping[str, Fit],
     layout: ParameterLayout,
     log_likelihoods: FloatArray | None,
+    covariance_type: str,
 ) -> tuple[Agreement | None, Certificate | None]:
     """Set the point estimate against the posterior, where both were fitted.
 
@@ -198,7 +201,7 @@ def _estimate_and_posterior(
             log_likelihoods,
             layout.n_free,
             joint,
-            covariance_type=layout.covariance_type,
+            covariance_type=covariance_type,
         )
     return agreement, certificate
 

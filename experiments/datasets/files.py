@@ -23,13 +23,15 @@ from experiments.datasets.delimited import (
     read_delimited,
     refuse_duplicates,
 )
-from experiments.datasets.table import Table, checked_array, checked_frame
+from experiments.datasets.table import NumericTable, checked_array, checked_frame
 
 # What is allowed of a table that is too large for the memory.
 SMALLER = "a smaller table, or a float64 .npy file, which is not read into memory"
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None, *, missing: bool = False) -> Table:
+def read_table(
+    path: Path, columns: Sequence[str] | None = None, *, missing: bool = False
+) -> NumericTable:
     """Read the numeric columns of a text or Parquet file, or a two-dimensional ``.npy`` array.
 
     A text file (CSV or the like) has a header line. Nothing in a file is ever unpickled.
@@ -55,7 +57,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, missing: boo
         raise UsageError(f"{path}: {what}")
     table = _READERS[path.suffix.lower()](path)
     if isinstance(table, np.ndarray) and columns is None:
-        return Table(checked_array(table, str(path), missing), numbered(table.shape[1]))
+        return NumericTable(checked_array(table, str(path), missing), numbered(table.shape[1]))
     if isinstance(table, np.ndarray):
         table = pd.DataFrame(table, columns=list(numbered(table.shape[1])))
     every = [in_one_line(str(name)) for name in table.columns]
@@ -69,7 +71,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, missing: boo
     if columns is None:
         left_out = tuple(_left_out(table[name], name) for name in every if name not in names)
     counting = tuple(name for name in names if columns is None and counts_rows(used[name]))
-    return Table(checked_frame(used, str(path), missing), names, left_out, counting=counting)
+    return NumericTable(checked_frame(used, str(path), missing), names, left_out, counting=counting)
 
 
 def _left_out(values: pd.Series, name: str) -> str:

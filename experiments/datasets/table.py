@@ -22,7 +22,7 @@ CHECK_ROWS = 1 << 16
 SMALLEST = 1e-150
 
 
-class Table(NamedTuple):
+class NumericTable(NamedTuple):
     """Checked rows.
 
     Attributes
@@ -46,7 +46,7 @@ class Table(NamedTuple):
     counting: tuple[str, ...] = ()
 
 
-def complete_rows(table: Table, origin: str) -> Table:
+def complete_rows(table: NumericTable, origin: str) -> NumericTable:
     """Leave out the rows in which a value is missing.
 
     Raises

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import singledispatch
 from typing import Any
 
 from pydantic import BaseModel
@@ -58,22 +59,40 @@ def scalars(comparison: ComparisonValues) -> dict[str, Scalar]:
     return found
 
 
-def _walk(value: Any, name: str) -> Iterator[tuple[str, Scalar]]:
-    if isinstance(value, bool | int | float | str):
-        yield name, value
-    elif isinstance(value, ParameterValues):
-        return
-    elif isinstance(value, BaseModel):
-        for key, part in value:
-            if (type(value), key) not in LEFT_OUT:
-                yield from _walk(part, f"{name}.{key}")
-    elif isinstance(value, Mapping):
-        for key, part in value.items():
+@singledispatch
+def _walk(value: object, name: str) -> Iterator[tuple[str, Scalar]]:
+    """Yield the scalars of a value with their columns; of anything else than these kinds none."""
+    yield from ()
+
+
+@_walk.register(bool | int | float | str)
+def _scalar(value: Scalar, name: str) -> Iterator[tuple[str, Scalar]]:
+    yield name, value
+
+
+@_walk.register
+def _fields(value: BaseModel, name: str) -> Iterator[tuple[str, Scalar]]:
+    for key, part in value:
+        if (type(value), key) not in LEFT_OUT:
             yield from _walk(part, f"{name}.{key}")
-    elif isinstance(value, list):
-        for item in value:
-            if type(item) in ITEMS:
-                yield from _walk(item, f"{name}.{ITEMS[type(item)](item)}")
+
+
+@_walk.register
+def _parameters(value: ParameterValues, name: str) -> Iterator[tuple[str, Scalar]]:
+    yield from ()
+
+
+@_walk.register
+def _entries(value: Mapping, name: str) -> Iterator[tuple[str, Scalar]]:  # type: ignore[type-arg]
+    for key, part in value.items():
+        yield from _walk(part, f"{name}.{key}")
+
+
+@_walk.register
+def _items(value: list, name: str) -> Iterator[tuple[str, Scalar]]:  # type: ignore[type-arg]
+    for item in value:
+        if type(item) in ITEMS:
+            yield from _walk(item, f"{name}.{ITEMS[type(item)](item)}")
 
 
 # What they mean --------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from experiments.storage.layout import CELLS, CONFIG, LOCK, MANIFEST
 from experiments.sweeps.cell import Outcome
 from experiments.sweeps.plan import Plan
 
+# Of the manifest, the cells' records and the results table. Earlier formats are read as well.
 FORMAT = 1
 
 Record = dict[str, Any]
@@ -121,10 +122,10 @@ class SweepDirectory:
         found = _json(path)
         if not isinstance(found, dict) or "format" not in found:
             raise UsageError(f"{path}: not a sweep's manifest, allowed is one of this version")
-        if found["format"] != FORMAT:
+        if not is_known(found["format"]):
             raise UsageError(
                 f"{path}: written by another version of gmm-compare (format {found['format']}), "
-                f"allowed is format {FORMAT}"
+                f"allowed is format {FORMAT} or earlier"
             )
         return found
 
@@ -163,12 +164,17 @@ class SweepDirectory:
         record = _json(file) if file.is_file() else None
         if not isinstance(record, dict) or record.get("address") != address:
             return None
-        return record if record.get("format") == FORMAT and "status" in record else None
+        return record if is_known(record.get("format")) and "status" in record else None
 
     def status(self, address: str) -> str:
         """Return "done", "failed" or "missing"."""
         record = self.read(address)
         return "missing" if record is None else str(record["status"])
+
+
+def is_known(number: object) -> bool:
+    """Say whether this version reads a file of some format: its own or an earlier one."""
+    return isinstance(number, int) and 1 <= number <= FORMAT
 
 
 def _json(path: Path) -> Any:

@@ -20,7 +20,7 @@ from experiments.core.files import replacing
 from experiments.storage.layout import RESULTS
 from experiments.sweeps.columns import CELL_COLUMNS, describe_column
 from experiments.sweeps.conclusion import conclusion_of_table
-from experiments.sweeps.directory import FORMAT, Record, SweepDirectory
+from experiments.sweeps.directory import FORMAT, Record, SweepDirectory, is_known
 from experiments.sweeps.plan import Cell, Plan, make_plan
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _row(cell: Cell, record: Record | None) -> Record:
         "status": record["status"],
         "error": record["error"],
         "cell_seconds": record["seconds"],
-        "host": record["host"],
+        "host": record.get("host", ""),
     }
 
 
@@ -270,7 +270,7 @@ def _read_table(path: Path) -> pa.Table:
 def _is_current(table: pa.Table, manifest: Record) -> bool:
     header = json.loads(table.schema.metadata[METADATA])
     return (
-        header["format"] == FORMAT
+        is_known(header["format"])
         and header["plan"] == manifest["plan"]
         and not header["counts"].get("missing")
     )
