@@ -75,31 +75,32 @@ def _nearest(key: str, known: Sequence[str]) -> str:
     return f"; known keys: {', '.join(k for k in known if '.' not in k)}"
 
 
+# What is allowed, by the kind of pydantic's error; what is in braces is its context.
+ALLOWED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "string_type": "a string",
+    "list_type": "a list",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "dict_type": "a table",
+    "finite_number": "a finite number",
+    "union_tag_invalid": "one of {expected_tags}",
+    "union_tag_not_found": "one of the known kinds",
+    "string_pattern_mismatch": (
+        "letters, digits, '.', '_' and '-', beginning with a letter or digit"
+    ),
+    "greater_than_equal": "a number of at least {ge:g}",
+    "greater_than": "a number greater than {gt:g}",
+    "too_short": "a list of at least {min_length}",
+}
+
+
 def _allowed(detail: Mapping[str, Any]) -> str:
-    kind, context = detail["type"], detail.get("ctx", {})
-    plain = {
-        "int_type": "a whole number",
-        "float_type": "a number",
-        "string_type": "a string",
-        "list_type": "a list",
-        "model_type": "a table",
-        "model_attributes_type": "a table",
-        "dict_type": "a table",
-        "finite_number": "a finite number",
-    }
-    if kind in plain:
-        return plain[kind]
-    if kind.startswith("union_tag"):
-        return f"one of {context.get('expected_tags', 'the known kinds')}"
-    if kind == "string_pattern_mismatch":
-        return "letters, digits, '.', '_' and '-', beginning with a letter or digit"
-    if kind == "greater_than_equal":
-        return f"a number of at least {context['ge']:g}"
-    if kind == "greater_than":
-        return f"a number greater than {context['gt']:g}"
-    if kind == "too_short":
-        return f"a list of at least {context['min_length']}"
-    return str(detail["msg"]).removeprefix("Input should be ")
+    text = ALLOWED.get(detail["type"])
+    if text is None:
+        return str(detail["msg"]).removeprefix("Input should be ")
+    return text.format(**detail.get("ctx", {}))
 
 
 def _short(value: object, limit: int = 60) -> str:
