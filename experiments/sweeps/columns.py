@@ -9,13 +9,13 @@ Vectors and matrices are no columns: ``sweep.keep = "comparison"`` keeps them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import singledispatch
 from typing import Any
 
 from pydantic import BaseModel
 
+from experiments.analysis.summary import SUMMARY_COLUMNS, described_by
 from experiments.values.base import ParameterValues
 from experiments.values.comparison import ComparisonValues, Finding, ScoreDifference
 
@@ -109,48 +109,14 @@ CELL_COLUMNS = {
     "host": "Machine that the cell ran on.",
 }
 
-# Names of the summary, the first that matches; {0} and so on are the groups.
-SUMMARY = tuple(
-    (re.compile(pattern), text)
-    for pattern, text in (
-        (r"(.+)\.errors\.(.+)\.(mean|max)", "{0}: {1} of the components from the truth's, {2}."),
-        (r"(.+)\.errors\.(.+)", "{0}: {1} of the parameters from the truth's."),
-        (r"(.+)\.density\.(.+)\.se", "{0}: Monte Carlo standard error of {0}.density.{1}."),
-        (r"(.+)\.density\.(.+)", "{0}: distance of the density from the truth's, {1}."),
-        (
-            r"(.+)\.clustering\.adjusted_rand",
-            "{0}: adjusted Rand index of the labels of the "
-            "fitted rows and the truth's optimal ones.",
-        ),
-        (r"(.+)\.clustering\.agreement", "{0}: share of rows labelled as the truth would."),
-        (r"(.+)\.clustering\.regret", "{0}: probability of a right label lost per row."),
-        (r"(.+)\.coverage\.(.+)", "{0}: share of true parameters inside its {1} % intervals."),
-        (r"(em|bayes|[^.]+)\.log_likelihood\.train", "{0}: log-likelihood of the fitted rows."),
-        (r"(em|bayes|[^.]+)\.log_likelihood\.test", "{0}: log-likelihood of the rows held out."),
-        (
-            r"(.+)\.matching\.(.+)",
-            "{0}: how unsure the matching of components is, {1}: 0 certain, 1 a tie.",
-        ),
-        (r"(.+)\.diagnostics\.seconds\.(.+)", "{0}: wall-clock seconds of its {1} alone."),
-        (r"(.+)\.diagnostics\.(.+)", "{0}: the engine's diagnostic {1}."),
-        (r"(.+)\.seconds", "{0}: wall-clock seconds of the fit."),
-        (
-            r"agreement\.sd_ratio\.(.+)\.(median|mean)",
-            "EM's {0} standard error over the "
-            "posterior's standard deviation, {1} over the parameters (mean: geometric).",
-        ),
-        (r"agreement\.joint\.tail", "Share of a normal posterior farther from its mean than EM."),
-        (
-            r"certificate\.deviance_ratio",
-            "deviance_mean over the number of parameters: tends to 1.",
-        ),
-        (r"loo\.elpd", "Leave-one-out expected log predictive density of the posterior."),
-        (r"loo\.se", "Standard error of loo.elpd."),
-        (r"verdict\.([^.]+)\.level", "Verdict on {0}: ok, warn or fail."),
-        (r"verdict\.([^.]+)\.value", "The number that the verdict on {0} judged."),
-        (r"verdict\.([^.]+)\.threshold", "What the verdict on {0} was judged by."),
-    )
-)
+# Columns of `scalars` that are neither in the summary nor described by their field.
+MORE_COLUMNS = {
+    "{engine}.diagnostics.seconds.{part}": "{engine}: wall-clock seconds of its {part} alone.",
+    "{engine}.seconds": "{engine}: wall-clock seconds of the fit.",
+    "verdict.{finding}.level": "Verdict on {finding}: ok, warn or fail.",
+    "verdict.{finding}.value": "The number that the verdict on {finding} judged.",
+    "verdict.{finding}.threshold": "What the verdict on {finding} was judged by.",
+}
 
 
 def describe_column(name: str, axes: Mapping[str, str] | None = None) -> str:
@@ -168,9 +134,8 @@ def describe_column(name: str, axes: Mapping[str, str] | None = None) -> str:
         return CELL_COLUMNS[name]
     if text := _documented(name.split(".")):
         return text
-    for pattern, text in SUMMARY:
-        if match := pattern.fullmatch(name):
-            return text.format(*match.groups())
+    if text := described_by(MORE_COLUMNS | SUMMARY_COLUMNS, name):
+        return text
     return f"{name.replace('.', ', ').replace('_', ' ').capitalize()}."
 
 

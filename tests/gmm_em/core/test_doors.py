@@ -1,10 +1,7 @@
 import importlib
-import subprocess
 import sys
 
 import pytest
-
-from gmm_em.core.doors import lazy_door
 
 
 @pytest.fixture
@@ -35,24 +32,3 @@ def test_an_unknown_name_is_told_as_python_does(package):
     with pytest.raises(AttributeError, match="module 'doored' has no attribute 'Stranger'"):
         _ = package.Stranger
     assert not hasattr(package, "Stranger")
-
-
-@pytest.mark.parametrize("name", ["experiments", "experiments.config", "experiments.engines"])
-def test_every_public_name_of_a_door_has_its_home(name):
-    package = importlib.import_module(name)
-    for public in package.__all__:
-        assert getattr(package, public) is not None
-        assert public in dir(package)
-    get, _ = lazy_door(name, {})
-    with pytest.raises(AttributeError):
-        get("anything")
-
-
-def test_opening_experiments_loads_none_of_its_rooms():
-    program = (
-        "import sys, experiments; print([n for n in sys.modules if n.startswith('experiments.')])"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert run.stdout.strip() == "[]"
