@@ -71,7 +71,7 @@ def agree(
     if sd is None:
         raise ValueError("a posterior without standard deviations cannot be compared with")
     z = z_scores(estimate.mixture, posterior.mixture, sd)
-    # Only the single weight of a one-component mixture is free and yet has no spread: it is 1.
+    # The single weight of a one-component mixture is always 1, so it has a name but no spread.
     uncertain = layout.values(sd) > 0
     names = [str(name) for name, varies in zip(layout.names, uncertain, strict=True) if varies]
     entries = dict(zip(names, layout.values(z)[uncertain].tolist(), strict=True))
@@ -120,7 +120,7 @@ def _ratios(se: Parameters, sd: Parameters) -> Parameters:
 
 
 def _geometric_mean(ratios: FloatArray) -> float:
-    # A standard error of zero, as of a weight that cannot vary, has no logarithm.
+    # A weight that cannot vary has a standard error of zero, which has no logarithm.
     return float(np.exp(np.log(ratios[ratios > 0]).mean())) if np.any(ratios > 0) else 0.0
 
 
@@ -142,7 +142,7 @@ def z_score_errors(draws: MixtureDraws, sd: Parameters) -> Parameters:
     def error(values: FloatArray, sd: FloatArray) -> FloatArray:
         varies = sd > 0
         if sd.ndim == 3:
-            # A covariance is symmetric: its lower triangle will do.
+            # A covariance is symmetric, so the errors of its lower triangle are enough.
             varies &= np.tri(sd.shape[-1], dtype=bool)
         errors = np.zeros_like(sd)
         series = np.moveaxis(values[:, :, varies], -1, 0)
@@ -181,7 +181,8 @@ def joint_distance(
     scale = sample.std(axis=0, ddof=1)
     if not np.all(scale > 0):
         return None
-    # In units of each parameter's sd the covariance is a correlation, whatever the data's units.
+    # In units of each parameter's sd the covariance matrix is a correlation matrix, which does
+    # not depend on the data's units.
     difference = (independent(layout, Parameters.of(estimate)) - sample.mean(axis=0)) / scale
     correlation = np.corrcoef(sample, rowvar=False).reshape(n_parameters, n_parameters)
     squared = float(difference @ np.linalg.solve(correlation, difference))

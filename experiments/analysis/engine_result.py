@@ -28,7 +28,7 @@ from gmm_em.covariance.registry import get_structure
 from gmm_em.e_step import observed
 from gmm_em.parameter_names import ParameterLayout
 
-# What `intervals` in the file holds; the other levels follow it.
+# The level of `intervals` in the file. `more_intervals` has the others.
 MAIN_LEVEL = 0.95
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from experiments.values.comparison import Finding
 
-# Findings that answer what an experiment asks, the first two of which are told.
+# Findings that answer what an experiment asks. The sentence tells the first two that there are.
 STANDS = ("choice", "truth", "agreement", "certificate", "em-optimum")
 
 

@@ -28,7 +28,7 @@ from gmm_em.matching import assign, assignment_cost, component_distances, second
 
 Order = NDArray[np.intp]
 
-# So many draws, evenly spaced, say how uncertain the labels of a posterior are.
+# This many draws, evenly spaced, show how uncertain the labels of a posterior are.
 N_DRAWS = 400
 DRAWS_QUANTILE = 0.9
 

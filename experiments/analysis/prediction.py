@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gmm_bayes import MixtureDraws
 
 
-# Pareto smoothing fits a tail: with fewer draws there is none worth the name.
+# Pareto smoothing fits the tail of the weights, which needs this many draws.
 MIN_LOO_DRAWS = 100
 
 

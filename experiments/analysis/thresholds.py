@@ -40,9 +40,10 @@ THRESHOLDS: Mapping[str, Threshold] = {
     "em-optimum": Threshold(0.5, 0.05),
     # Largest R-hat.
     "posterior-r-hat": Threshold(MAX_R_HAT, 1.05),
-    # R-hat of the log-likelihood, which labels do not touch: said only beyond the first.
+    # R-hat of the log-likelihood, which does not depend on labels. There is a finding only where it
+    # is beyond the first number.
     "posterior-modes": Threshold(1.05, 1.1),
-    # Smallest bulk or tail effective sample size: below that of a single chain is a failure.
+    # Smallest bulk or tail effective sample size. Less than one chain should have is a failure.
     "posterior-ess": Threshold(MIN_ESS, float(MIN_ESS_PER_CHAIN)),
     # Share of draws that diverged: any is a warning.
     "posterior-divergences": Threshold(MAX_DIVERGENT_SHARE, 0.01),

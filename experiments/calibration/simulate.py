@@ -140,7 +140,7 @@ class Calibration:
             If the user interrupts.
         """
         try:
-            # A prior that underflows is told of by the error that follows.
+            # Where a prior underflows, an error follows that says so.
             with np.errstate(divide="ignore", under="ignore"):
                 return self._simulate(*stream(self.seed, f"sbc {number}").spawn(2))
         except ValueError as error:

@@ -19,7 +19,7 @@ def with_uncertainty(value: float, uncertainty: float) -> str:
     """
     if not _plain(value, uncertainty):
         power = math.floor(math.log10(max(abs(value), uncertainty)))
-        # In two steps, for the power itself may be beyond the range of a double.
+        # The power may be beyond the range of a double, so it is applied in two halves.
         halves = 10.0 ** -(power // 2), 10.0 ** -(power - power // 2)
         scaled = [number * halves[0] * halves[1] for number in (value, uncertainty)]
         return f"({with_uncertainty(*scaled)})e{power:+03d}"

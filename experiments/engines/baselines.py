@@ -75,7 +75,7 @@ class SklearnEngine:
             **self.options.model_dump(),
         )
         with warnings.catch_warnings():
-            # Reported in the diagnostics instead.
+            # The diagnostics report it instead.
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(X)
         return Fit(

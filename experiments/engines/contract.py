@@ -1,4 +1,4 @@
-"""What can be compared: a name to a thing that fits.
+"""What an engine is, and what it returns: a `Fit`.
 
 Engines are found by name: those of this package, and those that other packages register under the
 entry-point group ``gmm_compare.engines``.
@@ -47,7 +47,7 @@ class Step:
     mixture: Mixture
 
 
-# By the place of their run in `Fit.paths`.
+# The steps of some runs, by the place of the run in `Fit.paths`.
 Steps = Callable[[], Mapping[int, tuple[Step, ...]]]
 
 
@@ -133,7 +133,7 @@ class Fit:
             },
             draws=None if self.draws is None else self.draws.permute(index),
             posterior=None if self.posterior is None else _reorder_tree(self.posterior, index),
-            # Not a closure: a fit can be pickled.
+            # A closure could not be pickled, and a fit can be.
             steps=partial(_reorder_steps, self.steps, index),
             replicates=None
             if self.replicates is None

@@ -53,7 +53,7 @@ def fit_engines(
             fits[name] = _fit(engine, task, covariance_type)
         except ValueError as error:
             why = ""
-            # Any other error has a reason of its own.
+            # Other errors say their reason themselves.
             if isinstance(error, DegenerateError):
                 why = _collinear(dataset, covariance_type)
             raise FitError(f"{dataset.name}: {name} cannot fit it: {why or error}") from error

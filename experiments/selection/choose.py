@@ -74,7 +74,7 @@ def choose(
         try:
             fits = fit_engines(dataset, k, engines, options, terms.seed, at, terms.covariance_type)
         except FitError as error:
-            # Of a message that goes on with advice the first sentence says why.
+            # The first sentence of a message says why; advice may follow.
             reason = str(error).removeprefix(f"{dataset.name}: ")
             failures[k] = reason.partition(". ")[0].rstrip(".")
             continue

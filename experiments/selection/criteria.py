@@ -187,8 +187,8 @@ def rules_for_posterior(engine: str, title: str) -> Iterator[Rule]:
     yield Rule("bayes-held-out", f"held-out log-likelihood of {title}", engine, _held_out(engine))
 
 
-# Findings that, where they fail, leave no sense in what rests on the posterior. That parameters
-# have not converged is none of them: densities do not ask which component is which.
+# If one of these findings fails, criteria that rest on the posterior mean nothing. R-hat of the
+# parameters is not among them: criteria rest on densities, which do not depend on labels.
 POSTERIOR_DOUBTS = {
     "posterior-modes": "the chains are in different modes",
     "posterior-collapsed": "draws have collapsed",

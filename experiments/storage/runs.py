@@ -63,7 +63,8 @@ def new_run(directory: Path) -> Iterator[Path]:
 
 @contextmanager
 def _scratch_folder(directory: Path) -> Iterator[Path]:
-    # A sibling: a rename is atomic only within one file system.
+    # The scratch folder lies beside the target, because a rename is atomic only within one file
+    # system.
     scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
     try:
         scratch.chmod(0o777 & ~_umask())
@@ -96,7 +97,7 @@ def _recipe(directory: Path) -> object:
         config = (directory / CONFIG).read_text(encoding="utf-8")
         return config, comparison["dataset"]["sha256"], environment["versions"]
     except (OSError, ValueError, KeyError, TypeError):
-        # Incomplete or foreign: equal to nothing, so that it is kept.
+        # The folder is incomplete or not a run's. It equals nothing, so that it is kept.
         return object()
 
 

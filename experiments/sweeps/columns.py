@@ -21,7 +21,8 @@ from experiments.values.comparison import ComparisonValues, Finding, ScoreDiffer
 
 Scalar = bool | int | float | str
 
-# Walked field by field; engines are in the summary, and the rest are no scalars.
+# Fields whose scalars become columns. Those of the engines are in the summary, and the other
+# fields hold no scalars.
 WALKED = (
     "experiment",
     "seed",
@@ -34,12 +35,12 @@ WALKED = (
     "verdict",
 )
 
-# What an item of a list is called, where a list has columns at all.
+# The name of a list's item in a column. Lists of other items have no columns.
 ITEMS: Mapping[type, Callable[[Any], str]] = {
     Finding: lambda finding: finding.id,
     ScoreDifference: lambda difference: f"{difference.first}-{difference.second}",
 }
-# Sentences are for reading, not for tables.
+# Fields that are no columns: sentences, and what is in the column's name already.
 LEFT_OUT = {
     (Finding, "id"),
     (Finding, "text"),

@@ -125,7 +125,7 @@ def read_results(directory: str | Path) -> SweepResults:
     path = store.path / RESULTS
     table = _read_table(path) if path.is_file() else None
     if table is None or not _is_current(table, manifest):
-        # Still running, or cut off: its finished cells are worth as much.
+        # The sweep still runs or was cut off. Its finished cells are read one by one.
         plan = make_plan(config, manifest["code"], manifest["files"])
         frame, descriptions = _assembled(store, plan)
     else:

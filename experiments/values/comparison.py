@@ -13,19 +13,12 @@ from pydantic import Field, FiniteFloat
 
 from experiments.values.base import FileValue, ParameterValues, Value
 from experiments.values.illustration import Illustration
-from experiments.values.nulls import Null
+from experiments.values.nulls import NO_PAIR, NO_TEST, NO_TRUTH, NOT_FITTED, POINT_ONLY, Null
 from experiments.values.parameters import Parameters
 from experiments.values.roles import Role, estimate_of, posterior_of
 from gmm_em.parameter_names import ParameterLayout
 
 Level = Literal["ok", "warn", "fail"]
-
-# Why a value is null.
-NO_PAIR = "EM and the posterior were not both fitted"
-NO_TEST = Null("no rows were held out")
-NO_TRUTH = Null("no truth is known")
-NOT_FITTED = Null("this engine was not fitted")
-POINT_ONLY = Null("this engine gives a point estimate only")
 
 
 class IntervalValues(Value):

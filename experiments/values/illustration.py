@@ -73,7 +73,7 @@ class Illustration(Value):
     """Null without a posterior."""
 
 
-# Of a comparison whose numbers alone are wanted.
+# The illustration of a comparison of which only the numbers are wanted.
 NOTHING = Illustration(
     points=[],
     responsibilities={},

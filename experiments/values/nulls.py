@@ -40,6 +40,14 @@ class Null:
         )
 
 
+# Reasons that several fields have.
+NO_PAIR = "EM and the posterior were not both fitted"
+NO_TEST = Null("no rows were held out")
+NO_TRUTH = Null("no truth is known")
+NOT_FITTED = Null("this engine was not fitted")
+POINT_ONLY = Null("this engine gives a point estimate only")
+
+
 def null_reasons(value: BaseModel) -> dict[str, str]:
     """Return a reason for each null of a value by its dotted path; list elements count from 0.
 

@@ -9,7 +9,6 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from scipy.stats import kstwobign, rankdata
 
-from experiments.analysis.thresholds import THRESHOLDS
 from experiments.core.errors import UsageError
 from experiments.core.types import FloatArray
 from experiments.report.page.theme import (
@@ -26,6 +25,7 @@ from experiments.values.comparison import ComparisonValues
 from experiments.values.illustration import Health
 from experiments.values.parameters import full_label
 
+R_HAT_LIMIT, ESS_LIMIT = 1.01, 400
 MAX_ROWS = 30
 MAX_RANKED = 6
 # Chains share the posterior's colour and are told apart by their dashes.
@@ -67,8 +67,7 @@ def convergence_figure(comparison: ComparisonValues) -> go.Figure:
             marker={"symbol": symbol, "size": 9, "color": colour, "line": {"width": 1.5}},
             hovertemplate="%{y}: %{x:.4~r}<extra></extra>", row=1, col=column,
         )  # fmt: skip
-    for column, threshold in ((1, "posterior-r-hat"), (2, "posterior-ess")):
-        limit = THRESHOLDS[threshold].warn
+    for column, limit in ((1, R_HAT_LIMIT), (2, ESS_LIMIT)):
         figure.add_vline(
             x=limit, line={"color": RULE, "dash": "dash", "width": 1.5}, row=1, col=column
         )
