@@ -71,7 +71,7 @@ def as_rows(X: object, name: str) -> tuple[FloatArray, tuple[str, ...]]:
     UsageError
         If it is not a two-dimensional table of finite numbers; `name` is what errors call it.
     """
-    # A caller with a data frame has imported pandas already. Importing it takes a third of a second.
+    # A caller with a data frame has imported pandas already, which takes a third of a second.
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(X, pandas.DataFrame):
         return checked_frame(X, name, False), tuple(map(str, X.columns))

@@ -128,8 +128,8 @@ def make_plan(
 def points(sweep: SweepSettings, seed: int) -> Iterator[Point]:
     """Yield the points of the axes; `seed` determines a random sweep's."""
     if sweep.mode == "random":
-        # Each axis has a stream of its own, so that another axis or more points leave these points as
-        # they were.
+        # Each axis has a stream of its own, so that another axis or more points leave these points
+        # as they were.
         axes = [_drawn(key, axis, sweep.n_points or 0, seed) for key, axis in sweep.over.items()]
     else:
         axes = [axis for axis in sweep.over.values() if isinstance(axis, list)]
