@@ -20,6 +20,7 @@ from experiments.report.notebook import comparison_html
 from experiments.report.provenance import Provenance
 from experiments.terminal.comparison import render
 from experiments.values.parameter_rows import true_values
+from experiments.values.parameters import by_name
 
 
 class Comparison(Plots):
@@ -70,10 +71,10 @@ class Comparison(Plots):
         if self.truth is not None:
             columns["truth"] = true_values(self)
         for name, engine in self.engines.items():
-            columns[name] = self.layout.by_name(engine.mixture.arrays())
+            columns[name] = by_name(self.layout, engine.mixture.arrays())
             if engine.uncertainty is not None:
-                columns[f"{name}_sd"] = self.layout.by_name(engine.uncertainty.arrays())
-        return pd.DataFrame(columns, index=self.layout.names).rename_axis("parameter")
+                columns[f"{name}_sd"] = by_name(self.layout, engine.uncertainty.arrays())
+        return pd.DataFrame(columns, index=list(map(str, self.layout.names))).rename_axis("parameter")
 
     def report(self, path: str | Path) -> Path:
         """Write the self-contained HTML page and return its path."""

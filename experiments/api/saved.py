@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
-
 from experiments.api.comparison import Comparison
 from experiments.api.components import ComponentsComparison
 from experiments.core.errors import UsageError
@@ -22,7 +20,7 @@ def read_run(directory: Path) -> Comparison | ComponentsComparison:
     """
     if not (directory / COMPONENTS).is_file():
         return read_comparison(directory)
-    found = _read(directory / COMPONENTS, ComponentsComparison)
+    found = ComponentsComparison.read(directory / COMPONENTS)
     fitted = [k for k in found.n_components if str(k) not in found.failures]
     return found.with_comparisons({k: read_comparison(directory / folder_of(k)) for k in fitted})
 
@@ -32,15 +30,6 @@ def read_comparison(directory: Path) -> Comparison:
     path = directory / COMPARISON
     if not path.is_file():
         raise UsageError(f"{directory}: no {COMPARISON} in it, allowed is a run directory")
-    return _read(path, Comparison)
+    return Comparison.read(path)
 
 
-def _read[M: BaseModel](path: Path, model: type[M]) -> M:
-    try:
-        return model.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"])) or "the file"
-        raise UsageError(
-            f"{path}: not a comparison of this version: {key}: {first['msg']}"
-        ) from None

@@ -1,1 +1,1 @@
-"""TODO-INIT."""
+"""Simulation-based calibration of a posterior. Imports: datasets, config, storage, core."""

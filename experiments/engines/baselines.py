@@ -55,6 +55,7 @@ class SklearnEngine:
     covariance_types: ClassVar[tuple[str, ...]] = ALL_COVARIANCE_TYPES
     title: ClassVar[str] = "sklearn"
     estimator: ClassVar[Callable[..., Any]] = GaussianMixture
+    maximum_likelihood: ClassVar[bool] = True
 
     def fit(
         self,
@@ -74,11 +75,12 @@ class SklearnEngine:
             **self.options.model_dump(),
         )
         with warnings.catch_warnings():
-            # Reported in the diagnostics instead.
+            # The diagnostics report it instead.
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(X)
         return Fit(
             title=self.title,
+            maximum_likelihood=self.maximum_likelihood,
             mixture=Mixture(
                 model.weights_,
                 model.means_,
@@ -94,6 +96,7 @@ class SklearnBayesEngine(SklearnEngine):
 
     title: ClassVar[str] = "sklearn-bayes"
     estimator: ClassVar[Callable[..., Any]] = BayesianGaussianMixture
+    maximum_likelihood: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)

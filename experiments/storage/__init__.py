@@ -1,1 +1,4 @@
-"""TODO-INIT."""
+"""Folders on disk, written whole or not at all. Imports: core.
+
+The room knows the names of files, not what is in them.
+"""

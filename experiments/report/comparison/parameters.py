@@ -73,9 +73,9 @@ def parameters_table(comparison: ComparisonValues) -> Table:
     if comparison.agreement is not None:
         columns.append(Column("EM’s z-score", hint="(EM - posterior mean) / posterior sd"))
     rows: list[list[Cell]] = []
-    for kind, group in parameter_groups(comparison):
+    for _, group in parameter_groups(comparison):
         for row in group:
-            cells = [Cell(f"{kind.removesuffix('s')} {row.label}", sort=float(len(rows)))]
+            cells = [Cell(row.full_label, sort=float(len(rows)))]
             if comparison.truth is not None:
                 cells.append(Cell(row.truth, sort=row.true))
             cells += [Cell(text, sort=row.values[name]) for name, text in row.cells.items()]

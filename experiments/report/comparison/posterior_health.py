@@ -23,6 +23,7 @@ from experiments.report.page.theme import (
 )
 from experiments.values.comparison import ComparisonValues
 from experiments.values.illustration import Health
+from experiments.values.parameters import full_label
 
 R_HAT_LIMIT, ESS_LIMIT = 1.01, 400
 MAX_ROWS = 30
@@ -160,5 +161,4 @@ def switching_figure(comparison: ComparisonValues) -> go.Figure:
 
 
 def _label(comparison: ComparisonValues, name: str) -> str:
-    kind = name.partition("[")[0]
-    return plain(f"{kind} {comparison.layout.label(name, comparison.dataset.feature_names)}")
+    return plain(full_label(comparison.layout, name, comparison.dataset.feature_names))

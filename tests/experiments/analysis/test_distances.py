@@ -111,8 +111,13 @@ def test_linear_maps_leave_affine_invariants_and_rotations_leave_all(seed, n_fea
 def test_symmetric_distances_are_symmetric(seed):
     (a, b), _ = pair(seed)
     there, back = errors_against(a, b), errors_against(b, a)
-    for name in ("weight_max_error", "weight_total_variation", "mean_euclidean",
-                 "covariance_affine_invariant", "covariance_bures"):  # fmt: skip
+    for name in (
+        "weight_max_error",
+        "weight_total_variation",
+        "mean_euclidean",
+        "covariance_affine_invariant",
+        "covariance_bures",
+    ):
         assert np.allclose(there[name], back[name], rtol=1e-7), name
 
 

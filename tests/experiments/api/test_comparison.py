@@ -109,7 +109,7 @@ def test_json_round_trip_is_exact_and_holds_no_nan(comparison):
     assert Comparison.from_dict(json.loads(text)) == comparison
     assert "NaN" not in text
     assert "Infinity" not in text
-    assert json.loads(text)["schema_version"] == 1
+    assert json.loads(text)["schema_version"] == 2
 
 
 def test_a_comparison_can_be_pickled_with_its_fits(dataset):

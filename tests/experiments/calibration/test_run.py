@@ -46,8 +46,11 @@ def whole(tmp_path_factory):
 def test_a_calibration_leaves_its_result_its_figure_and_its_config(whole):
     directory, result = whole
     assert {path.name for path in directory.iterdir()} == {
-        RESULT, PAGE, SIMULATIONS, "config.toml",
-    }  # fmt: skip
+        RESULT,
+        PAGE,
+        SIMULATIONS,
+        "config.toml",
+    }
     values = result_of(directory)
     assert values["p_values"] == result.p_values
     assert values["n_sims"] == 20

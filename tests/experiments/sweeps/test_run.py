@@ -38,8 +38,12 @@ def test_a_sweep_leaves_a_cell_each_and_one_table(finished):
     assert (frame["cell_seconds"] >= frame["em.seconds"]).all()
     assert len(records(finished)) == 12
     assert {path.name for path in finished.iterdir()} == {
-        ".lock", "cells", "config.toml", "results.parquet", "sweep.json",
-    }  # fmt: skip
+        ".lock",
+        "cells",
+        "config.toml",
+        "results.parquet",
+        "sweep.json",
+    }
 
 
 def test_every_column_says_what_it_holds(finished):
@@ -244,8 +248,11 @@ def test_the_command_runs_shows_and_reads(tmp_path):
     def call(*arguments):
         return subprocess.run(
             [sys.executable, "-m", "experiments", *arguments],
-            cwd=tmp_path, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     done = call("run", "made.toml", "--set", "sweep.seeds=2", "--set", "em.n_bootstrap=2")
     assert (done.returncode, done.stderr) == (0, "")
