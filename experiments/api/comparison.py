@@ -15,10 +15,10 @@ from experiments.analysis.likelihoods import RowScores
 from experiments.api.figures import Plots
 from experiments.api.saving import write_run
 from experiments.engines.contract import Fit
-from experiments.report.comparison.page import write_report
+from experiments.report.comparison.page import write_comparison_report
 from experiments.report.notebook import comparison_html
 from experiments.report.provenance import Provenance
-from experiments.terminal.comparison import render
+from experiments.terminal.comparison import render_comparison
 from experiments.values.parameter_rows import true_values
 from experiments.values.parameters import by_name
 
@@ -94,10 +94,10 @@ class Comparison(Plots):
 
     def write_page(self, path: Path, made: Provenance | None = None) -> Path:
         """Write the page, with what is known of how the comparison was made."""
-        return write_report(self, path, made)
+        return write_comparison_report(self, path, made)
 
     def _repr_html_(self) -> str:
         return comparison_html(self)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from render(self)
+        yield from render_comparison(self)

@@ -18,7 +18,7 @@ from experiments.report.provenance import Provenance
 from experiments.report.selection import components_figure, write_components_report
 from experiments.selection.choose import Choice
 from experiments.storage.layout import COMPONENTS, REPORT, folder_of
-from experiments.terminal.selection import render
+from experiments.terminal.selection import render_choice
 from experiments.values.components import ComponentsValues
 
 
@@ -121,4 +121,4 @@ class ComponentsComparison(ComponentsValues):
         return components_html(self)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from render(self)
+        yield from render_choice(self)

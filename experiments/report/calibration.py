@@ -19,7 +19,7 @@ _COLUMNS = 3
 _PANEL_HEIGHT = 190
 
 
-def write_page(result: Calibrated, path: Path) -> Path:
+def write_calibration_report(result: Calibrated, path: Path) -> Path:
     """Write the page, one file that needs nothing but itself; return `path`."""
     size = result.size
     lead = (

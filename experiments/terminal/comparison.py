@@ -18,7 +18,7 @@ MAX_NAME = 11
 MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
 
 
-def render(comparison: ComparisonValues) -> Iterator[RenderableType]:
+def render_comparison(comparison: ComparisonValues) -> Iterator[RenderableType]:
     """Yield the parts of the terminal's answer from top to bottom."""
     yield _heading(comparison)
     if told := columns_used(comparison.dataset):

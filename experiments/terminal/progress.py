@@ -20,7 +20,7 @@ from experiments.core.progress import Report, silent
 
 
 @contextmanager
-def bars(console: Console) -> Iterator[Report]:
+def progress_bars(console: Console) -> Iterator[Report]:
     """Show one bar per stage on `console` while the block runs; nothing where it is no terminal."""
     if not console.is_terminal:
         yield silent

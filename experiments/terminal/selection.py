@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.terminal.comparison import columns_used, verdict_lines
-from experiments.terminal.console import WIDTH
+from experiments.terminal.streams import WIDTH
 from experiments.values.components import ComponentsValues, Criterion
 from experiments.values.selection_rows import cell, heading, legend
 
@@ -22,7 +22,7 @@ SHORT = {
 }
 
 
-def render(found: ComponentsValues) -> Iterator[RenderableType]:
+def render_choice(found: ComponentsValues) -> Iterator[RenderableType]:
     """Yield the parts of the terminal's answer from top to bottom."""
     yield Text.assemble("\n", (found.experiment, "bold"), f": {heading(found)}")
     if told := columns_used(found.dataset):

@@ -63,7 +63,7 @@ class Display:
 
 
 @contextmanager
-def display(console: Console) -> Iterator[Display]:
+def sweep_bar(console: Console) -> Iterator[Display]:
     """Show one line while the block runs: done, failed, running, time left."""
     if not console.is_terminal:
         yield Display(None)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from experiments.core.errors import UsageError
 from experiments.sweeps.results import SweepResults
-from experiments.terminal.console import WIDTH, console
+from experiments.terminal.streams import WIDTH, standard_output
 
 MAX_POINTS = 40
 MAX_ERRORS = 5
@@ -33,7 +33,7 @@ def print_results(results: SweepResults, *, as_json: bool = False, as_csv: bool 
     if as_csv:
         click.echo(results.frame.to_csv(index=False), nl=False)
         return
-    out = console()
+    out = standard_output()
     out.print(Text.assemble("\n", (results.name, "bold"), f": {_counts(results)}"))
     if results.counts["done"]:
         out.print(_table(results, min(out.width, WIDTH)))
@@ -48,7 +48,7 @@ def print_columns(results: SweepResults, as_json: bool = False) -> None:
     if as_json:
         click.echo(json.dumps(results.descriptions, indent=1))
         return
-    out = console()
+    out = standard_output()
     for name, text in results.descriptions.items():
         out.print(Text(name, style="bold"))
         out.print(Text(f"  {text}"))

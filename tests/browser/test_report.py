@@ -9,7 +9,7 @@ from experiments import compare
 from experiments.api.comparing import compare_fits
 from experiments.datasets.dataset import Dataset
 from experiments.engines.fit import fit_engines
-from experiments.report.comparison.page import write_report
+from experiments.report.comparison.page import write_comparison_report
 from experiments.report.page.blocks import Section
 from gmm_bayes import MixtureDraws
 from gmm_em import Mixture
@@ -37,7 +37,7 @@ def report(tmp_path_factory):
     options = {"em": {"n_init": 4, "n_bootstrap": 10}, "bayes": GIBBS}
     fits = fit_engines(dataset, 2, ("em", "bayes"), options, seed=1)
     path = tmp_path_factory.mktemp("report") / "report.html"
-    return write_report(compare_fits(dataset, fits, experiment="<u>name</u>"), path)
+    return write_comparison_report(compare_fits(dataset, fits, experiment="<u>name</u>"), path)
 
 
 @pytest.fixture
@@ -220,7 +220,9 @@ def test_every_shape_of_comparison_is_drawn(n_features, with_truth, open_page, t
     names = tuple(f"x{i}" for i in range(n_features))
     dataset = Dataset("made", X, names, *((X_test, truth) if with_truth else (None, None)))
     fits = {"em": made_em(truth), "bayes": made_bayes(truth, rng)}
-    check_everything(open_page(write_report(compare_fits(dataset, fits), tmp_path / "r.html")))
+    check_everything(
+        open_page(write_comparison_report(compare_fits(dataset, fits), tmp_path / "r.html"))
+    )
 
 
 def test_failed_chain_and_unconverged_em_are_said_to_be(open_page, tmp_path):
@@ -237,7 +239,9 @@ def test_failed_chain_and_unconverged_em_are_said_to_be(open_page, tmp_path):
     em = replace(em, finished=(False,) * 4, diagnostics={**em.diagnostics, "converged": False})
     fits = {"em": em, "bayes": replace(good, draws=draws, diagnostics=diagnostics)}
     page = open_page(
-        write_report(compare_fits(Dataset("made", X, ("a", "b")), fits), tmp_path / "r.html")
+        write_comparison_report(
+            compare_fits(Dataset("made", X, ("a", "b")), fits), tmp_path / "r.html"
+        )
     )
     check_everything(page)
     assert page.locator(".verdict .fail").count() >= 2

@@ -9,7 +9,7 @@ from experiments.api.run import run_experiment
 from experiments.calibration.result import Calibrated
 from experiments.config.load import load_config, shipped_configs
 from experiments.datasets.dataset import Dataset
-from experiments.report.calibration import write_page
+from experiments.report.calibration import write_calibration_report
 from experiments.report.sweep.page import write_sweep_report
 from experiments.selection import choose as choosing
 from experiments.sweeps.run import run_sweep
@@ -122,7 +122,7 @@ def test_page_of_a_calibration_is_whole_and_fits(open_page, tmp_path):
         ranks=ranks, p_values=dict.fromkeys(ranks, 0.4) | {"weight[1]": 1e-9},
         rejected=("weight[1]",), n_sims=50, n_ranks=100, n_short=0, seconds=1.0,
     )  # fmt: skip
-    page = open_page(write_page(result, tmp_path / "sbc.html"))
+    page = open_page(write_calibration_report(result, tmp_path / "sbc.html"))
     check_everything(page, ("Ranks of the truth among posterior draws",))
     assert "Not calibrated" in page.locator("main").inner_text()
 

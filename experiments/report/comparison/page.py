@@ -10,7 +10,9 @@ from experiments.report.provenance import Provenance
 from experiments.values.comparison import ComparisonValues
 
 
-def write_report(comparison: ComparisonValues, path: Path, made: Provenance | None = None) -> Path:
+def write_comparison_report(
+    comparison: ComparisonValues, path: Path, made: Provenance | None = None
+) -> Path:
     """Write the page; the file appears whole or not at all.
 
     Parameters

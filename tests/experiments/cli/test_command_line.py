@@ -9,7 +9,7 @@ import click
 import pytest
 
 from experiments.cli import cli
-from experiments.cli.commands import SUMMARIES
+from experiments.cli.summaries import SUMMARIES
 from experiments.config.load import shipped_configs
 
 
