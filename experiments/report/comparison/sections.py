@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from experiments.report import provenance
+from experiments.report.comparison import coordinates, disagreement, likelihoods
 from experiments.report.comparison import data_and_mixtures as mixture
-from experiments.report.comparison import disagreement, likelihoods, views
 from experiments.report.comparison import em_steps as steps
 from experiments.report.comparison import parameters as forest
 from experiments.report.comparison import posterior_health as health
@@ -81,8 +81,8 @@ def _data(comparison: ComparisonValues) -> Iterator[Block]:
         f"The data ({names}) with the {comparison.n_components} components of each fit. The "
         "numbers are in the table of parameters.",
         ""
-        if n_features <= views.MAX_FEATURES
-        else f"The {views.MAX_FEATURES} of {n_features} features in which the components differ "
+        if n_features <= coordinates.MAX_FEATURES
+        else f"The {coordinates.MAX_FEATURES} of {n_features} features in which the components differ "
         "most.",
     )
     if n_features > 2:
