@@ -11,18 +11,35 @@ from gmm_em.core.doors import lazy_door
 
 if TYPE_CHECKING:
     from experiments.config.experiment import ExperimentConfig
-    from experiments.config.load import load_config
+    from experiments.config.keys import known_keys
+    from experiments.config.load import (
+        apply_override,
+        load_config,
+        parse_config,
+        safe_name,
+        shipped_configs,
+    )
     from experiments.config.section import Section
 
 __all__ = [
     "ExperimentConfig",
     "Section",
+    "apply_override",
+    "known_keys",
     "load_config",
+    "parse_config",
+    "safe_name",
+    "shipped_configs",
 ]
 
 _HOMES = {
     "ExperimentConfig": "experiments.config.experiment",
     "Section": "experiments.config.section",
+    "apply_override": "experiments.config.load",
+    "known_keys": "experiments.config.keys",
     "load_config": "experiments.config.load",
+    "parse_config": "experiments.config.load",
+    "safe_name": "experiments.config.load",
+    "shipped_configs": "experiments.config.load",
 }
 __getattr__, __dir__ = lazy_door(__name__, _HOMES)

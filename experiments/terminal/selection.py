@@ -1,4 +1,4 @@
-"""The choice of a number of components as text for a terminal, within 80 columns, and as HTML."""
+"""The choice of a number of components as text for a terminal, within 80 columns."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.terminal.comparison import columns_used, verdict_lines
-from experiments.terminal.console import WIDTH
+from experiments.terminal.streams import WIDTH
 from experiments.values.components import ComponentsValues, Criterion
 from experiments.values.selection_rows import cell, heading, legend
 
-# Headings, within a few letters.
+# Headings of two short lines; other criteria are EM's, and called by their titles.
 SHORT = {
     "em-held-out": "EM\nheld out",
     "loo": "posterior\nLOO",
@@ -22,7 +22,7 @@ SHORT = {
 }
 
 
-def render(found: ComponentsValues) -> Iterator[RenderableType]:
+def render_choice(found: ComponentsValues) -> Iterator[RenderableType]:
     """Yield the parts of the terminal's answer from top to bottom."""
     yield Text.assemble("\n", (found.experiment, "bold"), f": {heading(found)}")
     if told := columns_used(found.dataset):
@@ -34,7 +34,7 @@ def render(found: ComponentsValues) -> Iterator[RenderableType]:
 
 
 def _side_by_side(found: ComponentsValues) -> list[list[Criterion]]:
-    """Put all criteria beside each other where that fits, else each engine's in its own table."""
+    """Put all criteria into one table where that fits, otherwise those of each engine."""
     every = list(found.criteria)
     widths = [max(map(len, _column(criterion))) for criterion in every]
     if 4 + sum(2 + width for width in widths) <= WIDTH:

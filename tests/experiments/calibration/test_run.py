@@ -15,7 +15,7 @@ from experiments.calibration.run import run_calibration
 from experiments.cli import main
 from experiments.config.load import load_config
 from experiments.core.errors import UsageError
-from experiments.report.calibration import ranks_figure, write_page
+from experiments.report.calibration import ranks_figure, write_calibration_report
 
 # One component: independent draws, whatever the tuning.
 SMALL = ["n_components=1", "bayes.draws=200", "bayes.tune=10", "bayes.chains=1"]
@@ -39,7 +39,7 @@ def result_of(directory):
 def whole(tmp_path_factory):
     directory = tmp_path_factory.mktemp("whole")
     result = run_calibration(config(), directory, 20)
-    write_page(result, directory / PAGE)
+    write_calibration_report(result, directory / PAGE)
     return directory, result
 
 
