@@ -34,6 +34,7 @@ from experiments.values.comparison import (
 from experiments.values.illustration import NOTHING
 from experiments.values.nulls import null_reasons
 from experiments.values.roles import estimate_of, posterior_of
+from gmm_em.core.threads import single_threaded_blas
 from gmm_em.parameter_names import ParameterLayout
 
 # Rows drawn for the Monte Carlo estimate of a distance between two densities.
@@ -93,6 +94,7 @@ def write_values(values: ComparisonValues, fits: Mapping[str, Fit], folder: Path
             fit.posterior.to_netcdf(folder / POSTERIOR, engine="h5netcdf")
 
 
+@single_threaded_blas()
 def analyse(
     dataset: Dataset, fits: Mapping[str, Fit], terms: Terms, *, illustrated: bool = True
 ) -> Analysis:

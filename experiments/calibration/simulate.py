@@ -21,6 +21,7 @@ from gmm_bayes import LKJPrior, MixtureDraws, NIWPrior, prior_from_dict
 from gmm_bayes.samplers.contract import Sampler, Task
 from gmm_bayes.samplers.registry import get_sampler
 from gmm_em import Mixture
+from gmm_em.core.threads import single_threaded_blas
 from gmm_em.parameter_names import ParameterLayout, ParameterName
 
 N_DRAWS = 63
@@ -129,6 +130,7 @@ class Calibration:
             covariance_type=config.covariance_type,
         )
 
+    @single_threaded_blas()
     def simulate(self, number: int) -> Simulation:
         """Return what data set `number` says; it depends on no other.
 

@@ -26,8 +26,10 @@ from experiments.datasets.truths.departures import (
     Skewness,
 )
 from gmm_em import Mixture
+from gmm_em.core.threads import single_threaded_blas
 
 
+@single_threaded_blas()
 def load_dataset(
     data: Data, name: str, seed: np.random.SeedSequence, n_components: int | None = None
 ) -> Dataset:

@@ -112,7 +112,7 @@ class Fit:
 
     @property
     def role(self) -> Role:
-        """What the estimate is: see `experiments.values.roles`."""
+        """What the estimate is: see `experiments.values.base.roles`."""
         if self.draws is not None:
             return "posterior"
         return "maximum-likelihood" if self.maximum_likelihood else "estimate"

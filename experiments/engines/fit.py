@@ -14,11 +14,13 @@ from experiments.datasets.dataset import Dataset
 from experiments.engines.contract import Engine, Fit, StructuredEngine
 from experiments.engines.registry import OWN, load_engine, make_engine
 from gmm_em import DegenerateError
+from gmm_em.core.threads import single_threaded_blas
 from gmm_em.covariance.registry import STRUCTURES
 
 ALL_COVARIANCE_TYPES = tuple(STRUCTURES)
 
 
+@single_threaded_blas()
 def fit_engines(
     dataset: Dataset,
     n_components: int,

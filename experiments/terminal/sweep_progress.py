@@ -21,10 +21,11 @@ class TimeLeft(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Return hours, minutes and seconds, or dashes before the first cell is done."""
-        ran, left = task.completed - task.fields["before"], task.total - task.completed  # type: ignore[operator]
-        if task.elapsed is None or ran <= 0:
+        ran = task.completed - task.fields["before"]
+        # The line is drawn once before the sweep has said how many cells it has.
+        if task.total is None or task.elapsed is None or ran <= 0:
             return Text("-:--:-- left", style="progress.remaining")
-        minutes, seconds = divmod(round(task.elapsed / ran * left), 60)
+        minutes, seconds = divmod(round(task.elapsed / ran * (task.total - task.completed)), 60)
         hours, minutes = divmod(minutes, 60)
         return Text(f"{hours}:{minutes:02d}:{seconds:02d} left", style="progress.remaining")
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
+from scipy.stats import sem
 
 from experiments.api.comparing import compare
 from experiments.api.comparison import Comparison
@@ -265,7 +266,7 @@ def test_json_round_trip_is_exact_and_follows_the_schema(found):
     assert "NaN" not in text
     assert ComponentsComparison.from_dict(json.loads(text)) == found
     shipped = json.loads(
-        resources.files("experiments.values").joinpath("components.schema.json").read_text()
+        resources.files("experiments.values.base").joinpath("components.schema.json").read_text()
     )
     assert shipped == ComponentsComparison.model_json_schema(mode="serialization")
     jsonschema.validate(found.to_dict(), shipped)
@@ -378,3 +379,11 @@ def test_command_line_takes_a_range(dataset, tmp_path):
         wrong = CliRunner().invoke(cli, ["fit", str(path), "-k", text])
         assert isinstance(wrong.exception, UsageError)
         assert "--components" in str(wrong.exception)
+
+
+def test_the_error_of_a_sum_is_that_of_its_rows(rng):
+    rows = rng.normal(size=30)
+    found = Score.over(rows)
+    assert found.value == pytest.approx(rows.sum())
+    assert found.se == pytest.approx(30 * sem(rows))
+    assert Score.over(rows[:1]) == Score(rows[0], None, rows[:1])

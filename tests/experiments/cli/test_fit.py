@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from experiments.cli.commands.fit import _numbers
+from experiments.core.errors import UsageError
 from tests.experiments.cli.running import run
 
 SMALL = [
@@ -75,3 +77,11 @@ def test_many_parameters_leave_the_verdict_in_sight(in_tmp, monkeypatch, capsys)
     assert status == 0
     assert "132: see report" in out
     assert len(out.splitlines()) < 50
+
+
+def test_a_range_of_a_hundred_numbers_is_the_longest():
+    assert _numbers("1-100") == list(range(1, 101))
+    assert _numbers("5-5") == [5]
+    for text in ("1-101", "3-2"):
+        with pytest.raises(UsageError, match="a range of at most 100"):
+            _numbers(text)

@@ -17,6 +17,7 @@ from experiments.core.errors import UsageError
 from experiments.sweeps.directory import SweepDirectory
 from experiments.sweeps.plan import make_plan
 from experiments.sweeps.results import read_results
+from experiments.terminal.sweep_results import print_columns
 from tests.experiments.sweeps.sweeping import CONFIG, assert_same_results, records, sweep_config
 
 
@@ -240,6 +241,18 @@ def test_points_that_coincide_are_one_cell(tmp_path):
     sweep = run_sweep(config, tmp_path / "s", n_workers=0)
     assert (sweep.total, sweep.done) == (6, 6)
     assert len(records(tmp_path / "s")) == 2
+
+
+def test_columns_are_printed_with_what_they_hold(finished, capsys):
+    results = read_results(finished)
+    print_columns(results)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    for name in results.frame.columns:
+        assert name in lines
+    assert lines[lines.index("data.n_samples") + 1].startswith("  Varied: Number of rows")
+    print_columns(results, as_json=True)
+    assert json.loads(capsys.readouterr().out) == results.descriptions
 
 
 def test_the_command_runs_shows_and_reads(tmp_path):
