@@ -81,8 +81,11 @@ class ComponentsComparison(ComponentsValues):
         columns: dict[str, list[float | None]] = {}
         for criterion in self.criteria:
             for suffix, key in (
-                ("", "value"), ("_se", "se"), ("_worse", "worse_by"), ("_worse_se", "worse_by_se"),
-            ):  # fmt: skip
+                ("", "value"),
+                ("_se", "se"),
+                ("_worse", "worse_by"),
+                ("_worse_se", "worse_by_se"),
+            ):
                 values = [getattr(value, key) for value in criterion.values]
                 if any(value is not None for value in values):
                     columns[criterion.id + suffix] = values

@@ -145,9 +145,16 @@ def _sample(
     sampler: Sampler, name: str, case: Case, X: FloatArray, draws: int, seed: int
 ) -> MixtureDraws:
     task = Task(
-        X, case.n_components, PRIORS[name], draws, max(draws // 2, 40), CHAINS, None,
-        np.random.SeedSequence(seed), lambda done, total: None,
-    )  # fmt: skip
+        X,
+        case.n_components,
+        PRIORS[name],
+        draws,
+        max(draws // 2, 40),
+        CHAINS,
+        None,
+        np.random.SeedSequence(seed),
+        lambda done, total: None,
+    )
     return sampler.sample(task).draws
 
 
@@ -211,11 +218,17 @@ def time_textbook(case: Case, draws: int) -> Timing:
         before = sum(os.times()[2:4])
         trace, total, _ = _timed(
             lambda: pm.sample(
-                draws=draws, tune=draws // 2, chains=CHAINS, cores=min(CHAINS, processors()),
-                random_seed=1, progressbar=False, quiet=True, compute_convergence_checks=False,
+                draws=draws,
+                tune=draws // 2,
+                chains=CHAINS,
+                cores=min(CHAINS, processors()),
+                random_seed=1,
+                progressbar=False,
+                quiet=True,
+                compute_convergence_checks=False,
                 nuts_sampler="pymc",
             )
-        )  # fmt: skip
+        )
     # Chains have processes of their own; compilation is this one's.
     cpu = sum(os.times()[2:4]) - before or np.nan
     posterior = trace["posterior"]

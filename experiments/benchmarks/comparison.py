@@ -28,9 +28,18 @@ SECONDS, MIB = 5.0, 500.0
 LARGE, SMALL = Case(10_000, 5, 5), Case(1_000, 2, 3)
 CHAINS = 4
 STAGES = (
-    "in_one_order", "DensityComparison", "engine_result", "score", "log_likelihoods",
-    "joint_distance", "agree", "certify", "illustrate", "summarise", "null_reasons",
-)  # fmt: skip
+    "in_one_order",
+    "DensityComparison",
+    "engine_result",
+    "score",
+    "log_likelihoods",
+    "joint_distance",
+    "agree",
+    "certify",
+    "illustrate",
+    "summarise",
+    "null_reasons",
+)
 _REPEATS = 3
 
 

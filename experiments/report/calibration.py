@@ -49,9 +49,14 @@ def ranks_figure(result: Calibrated) -> go.Figure:
     n_rows = math.ceil(len(names) / _COLUMNS)
     titles = [f"{plain(name)}, p = {result.p_values[name]:.2g}" for name in names]
     figure = make_subplots(
-        n_rows, _COLUMNS, shared_xaxes="all", shared_yaxes="all", subplot_titles=titles,
-        horizontal_spacing=0.04, vertical_spacing=0.35 / max(n_rows, 1) ** 1.2,
-    )  # fmt: skip
+        n_rows,
+        _COLUMNS,
+        shared_xaxes="all",
+        shared_yaxes="all",
+        subplot_titles=titles,
+        horizontal_spacing=0.04,
+        vertical_spacing=0.35 / max(n_rows, 1) ** 1.2,
+    )
     test = Uniformity(result.n_sims, result.n_ranks)
     low, high = test.band(ALPHA / len(names))
     x = np.round(test.levels, 4)
@@ -60,19 +65,32 @@ def ranks_figure(result: Calibrated) -> go.Figure:
         figure.add_scatter(
             x=np.concatenate([x, x[::-1]]),
             y=np.round(np.concatenate([high, low[::-1]]), 5),
-            fill="toself", fillcolor=tint(OTHER_COLOUR, 0.3), line={"width": 0}, mode="lines",
-            hoverinfo="skip", name="band", legendgroup="band", showlegend=index == 0, **cell,
-        )  # fmt: skip
+            fill="toself",
+            fillcolor=tint(OTHER_COLOUR, 0.3),
+            line={"width": 0},
+            mode="lines",
+            hoverinfo="skip",
+            name="band",
+            legendgroup="band",
+            showlegend=index == 0,
+            **cell,
+        )
         off = name in result.rejected
         figure.add_scatter(
             x=x,
             y=np.round(test.difference(np.asarray(result.ranks[name])), 5),
             # Told apart by the dash as well as by the colour.
-            line={"color": COLOURS["bayes" if off else "em"], "dash": "dot" if off else "solid",
-                  "shape": "hv"},
-            mode="lines", name="not uniform" if off else "uniform", showlegend=False,
-            hovertemplate="%{x:.2f}: %{y:.3f}<extra>" + plain(name) + "</extra>", **cell,
-        )  # fmt: skip
+            line={
+                "color": COLOURS["bayes" if off else "em"],
+                "dash": "dot" if off else "solid",
+                "shape": "hv",
+            },
+            mode="lines",
+            name="not uniform" if off else "uniform",
+            showlegend=False,
+            hovertemplate="%{x:.2f}: %{y:.3f}<extra>" + plain(name) + "</extra>",
+            **cell,
+        )
     for title, axis in zip(figure.layout.annotations, figure.select_xaxes(), strict=False):
         # At the left: at the right are the buttons of the page.
         title.update(x=axis.domain[0], xanchor="left", font={"size": 12})

@@ -24,11 +24,14 @@ def comparison_html(comparison: ComparisonValues) -> str:
     truth = ["truth"] if comparison.truth is not None else []
     head = ["parameter", *truth, *(column_title(comparison, name) for name in names)]
     rows = [
-        [f"{kind.removesuffix('s')} {row.label}", *([row.truth] if truth else []),
-         *(row.cells[name] for name in names)]
+        [
+            f"{kind.removesuffix('s')} {row.label}",
+            *([row.truth] if truth else []),
+            *(row.cells[name] for name in names),
+        ]
         for kind, group in parameter_groups(comparison)
         for row in group
-    ]  # fmt: skip
+    ]
     caption = f"{len(rows)} parameters"
     if len(rows) > MAX_ROWS:
         caption += f", the first {MAX_ROWS}"

@@ -43,8 +43,10 @@ class Provenance:
 def provenance_blocks(comparison: ComparisonValues, made: Provenance) -> list[Block]:
     """Return what tells how a comparison was made, and a button that copies what repeats it."""
     call = _call(comparison, comparison.n_components, tuple(comparison.engines))
-    times = [(f"{engine.title}, time", duration(engine.seconds))
-             for engine in comparison.engines.values()]  # fmt: skip
+    times = [
+        (f"{engine.title}, time", duration(engine.seconds))
+        for engine in comparison.engines.values()
+    ]
     facts = [*_facts(comparison), *times, *environment_facts(made.environment)]
     return [*_repeat(call, made), Facts(facts), *_config(made)]
 
@@ -74,11 +76,14 @@ def _repeat(call: str, made: Provenance) -> list[Block]:
             Code("command", "gmm-compare run config.toml --out repeated", "Copy the command"),
         ]
     return [
-        Note("Made from Python; with the same rows and the same options, this repeats it:",
-             kind="plain"),
-        Code("command", f"from experiments import compare\n\ncomparison = {call}",
-             "Copy the command"),
-    ]  # fmt: skip
+        Note(
+            "Made from Python; with the same rows and the same options, this repeats it:",
+            kind="plain",
+        ),
+        Code(
+            "command", f"from experiments import compare\n\ncomparison = {call}", "Copy the command"
+        ),
+    ]
 
 
 def _facts(values: ComparisonValues | ComponentsValues) -> list[tuple[str, str]]:

@@ -18,10 +18,14 @@ MAX_POINTS = 40
 MAX_ERRORS = 5
 # Shown where the config asks for no figure: the first of these that the table has.
 USUAL = (
-    "em.log_likelihood.train", "em.errors.mean_mahalanobis.mean", "em.coverage.95",
-    "bayes.coverage.95", "agreement.max_abs_z", "agreement.sd_ratio.bootstrap.median",
+    "em.log_likelihood.train",
+    "em.errors.mean_mahalanobis.mean",
+    "em.coverage.95",
+    "bayes.coverage.95",
+    "agreement.max_abs_z",
+    "agreement.sd_ratio.bootstrap.median",
     "certificate.better_by",
-)  # fmt: skip
+)
 
 
 def print_results(results: SweepResults, *, as_json: bool = False, as_csv: bool = False) -> None:

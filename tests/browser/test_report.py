@@ -231,9 +231,11 @@ def test_failed_chain_and_unconverged_em_are_said_to_be(open_page, tmp_path):
     rng = np.random.default_rng(5)
     good, bad = made_bayes(truth, rng), made_bayes(random_mixture(rng, 2, 2), rng)
     draws = MixtureDraws(
-        *(np.concatenate([getattr(part.draws, name)[:1] for part in (good, bad)])
-          for name in ("weights", "means", "covariances"))
-    )  # fmt: skip
+        *(
+            np.concatenate([getattr(part.draws, name)[:1] for part in (good, bad)])
+            for name in ("weights", "means", "covariances")
+        )
+    )
     diagnostics = {**good.diagnostics, "max_r_hat": 3.1, "problems": ["the chains do not agree"]}
     em = made_em(truth)
     em = replace(em, finished=(False,) * 4, diagnostics={**em.diagnostics, "converged": False})

@@ -19,8 +19,15 @@ from tests.experiments.api.test_components import fit_at_once
 from tests.experiments.made import compare_components
 from tests.experiments.sweeps.sweeping import sweep_config
 
-SWEEP = ("Conclusion", "Along the axis", "Error, coverage, agreement and cost", "Point by point",
-         "Cell by cell", "Failed cells", "How it was made")  # fmt: skip
+SWEEP = (
+    "Conclusion",
+    "Along the axis",
+    "Error, coverage, agreement and cost",
+    "Point by point",
+    "Cell by cell",
+    "Failed cells",
+    "How it was made",
+)
 CHOICE = ("Verdict", "How many components", "Each number by itself", "How it was made")
 FIGURE = {"x": "data.n_samples", "y": ["em.density.total_variation"], "log_x": True}
 
@@ -118,10 +125,17 @@ def test_page_of_a_calibration_is_whole_and_fits(open_page, tmp_path):
     ranks = {f"mean[{k}, {d}]": rng.integers(0, 100, 50).tolist() for k in (1, 2) for d in (1, 2)}
     ranks["weight[1]"] = rng.integers(0, 30, 50).tolist()
     result = Calibrated(
-        name="made", sampler="gibbs", size={"n_samples": 80, "n_features": 2, "n_components": 2},
-        ranks=ranks, p_values=dict.fromkeys(ranks, 0.4) | {"weight[1]": 1e-9},
-        rejected=("weight[1]",), n_sims=50, n_ranks=100, n_short=0, seconds=1.0,
-    )  # fmt: skip
+        name="made",
+        sampler="gibbs",
+        size={"n_samples": 80, "n_features": 2, "n_components": 2},
+        ranks=ranks,
+        p_values=dict.fromkeys(ranks, 0.4) | {"weight[1]": 1e-9},
+        rejected=("weight[1]",),
+        n_sims=50,
+        n_ranks=100,
+        n_short=0,
+        seconds=1.0,
+    )
     page = open_page(write_calibration_report(result, tmp_path / "sbc.html"))
     check_everything(page, ("Ranks of the truth among posterior draws",))
     assert "Not calibrated" in page.locator("main").inner_text()

@@ -116,14 +116,19 @@ def measure_costs(quick: bool = False) -> Costs:
     rows = [tuple(n // 10 for n in sizes) if quick else sizes for sizes in (_EM_ROWS, _GIBBS_ROWS)]
     with threadpool_limits(1):
         em = _fitted(
-            "seconds of an EM iteration", ("", "K D^2", "N K P", "N K", "N P"), em_terms,
-            [(n, d, k) for d, k in grid for n in rows[0]], time_em_pass,
-        )  # fmt: skip
+            "seconds of an EM iteration",
+            ("", "K D^2", "N K P", "N K", "N P"),
+            em_terms,
+            [(n, d, k) for d, k in grid for n in rows[0]],
+            time_em_pass,
+        )
         gibbs = _fitted(
-            "seconds of a Gibbs sweep of a chain", ("", "K", "K D^3", "N K P", "N K", "N"),
-            gibbs_terms, [(n, d, k) for d, k in grid for n in rows[1] if d <= 10],
+            "seconds of a Gibbs sweep of a chain",
+            ("", "K", "K D^3", "N K P", "N K", "N"),
+            gibbs_terms,
+            [(n, d, k) for d, k in grid for n in rows[1] if d <= 10],
             time_gibbs_sweep,
-        )  # fmt: skip
+        )
     return Costs(em, gibbs, time_chunk())
 
 
@@ -163,9 +168,16 @@ def time_gibbs_sweep(n: int, d: int, k: int) -> float:
 
     def run(draws: int) -> None:
         GaussianMixtureBayes(
-            k, prior=NIWPrior(), sampler="gibbs", draws=draws, tune=20, chains=1, cores=1,
-            random_state=0, progressbar=False,
-        ).fit(X)  # fmt: skip
+            k,
+            prior=NIWPrior(),
+            sampler="gibbs",
+            draws=draws,
+            tune=20,
+            chains=1,
+            cores=1,
+            random_state=0,
+            progressbar=False,
+        ).fit(X)
 
     return _each(run, _SWEEPS)
 
@@ -195,10 +207,14 @@ def time_chunk() -> float:
     units = (np.zeros(1), np.ones(1))
     start = Parameters(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1)))
     place = LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=True, host="127.0.0.1",
-        dashboard_address="127.0.0.1:0", worker_dashboard_address=None,
+        n_workers=1,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        worker_dashboard_address=None,
         silence_logs=logging.CRITICAL,
-    )  # fmt: skip
+    )
     with place as cluster, Client(cluster, set_as_default=True):
         estep = ChunkEStep(rows.persist(), units, 1, "full")
         estep.expect(start)

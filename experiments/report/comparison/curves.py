@@ -58,8 +58,9 @@ def rings(
     for k in range(len(parameters.weights)):
         centre = parameters.means[k][[i, j]]
         rays = np.linalg.cholesky(parameters.covariances[k][pair]) @ _circle(n_points)
-        reach = [_reach(p.means[k][[i, j]], p.covariances[k][pair], centre, rays)
-                 for p in replicates]  # fmt: skip
+        reach = [
+            _reach(p.means[k][[i, j]], p.covariances[k][pair], centre, rays) for p in replicates
+        ]
         inner, outer = np.quantile(reach, [(1 - BAND) / 2, (1 + BAND) / 2], axis=0)
         curves += [centre[:, None] + rays * outer, (centre[:, None] + rays * inner)[:, ::-1], gap]
     x, y = np.concatenate(curves, axis=1)

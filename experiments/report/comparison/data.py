@@ -62,9 +62,13 @@ def _histogram(view: View) -> go.Figure:
 def _pairs(view: View) -> go.Figure:
     size = len(view.names) - 1
     figure = make_subplots(
-        size, size, shared_xaxes=True, shared_yaxes=True, horizontal_spacing=0.03,
+        size,
+        size,
+        shared_xaxes=True,
+        shared_yaxes=True,
+        horizontal_spacing=0.03,
         vertical_spacing=0.03,
-    )  # fmt: skip
+    )
     for row in range(1, size + 1):
         for column in range(1, row + 1):
             cell = {"row": row, "col": column}

@@ -43,17 +43,28 @@ def disagreement_figure(comparison: ComparisonValues) -> go.Figure:
     one = len(view.names) == 1
     figure = go.Figure()
     figure.add_scatter(
-        x=compact(points[:, 0]), y=compact(size if one else points[:, 1]), mode="markers",
+        x=compact(points[:, 0]),
+        y=compact(size if one else points[:, 1]),
+        mode="markers",
         showlegend=False,
         marker={
-            "color": compact(size), "colorscale": "Cividis", "size": 7, "cmin": 0,
-            "cmax": max(LEAST_RANGE, float(size.max())), "line": {"width": 0.5, "color": POINT},
-            "colorbar": {"title": {"text": "difference", "side": "right"}, "thickness": 12,
-                         "len": 0.9, "outlinewidth": 0},
+            "color": compact(size),
+            "colorscale": "Cividis",
+            "size": 7,
+            "cmin": 0,
+            "cmax": max(LEAST_RANGE, float(size.max())),
+            "line": {"width": 0.5, "color": POINT},
+            "colorbar": {
+                "title": {"text": "difference", "side": "right"},
+                "thickness": 12,
+                "len": 0.9,
+                "outlinewidth": 0,
+            },
         },
-        hovertemplate="%{marker.color:.3f}<extra></extra>" if not one
+        hovertemplate="%{marker.color:.3f}<extra></extra>"
+        if not one
         else "%{x:.4g}: %{y:.3f}<extra></extra>",
-    )  # fmt: skip
+    )
     figure.update_xaxes(title=plain(view.names[0]))
     if one:
         figure.update_yaxes(title="difference of responsibilities", rangemode="tozero")
@@ -62,9 +73,13 @@ def disagreement_figure(comparison: ComparisonValues) -> go.Figure:
         if source.name in ("em", "bayes"):
             x, y = ellipses(source.mixture, 0, 1)
             figure.add_scatter(
-                x=compact(x), y=compact(y), mode="lines", name=plain(source.label),
-                line={"color": colour_of(source.name), "width": 2}, hoverinfo="skip",
-            )  # fmt: skip
+                x=compact(x),
+                y=compact(y),
+                mode="lines",
+                name=plain(source.label),
+                line={"color": colour_of(source.name), "width": 2},
+                hoverinfo="skip",
+            )
     add_numbers(figure, view, 0, 1)
     figure.update_yaxes(title=plain(view.names[1]))
     return styled(figure, 520, aspect=0.9)

@@ -150,19 +150,25 @@ class Scene:
             else:
                 x, y = ellipses(Parameters(*(part[k : k + 1] for part in mixture)), 0, 1, 41)
             yield go.Scatter(
-                x=compact(x), y=compact(y), mode="lines", hoverinfo="skip",
+                x=compact(x),
+                y=compact(y),
+                mode="lines",
+                hoverinfo="skip",
                 line={"color": component_colour(k), "width": 3},
-            )  # fmt: skip
+            )
 
     def _numbers(self, mixture: Parameters) -> go.Scatter:
         heights = mixture.means[:, -1]
         if self._one:
             heights = component_densities(mixture, 0, mixture.means[:, 0]).diagonal()
         return go.Scatter(
-            x=compact(mixture.means[:, 0]), y=compact(heights), mode="text",
-            text=[f"<b>{k + 1}</b>" for k in range(len(heights))], textfont={"size": 16},
+            x=compact(mixture.means[:, 0]),
+            y=compact(heights),
+            mode="text",
+            text=[f"<b>{k + 1}</b>" for k in range(len(heights))],
+            textfont={"size": 16},
             hoverinfo="skip",
-        )  # fmt: skip
+        )
 
     def label_axes(self, figure: go.Figure) -> None:
         """Name the axes and keep them still while components move."""
@@ -197,47 +203,63 @@ def _still(values: FloatArray) -> list[float]:
 def _add_path(figure: go.Figure, comparison: ComparisonValues, steps: EMSteps) -> None:
     cell = {"row": 1, "col": 2}
     figure.add_scatter(
-        x=steps.iterations, y=steps.log_likelihoods, mode="lines",
+        x=steps.iterations,
+        y=steps.log_likelihoods,
+        mode="lines",
         line={"color": COLOURS["em"], "width": 2.5},
-        hovertemplate="iteration %{x}<br>%{y:.4f}<extra></extra>", **cell,
-    )  # fmt: skip
+        hovertemplate="iteration %{x}<br>%{y:.4f}<extra></extra>",
+        **cell,
+    )
     top = comparison.log_likelihood.em
     if top is not None:
         figure.add_hline(
-            y=top.train, line={"color": RULE, "dash": "dot", "width": 1.5},
+            y=top.train,
+            line={"color": RULE, "dash": "dot", "width": 1.5},
             annotation={"text": "best optimum", "font": {"size": 12}, "yshift": 2},
-            annotation_position="top right", **cell,
-        )  # fmt: skip
+            annotation_position="top right",
+            **cell,
+        )
     figure.add_trace(_marker(steps, len(steps.iterations) - 1), **cell)
 
 
 def _marker(steps: EMSteps, index: int) -> go.Scatter:
     return go.Scatter(
-        x=[steps.iterations[index]], y=[steps.log_likelihoods[index]], mode="markers",
+        x=[steps.iterations[index]],
+        y=[steps.log_likelihoods[index]],
+        mode="markers",
         marker={"size": 13, "color": COLOURS["em"], "line": {"width": 2, "color": "white"}},
         hoverinfo="skip",
-    )  # fmt: skip
+    )
 
 
 def _add_player(figure: go.Figure, steps: EMSteps) -> None:
     """Add plotly's own slider and button, for notebooks; the page has its own."""
     how: dict[str, Any] = {
-        "mode": "immediate", "transition": {"duration": 0},
+        "mode": "immediate",
+        "transition": {"duration": 0},
         "frame": {"duration": 350, "redraw": False},
-    }  # fmt: skip
+    }
     figure.update_layout(
-        sliders=[{
-            "active": len(steps.iterations) - 1,
-            "currentvalue": {"prefix": "iteration "},
-            "pad": {"t": 55},
-            "steps": [
-                {"method": "animate", "label": str(iteration), "args": [[str(index)], how]}
-                for index, iteration in enumerate(steps.iterations)
-            ],
-        }],
-        updatemenus=[{
-            "type": "buttons", "direction": "left", "x": 0, "y": 1.02, "xanchor": "left",
-            "yanchor": "bottom",
-            "buttons": [{"label": "Play", "method": "animate", "args": [None, how]}],
-        }],
-    )  # fmt: skip
+        sliders=[
+            {
+                "active": len(steps.iterations) - 1,
+                "currentvalue": {"prefix": "iteration "},
+                "pad": {"t": 55},
+                "steps": [
+                    {"method": "animate", "label": str(iteration), "args": [[str(index)], how]}
+                    for index, iteration in enumerate(steps.iterations)
+                ],
+            }
+        ],
+        updatemenus=[
+            {
+                "type": "buttons",
+                "direction": "left",
+                "x": 0,
+                "y": 1.02,
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "buttons": [{"label": "Play", "method": "animate", "args": [None, how]}],
+            }
+        ],
+    )

@@ -42,11 +42,16 @@ def paths_figure(comparison: ComparisonValues) -> go.Figure:
         members = [index for index, kind in chosen.items() if kind == name][:MAX_PATHS]
         for index in members:
             figure.add_scatter(
-                x=np.arange(len(paths[index])), y=paths[index], mode="lines", name=name,
-                legendgroup=name, showlegend=index == members[0], line=line,
+                x=np.arange(len(paths[index])),
+                y=paths[index],
+                mode="lines",
+                name=name,
+                legendgroup=name,
+                showlegend=index == members[0],
+                line=line,
                 hovertemplate=f"restart {index + 1}<br>iteration %{{x}}<br>%{{y:.4f}}"
                 "<extra></extra>",
-            )  # fmt: skip
+            )
     figure.update_yaxes(title="log-likelihood", range=_path_range(paths), tickformat="~f")
     figure.update_xaxes(title="EM iteration")
     return styled(figure, 380, aspect=0.9)
@@ -72,17 +77,25 @@ def scores_figure(comparison: ComparisonValues) -> go.Figure:
     if not pairs:
         raise UsageError("nothing to compare: there is one engine and no truth")
     titles = {name: engine.title for name, engine in comparison.engines.items()}
-    labels = [plain(f"{titles.get(p.first, p.first)} − {titles.get(p.second, p.second)}")
-              for p in pairs]  # fmt: skip
+    labels = [
+        plain(f"{titles.get(p.first, p.first)} − {titles.get(p.second, p.second)}") for p in pairs
+    ]
     figure = go.Figure()
     figure.add_vline(x=0, line={"color": RULE, "width": 1.5})
     figure.add_scatter(
-        x=[pair.mean for pair in pairs], y=labels, mode="markers",
-        error_x={"array": [2 * pair.se for pair in pairs], "thickness": 2, "width": 0,
-                 "color": RULE},
+        x=[pair.mean for pair in pairs],
+        y=labels,
+        mode="markers",
+        error_x={
+            "array": [2 * pair.se for pair in pairs],
+            "thickness": 2,
+            "width": 0,
+            "color": RULE,
+        },
         marker={"size": 9, "color": [colour_of(pair.first) for pair in pairs]},
-        hovertemplate="%{y}: %{x:.5f} a row<extra></extra>", showlegend=False,
-    )  # fmt: skip
+        hovertemplate="%{y}: %{x:.5f} a row<extra></extra>",
+        showlegend=False,
+    )
     rows = "held-out" if held_out else "fitted"
     figure.update_xaxes(title=f"mean difference of log density per {rows} row", nticks=6)
     figure.update_yaxes(autorange="reversed")
@@ -104,15 +117,21 @@ def deviance_figure(comparison: ComparisonValues) -> go.Figure:
     heights, edges = np.histogram(seen, int(np.clip(np.sqrt(len(seen)), 10, 50)), density=True)
     figure = go.Figure()
     figure.add_bar(
-        x=compact((edges[1:] + edges[:-1]) / 2), y=compact(heights), width=edges[1] - edges[0],
-        name="posterior draws", marker={"color": tint(COLOURS["bayes"], 0.6), "line": {"width": 0}},
+        x=compact((edges[1:] + edges[:-1]) / 2),
+        y=compact(heights),
+        width=edges[1] - edges[0],
+        name="posterior draws",
+        marker={"color": tint(COLOURS["bayes"], 0.6), "line": {"width": 0}},
         hovertemplate="deviance %{x:.3g}: density %{y:.3g}<extra></extra>",
-    )  # fmt: skip
+    )
     figure.add_scatter(
-        x=compact(grid), y=compact(limit.pdf(grid)), mode="lines",
+        x=compact(grid),
+        y=compact(limit.pdf(grid)),
+        mode="lines",
         name=f"chi-square with {p} degrees of freedom",
-        line={"color": RULE, "width": 2.5, "dash": "dash"}, hoverinfo="skip",
-    )  # fmt: skip
+        line={"color": RULE, "width": 2.5, "dash": "dash"},
+        hoverinfo="skip",
+    )
     figure.update_xaxes(title="2 (EM’s log-likelihood − the draw’s)")
     figure.update_yaxes(title="density", exponentformat="power", rangemode="tozero")
     return styled(figure, 340, aspect=0.8)
@@ -130,16 +149,22 @@ def likelihood_table(comparison: ComparisonValues) -> Table:
     cells = [[Cell(title), _value(train), _value(test)] for title, train, test, _ in rows]
     if found.bayes is not None:
         draws, test = found.bayes.draws, found.bayes.draws_test
-        cells.append([
-            Cell("posterior draws, mean ± sd"),
-            Cell(f"{draws.mean:.2f} ± {draws.sd:.2f}", sort=draws.mean),
-            Cell("") if test is None else Cell(f"{test.mean:.2f} ± {test.sd:.2f}", sort=test.mean),
-        ])  # fmt: skip
-        cells.append([
-            Cell("posterior draws, best"),
-            _value(draws.max),
-            _value(None if test is None else test.max),
-        ])  # fmt: skip
+        cells.append(
+            [
+                Cell("posterior draws, mean ± sd"),
+                Cell(f"{draws.mean:.2f} ± {draws.sd:.2f}", sort=draws.mean),
+                Cell("")
+                if test is None
+                else Cell(f"{test.mean:.2f} ± {test.sd:.2f}", sort=test.mean),
+            ]
+        )
+        cells.append(
+            [
+                Cell("posterior draws, best"),
+                _value(draws.max),
+                _value(None if test is None else test.max),
+            ]
+        )
     columns = [Column("at"), Column("fitted rows"), Column("held-out rows")]
     if not comparison.dataset.n_test:
         columns, cells = columns[:2], [row[:2] for row in cells]

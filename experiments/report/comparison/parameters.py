@@ -46,9 +46,11 @@ def parameters_figure(comparison: ComparisonValues) -> go.Figure:
     each = ROW_HEIGHT * k * n_sources + PANEL_ROOM
     height = each * len(panels) + 60
     figure = make_subplots(
-        len(panels), 1, subplot_titles=[panel.title for panel in panels],
+        len(panels),
+        1,
+        subplot_titles=[panel.title for panel in panels],
         vertical_spacing=PANEL_ROOM / height * 0.95 if len(panels) > 1 else 0.0,
-    )  # fmt: skip
+    )
     for row, panel in enumerate(panels, start=1):
         _add_panel(figure, comparison, panel, row)
     for annotation in figure.layout.annotations:
@@ -56,9 +58,11 @@ def parameters_figure(comparison: ComparisonValues) -> go.Figure:
     styled(figure, height)
     figure.update_xaxes(nticks=8)
     figure.update_yaxes(
-        tickvals=list(range(1, k + 1)), range=[k + 0.5, 0.5], showgrid=False,
+        tickvals=list(range(1, k + 1)),
+        range=[k + 0.5, 0.5],
+        showgrid=False,
         title={"text": "component", "font": {"size": 12}},
-    )  # fmt: skip
+    )
     return figure
 
 
@@ -110,20 +114,38 @@ def _add_panel(figure: go.Figure, comparison: ComparisonValues, panel: Panel, ro
             upper = panel.values(engine.intervals.upper.arrays())
             lower = panel.values(engine.intervals.lower.arrays())
             # A bootstrap interval may lie wholly to one side of the estimate.
-            bars = {"type": "data", "symmetric": False, "thickness": 2, "width": 0,
-                    "array": upper - found, "arrayminus": found - lower}  # fmt: skip
+            bars = {
+                "type": "data",
+                "symmetric": False,
+                "thickness": 2,
+                "width": 0,
+                "array": upper - found,
+                "arrayminus": found - lower,
+            }
         figure.add_scatter(
-            x=found, y=np.arange(1, len(found) + 1) + shifts[index], mode="markers",
-            error_x=bars, name=plain(engine.title), legendgroup=name, showlegend=row == 1,
+            x=found,
+            y=np.arange(1, len(found) + 1) + shifts[index],
+            mode="markers",
+            error_x=bars,
+            name=plain(engine.title),
+            legendgroup=name,
+            showlegend=row == 1,
             marker={"size": 8, "color": colour_of(name)},
             hovertemplate=f"{plain(engine.title)}: %{{x:.5g}}<extra></extra>",
-            row=row, col=1,
-        )  # fmt: skip
+            row=row,
+            col=1,
+        )
     if comparison.truth is not None:
         true = panel.values(comparison.truth.arrays())
         figure.add_scatter(
-            x=true, y=np.arange(1, len(true) + 1) + shifts[-1], mode="markers", name="truth",
-            legendgroup="truth", showlegend=row == 1,
+            x=true,
+            y=np.arange(1, len(true) + 1) + shifts[-1],
+            mode="markers",
+            name="truth",
+            legendgroup="truth",
+            showlegend=row == 1,
             marker={"size": 9, "symbol": "diamond", "color": colour_of("truth")},
-            hovertemplate="truth: %{x:.5g}<extra></extra>", row=row, col=1,
-        )  # fmt: skip
+            hovertemplate="truth: %{x:.5g}<extra></extra>",
+            row=row,
+            col=1,
+        )

@@ -63,10 +63,15 @@ def convergence_figure(comparison: ComparisonValues) -> go.Figure:
         if not values:
             continue
         figure.add_scatter(
-            x=[values[i] for i in order], y=labels, mode="markers", name=name,
+            x=[values[i] for i in order],
+            y=labels,
+            mode="markers",
+            name=name,
             marker={"symbol": symbol, "size": 9, "color": colour, "line": {"width": 1.5}},
-            hovertemplate="%{y}: %{x:.4~r}<extra></extra>", row=1, col=column,
-        )  # fmt: skip
+            hovertemplate="%{y}: %{x:.4~r}<extra></extra>",
+            row=1,
+            col=column,
+        )
     for column, limit in ((1, R_HAT_LIMIT), (2, ESS_LIMIT)):
         figure.add_vline(
             x=limit, line={"color": RULE, "dash": "dash", "width": 1.5}, row=1, col=column
@@ -90,10 +95,14 @@ def ranks_figure(comparison: ComparisonValues) -> go.Figure:
     columns = min(2, len(names))
     rows = -(-len(names) // columns)
     figure = make_subplots(
-        rows, columns, subplot_titles=[_label(comparison, name) for name in names],
-        shared_xaxes=True, shared_yaxes=True, horizontal_spacing=0.06,
+        rows,
+        columns,
+        subplot_titles=[_label(comparison, name) for name in names],
+        shared_xaxes=True,
+        shared_yaxes=True,
+        horizontal_spacing=0.06,
         vertical_spacing=min(0.3, 0.22 / rows),
-    )  # fmt: skip
+    )
     for index, (name, trace) in enumerate(zip(names, health.traces, strict=False)):
         row, column = divmod(index, columns)
         ess = health.ess_bulk[health.parameters.index(name)]
@@ -116,19 +125,36 @@ def _add_ranks(
     width = float(kstwobign.ppf(0.95)) * math.sqrt((1 - 1 / n_chains) / size)
     cell = {"row": row, "col": column}
     figure.add_scatter(
-        x=[0, 1, 1, 0], y=[width, width, -width, -width], mode="lines", line={"width": 0},
-        fill="toself", fillcolor=GRID, name="95&#37; of chains that agree", legendgroup="band",
-        showlegend=first, hoverinfo="skip", **cell,
-    )  # fmt: skip
+        x=[0, 1, 1, 0],
+        y=[width, width, -width, -width],
+        mode="lines",
+        line={"width": 0},
+        fill="toself",
+        fillcolor=GRID,
+        name="95&#37; of chains that agree",
+        legendgroup="band",
+        showlegend=first,
+        hoverinfo="skip",
+        **cell,
+    )
     for index, ranks in enumerate(share):
         name = f"chain {index + 1}"
         curve = np.searchsorted(np.sort(ranks), grid, side="right") / n_draws - grid
         figure.add_scatter(
-            x=compact(grid), y=compact(curve), mode="lines", name=name, legendgroup=name,
-            showlegend=first, hovertemplate=f"{name}: %{{y:+.3f}}<extra></extra>",
-            line={"color": COLOURS["bayes"], "width": 1.8,
-                  "dash": CHAIN_DASHES[index % len(CHAIN_DASHES)]}, **cell,
-        )  # fmt: skip
+            x=compact(grid),
+            y=compact(curve),
+            mode="lines",
+            name=name,
+            legendgroup=name,
+            showlegend=first,
+            hovertemplate=f"{name}: %{{y:+.3f}}<extra></extra>",
+            line={
+                "color": COLOURS["bayes"],
+                "width": 1.8,
+                "dash": CHAIN_DASHES[index % len(CHAIN_DASHES)],
+            },
+            **cell,
+        )
 
 
 def switching_figure(comparison: ComparisonValues) -> go.Figure:
@@ -147,11 +173,17 @@ def switching_figure(comparison: ComparisonValues) -> go.Figure:
             y = np.concatenate([part for chain in chains for part in (chain, gap)])
             x = np.arange(len(y)) / (len(y) / n_chains) + 0.5
             figure.add_scatter(
-                x=compact(x), y=compact(y), mode="lines", name=f"component {k + 1}",
-                legendgroup=f"component {k + 1}", showlegend=row == 1,
-                line={"color": component_colour(k), "width": 1.2}, hoverinfo="skip",
-                row=row, col=1,
-            )  # fmt: skip
+                x=compact(x),
+                y=compact(y),
+                mode="lines",
+                name=f"component {k + 1}",
+                legendgroup=f"component {k + 1}",
+                showlegend=row == 1,
+                line={"color": component_colour(k), "width": 1.2},
+                hoverinfo="skip",
+                row=row,
+                col=1,
+            )
     for annotation in figure.layout.annotations:
         annotation.update(x=0, xanchor="left", font={"size": 13})
     figure.update_xaxes(tickvals=list(range(1, n_chains + 1)), showgrid=False)

@@ -73,10 +73,11 @@ def _data(comparison: ComparisonValues) -> Iterator[Block]:
         mixture.data_figure(comparison),
         f"The data ({names}) with the {comparison.n_components} components of each fit. The "
         "numbers are in the table of parameters.",
-        "" if n_features <= views.MAX_FEATURES
+        ""
+        if n_features <= views.MAX_FEATURES
         else f"The {views.MAX_FEATURES} of {n_features} features in which the components differ "
         "most.",
-    )  # fmt: skip
+    )
     if n_features > 2:
         yield Picture(
             "projection",
@@ -211,4 +212,4 @@ def _health(comparison: ComparisonValues) -> Iterator[Block]:
         if switched is None
         else f"What label switching did: in the sampler’s numbering {switched:.1%} of steps within "
         f"a chain renumbered the components, and {found['n_labelings']} numberings occurred.",
-    )  # fmt: skip
+    )

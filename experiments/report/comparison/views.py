@@ -55,11 +55,15 @@ class View:
             self.points @ directions,
             tuple(names),
             tuple(
-                Source(s.name, s.label, along(s.mixture, directions),
-                       tuple(along(other, directions) for other in s.others))
+                Source(
+                    s.name,
+                    s.label,
+                    along(s.mixture, directions),
+                    tuple(along(other, directions) for other in s.others),
+                )
                 for s in self.sources
             ),
-        )  # fmt: skip
+        )
 
     def of(self, features: Sequence[int]) -> View:
         """Keep some coordinates, in the order given."""

@@ -75,9 +75,13 @@ class Picture:
             '{caption}<script type="application/json" id="data-{name}">{data}</script></figure>\n'
         ).format(
             kind="picture wide" if self.wide else "picture",
-            name=self.name, alt=self.alt, title=title, caption=caption, data=self._data(),
+            name=self.name,
+            alt=self.alt,
+            title=title,
+            caption=caption,
+            data=self._data(),
             controls=self.controls(),
-        )  # fmt: skip
+        )
 
     def controls(self) -> Markup:
         """Return what stands above the figure to steer it: nothing."""
@@ -108,9 +112,11 @@ class Steps(Picture):
             'id="slider-{name}" min="0" max="{last}" value="0" step="1">'
             '<output for="slider-{name}">{first}</output></div>'
         ).format(
-            labels="|".join(self.labels), name=self.name, last=len(self.labels) - 1,
+            labels="|".join(self.labels),
+            name=self.name,
+            last=len(self.labels) - 1,
             first=self.labels[0],
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True)

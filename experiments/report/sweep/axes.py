@@ -64,8 +64,11 @@ class Scale:
         """Return the axis' settings: every value that was tried, where they are few."""
         if self.levels:
             places, names = list(range(len(self.levels))), self.levels
-            return {"tickvals": places, "ticktext": [plain(name) for name in names],
-                    "range": [-0.5, len(self.levels) - 0.5]}  # fmt: skip
+            return {
+                "tickvals": places,
+                "ticktext": [plain(name) for name in names],
+                "range": [-0.5, len(self.levels) - 0.5],
+            }
         kind: dict[str, Any] = {"type": "log"} if self.log else {}
         if len(self.numbers) <= MAX_VALUES:
             kind |= {"tickvals": self.numbers, "ticktext": [written(n) for n in self.numbers]}

@@ -75,9 +75,12 @@ def quantity_figure(frame: pd.DataFrame, quantity: Quantity, layout: Layout) -> 
     medians = use_medians(frame, quantity)
     parts = list(_parts(frame, layout))
     figure = make_subplots(
-        1, len(parts), shared_yaxes=True, horizontal_spacing=0.03,
+        1,
+        len(parts),
+        shared_yaxes=True,
+        horizontal_spacing=0.03,
         subplot_titles=[name for name, _ in parts] if len(parts) > 1 else None,
-    )  # fmt: skip
+    )
     centres: list[Centre] = []
     dots: list[FloatArray] = []
     for column, (_, rows) in enumerate(parts, start=1):
@@ -142,12 +145,18 @@ def _add_dots(figure: go.Figure, line: Line, scale: Scale, step: float, column: 
     spread = (np.arange(len(values)) * 0.618 % 1 - 0.5) * WIDTH_OF_DOTS
     x = scale.moved(scale.positions(rows[scale.column]), step + spread)
     figure.add_scatter(
-        x=compact(x), y=compact(values), mode="markers", name=line.label, legendgroup=line.label,
-        showlegend=False, marker={"size": 4, "color": tint(line.colour, 0.35)},
+        x=compact(x),
+        y=compact(values),
+        mode="markers",
+        name=line.label,
+        legendgroup=line.label,
+        showlegend=False,
+        marker={"size": 4, "color": tint(line.colour, 0.35)},
         customdata=[str(seed) for seed in rows["seed"]],
         hovertemplate=f"{line.label}<br>seed %{{customdata}}: %{{y:.4g}}<extra></extra>",
-        row=1, col=column,
-    )  # fmt: skip
+        row=1,
+        col=column,
+    )
     return values
 
 
@@ -169,21 +178,28 @@ def _add_line(
         x=scale.moved(x, step),
         y=[centre.value for centre in centres],
         error_y={
-            "type": "data", "symmetric": False, "thickness": 1.8, "width": 4,
+            "type": "data",
+            "symmetric": False,
+            "thickness": 1.8,
+            "width": 4,
             "array": [centre.high - centre.value for centre in centres],
             "arrayminus": [centre.value - centre.low for centre in centres],
         },
         # Settings have no order, so nothing connects them.
         mode="markers" if scale.levels else "lines+markers",
-        name=line.label, legendgroup=line.label,
+        name=line.label,
+        legendgroup=line.label,
         marker={"size": 8, "color": line.colour, "symbol": SYMBOLS[line.style % len(SYMBOLS)]},
         line={"color": line.colour, "width": 2, "dash": DASHES[line.style % len(DASHES)]},
-        customdata=[[plain(name), centre.text, centre.n]
-                    for name, centre in zip(named, centres, strict=True)],
+        customdata=[
+            [plain(name), centre.text, centre.n]
+            for name, centre in zip(named, centres, strict=True)
+        ],
         hovertemplate=f"{line.label}<br>{scale.title}: %{{customdata[0]}}<br>%{{customdata[1]}}, "
         "n = %{customdata[2]}<extra></extra>",
-        row=1, col=column,
-    )  # fmt: skip
+        row=1,
+        col=column,
+    )
     return centres
 
 

@@ -29,12 +29,15 @@ KNOWN: tuple[tuple[str, str, str], ...] = (
     (r"diagnostics\.(?:aic|bic|icl)", "Information criterion", ""),
     (r"seconds", "Seconds of a fit", ""),
     (r"agreement\.max_abs_z", "Largest difference of a parameter, posterior sd", ""),
-    (r"agreement\.sd_ratio\.(.+)\.(?:median|mean)", "EM’s standard error ({0}) / posterior sd",
-     "1"),
+    (
+        r"agreement\.sd_ratio\.(.+)\.(?:median|mean)",
+        "EM’s standard error ({0}) / posterior sd",
+        "1",
+    ),
     (r"certificate\.deviance_distance", "Distance of the deviance from chi-square", "0"),
     (r"certificate\.deviance_ratio", "Mean deviance / number of parameters", "1"),
     (r"certificate\.better_by", "Log-likelihood found above EM’s optimum", "0"),
-)  # fmt: skip
+)
 
 SHARES = (".coverage.", ".clustering.agreement")
 
@@ -128,9 +131,10 @@ def columns_usual(results: SweepResults) -> list[str]:
     """Return a sweep's columns of error, coverage, agreement and cost that differ between cells."""
     frame = results.done
     measured = [
-        str(name) for name in frame
+        str(name)
+        for name in frame
         if pd.api.types.is_numeric_dtype(frame[name]) and frame[name].nunique() > 1
-    ]  # fmt: skip
+    ]
     return usual_columns(measured, results.config.engines)
 
 

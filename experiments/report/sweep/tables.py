@@ -99,9 +99,13 @@ def cells_blocks(results: SweepResults, store: SweepDirectory) -> Iterator[Block
         for record in _records(results.frame.head(MAX_ROWS))
     ]
     columns = [
-        Column("cell"), *(Column(short_name(key), hint=key) for key in axes), Column("seed"),
-        Column("status"), *_heads(results, shown), *([Column("comparison")] if kept else []),
-    ]  # fmt: skip
+        Column("cell"),
+        *(Column(short_name(key), hint=key) for key in axes),
+        Column("seed"),
+        Column("status"),
+        *_heads(results, shown),
+        *([Column("comparison")] if kept else []),
+    ]
     left = len(results.frame) - len(rows)
     caption = f"Cells{f', the first {len(rows)} of {len(rows) + left}' if left else ''}"
     yield Folded(f"All {len(rows)} cells", [Table(caption, columns, rows)])
@@ -120,8 +124,12 @@ def failed_blocks(results: SweepResults, store: SweepDirectory) -> Iterator[Bloc
         [*_first_cells(store, record, axes), Cell(record["error"], words=True)]
         for record in _records(failed)
     ]
-    columns = [Column("cell"), *(Column(short_name(key), hint=key) for key in axes),
-               Column("seed"), Column("error")]  # fmt: skip
+    columns = [
+        Column("cell"),
+        *(Column(short_name(key), hint=key) for key in axes),
+        Column("seed"),
+        Column("error"),
+    ]
     yield Table("Failed cells and their errors", columns, rows)
 
 

@@ -46,22 +46,30 @@ def _reached(conclusion: ReachedBest, frame: pd.DataFrame) -> Iterator[Block]:
         # On two lines: a phone is narrow.
         y=[plain(label, LONGEST_SETTING).replace(" (", "<br>(") for label in labels],
         orientation="h",
-        error_x={"type": "data", "array": _drawn(errors), "thickness": 1.8, "width": 5,
-                 "color": RULE},
-        marker={"color": COLOURS["em"], "line": {"width": 0}}, showlegend=False,
+        error_x={
+            "type": "data",
+            "array": _drawn(errors),
+            "thickness": 1.8,
+            "width": 5,
+            "color": RULE,
+        },
+        marker={"color": COLOURS["em"], "line": {"width": 0}},
+        showlegend=False,
         customdata=found["n"].to_list(),
         hovertemplate="%{y}: %{x:.1%} of %{customdata} tries<extra></extra>",
-    )  # fmt: skip
+    )
     figure.update_xaxes(title="share of tries", **{**SHARE, "dtick": 0.5})
     figure.update_yaxes(autorange="reversed")
-    said = ", ".join(f"{label} {share:.0%}" for label, share in zip(labels, found["share"],
-                                                                    strict=True))  # fmt: skip
+    said = ", ".join(
+        f"{label} {share:.0%}" for label, share in zip(labels, found["share"], strict=True)
+    )
     yield Picture(
-        "outcome", styled(figure, 110 + 44 * len(found)),
+        "outcome",
+        styled(figure, 110 + 44 * len(found)),
         f"Share of tries that reached the best optimum known, by setting: {said}.",
         "Bars are binomial standard errors. The best known is over all settings on the same data.",
         "How often each setting reached the best optimum",
-    )  # fmt: skip
+    )
 
 
 @outcome_blocks.register
@@ -75,14 +83,24 @@ def _won(conclusion: Winner, frame: pd.DataFrame) -> Iterator[Block]:
             errors = np.sqrt(rows["share"] * (1 - rows["share"]) / rows["n"])
             figure.add_bar(
                 x=[plain(written(setting)) for setting in rows["setting"]],
-                y=_drawn(rows["share"]), name=plain(name), legendgroup=name,
-                error_y={"type": "data", "array": _drawn(errors), "thickness": 1.5, "width": 4,
-                         "color": RULE},
-                marker={"color": component_colour(index), "line": {"width": 0},
-                        "pattern": {"shape": PATTERNS[index % len(PATTERNS)], "solidity": 0.25}},
+                y=_drawn(rows["share"]),
+                name=plain(name),
+                legendgroup=name,
+                error_y={
+                    "type": "data",
+                    "array": _drawn(errors),
+                    "thickness": 1.5,
+                    "width": 4,
+                    "color": RULE,
+                },
+                marker={
+                    "color": component_colour(index),
+                    "line": {"width": 0},
+                    "pattern": {"shape": PATTERNS[index % len(PATTERNS)], "solidity": 0.25},
+                },
                 hovertemplate=f"{plain(name)}: %{{x}} in %{{y:.0%}} of {rows['n'].iloc[0]} data "
                 "sets<extra></extra>",
-            )  # fmt: skip
+            )
             best = rows.iloc[int(rows["share"].argmax())]
             said.append(f"{name} most often {written(best['setting'])} ({best['share']:.0%})")
     if not figure.data:
@@ -93,11 +111,12 @@ def _won(conclusion: Winner, frame: pd.DataFrame) -> Iterator[Block]:
     figure.update_yaxes(title="share of data sets", **SHARE)
     figure.update_layout(barmode="group", bargap=0.2)
     yield Picture(
-        "outcome", styled(figure, 340, aspect=0.8),
+        "outcome",
+        styled(figure, 340, aspect=0.8),
         f"Share of data sets on which each setting was chosen: {'; '.join(said)}.",
         "Bars are binomial standard errors.",
         f"What {what} chose",
-    )  # fmt: skip
+    )
 
 
 @outcome_blocks.register
@@ -115,31 +134,39 @@ def _detected(conclusion: Detected, frame: pd.DataFrame) -> Iterator[Block]:
     end = float(max(found["short"].max(), found["alarm"].max(), conclusion.tolerance)) * 1.06
     figure = go.Figure()
     figure.add_scatter(
-        x=[0, end], y=[0, end], mode="lines", name="all of it found", hoverinfo="skip",
+        x=[0, end],
+        y=[0, end],
+        mode="lines",
+        name="all of it found",
+        hoverinfo="skip",
         line={"color": RULE, "dash": "dash", "width": 1.5},
-    )  # fmt: skip
+    )
     for name, (stuck, alarm, symbol, colour) in kinds.items():
         rows = found[(found["stuck"] == stuck) & (alarmed == alarm)]
         if rows.empty:
             continue
         figure.add_scatter(
-            x=rows["short"].to_list(), y=rows["alarm"].to_list(), mode="markers",
-            name=f"{name} ({len(rows)})", legendgroup=name,
+            x=rows["short"].to_list(),
+            y=rows["alarm"].to_list(),
+            mode="markers",
+            name=f"{name} ({len(rows)})",
+            legendgroup=name,
             marker={"symbol": symbol, "size": 10, "color": colour, "line": {"width": 1.5}},
             hovertemplate="short by %{x:.4g}, certificate found %{y:.4g}<extra></extra>",
-        )  # fmt: skip
+        )
     frame_ends = {"range": [-0.04 * end, end]}
     figure.update_xaxes(title="how far EM stopped below the best known", **frame_ends)
     figure.update_yaxes(title="how much higher the certificate got", **frame_ends)
     yield _alarms(found, alarmed)
     yield Picture(
-        "outcome", styled(figure, 420, aspect=0.95),
+        "outcome",
+        styled(figure, 420, aspect=0.95),
         "Each data set: how far below the best log-likelihood known EM stopped, and how much "
         "higher the certificate found one.",
         "In units of log-likelihood. On the dashed line the certificate found the best optimum "
         "known; on the ground it found nothing.",
         "What EM missed, and what the certificate found",
-    )  # fmt: skip
+    )
 
 
 def _alarms(found: pd.DataFrame, alarmed: pd.Series) -> Table:

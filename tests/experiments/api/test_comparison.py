@@ -285,9 +285,12 @@ def test_every_null_in_the_file_has_a_reason(dataset, fits):
         if value is None:
             yield path
         for key, part in (
-            value.items() if isinstance(value, dict)
-            else enumerate(value) if isinstance(value, list) else ()
-        ):  # fmt: skip
+            value.items()
+            if isinstance(value, dict)
+            else enumerate(value)
+            if isinstance(value, list)
+            else ()
+        ):
             yield from nulls(part, f"{path}.{key}".strip("."))
 
     sklearn = Fit(mixture=fits["em"].mixture, seconds=0.1, diagnostics={"n_iter": None})

@@ -85,8 +85,14 @@ def test_every_criterion_is_read_off_the_comparisons(found, dataset):
     assert list(found.comparisons) == [1, 2, 3]
     criteria = by_id(found)
     assert list(criteria) == [
-        "aic", "bic", "icl", "em-held-out", "loo", "evidence", "bayes-held-out",
-    ]  # fmt: skip
+        "aic",
+        "bic",
+        "icl",
+        "em-held-out",
+        "loo",
+        "evidence",
+        "bayes-held-out",
+    ]
     for k in (1, 2, 3):
         one = found[k]
         at = {name: c.values[k - 1] for name, c in criteria.items()}
@@ -207,8 +213,9 @@ def test_local_optima_are_told_with_what_they_lack(found):
 
 def test_disagreement_says_what_each_criterion_asks(found):
     choices = {"aic": 4, "bic": 3, "icl": 2, "loo": 5, "evidence": 6}
-    criteria = [c.model_copy(update={"chosen": choices[c.id]}) for c in found.criteria
-                if c.id in choices]  # fmt: skip
+    criteria = [
+        c.model_copy(update={"chosen": choices[c.id]}) for c in found.criteria if c.id in choices
+    ]
     texts = {finding.id: finding.text for finding in findings(criteria, {}, None)}
     assert "3 describe the density, 2 stand apart as clusters" in texts["why-overlap"]
     assert "forgive a component too many" in texts["why-question"]
@@ -311,8 +318,13 @@ def test_the_figure_has_a_line_for_each_criterion_and_its_errors(found):
 def test_run_directory_keeps_every_comparison_and_is_read_back(found, tmp_path):
     directory = found.save(tmp_path / "run")
     assert {path.name for path in directory.iterdir()} == {
-        "components.json", "environment.json", "report.html", "K1", "K2", "K3",
-    }  # fmt: skip
+        "components.json",
+        "environment.json",
+        "report.html",
+        "K1",
+        "K2",
+        "K3",
+    }
     again = read_run(directory)
     assert again == found
     assert isinstance(again, ComponentsComparison)
@@ -344,9 +356,19 @@ def test_command_line_takes_a_range(dataset, tmp_path):
     np.savetxt(path, dataset.X, delimiter=",", header="u,v", comments="")
     done = CliRunner().invoke(
         cli,
-        ["fit", str(path), "-k", "1-2", "--engines", "em", "--set", "em.n_bootstrap=4",
-         "--out", str(tmp_path / "out")],
-    )  # fmt: skip
+        [
+            "fit",
+            str(path),
+            "-k",
+            "1-2",
+            "--engines",
+            "em",
+            "--set",
+            "em.n_bootstrap=4",
+            "--out",
+            str(tmp_path / "out"),
+        ],
+    )
     assert done.exit_code == 0, done.output
     assert "All 3 criteria choose 2 components." in done.output
     assert (tmp_path / "out" / "K1" / "comparison.json").is_file()

@@ -58,9 +58,20 @@ def test_rows_judge_what_was_promised(capsys):
     bayes._row(bayes.LARGE, "nuts", timing, bayes._Judged(1.0, 5.0, at_most=True))
     header, met, missed, minutes = capsys.readouterr().out.splitlines()
     assert met.split() == [
-        "1,000", "2", "3", "nuts", "1.0", "2.00", "1.50", "1.01", "400", "200.0", "50.0x", "40x",
+        "1,000",
+        "2",
+        "3",
+        "nuts",
+        "1.0",
+        "2.00",
+        "1.50",
+        "1.01",
+        "400",
+        "200.0",
+        "50.0x",
+        "40x",
         "ok",
-    ]  # fmt: skip
+    ]
     assert missed.endswith("200x  missed")
     assert minutes.endswith("ok")
     assert len(met) - len("  ok") == len(header)

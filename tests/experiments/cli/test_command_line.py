@@ -53,10 +53,11 @@ def complete(*words):
     environment = {
         **os.environ,
         "_GMM_COMPARE_COMPLETE": "bash_complete",
-        "COMP_WORDS": shlex.join(["gmm-compare", *words]) if words[-1] else
-        shlex.join(["gmm-compare", *words[:-1]]) + " ",
+        "COMP_WORDS": shlex.join(["gmm-compare", *words])
+        if words[-1]
+        else shlex.join(["gmm-compare", *words[:-1]]) + " ",
         "COMP_CWORD": str(len(words)),
-    }  # fmt: skip
+    }
     program = "import sys; sys.argv = ['gmm-compare']; from experiments.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
@@ -79,6 +80,8 @@ def test_configs_keys_and_engines_complete():
 def test_each_shell_gets_its_script(shell):
     done = subprocess.run(
         [sys.executable, "-m", "experiments", "completion", shell],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert f"_GMM_COMPARE_COMPLETE={shell}_complete" in done.stdout

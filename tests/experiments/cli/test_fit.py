@@ -9,10 +9,15 @@ from tests.experiments.cli.running import run
 
 SMALL = [
     part
-    for setting in ("em.n_init=3", "em.n_bootstrap=8", "bayes.draws=60", "bayes.tune=200",
-                    "bayes.chains=2")
+    for setting in (
+        "em.n_init=3",
+        "em.n_bootstrap=8",
+        "bayes.draws=60",
+        "bayes.tune=200",
+        "bayes.chains=2",
+    )
     for part in ("--set", setting)
-]  # fmt: skip
+]
 
 
 @pytest.fixture
@@ -54,8 +59,17 @@ def test_em_alone_fits_what_was_observed(penguins, monkeypatch, capsys):
 
 
 def test_engines_can_be_named(penguins, monkeypatch, capsys):
-    arguments = ("fit", "penguins.csv", "-k", "2", "--columns", "bill length (mm)", "--engines",
-                 "kmeans,sklearn", "--json")  # fmt: skip
+    arguments = (
+        "fit",
+        "penguins.csv",
+        "-k",
+        "2",
+        "--columns",
+        "bill length (mm)",
+        "--engines",
+        "kmeans,sklearn",
+        "--json",
+    )
     status, out, _ = run(monkeypatch, capsys, *arguments)
     assert status == 0
     assert list(json.loads(out)["engines"]) == ["kmeans", "sklearn"]

@@ -40,8 +40,16 @@ def made_comparison(rng, n_features, with_truth=True, names=None):
     return compare_fits(dataset, {"em": made_em(mixture), "bayes": made_bayes(mixture, rng)})
 
 
-SECTIONS = ("Verdict", "Data and mixtures", "EM, step by step", "Parameters", "Log-likelihoods",
-            "Where the two disagree", "The posterior’s health", "How it was made")  # fmt: skip
+SECTIONS = (
+    "Verdict",
+    "Data and mixtures",
+    "EM, step by step",
+    "Parameters",
+    "Log-likelihoods",
+    "Where the two disagree",
+    "The posterior’s health",
+    "How it was made",
+)
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 5])
@@ -95,9 +103,18 @@ def test_plotly_reads_nothing_out_of_a_name(name):
     assert html.unescape(label) in (name, name[: LONGEST_NAME - 1] + "…")
 
 
-PLOTS = ["plot_data", "plot_em_steps", "plot_parameters", "plot_log_likelihood", "plot_scores",
-         "plot_deviance", "plot_disagreement", "plot_posterior", "plot_ranks",
-         "plot_label_switching"]  # fmt: skip
+PLOTS = [
+    "plot_data",
+    "plot_em_steps",
+    "plot_parameters",
+    "plot_log_likelihood",
+    "plot_scores",
+    "plot_deviance",
+    "plot_disagreement",
+    "plot_posterior",
+    "plot_ranks",
+    "plot_label_switching",
+]
 
 
 @pytest.mark.parametrize("n_features", [1, 3])
@@ -187,8 +204,9 @@ def test_rings_lie_around_the_ellipse_of_equal_replicates(rng):
 def test_rings_follow_the_reach_of_larger_replicates(rng):
     mixture = Parameters.of(random_mixture(rng, 1, 2))
     sizes = np.linspace(0.5, 1.5, 101)
-    replicates = [Parameters(mixture.weights, mixture.means, mixture.covariances * size**2)
-                  for size in sizes]  # fmt: skip
+    replicates = [
+        Parameters(mixture.weights, mixture.means, mixture.covariances * size**2) for size in sizes
+    ]
     x, y = rings(mixture, replicates, 0, 1)
     centre = mixture.means[0]
     edge = np.array(ellipses(mixture, 0, 1))[:, :73] - centre[:, None]
@@ -220,8 +238,13 @@ def test_report_says_how_it_was_made(rng, tmp_path):
     comparison = made_comparison(rng, 1)
     write_run(tmp_path / "run", comparison, 'name = "made"\n')
     page = (tmp_path / "run" / "report.html").read_text()
-    for expected in ("gmm-compare run config.toml", comparison.dataset.sha256, "numpy",
-                     "name = &#34;made&#34;", "Copy the command"):  # fmt: skip
+    for expected in (
+        "gmm-compare run config.toml",
+        comparison.dataset.sha256,
+        "numpy",
+        "name = &#34;made&#34;",
+        "Copy the command",
+    ):
         assert expected in page
     (tmp_path / "run" / "report.html").unlink()
     write_run_report(read_run(tmp_path / "run"), tmp_path / "run")
