@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from gmm_em.core.doors import lazy_door
 
 if TYPE_CHECKING:
-    from experiments.calibration.result import Calibrated, PAGE
+    from experiments.calibration.result import PAGE, Calibrated
     from experiments.calibration.run import run_calibration
 
 __all__ = [
-    "Calibrated",
     "PAGE",
+    "Calibrated",
     "run_calibration",
 ]
 

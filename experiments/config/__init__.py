@@ -12,7 +12,13 @@ from gmm_em.core.doors import lazy_door
 if TYPE_CHECKING:
     from experiments.config.experiment import ExperimentConfig
     from experiments.config.keys import known_keys
-    from experiments.config.load import apply_override, load_config, parse_config, safe_name, shipped_configs
+    from experiments.config.load import (
+        apply_override,
+        load_config,
+        parse_config,
+        safe_name,
+        shipped_configs,
+    )
     from experiments.config.section import Section
 
 __all__ = [
