@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from experiments.report.comparison.data import data_figure, projection_figure
+from experiments.report.comparison.data_and_mixtures import data_figure, projection_figure
 from experiments.report.comparison.disagreement import disagreement_figure
 from experiments.report.comparison.em_steps import steps_figure
 from experiments.report.comparison.likelihoods import deviance_figure, paths_figure, scores_figure

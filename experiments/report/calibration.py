@@ -11,8 +11,8 @@ from plotly.subplots import make_subplots
 
 from experiments.calibration.result import ALPHA, Calibrated
 from experiments.calibration.uniformity import Uniformity
-from experiments.report.page.blocks import Note, Picture, Section
-from experiments.report.page.shell import render, write
+from experiments.report.page.blocks import Note, PageSection, Picture
+from experiments.report.page.document import render, write
 from experiments.report.page.theme import COLOURS, OTHER_COLOUR, plain, stacked, styled, tint
 
 _COLUMNS = 3
@@ -32,7 +32,7 @@ def write_calibration_report(result: Calibrated, path: Path) -> Path:
         "calibrations. A hump: truths lie too low, the sampler's draws too high. A rise, then a "
         "fall below zero: too narrow a posterior; the other way round: too wide."
     )
-    section = Section(
+    section = PageSection(
         "ranks",
         "Ranks of the truth among posterior draws",
         (

@@ -9,8 +9,14 @@ import plotly.graph_objects as go
 
 from experiments.core.digits import with_uncertainty
 from experiments.report.comparison.sections import Verdict
-from experiments.report.page.blocks import Cell, Column, Picture, Section, Table
-from experiments.report.page.shell import render, write
+from experiments.report.page.blocks import (
+    PageSection,
+    Picture,
+    SortableTable,
+    TableCell,
+    TableColumn,
+)
+from experiments.report.page.document import render, write
 from experiments.report.page.theme import RULE, colour_of, styled
 from experiments.report.provenance import Provenance, choice_blocks
 from experiments.storage.layout import REPORT, folder_of
@@ -57,8 +63,8 @@ def render_components_page(found: ComponentsValues, made: Provenance | None = No
     return render(found.experiment, lead, list(_sections(found, made or Provenance())))
 
 
-def _sections(found: ComponentsValues, made: Provenance) -> Iterator[Section]:
-    yield Section("verdict", "Verdict", [Verdict(found.verdict)])
+def _sections(found: ComponentsValues, made: Provenance) -> Iterator[PageSection]:
+    yield PageSection("verdict", "Verdict", [Verdict(found.verdict)])
     figure = Picture(
         "components",
         components_figure(found),
@@ -68,9 +74,9 @@ def _sections(found: ComponentsValues, made: Provenance) -> Iterator[Section]:
         "likelihood. Information criteria are halved, so that all are on the scale of a "
         "log-likelihood.",
     )
-    yield Section("how-many", "How many components", [figure, _table(found)])
-    yield Section("each", "Each number by itself", [_links(found)])
-    yield Section("made", "How it was made", choice_blocks(found, made))
+    yield PageSection("how-many", "How many components", [figure, _table(found)])
+    yield PageSection("each", "Each number by itself", [_links(found)])
+    yield PageSection("made", "How it was made", choice_blocks(found, made))
 
 
 def components_figure(found: ComponentsValues) -> go.Figure:
@@ -115,38 +121,40 @@ def _range(found: ComponentsValues) -> list[float]:
     return [-0.08 * top, top]
 
 
-def _table(found: ComponentsValues) -> Table:
-    columns = [Column("components")]
-    columns += [Column(c.title, colour_of(c.engine), _hint(c)) for c in found.criteria]
+def _table(found: ComponentsValues) -> SortableTable:
+    columns = [TableColumn("components")]
+    columns += [TableColumn(c.title, colour_of(c.engine), _hint(c)) for c in found.criteria]
     rows = []
     for row, k in enumerate(found.n_components):
-        cells = [Cell(str(k), k)]
+        cells = [TableCell(str(k), k)]
         for criterion in found.criteria:
             value = criterion.values[row]
             if value.value is None:
-                cells.append(Cell(value.reason or "none"))
+                cells.append(TableCell(value.reason or "none"))
                 continue
             shown = f"{value.value:.2f}"
             if value.se is not None:
                 shown = with_uncertainty(value.value, value.se)
             mark = " (best)" if k == criterion.chosen else " (not trusted)" if value.reason else ""
-            cells.append(Cell(shown + mark, value.value))
+            cells.append(TableCell(shown + mark, value.value))
         rows.append(cells)
-    return Table("Every criterion at every number of components", columns, rows)
+    return SortableTable("Every criterion at every number of components", columns, rows)
 
 
 def _hint(criterion: Criterion) -> str:
     return "larger is better" if criterion.higher_is_better else "smaller is better"
 
 
-def _links(found: ComponentsValues) -> Table:
+def _links(found: ComponentsValues) -> SortableTable:
     rows = []
     for k in found.n_components:
         reason = found.failures.get(str(k))
         last = (
-            Cell(f"not fitted: {reason}")
+            TableCell(f"not fitted: {reason}")
             if reason
-            else Cell(f"report of K = {k}", href=f"{folder_of(k)}/{REPORT}")
+            else TableCell(f"report of K = {k}", href=f"{folder_of(k)}/{REPORT}")
         )
-        rows.append([Cell(str(k), k), last])
-    return Table("The comparison at each number", [Column("components"), Column("report")], rows)
+        rows.append([TableCell(str(k), k), last])
+    return SortableTable(
+        "The comparison at each number", [TableColumn("components"), TableColumn("report")], rows
+    )

@@ -10,7 +10,7 @@ from experiments.api.comparing import compare_fits
 from experiments.datasets.dataset import Dataset
 from experiments.engines.fit import fit_engines
 from experiments.report.comparison.page import write_comparison_report
-from experiments.report.page.blocks import Section
+from experiments.report.page.blocks import PageSection
 from gmm_bayes import MixtureDraws
 from gmm_em import Mixture
 from tests.browser.pages import check_everything, contrast, eventually, rgb
@@ -263,7 +263,7 @@ def test_one_engine_alone_has_a_report(engine, open_page, tmp_path):
 
 
 def test_a_page_without_figures_needs_no_library(open_page, tmp_path):
-    from experiments.report.page.shell import render, write
+    from experiments.report.page.document import render, write
 
-    page = open_page(write(render("T", "lead", [Section("s", "S", [])]), tmp_path / "p.html"))
+    page = open_page(write(render("T", "lead", [PageSection("s", "S", [])]), tmp_path / "p.html"))
     assert page.evaluate("typeof Plotly") == "undefined"

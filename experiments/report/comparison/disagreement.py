@@ -7,9 +7,9 @@ import plotly.graph_objects as go
 
 from experiments.core.errors import UsageError
 from experiments.core.types import FloatArray
+from experiments.report.comparison.coordinates import flat_view
 from experiments.report.comparison.curves import ellipses
-from experiments.report.comparison.data import add_numbers
-from experiments.report.comparison.views import flat_view
+from experiments.report.comparison.data_and_mixtures import add_numbers
 from experiments.report.page.theme import POINT, colour_of, compact, plain, styled
 from experiments.values.comparison import ComparisonValues
 

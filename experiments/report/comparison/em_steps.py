@@ -11,12 +11,12 @@ from plotly.subplots import make_subplots
 
 from experiments.core.errors import UsageError
 from experiments.core.types import FloatArray
+from experiments.report.comparison.coordinates import PROJECTION_NAMES, along
 from experiments.report.comparison.curves import (
     component_densities,
     ellipses,
     separating_directions,
 )
-from experiments.report.comparison.views import PROJECTION_NAMES, along
 from experiments.report.page.theme import (
     COLOURS,
     COMPONENT_COLOURS,

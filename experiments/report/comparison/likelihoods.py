@@ -8,7 +8,7 @@ from scipy.stats import chi2
 
 from experiments.core.errors import UsageError
 from experiments.core.types import FloatArray
-from experiments.report.page.blocks import Cell, Column, Table
+from experiments.report.page.blocks import SortableTable, TableCell, TableColumn
 from experiments.report.page.theme import COLOURS, RULE, colour_of, compact, plain, styled, tint
 from experiments.values.comparison import ComparisonValues
 
@@ -137,7 +137,7 @@ def deviance_figure(comparison: ComparisonValues) -> go.Figure:
     return styled(figure, 340, aspect=0.8)
 
 
-def likelihood_table(comparison: ComparisonValues) -> Table:
+def likelihood_table(comparison: ComparisonValues) -> SortableTable:
     """Return total log-likelihoods of the rows fitted and held out, at each estimate."""
     found = comparison.log_likelihood
     rows: list[tuple[str, float, float | None, str]] = []
@@ -146,30 +146,30 @@ def likelihood_table(comparison: ComparisonValues) -> Table:
     for name, engine in comparison.engines.items():
         title = f"{engine.title} mean" if name == "bayes" else engine.title
         rows.append((title, engine.log_likelihood.train, engine.log_likelihood.test, ""))
-    cells = [[Cell(title), _value(train), _value(test)] for title, train, test, _ in rows]
+    cells = [[TableCell(title), _value(train), _value(test)] for title, train, test, _ in rows]
     if found.bayes is not None:
         draws, test = found.bayes.draws, found.bayes.draws_test
         cells.append(
             [
-                Cell("posterior draws, mean ± sd"),
-                Cell(f"{draws.mean:.2f} ± {draws.sd:.2f}", sort=draws.mean),
-                Cell("")
+                TableCell("posterior draws, mean ± sd"),
+                TableCell(f"{draws.mean:.2f} ± {draws.sd:.2f}", sort=draws.mean),
+                TableCell("")
                 if test is None
-                else Cell(f"{test.mean:.2f} ± {test.sd:.2f}", sort=test.mean),
+                else TableCell(f"{test.mean:.2f} ± {test.sd:.2f}", sort=test.mean),
             ]
         )
         cells.append(
             [
-                Cell("posterior draws, best"),
+                TableCell("posterior draws, best"),
                 _value(draws.max),
                 _value(None if test is None else test.max),
             ]
         )
-    columns = [Column("at"), Column("fitted rows"), Column("held-out rows")]
+    columns = [TableColumn("at"), TableColumn("fitted rows"), TableColumn("held-out rows")]
     if not comparison.dataset.n_test:
         columns, cells = columns[:2], [row[:2] for row in cells]
-    return Table("Total log-likelihood", columns, cells)
+    return SortableTable("Total log-likelihood", columns, cells)
 
 
-def _value(value: float | None) -> Cell:
-    return Cell("") if value is None else Cell(f"{value:.2f}", sort=value)
+def _value(value: float | None) -> TableCell:
+    return TableCell("") if value is None else TableCell(f"{value:.2f}", sort=value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from experiments.report.comparison.sections import sections_of
-from experiments.report.page.shell import render, write
+from experiments.report.page.document import render, write
 from experiments.report.provenance import Provenance
 from experiments.values.comparison import ComparisonValues
 

@@ -9,8 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from experiments.report.comparison.views import chosen_features
-from experiments.report.page.blocks import Cell, Column, Table
+from experiments.report.comparison.coordinates import chosen_features
+from experiments.report.page.blocks import SortableTable, TableCell, TableColumn
 from experiments.report.page.theme import colour_of, plain, styled
 from experiments.values.comparison import ComparisonValues
 from experiments.values.parameter_rows import column_title, parameter_groups
@@ -66,28 +66,28 @@ def parameters_figure(comparison: ComparisonValues) -> go.Figure:
     return figure
 
 
-def parameters_table(comparison: ComparisonValues) -> Table:
+def parameters_table(comparison: ComparisonValues) -> SortableTable:
     """Return every parameter as a row: truth, each engine's estimate and error, EM's z-score."""
-    columns = [Column("parameter")]
+    columns = [TableColumn("parameter")]
     if comparison.truth is not None:
-        columns.append(Column("truth", colour_of("truth")))
+        columns.append(TableColumn("truth", colour_of("truth")))
     columns += [
-        Column(column_title(comparison, name), colour_of(name)) for name in comparison.engines
+        TableColumn(column_title(comparison, name), colour_of(name)) for name in comparison.engines
     ]
     if comparison.agreement is not None:
-        columns.append(Column("EM’s z-score", hint="(EM - posterior mean) / posterior sd"))
-    rows: list[list[Cell]] = []
+        columns.append(TableColumn("EM’s z-score", hint="(EM - posterior mean) / posterior sd"))
+    rows: list[list[TableCell]] = []
     for _, group in parameter_groups(comparison):
         for row in group:
-            cells = [Cell(row.full_label, sort=float(len(rows)))]
+            cells = [TableCell(row.full_label, sort=float(len(rows)))]
             if comparison.truth is not None:
-                cells.append(Cell(row.truth, sort=row.true))
-            cells += [Cell(text, sort=row.values[name]) for name, text in row.cells.items()]
+                cells.append(TableCell(row.truth, sort=row.true))
+            cells += [TableCell(text, sort=row.values[name]) for name, text in row.cells.items()]
             if comparison.agreement is not None:
                 z = row.z_score
-                cells.append(Cell("") if z is None else Cell(f"{z:+.2f}", sort=abs(z)))
+                cells.append(TableCell("") if z is None else TableCell(f"{z:+.2f}", sort=abs(z)))
             rows.append(cells)
-    return Table("Every parameter; select a heading to sort by it", columns, rows)
+    return SortableTable("Every parameter; select a heading to sort by it", columns, rows)
 
 
 def _panels(comparison: ComparisonValues) -> Iterator[Panel]:

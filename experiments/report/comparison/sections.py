@@ -8,13 +8,20 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from experiments.report import provenance
-from experiments.report.comparison import data as mixture
-from experiments.report.comparison import disagreement, likelihoods, views
+from experiments.report.comparison import coordinates, disagreement, likelihoods
+from experiments.report.comparison import data_and_mixtures as mixture
 from experiments.report.comparison import em_steps as steps
 from experiments.report.comparison import parameters as forest
 from experiments.report.comparison import posterior_health as health
 from experiments.report.comparison.curves import BAND, ELLIPSE_PROBABILITY
-from experiments.report.page.blocks import Block, Heading, Note, Picture, Section, Steps
+from experiments.report.page.blocks import (
+    Block,
+    Heading,
+    Note,
+    PageSection,
+    Picture,
+    SteppedPicture,
+)
 from experiments.report.provenance import Provenance
 from experiments.values.comparison import ComparisonValues, Finding
 
@@ -35,7 +42,7 @@ class Verdict:
         return Markup('<ul class="verdict">\n{}\n</ul>\n').format(items)
 
 
-def sections_of(comparison: ComparisonValues, made: Provenance) -> list[Section]:
+def sections_of(comparison: ComparisonValues, made: Provenance) -> list[PageSection]:
     """Return every section; what cannot be shown says why."""
     parts = [
         ("verdict", "Verdict", [Verdict(comparison.verdict)]),
@@ -47,7 +54,7 @@ def sections_of(comparison: ComparisonValues, made: Provenance) -> list[Section]
         ("health", "The posterior’s health", _health(comparison)),
         ("made", "How it was made", provenance.provenance_blocks(comparison, made)),
     ]
-    return [Section(name, title, list(blocks)) for name, title, blocks in parts]
+    return [PageSection(name, title, list(blocks)) for name, title, blocks in parts]
 
 
 def _data(comparison: ComparisonValues) -> Iterator[Block]:
@@ -74,8 +81,8 @@ def _data(comparison: ComparisonValues) -> Iterator[Block]:
         f"The data ({names}) with the {comparison.n_components} components of each fit. The "
         "numbers are in the table of parameters.",
         ""
-        if n_features <= views.MAX_FEATURES
-        else f"The {views.MAX_FEATURES} of {n_features} features in which the components differ "
+        if n_features <= coordinates.MAX_FEATURES
+        else f"The {coordinates.MAX_FEATURES} of {n_features} features in which the components differ "
         "most.",
     )
     if n_features > 2:
@@ -103,7 +110,7 @@ def _steps(comparison: ComparisonValues) -> Iterator[Block]:
         if found is not None:
             last = found.log_likelihoods[-1]
             yield Heading(texts[run])
-            yield Steps(
+            yield SteppedPicture(
                 f"steps-{run}",
                 steps.steps_figure(comparison, run),
                 f"{texts[run]}. It moves from the start to a log-likelihood of {last:.2f} in "

@@ -93,7 +93,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Steps(Picture):
+class SteppedPicture(Picture):
     """A figure with frames, steered by a slider and a play button.
 
     Attributes
@@ -130,7 +130,7 @@ class Panels:
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """A table's cell: what it shows, what it is sorted by, where it leads, whether it is prose."""
 
     text: str
@@ -148,7 +148,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """A table's heading, with a dot of colour and a longer explanation where there is one."""
 
     title: str
@@ -164,20 +164,20 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class SortableTable:
     """A table that sorts by any column.
 
     Attributes
     ----------
     caption : str
-    columns : sequence of Column
-    rows : sequence of sequences of Cell
+    columns : sequence of TableColumn
+    rows : sequence of sequences of TableCell
         The first cell names the row.
     """
 
     caption: str
-    columns: Sequence[Column]
-    rows: Sequence[Sequence[Cell]] = field(repr=False)
+    columns: Sequence[TableColumn]
+    rows: Sequence[Sequence[TableCell]] = field(repr=False)
 
     def __html__(self) -> str:
         body = Markup("\n").join(
@@ -233,7 +233,7 @@ class Folded:
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A heading and the blocks under it; `id` is once in a page."""
 
     id: str

@@ -76,7 +76,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Layout:
+class PanelLayout:
     """What stands where.
 
     Attributes
@@ -95,7 +95,7 @@ class Layout:
     log_y: bool
 
 
-def layout_of(results: SweepResults) -> Layout | None:
+def panel_layout(results: SweepResults) -> PanelLayout | None:
     """Lay a sweep out as its config asks; without a figure in it, along the longest axis.
 
     None where nothing varies, or the results lack a column that is asked for.
@@ -118,7 +118,9 @@ def layout_of(results: SweepResults) -> Layout | None:
         numbers=sorted(map(float, frame[x].unique())) if numbers else [],
     )
     others = [key for key in varying if key not in (x, group)]
-    return Layout(scale, group, _facets(frame, others, x, group), bool(figure and figure.log_y))
+    return PanelLayout(
+        scale, group, _facets(frame, others, x, group), bool(figure and figure.log_y)
+    )
 
 
 def _facets(

@@ -23,7 +23,7 @@ from experiments.report.page.theme import (
     styled,
     tint,
 )
-from experiments.report.sweep.axes import MAX_LINES, Layout, Scale, binned, short_name, written
+from experiments.report.sweep.axes import MAX_LINES, PanelLayout, Scale, binned, short_name, written
 from experiments.report.sweep.quantities import Quantity, Series
 from experiments.sweeps.centres import Centre, are_skewed, mean_and_error, median_and_error
 
@@ -62,7 +62,7 @@ def use_medians(frame: pd.DataFrame, quantity: Quantity) -> bool:
     )
 
 
-def quantity_figure(frame: pd.DataFrame, quantity: Quantity, layout: Layout) -> go.Figure:
+def quantity_figure(frame: pd.DataFrame, quantity: Quantity, layout: PanelLayout) -> go.Figure:
     """Draw a quantity along the axis of a sweep, a small multiple for each value of other axes.
 
     Parameters
@@ -70,7 +70,7 @@ def quantity_figure(frame: pd.DataFrame, quantity: Quantity, layout: Layout) -> 
     frame : DataFrame
         The cells that are done.
     quantity : Quantity
-    layout : Layout
+    layout : PanelLayout
     """
     medians = use_medians(frame, quantity)
     parts = list(_parts(frame, layout))
@@ -103,7 +103,7 @@ def quantity_figure(frame: pd.DataFrame, quantity: Quantity, layout: Layout) -> 
     return figure if len(parts) == 1 else stacked(figure, 260)
 
 
-def _parts(frame: pd.DataFrame, layout: Layout) -> Iterator[tuple[str, pd.DataFrame]]:
+def _parts(frame: pd.DataFrame, layout: PanelLayout) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield the small multiples: what each is called, and its cells."""
     if not layout.facets:
         yield "", frame

@@ -12,11 +12,11 @@ from scipy.stats import binom, sem
 
 from experiments.cli import cli
 from experiments.config.conclusion import Detected, ReachedBest, Winner
-from experiments.report.sweep.axes import BINS, MAX_VALUES, binned, layout_of
+from experiments.report.sweep.axes import BINS, MAX_VALUES, binned, panel_layout
+from experiments.report.sweep.conclusion_figures import outcome_blocks
 from experiments.report.sweep.figures import quantity_figure, use_medians
 from experiments.report.sweep.page import write_sweep_report
 from experiments.report.sweep.quantities import quantities_of, usual_columns
-from experiments.report.sweep.tallies import outcome_blocks
 from experiments.sweeps.centres import Centre, are_skewed, mean_and_error, median_and_error
 from experiments.sweeps.conclusion import conclusion_of_table
 from experiments.sweeps.directory import SweepDirectory
@@ -203,7 +203,7 @@ def finished(tmp_path_factory):
 
 def test_figure_has_the_means_and_errors_of_the_table(finished):
     results = read_results(finished)
-    layout = layout_of(results)
+    layout = panel_layout(results)
     assert layout.scale.column == "data.n_samples"
     assert layout.facets == ("em.init_params",)
     (quantity,) = quantities_of(["em.density.total_variation"], ["em"])

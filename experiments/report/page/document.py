@@ -13,17 +13,17 @@ import jinja2
 from plotly.offline import get_plotlyjs
 
 from experiments.core.files import replacing
-from experiments.report.page.blocks import Section
+from experiments.report.page.blocks import PageSection
 
 
-def render(title: str, lead: str, sections: Sequence[Section]) -> str:
+def render(title: str, lead: str, sections: Sequence[PageSection]) -> str:
     """Return a page's HTML.
 
     Parameters
     ----------
     title, lead : str
         Heading and the line under it; they appear as text, whatever they hold.
-    sections : sequence of Section
+    sections : sequence of PageSection
     """
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_file),

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from experiments.config.conclusion import Conclusion, Detected, ReachedBest, Winner
-from experiments.report.page.blocks import Block, Cell, Column, Picture, Table
+from experiments.report.page.blocks import Block, Picture, SortableTable, TableCell, TableColumn
 from experiments.report.page.theme import COLOURS, RULE, component_colour, plain, styled
 from experiments.report.sweep.axes import short_name, written
 from experiments.sweeps.tallies import optima, shares_that_chose, shares_that_reached
@@ -169,14 +169,16 @@ def _detected(conclusion: Detected, frame: pd.DataFrame) -> Iterator[Block]:
     )
 
 
-def _alarms(found: pd.DataFrame, alarmed: pd.Series) -> Table:
+def _alarms(found: pd.DataFrame, alarmed: pd.Series) -> SortableTable:
     rows = []
     for name, stuck in (("stopped in a local optimum", True), ("reached the best known", False)):
         here = found["stuck"] == stuck
         counts = [int(here.sum()), int((here & alarmed).sum()), int((here & ~alarmed).sum())]
-        rows.append([Cell(name), *(Cell(str(count), count) for count in counts)])
-    columns = [Column(name) for name in ("EM", "data sets", "alarm", "no alarm")]
-    return Table("EM from the starts under suspicion, and the certificate’s alarm", columns, rows)
+        rows.append([TableCell(name), *(TableCell(str(count), count) for count in counts)])
+    columns = [TableColumn(name) for name in ("EM", "data sets", "alarm", "no alarm")]
+    return SortableTable(
+        "EM from the starts under suspicion, and the certificate’s alarm", columns, rows
+    )
 
 
 def _drawn(values: Iterable[float]) -> list[float | None]:

@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from experiments.core.types import FloatArray
+from experiments.report.comparison.coordinates import Source, View, chosen_features, view_of
 from experiments.report.comparison.curves import density_band, ellipses, marginal_density, rings
-from experiments.report.comparison.views import Source, View, chosen_features, view_of
 from experiments.report.page.theme import POINT, colour_of, compact, plain, styled, tint
 from experiments.values.comparison import ComparisonValues
 
