@@ -8,7 +8,6 @@ from pathlib import Path
 import plotly.graph_objects as go
 
 from experiments.core.digits import with_uncertainty
-from experiments.report.comparison.sections import Verdict
 from experiments.report.page.blocks import (
     PageSection,
     Picture,
@@ -19,6 +18,7 @@ from experiments.report.page.blocks import (
 from experiments.report.page.document import render, write
 from experiments.report.page.theme import RULE, colour_of, styled
 from experiments.report.provenance import Provenance, choice_blocks
+from experiments.report.verdict import VerdictList
 from experiments.storage.layout import REPORT, folder_of
 from experiments.values.components import ComponentsValues, Criterion
 
@@ -64,7 +64,7 @@ def render_components_page(found: ComponentsValues, made: Provenance | None = No
 
 
 def _sections(found: ComponentsValues, made: Provenance) -> Iterator[PageSection]:
-    yield PageSection("verdict", "Verdict", [Verdict(found.verdict)])
+    yield PageSection("verdict", "Verdict", [VerdictList(found.verdict)])
     figure = Picture(
         "components",
         components_figure(found),

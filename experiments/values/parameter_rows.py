@@ -15,6 +15,8 @@ from experiments.values.parameters import by_name, full_label
 from experiments.values.roles import Role
 from gmm_em.parameter_names import all_names
 
+# Parameters that a table of text or a notebook has room for: of one kind, and of all.
+MAX_ROWS = 60
 # What follows an engine's title where its numbers have an error.
 ERRORS: dict[Role, str] = {
     "posterior": " ± sd",
