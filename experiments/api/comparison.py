@@ -74,7 +74,8 @@ class Comparison(Plots):
             columns[name] = by_name(self.layout, engine.mixture.arrays())
             if engine.uncertainty is not None:
                 columns[f"{name}_sd"] = by_name(self.layout, engine.uncertainty.arrays())
-        return pd.DataFrame(columns, index=list(map(str, self.layout.names))).rename_axis("parameter")
+        names = pd.Index(map(str, self.layout.names), name="parameter")
+        return pd.DataFrame(columns, index=names)
 
     def report(self, path: str | Path) -> Path:
         """Write the self-contained HTML page and return its path."""

@@ -1,9 +1,10 @@
-"""The page and the figure that show the choice of a number of components."""
+"""The page and the figure of the choice of a number of components."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -16,11 +17,11 @@ from experiments.report.page.blocks import (
     TableColumn,
 )
 from experiments.report.page.document import render, write
-from experiments.report.page.theme import RULE, colour_of, styled
+from experiments.report.page.theme import RULE, colour_of, hover, styled
 from experiments.report.provenance import Provenance, choice_blocks
 from experiments.report.verdict import VerdictList
 from experiments.storage.layout import REPORT, folder_of
-from experiments.values.components import ComponentsValues, Criterion
+from experiments.values.components import ComponentsValues, Criterion, CriterionValue
 
 SYMBOLS = {
     "aic": ("circle-open", "dot"),
@@ -31,8 +32,9 @@ SYMBOLS = {
     "evidence": ("square", "dash"),
     "bayes-held-out": ("diamond", "dashdot"),
 }
-# Differences beyond this many times the larger errors and choices are off the first view.
+# The first view ends at this many times the typical difference of the second and third best.
 ROOM = 4.0
+# How far criteria stand apart at one number of components.
 APART = 0.05
 
 
@@ -84,23 +86,19 @@ def components_figure(found: ComponentsValues) -> go.Figure:
     figure = go.Figure()
     for place, criterion in enumerate(found.criteria):
         known = [value for value in criterion.values if value.worse_by is not None]
-        # A little apart, so that criteria that agree do not cover one another.
+        # Criteria stand a little apart, so that those which agree do not cover one another.
         aside = APART * (place - (len(found.criteria) - 1) / 2)
         symbol, dash = SYMBOLS[criterion.id]
-        errors = [value.worse_by_se for value in known]
         figure.add_scatter(
             x=[value.n_components + aside for value in known],
             customdata=[value.n_components for value in known],
             y=[value.worse_by for value in known],
-            error_y=None
-            if all(error is None for error in errors)
-            else {"type": "data", "array": [error or 0.0 for error in errors], "thickness": 1.2},
+            error_y=_error_bars(known),
             mode="lines+markers",
             name=criterion.title,
             marker={"symbol": symbol, "size": 8},
             line={"color": colour_of(criterion.engine), "dash": dash, "width": 1.5},
-            hovertemplate=f"{criterion.title}<br>K = %{{customdata}}: %{{y:.4g}} worse"
-            "<extra></extra>",
+            hovertemplate=hover(f"{criterion.title}<br>K = %{{customdata}}: %{{y:.4g}} worse"),
         )
     if found.true_components is not None:
         figure.add_vline(x=found.true_components, line={"color": RULE, "dash": "dot", "width": 1})
@@ -109,8 +107,15 @@ def components_figure(found: ComponentsValues) -> go.Figure:
     return styled(figure, 460)
 
 
+def _error_bars(known: list[CriterionValue]) -> dict[str, Any] | None:
+    errors = [value.worse_by_se for value in known]
+    if all(error is None for error in errors):
+        return None
+    return {"type": "data", "array": [error or 0.0 for error in errors], "thickness": 1.2}
+
+
 def _range(found: ComponentsValues) -> list[float]:
-    """Frame what decides: far too few components are worse by orders of magnitude."""
+    """Frame the numbers near the best: far too few components are worse by orders of magnitude."""
     second = [
         sorted(v.worse_by for v in criterion.values if v.worse_by is not None)[1:3]
         for criterion in found.criteria

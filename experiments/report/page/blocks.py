@@ -69,26 +69,21 @@ class Picture:
     def __html__(self) -> str:
         title = Markup("<h3>{}</h3>").format(self.title) if self.title else ""
         caption = Markup("<figcaption>{}</figcaption>").format(self.caption) if self.caption else ""
-        return Markup(
+        figure = Markup(
             '<figure class="{kind}" id="figure-{name}">{title}{controls}'
             '<div class="plot" data-figure="{name}" role="group" aria-label="{alt}"></div>'
             '{caption}<script type="application/json" id="data-{name}">{data}</script></figure>\n'
-        ).format(
-            kind="picture wide" if self.wide else "picture",
-            name=self.name,
-            alt=self.alt,
-            title=title,
-            caption=caption,
-            data=self._data(),
-            controls=self.controls(),
         )
+        around = {"title": title, "controls": self.controls(), "caption": caption}
+        kind = "picture wide" if self.wide else "picture"
+        return figure.format(kind=kind, name=self.name, alt=self.alt, data=self._data(), **around)
 
     def controls(self) -> Markup:
         """Return what stands above the figure to steer it: nothing."""
         return Markup("")
 
     def _data(self) -> Markup:
-        # In a script element only "</" and "<!--" could end it early.
+        # Only "</" and "<!--" could end a script element early, and both begin with "<".
         return Markup(str(self.figure.to_json()).replace("<", "\\u003c"))
 
 
@@ -106,17 +101,14 @@ class SteppedPicture(Picture):
 
     def controls(self) -> Markup:
         """Return the slider and the button; the page's script gives them their effect."""
-        return Markup(
+        controls = Markup(
             '<div class="controls" data-labels="{labels}"><button type="button" class="play">Play'
             '</button><label for="slider-{name}">Step</label><input type="range" '
             'id="slider-{name}" min="0" max="{last}" value="0" step="1">'
             '<output for="slider-{name}">{first}</output></div>'
-        ).format(
-            labels="|".join(self.labels),
-            name=self.name,
-            last=len(self.labels) - 1,
-            first=self.labels[0],
         )
+        said, last = "|".join(self.labels), len(self.labels) - 1
+        return controls.format(labels=said, name=self.name, last=last, first=self.labels[0])
 
 
 @dataclass(frozen=True)
@@ -131,7 +123,18 @@ class Panels:
 
 @dataclass(frozen=True)
 class TableCell:
-    """A table's cell: what it shows, what it is sorted by, where it leads, whether it is prose."""
+    """A table's cell.
+
+    Attributes
+    ----------
+    text : str
+    sort : float, optional
+        What the column is sorted by; by default the text.
+    href : str
+        Where the cell leads.
+    words : bool
+        Whether it is a sentence, which may be broken into lines.
+    """
 
     text: str
     sort: float | None = None

@@ -1,4 +1,4 @@
-"""Where the points of a sweep stand: along the axis, in which line, in which small multiple."""
+"""Where a sweep's points are drawn: at which place of the axis, in which line, in which panel."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from experiments.core.types import FloatArray
 from experiments.report.page.theme import plain
 from experiments.sweeps.results import SweepResults
 
-# More values of a number than this, as of a random sweep, are put together in so many bins.
-MAX_VALUES, BINS = 12, 8
-# More small multiples than this are too small; more lines cannot be told apart.
-MAX_FACETS, MAX_LINES = 6, 7
+# A column of numbers with more values than this, as a random sweep has, is put into bins.
+MAX_VALUES = 12
+BINS = 8
+# More small multiples than this are too small to read.
+MAX_FACETS = 6
+# More lines than this cannot be told apart.
+MAX_LINES = 7
 LONGEST_TITLE = 48
 
 
@@ -64,11 +67,9 @@ class Scale:
         """Return the axis' settings: every value that was tried, where they are few."""
         if self.levels:
             places, names = list(range(len(self.levels))), self.levels
-            return {
-                "tickvals": places,
-                "ticktext": [plain(name) for name in names],
-                "range": [-0.5, len(self.levels) - 0.5],
-            }
+            texts = [plain(name) for name in names]
+            ends = [-0.5, len(self.levels) - 0.5]
+            return {"tickvals": places, "ticktext": texts, "range": ends}
         kind: dict[str, Any] = {"type": "log"} if self.log else {}
         if len(self.numbers) <= MAX_VALUES:
             kind |= {"tickvals": self.numbers, "ticktext": [written(n) for n in self.numbers]}
@@ -77,15 +78,16 @@ class Scale:
 
 @dataclass(frozen=True)
 class PanelLayout:
-    """What stands where.
+    """How a sweep's points are divided into panels and lines.
 
     Attributes
     ----------
     scale : Scale
+        The horizontal axis of every panel.
     group : str or None
-        Column that gives a line to each of its values.
+        The column whose values have a line each.
     facets : tuple of str
-        Columns each combination of whose values has a small multiple of its own.
+        Each combination of these columns' values has a panel of its own, a small multiple.
     log_y : bool
     """
 

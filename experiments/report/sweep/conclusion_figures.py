@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import singledispatch
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,18 +12,44 @@ import plotly.graph_objects as go
 
 from experiments.config.conclusion import Conclusion, Detected, ReachedBest, Winner
 from experiments.report.page.blocks import Block, Picture, SortableTable, TableCell, TableColumn
-from experiments.report.page.theme import COLOURS, RULE, component_colour, plain, styled
+from experiments.report.page.theme import COLOURS, RULE, component_colour, hover, plain, styled
 from experiments.report.sweep.axes import short_name, written
 from experiments.sweeps.tallies import optima, shares_that_chose, shares_that_reached
 
 PATTERNS = ("", "/", "x", ".", "\\", "-", "+")
 LONGEST_SETTING = 36
+# An axis of shares.
 SHARE = {"tickformat": ".0%", "range": [-0.01, 1.04], "dtick": 0.25}
+
+# What became of a data set: whether EM stopped short, whether the certificate raised an alarm, and
+# how the mark looks.
+DETECTIONS = (
+    (
+        "stopped short, and the certificate said so",
+        (True, True),
+        {"symbol": "circle", "color": component_colour(0)},
+    ),
+    (
+        "stopped short, unnoticed",
+        (True, False),
+        {"symbol": "x", "color": component_colour(1)},
+    ),
+    (
+        "at the best known, false alarm",
+        (False, True),
+        {"symbol": "diamond", "color": component_colour(2)},
+    ),
+    (
+        "at the best known, no alarm",
+        (False, False),
+        {"symbol": "circle-open", "color": RULE},
+    ),
+)
 
 
 @singledispatch
 def outcome_blocks(conclusion: Conclusion, frame: pd.DataFrame) -> Iterator[Block]:
-    """Yield what shows the numbers of a conclusion; nothing where its columns do so already.
+    """Yield what shows the numbers of a conclusion; nothing where the panels of columns show them.
 
     Parameters
     ----------
@@ -43,26 +70,19 @@ def _reached(conclusion: ReachedBest, frame: pd.DataFrame) -> Iterator[Block]:
     figure = go.Figure()
     figure.add_bar(
         x=found["share"].to_list(),
-        # On two lines: a phone is narrow.
+        # On two lines, because a phone's screen is narrow.
         y=[plain(label, LONGEST_SETTING).replace(" (", "<br>(") for label in labels],
         orientation="h",
-        error_x={
-            "type": "data",
-            "array": _drawn(errors),
-            "thickness": 1.8,
-            "width": 5,
-            "color": RULE,
-        },
+        error_x=_error_bars(errors, thickness=1.8, width=5),
         marker={"color": COLOURS["em"], "line": {"width": 0}},
         showlegend=False,
         customdata=found["n"].to_list(),
-        hovertemplate="%{y}: %{x:.1%} of %{customdata} tries<extra></extra>",
+        hovertemplate=hover("%{y}: %{x:.1%} of %{customdata} tries"),
     )
     figure.update_xaxes(title="share of tries", **{**SHARE, "dtick": 0.5})
     figure.update_yaxes(autorange="reversed")
-    said = ", ".join(
-        f"{label} {share:.0%}" for label, share in zip(labels, found["share"], strict=True)
-    )
+    pairs = zip(labels, found["share"], strict=True)
+    said = ", ".join(f"{label} {share:.0%}" for label, share in pairs)
     yield Picture(
         "outcome",
         styled(figure, 110 + 44 * len(found)),
@@ -79,28 +99,7 @@ def _won(conclusion: Winner, frame: pd.DataFrame) -> Iterator[Block]:
         found = shares_that_chose(conclusion, column, frame)
         for value, rows in found.groupby("by", sort=False):
             name = f"{conclusion.by_label} {written(value)}" if conclusion.by else label
-            index = len(figure.data)
-            errors = np.sqrt(rows["share"] * (1 - rows["share"]) / rows["n"])
-            figure.add_bar(
-                x=[plain(written(setting)) for setting in rows["setting"]],
-                y=_drawn(rows["share"]),
-                name=plain(name),
-                legendgroup=name,
-                error_y={
-                    "type": "data",
-                    "array": _drawn(errors),
-                    "thickness": 1.5,
-                    "width": 4,
-                    "color": RULE,
-                },
-                marker={
-                    "color": component_colour(index),
-                    "line": {"width": 0},
-                    "pattern": {"shape": PATTERNS[index % len(PATTERNS)], "solidity": 0.25},
-                },
-                hovertemplate=f"{plain(name)}: %{{x}} in %{{y:.0%}} of {rows['n'].iloc[0]} data "
-                "sets<extra></extra>",
-            )
+            _add_choices(figure, name, rows)
             best = rows.iloc[int(rows["share"].argmax())]
             said.append(f"{name} most often {written(best['setting'])} ({best['share']:.0%})")
     if not figure.data:
@@ -119,17 +118,28 @@ def _won(conclusion: Winner, frame: pd.DataFrame) -> Iterator[Block]:
     )
 
 
+def _add_choices(figure: go.Figure, name: str, rows: pd.DataFrame) -> None:
+    """Draw how often each setting was chosen by one criterion, or at one value of `by`."""
+    index = len(figure.data)
+    errors = np.sqrt(rows["share"] * (1 - rows["share"]) / rows["n"])
+    pattern = {"shape": PATTERNS[index % len(PATTERNS)], "solidity": 0.25}
+    text = f"{plain(name)}: %{{x}} in %{{y:.0%}} of {rows['n'].iloc[0]} data sets"
+    figure.add_bar(
+        x=[plain(written(setting)) for setting in rows["setting"]],
+        y=_drawn(rows["share"]),
+        name=plain(name),
+        legendgroup=name,
+        error_y=_error_bars(errors, thickness=1.5, width=4),
+        marker={"color": component_colour(index), "line": {"width": 0}, "pattern": pattern},
+        hovertemplate=hover(text),
+    )
+
+
 @outcome_blocks.register
 def _detected(conclusion: Detected, frame: pd.DataFrame) -> Iterator[Block]:
     found = optima(conclusion, frame)
     if found.empty:
         return
-    kinds = {
-        "stopped short, and the certificate said so": (True, True, "circle", component_colour(0)),
-        "stopped short, unnoticed": (True, False, "x", component_colour(1)),
-        "at the best known, false alarm": (False, True, "diamond", component_colour(2)),
-        "at the best known, no alarm": (False, False, "circle-open", RULE),
-    }
     alarmed = found["alarm"] > 0
     end = float(max(found["short"].max(), found["alarm"].max(), conclusion.tolerance)) * 1.06
     figure = go.Figure()
@@ -141,19 +151,18 @@ def _detected(conclusion: Detected, frame: pd.DataFrame) -> Iterator[Block]:
         hoverinfo="skip",
         line={"color": RULE, "dash": "dash", "width": 1.5},
     )
-    for name, (stuck, alarm, symbol, colour) in kinds.items():
+    for name, (stuck, alarm), look in DETECTIONS:
         rows = found[(found["stuck"] == stuck) & (alarmed == alarm)]
-        if rows.empty:
-            continue
-        figure.add_scatter(
-            x=rows["short"].to_list(),
-            y=rows["alarm"].to_list(),
-            mode="markers",
-            name=f"{name} ({len(rows)})",
-            legendgroup=name,
-            marker={"symbol": symbol, "size": 10, "color": colour, "line": {"width": 1.5}},
-            hovertemplate="short by %{x:.4g}, certificate found %{y:.4g}<extra></extra>",
-        )
+        if not rows.empty:
+            figure.add_scatter(
+                x=rows["short"].to_list(),
+                y=rows["alarm"].to_list(),
+                mode="markers",
+                name=f"{name} ({len(rows)})",
+                legendgroup=name,
+                marker={"size": 10, "line": {"width": 1.5}, **look},
+                hovertemplate=hover("short by %{x:.4g}, certificate found %{y:.4g}"),
+            )
     frame_ends = {"range": [-0.04 * end, end]}
     figure.update_xaxes(title="how far EM stopped below the best known", **frame_ends)
     figure.update_yaxes(title="how much higher the certificate got", **frame_ends)
@@ -182,8 +191,13 @@ def _alarms(found: pd.DataFrame, alarmed: pd.Series) -> SortableTable:
 
 
 def _drawn(values: Iterable[float]) -> list[float | None]:
-    """Leave out what is nothing: an error bar without length is a stray mark."""
+    """Return lengths to draw, with None for zero: plotly would draw a mark of no length."""
     return [float(value) if value > 0 else None for value in values]
+
+
+def _error_bars(errors: Iterable[float], *, thickness: float, width: int) -> dict[str, Any]:
+    look = {"thickness": thickness, "width": width, "color": RULE}
+    return {"type": "data", "array": _drawn(errors), **look}
 
 
 def _setting(values: pd.Series) -> str:

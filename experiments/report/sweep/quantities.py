@@ -13,8 +13,9 @@ from experiments.sweeps.results import SweepResults
 # Titles of engines, as their fits have them; another engine goes by its name.
 TITLES = {"em": "EM", "bayes": "posterior", "kmeans": "k-means"}
 
-# A column without its engine, the first that matches: title of its panel, and the value at which
-# all would be well. {0} is the first group.
+# What is known of columns, their engine left out; the first pattern that matches counts. It is
+# followed by the title of the panel and by the ideal value, which may be none. {0} stands for what
+# the first group of the pattern matched.
 KNOWN: tuple[tuple[str, str, str], ...] = (
     (r"coverage\.(.+)", "True parameters inside {0} % intervals", "{0} %"),
     (r"errors\.weight_max_error", "Largest error of a weight", ""),
@@ -70,7 +71,7 @@ class Quantity:
     title : str
     series : tuple of Series
     target : float or None
-        The value at which all would be well.
+        The ideal value, such as an interval's nominal coverage.
     above_best : bool
         Whether values are distances from the best, so that only the near ones decide.
     """
@@ -123,7 +124,7 @@ def usual_columns(known: Iterable[str], engines: Sequence[str]) -> list[str]:
 
 
 def columns_drawn(results: SweepResults) -> list[str]:
-    """Return the columns that a sweep's config wants drawn, by default the usual ones."""
+    """Return the columns that a sweep's config asks to draw, by default the usual ones."""
     return columns_usual(results) if results.figure is None else list(results.figure.y)
 
 
