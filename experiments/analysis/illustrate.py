@@ -12,7 +12,7 @@ from experiments.core.types import FloatArray
 from experiments.values.base import ParameterValues
 from experiments.values.illustration import EMSteps, Health, Illustration
 from experiments.values.parameters import Parameters
-from experiments.values.roles import estimate_of, posterior_of
+from experiments.values.roles import compared_pair, estimate_of, posterior_of
 
 if TYPE_CHECKING:
     from experiments.datasets.dataset import Dataset
@@ -71,7 +71,7 @@ def illustrate(
         responsibilities={
             name: np.round(_responsibilities(fit, points), 4).tolist()
             for name, fit in fits.items()
-            if name in pair
+            if name in compared_pair(fits)
         },
         posterior_mixtures=[] if draws is None else _some(_flat(draws)),
         bootstrap_mixtures=[] if em is None else _some(em.replicates),

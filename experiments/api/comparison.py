@@ -1,4 +1,4 @@
-"""The comparison: from fits, and a truth where there is one, to a plain value."""
+"""The comparison as people hold it: values, fits, figures, tables, pages and folders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 
 from experiments.analysis.analyse import Analysis, write_values
 from experiments.analysis.likelihoods import RowScores
-from experiments.api.figures import Plots
+from experiments.api.figures import DrawnComparison
 from experiments.api.saving import write_run
 from experiments.engines.contract import Fit
 from experiments.report.comparison.page import write_comparison_report
@@ -23,12 +23,12 @@ from experiments.values.parameter_rows import true_values
 from experiments.values.parameters import by_name
 
 
-class Comparison(Plots):
+class Comparison(DrawnComparison):
     """What the fits say about the data and about each other.
 
-    A plain value: its fields are those of `comparison.json` and survive the round trip through
-    it. A comparison made in this process also remembers the `fits` it was made from; one that
-    was read back does not.
+    It is a plain value: its fields are those of `comparison.json`, and a comparison that is read
+    back from its file equals the one that was written. A comparison made in this process also
+    remembers the `fits` that it was made from; one that was read back does not.
     """
 
     _fits: Mapping[str, Fit] = PrivateAttr(default_factory=dict)
@@ -58,7 +58,7 @@ class Comparison(Plots):
         return self._row_scores
 
     def __eq__(self, other: object) -> bool:
-        """Equal values: where a comparison came from makes no difference."""
+        """Compare the values alone: a comparison equals the same one read from a file."""
         return isinstance(other, Comparison) and self.__dict__ == other.__dict__
 
     def table(self) -> pd.DataFrame:

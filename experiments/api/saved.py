@@ -1,4 +1,4 @@
-"""Runs read back from their folders."""
+"""Runs read back from the folders that `experiments.api.saving` wrote."""
 
 from __future__ import annotations
 
@@ -11,12 +11,24 @@ from experiments.storage.layout import COMPARISON, COMPONENTS, folder_of
 
 
 def read_run(directory: Path) -> Comparison | ComponentsComparison:
-    """Read what a run directory holds: a comparison, or those at several numbers of components.
+    """Read what a run directory holds.
+
+    Parameters
+    ----------
+    directory : Path
+        As `run_experiment`, `Comparison.save` or ``gmm-compare run`` wrote it.
+
+    Returns
+    -------
+    Comparison
+        If the run fitted one number of components.
+    ComponentsComparison
+        If it fitted several, with the comparison at each number that could be fitted.
 
     Raises
     ------
     UsageError
-        If there is none, or it is not one that this version can read.
+        If the directory holds no comparison, or one that this version cannot read.
     """
     if not (directory / COMPONENTS).is_file():
         return read_comparison(directory)
@@ -26,10 +38,14 @@ def read_run(directory: Path) -> Comparison | ComponentsComparison:
 
 
 def read_comparison(directory: Path) -> Comparison:
-    """Read the comparison of a directory that holds one; as `read_run`."""
+    """Read the comparison of a directory.
+
+    Raises
+    ------
+    UsageError
+        If the directory holds no comparison, or one that this version cannot read.
+    """
     path = directory / COMPARISON
     if not path.is_file():
         raise UsageError(f"{directory}: no {COMPARISON} in it, allowed is a run directory")
     return Comparison.read(path)
-
-

@@ -17,6 +17,7 @@ from experiments.values.parameter_rows import (
     parameter_groups,
     short_names,
 )
+from experiments.values.roles import compared_pair
 
 # Letters of a feature's name, where two of them stand in a line beside the numbers.
 MAX_NAME = 11
@@ -45,8 +46,8 @@ def verdict_lines(findings: Sequence[Finding]) -> Iterator[RenderableType]:
 
 
 def _side_by_side(comparison: ComparisonValues) -> list[list[str]]:
-    """Split engines into tables that fit: the point estimate and the posterior come first."""
-    compared = (comparison.estimate, comparison.posterior)
+    """Split engines into tables that fit: the two that are compared come first."""
+    compared = compared_pair(comparison.engines)
     main = [name for name in comparison.engines if name in compared]
     others = [name for name in comparison.engines if name not in main]
     more = [others[i : i + MAX_COLUMNS] for i in range(0, len(others), MAX_COLUMNS)]

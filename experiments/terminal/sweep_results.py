@@ -1,4 +1,4 @@
-"""The results of a sweep on a terminal: a line per point of its axes, within 80 columns."""
+"""The results of a sweep on a terminal: a line for each point of its axes, within 80 columns."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from experiments.core.errors import UsageError
 from experiments.sweeps.results import SweepResults
 from experiments.terminal.streams import WIDTH, standard_output
 
+# Lines of the table, and different errors below it.
 MAX_POINTS = 40
 MAX_ERRORS = 5
-# Shown where the config asks for no figure: the first of these that the table has.
+# Columns shown where the config asks for no figure, those of them that the table has.
 USUAL = (
     "em.log_likelihood.train",
     "em.errors.mean_mahalanobis.mean",

@@ -29,6 +29,16 @@ def posterior_of(engines: Mapping[str, Offer]) -> str | None:
     return next((name for name, engine in engines.items() if engine.role == "posterior"), None)
 
 
+def compared_pair(engines: Mapping[str, Offer]) -> list[str]:
+    """Return the names of the two engines that are set against each other, fewer if there are none.
+
+    They are the point estimate and the posterior. Where one of these is missing, the first engine
+    that is left takes its place.
+    """
+    chosen = [name for name in (estimate_of(engines), posterior_of(engines)) if name is not None]
+    return list(dict.fromkeys([*chosen, *engines]))[:2]
+
+
 def estimate_of(engines: Mapping[str, Offer]) -> str | None:
     """Return the name of the engine whose point estimate is set against the posterior.
 

@@ -10,9 +10,10 @@ from experiments.core.types import FloatArray
 from experiments.report.comparison.coordinates import View, flat_view
 from experiments.report.comparison.curves import ellipses
 from experiments.report.comparison.data_and_mixtures import add_numbers
-from experiments.report.comparison.subjects import compared_pair, spoken
+from experiments.report.comparison.spoken_names import spoken
 from experiments.report.page.theme import POINT, colour_of, compact, hover, plain, styled
 from experiments.values.comparison import ComparisonValues
+from experiments.values.roles import compared_pair
 
 # The colour scale reaches at least this far, so that rounding does not look like disagreement.
 LEAST_RANGE = 0.05
@@ -35,10 +36,10 @@ def differences(comparison: ComparisonValues) -> FloatArray:
 
 
 def _responsibilities(comparison: ComparisonValues) -> list[FloatArray]:
-    pair = compared_pair(comparison)
-    if len(pair) < 2:
+    kept, pair = comparison.illustration.responsibilities, compared_pair(comparison.engines)
+    if len(pair) < 2 or not set(pair) <= set(kept):
         raise UsageError("no disagreement to show: it needs two engines, such as 'em' and 'bayes'")
-    return [np.asarray(comparison.illustration.responsibilities[name]) for name in pair]
+    return [np.asarray(kept[name]) for name in pair]
 
 
 def disagreement_figure(comparison: ComparisonValues) -> go.Figure:
@@ -62,7 +63,7 @@ def disagreement_figure(comparison: ComparisonValues) -> go.Figure:
     if one:
         figure.update_yaxes(title="difference of responsibilities", rangemode="tozero")
         return styled(figure, 360, aspect=0.8)
-    _add_ellipses(figure, view, compared_pair(comparison))
+    _add_ellipses(figure, view, compared_pair(comparison.engines))
     add_numbers(figure, view, 0, 1)
     figure.update_yaxes(title=plain(view.names[1]))
     return styled(figure, 520, aspect=0.9)
@@ -101,7 +102,8 @@ def disagreement_text(comparison: ComparisonValues) -> str:
     first, second = (found.argmax(axis=1) for found in _responsibilities(comparison))
     moved = int((first != second).sum())
     shown = "" if len(size) == comparison.dataset.n_samples else f" of the {len(size)} drawn"
-    whose = " and ".join(f"{spoken(comparison, name)}’s" for name in compared_pair(comparison))
+    pair = compared_pair(comparison.engines)
+    whose = " and ".join(f"{spoken(comparison, name)}’s" for name in pair)
     return (
         f"Of each row{shown}: how much probability {whose} assignment to "
         f"components do not share, on average {size.mean():.3f}, at most {size.max():.3f}. "

@@ -8,6 +8,7 @@ from scipy.stats import chi2
 
 from experiments.core.errors import UsageError
 from experiments.core.types import FloatArray
+from experiments.report.comparison.spoken_names import spoken_estimate
 from experiments.report.page.blocks import SortableTable, TableCell, TableColumn
 from experiments.report.page.theme import (
     COLOURS,
@@ -148,7 +149,9 @@ def deviance_figure(comparison: ComparisonValues) -> go.Figure:
         line={"color": RULE, "width": 2.5, "dash": "dash"},
         hoverinfo="skip",
     )
-    figure.update_xaxes(title="2 (EM’s log-likelihood − the draw’s)")
+    figure.update_xaxes(
+        title=f"2 ({plain(spoken_estimate(comparison))}’s log-likelihood − the draw’s)"
+    )
     figure.update_yaxes(title="density", exponentformat="power", rangemode="tozero")
     return styled(figure, 340, aspect=0.8)
 

@@ -12,6 +12,7 @@ from plotly.subplots import make_subplots
 
 from experiments.core.types import FloatArray
 from experiments.report.comparison.coordinates import chosen_features
+from experiments.report.comparison.spoken_names import spoken_estimate
 from experiments.report.page.blocks import SortableTable, TableCell, TableColumn
 from experiments.report.page.theme import colour_of, hover, plain, styled, titles_at_left
 from experiments.values.comparison import ComparisonValues, IntervalValues
@@ -74,7 +75,7 @@ def parameters_figure(comparison: ComparisonValues) -> go.Figure:
 
 
 def parameters_table(comparison: ComparisonValues) -> SortableTable:
-    """Return every parameter as a row: truth, each engine's estimate and error, EM's z-score."""
+    """Return every parameter as a row: truth, each engine's estimate and error, the z-score."""
     columns = [TableColumn("parameter")]
     if comparison.truth is not None:
         columns.append(TableColumn("truth", colour_of("truth")))
@@ -82,7 +83,9 @@ def parameters_table(comparison: ComparisonValues) -> SortableTable:
         TableColumn(column_title(comparison, name), colour_of(name)) for name in comparison.engines
     ]
     if comparison.agreement is not None:
-        columns.append(TableColumn("EM’s z-score", hint="(EM - posterior mean) / posterior sd"))
+        name = spoken_estimate(comparison)
+        hint = f"({name} - posterior mean) / posterior sd"
+        columns.append(TableColumn(f"{name}’s z-score", hint=hint))
     rows: list[list[TableCell]] = []
     for _, group in parameter_groups(comparison):
         for row in group:

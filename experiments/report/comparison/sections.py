@@ -15,7 +15,7 @@ from experiments.report.comparison import em_steps as steps
 from experiments.report.comparison import parameters as forest
 from experiments.report.comparison import posterior_health as health
 from experiments.report.comparison.curves import BAND, ELLIPSE_PROBABILITY
-from experiments.report.comparison.subjects import compared_pair, spoken
+from experiments.report.comparison.spoken_names import spoken, spoken_estimate
 from experiments.report.page.blocks import (
     Block,
     Heading,
@@ -28,6 +28,7 @@ from experiments.report.page.theme import colour_name
 from experiments.report.provenance import Provenance
 from experiments.report.verdict import VerdictList
 from experiments.values.comparison import ComparisonValues
+from experiments.values.roles import compared_pair
 
 
 def sections_of(comparison: ComparisonValues, made: Provenance) -> list[PageSection]:
@@ -89,8 +90,7 @@ def _legend(comparison: ComparisonValues) -> str:
     """Say what the ellipses of several features are, those that there are."""
     said = f"Each ellipse holds {ELLIPSE_PROBABILITY:.0%} of its component"
     if band := _bootstrap_band(comparison):
-        name = spoken(comparison, str(comparison.estimate))
-        said += f", {band} as seen from {name}’s centre"
+        said += f", {band} as seen from {spoken_estimate(comparison)}’s centre"
     if comparison.posterior is not None:
         said += "; each thin ellipse is one posterior draw"
     return f"{said}. Select a name to hide it, drag to zoom, double-click to return."
@@ -101,7 +101,7 @@ def _bootstrap_band(comparison: ComparisonValues) -> str:
     name = comparison.estimate
     if name is None or not comparison.illustration.bootstrap_mixtures:
         return ""
-    return f"the {colour_name(name)} band {BAND:.0%} of {spoken(comparison, name)}’s bootstrap"
+    return f"the {colour_name(name)} band {BAND:.0%} of {spoken_estimate(comparison)}’s bootstrap"
 
 
 def _steps(comparison: ComparisonValues) -> Iterator[Block]:
@@ -183,19 +183,22 @@ def _likelihoods(comparison: ComparisonValues) -> Iterator[Block]:
             "density.",
         )
     if comparison.certificate is not None:
-        p = comparison.certificate.n_parameters
+        p, name = comparison.certificate.n_parameters, spoken_estimate(comparison)
         yield Picture(
             "deviance",
             likelihoods.deviance_figure(comparison),
             f"Histogram of the deviance of posterior draws beside its limit, chi-square with {p} "
             "degrees of freedom.",
-            "How far posterior draws lie below EM’s optimum. With much data it follows the "
-            "chi-square; a draw left of zero would have beaten EM.",
+            f"How far posterior draws lie below {name}’s optimum. With much data it follows the "
+            f"chi-square; a draw left of zero would have beaten {name}.",
         )
 
 
 def _disagreement(comparison: ComparisonValues) -> Iterator[Block]:
-    if len(compared_pair(comparison)) < 2:
+    if not set(compared_pair(comparison.engines)) <= set(comparison.illustration.responsibilities):
+        yield Note("Of this comparison only the numbers were kept.")
+        return
+    if len(comparison.engines) < 2:
         yield Note("It takes two fits to disagree; only one engine was fitted.")
         return
     text = disagreement.disagreement_text(comparison)
