@@ -23,7 +23,7 @@ from gmm_em import Mixture
 def compare(X: object, n_components: int, **options: Any) -> Comparison: ...
 @overload
 def compare(X: object, n_components: Sequence[int], **options: Any) -> ComponentsComparison: ...
-def compare(
+def compare(  # noqa: PLR0913 - a public face: the caller names its options
     X: object,
     n_components: int | Sequence[int],
     *,

@@ -38,7 +38,7 @@ class ComponentsComparison(ComponentsValues):
     def of(cls, choice: Choice) -> Self:
         """Return the comparisons that a choice was made from, and what it amounts to."""
         comparisons = {k: Comparison.of(found) for k, found in choice.analyses.items()}
-        return cls(**dict(choice.values)).with_comparisons(comparisons)
+        return cls._holding(choice.values, comparisons)
 
     @property
     def comparisons(self) -> Mapping[int, Comparison]:
@@ -69,9 +69,13 @@ class ComponentsComparison(ComponentsValues):
 
     def with_comparisons(self, comparisons: Mapping[int, Comparison]) -> Self:
         """Return the same value with the comparisons that it was made from."""
-        copy = type(self)(**dict(self))
-        copy._comparisons = dict(comparisons)
-        return copy
+        return self._holding(self, comparisons)
+
+    @classmethod
+    def _holding(cls, values: ComponentsValues, comparisons: Mapping[int, Comparison]) -> Self:
+        found = cls(**dict(values))
+        found._comparisons = dict(comparisons)
+        return found
 
     def table(self) -> pd.DataFrame:
         """Return one row per number of components.

@@ -1,5 +1,5 @@
-"""The commands of `gmm-compare`, a module each: ``NAME.py`` holds one click command, ``command``.
+"""The commands of `gmm-compare`, a module each. Imports: cli and the doors of the rooms below.
 
-Imports: `experiments.cli` beside it, and the doors of the rooms below. The command line imports a
-module of this folder only when its command is called.
+``NAME.py`` holds one click command called ``command``. The command line imports a module of this
+folder only when its command is called.
 """

@@ -71,7 +71,7 @@ MAX_NUMBERS = 100
     help="Override any key of a config, for example em.n_init=50; may be repeated.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print comparison.json instead of the table.")
-def command(
+def command(  # noqa: PLR0913 - click hands over each option as a parameter
     data: Path,
     components: str,
     columns: str | None,

@@ -57,11 +57,11 @@ class Scale:
         """Move positions aside by shares of the axis, so that marks do not cover one another."""
         shares = np.asarray(shares, dtype=np.float64)
         if self.levels:
-            return positions + shares * len(self.levels)
+            return np.asarray(positions + shares * len(self.levels), dtype=np.float64)
         low, high = self.numbers[0], self.numbers[-1]
         if self.log:
             return np.asarray(positions * (high / low) ** shares, dtype=np.float64)
-        return positions + shares * (high - low)
+        return np.asarray(positions + shares * (high - low), dtype=np.float64)
 
     def ticks(self) -> dict[str, Any]:
         """Return the axis' settings: every value that was tried, where they are few."""
