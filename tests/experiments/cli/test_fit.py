@@ -59,17 +59,8 @@ def test_em_alone_fits_what_was_observed(penguins, monkeypatch, capsys):
 
 
 def test_engines_can_be_named(penguins, monkeypatch, capsys):
-    arguments = (
-        "fit",
-        "penguins.csv",
-        "-k",
-        "2",
-        "--columns",
-        "bill length (mm)",
-        "--engines",
-        "kmeans,sklearn",
-        "--json",
-    )
+    chosen = ("--columns", "bill length (mm)", "--engines", "kmeans,sklearn")
+    arguments = ("fit", "penguins.csv", "-k", "2", *chosen, "--json")
     status, out, _ = run(monkeypatch, capsys, *arguments)
     assert status == 0
     assert list(json.loads(out)["engines"]) == ["kmeans", "sklearn"]

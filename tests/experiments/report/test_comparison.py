@@ -28,8 +28,10 @@ from experiments.report.comparison.parameters import parameters_table
 from experiments.report.page.theme import COMPONENT_COLOURS, LONGEST_NAME, plain
 from experiments.values.parameters import Parameters
 from gmm_em import Mixture
+from tests.browser.pages import SECTIONS
 from tests.conftest import random_mixture
 from tests.experiments.made import made_bayes, made_em
+from tests.experiments.pairs import PAIRS, made_pair
 
 
 def made_comparison(rng, n_features, with_truth=True, names=None):
@@ -38,18 +40,6 @@ def made_comparison(rng, n_features, with_truth=True, names=None):
     names = names or tuple(f"x{i}" for i in range(n_features))
     dataset = Dataset("made", X, names, X[:20], mixture if with_truth else None)
     return compare_fits(dataset, {"em": made_em(mixture), "bayes": made_bayes(mixture, rng)})
-
-
-SECTIONS = (
-    "Verdict",
-    "Data and mixtures",
-    "EM, step by step",
-    "Parameters",
-    "Log-likelihoods",
-    "Where the two disagree",
-    "The posterior’s health",
-    "How it was made",
-)
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 5])
@@ -65,6 +55,43 @@ def test_page_stands_alone_and_has_every_section(rng, n_features, with_truth):
     assert "http" not in re.sub(r"http-equiv", "", outside_library)
     for finding in comparison.verdict:
         assert str(escape(finding.text)) in page
+
+
+def figures(page):
+    return set(re.findall(r'id="figure-([\w-]+)"', page))
+
+
+@pytest.mark.parametrize("n_features", [1, 3])
+@pytest.mark.parametrize("offers", PAIRS)
+def test_any_two_engines_have_a_whole_report(rng, offers, n_features):
+    """Whatever they are called: each figure is there whose numbers there are, and no other."""
+    comparison = made_pair(rng, offers, n_features)
+    page = render_page(comparison)
+    assert all(f">{section}</h2>" in page for section in SECTIONS)
+    expected = {"mixture", "forest", "scores", "disagreement"}
+    if "maximum" in offers:
+        expected |= {"steps-best", "paths"}
+    if "draws" in offers:
+        expected |= {"convergence", "ranks", "switching"}
+    if {"maximum", "draws"} <= set(offers):
+        expected |= {"deviance"}
+    if n_features > 2:
+        expected |= {"projection"}
+    assert figures(page) == expected
+    names = [trace["name"] for trace in embedded(page, "mixture")["data"]]
+    for engine in comparison.engines.values():
+        assert any(name.startswith(engine.title) for name in names)
+    text = re.search("components do not share.*", page)[0]
+    assert "average" in text
+
+
+def test_a_sentence_calls_only_one_engine_the_posterior(rng):
+    page = render_page(made_pair(rng, ("estimate", "draws")))
+    assert "how much probability first estimate’s and the posterior’s assignment" in page
+    assert "bootstrap" not in page.split("How it was made")[0].split("Data and mixtures")[1]
+    bare = render_page(made_pair(rng, ("estimate", "estimate")))
+    assert "first estimate’s and second estimate’s assignment" in bare
+    assert "posterior draw" not in bare
 
 
 def embedded(page, name):
