@@ -78,11 +78,9 @@ def test_any_two_engines_have_a_whole_report(rng, offers, n_features):
     if n_features > 2:
         expected |= {"projection"}
     assert figures(page) == expected
-    names = [trace["name"] for trace in embedded(page, "mixture")["data"]]
+    names = [trace.get("name", "") for trace in embedded(page, "mixture")["data"]]
     for engine in comparison.engines.values():
         assert any(name.startswith(engine.title) for name in names)
-    text = re.search("components do not share.*", page)[0]
-    assert "average" in text
 
 
 def test_a_sentence_calls_only_one_engine_the_posterior(rng):

@@ -2,7 +2,6 @@
 
 import io
 
-import numpy as np
 import pytest
 from rich.console import Console
 
@@ -31,7 +30,8 @@ def test_any_two_engines_stand_side_by_side(rng, offers):
     for engine in comparison.engines.values():
         assert engine.title in heading(text)
     for part in ("weights", "means", "covariances", "fitted rows", "held-out rows"):
-        assert text.count(part) == 1, "one table holds both"
+        lines = [line for line in text.splitlines() if line.strip().startswith(part)]
+        assert len(lines) == 1, "one table holds both"
     for finding in comparison.verdict:
         assert finding.text.split()[0] in text
 
@@ -56,4 +56,4 @@ def test_three_baselines_follow_in_a_table_of_their_own(rng):
     comparison = made_pair(rng, ("estimate", "draws"), n_more=3)
     text = printed(comparison)
     assert text.count("covariances") == 2
-    assert np.all([f"more {i}" in text for i in range(3)])
+    assert all(f"more {i}" in text for i in range(3))
