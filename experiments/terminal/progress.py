@@ -21,7 +21,7 @@ from experiments.core.progress import Report, silent
 
 @contextmanager
 def progress_bars(console: Console) -> Iterator[Report]:
-    """Show one bar per stage on `console` while the block runs; nothing where it is no terminal."""
+    """Show one bar for each stage while the block runs; nothing where `console` is no terminal."""
     if not console.is_terminal:
         yield silent
         return

@@ -1,4 +1,4 @@
-"""The choice of a number of components as text for a terminal, within 80 columns, and as HTML."""
+"""The choice of a number of components as text for a terminal, within 80 columns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from experiments.terminal.streams import WIDTH
 from experiments.values.components import ComponentsValues, Criterion
 from experiments.values.selection_rows import cell, heading, legend
 
-# Headings, within a few letters.
+# Headings of two short lines; other criteria are EM's, and called by their titles.
 SHORT = {
     "em-held-out": "EM\nheld out",
     "loo": "posterior\nLOO",
@@ -34,7 +34,7 @@ def render_choice(found: ComponentsValues) -> Iterator[RenderableType]:
 
 
 def _side_by_side(found: ComponentsValues) -> list[list[Criterion]]:
-    """Put all criteria beside each other where that fits, else each engine's in its own table."""
+    """Put all criteria into one table where that fits, otherwise those of each engine."""
     every = list(found.criteria)
     widths = [max(map(len, _column(criterion))) for criterion in every]
     if 4 + sum(2 + width for width in widths) <= WIDTH:

@@ -1,4 +1,4 @@
-"""A sweep's progress on a terminal, silence in a pipe."""
+"""A sweep's progress on a terminal; nothing is written where there is none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from experiments.sweeps.progress import Progress
 
 
 class TimeLeft(ProgressColumn):
-    """Time left at the pace of this call's own cells; results that were there cost none."""
+    """The time left, at the pace of the cells that this call ran.
+
+    Cells that were done before are left out: they took no time now.
+    """
 
     def render(self, task: Task) -> Text:
         """Return hours, minutes and seconds, or dashes before the first cell is done."""
@@ -27,7 +30,7 @@ class TimeLeft(ProgressColumn):
 
 
 class Display:
-    """What `run_sweep` tells: the last state, and on a terminal a line that follows it."""
+    """What `run_sweep` calls: it keeps the last state, and shows it in a line on a terminal."""
 
     def __init__(self, bars: Bars | None) -> None:
         self._bars = bars

@@ -28,6 +28,7 @@ from experiments.report.page.theme import (
     hover,
     plain,
     side_by_side,
+    spread_evenly,
     styled,
 )
 from experiments.values.comparison import ComparisonValues
@@ -40,8 +41,6 @@ MAX_POINTS = 400
 RUNS = ("best", "worse")
 LEFT = {"row": 1, "col": 1}
 RIGHT = {"row": 1, "col": 2}
-# Multiples of the golden ratio's fraction spread points evenly over [0, 1), however many there are.
-GOLDEN = 0.618
 
 
 def shown_run(comparison: ComparisonValues, run: str) -> EMSteps | None:
@@ -139,7 +138,7 @@ class Scene:
         """Return the traces at one step."""
         mixture, points = self._seen[index], self._flat
         # Of one feature the rows lie in a strip below the densities, at heights that spread them.
-        strip = -self._top * (0.04 + 0.08 * (np.arange(len(points)) * GOLDEN % 1))
+        strip = -self._top * (0.04 + 0.08 * (spread_evenly(len(points))))
         dots = go.Scatter(
             x=compact(points[:, 0]),
             y=compact(strip if self._one else points[:, 1]),

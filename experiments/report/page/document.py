@@ -1,4 +1,4 @@
-"""The page around the sections: one HTML file that needs nothing but itself."""
+"""The HTML document around a page's sections: one file, which loads no other."""
 
 from __future__ import annotations
 
@@ -57,5 +57,5 @@ def _file(name: str) -> str:
 
 @cache
 def _library() -> str:
-    """Return plotly.js, compressed: plain it would be five of the page's six megabytes."""
+    """Return plotly.js in compressed form: as it is, it would be most of the page's size."""
     return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()

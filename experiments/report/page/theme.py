@@ -78,6 +78,15 @@ def compact(values: ArrayLike) -> NDArray[np.float32]:
     return np.asarray(values, dtype=np.float32)
 
 
+def spread_evenly(count: int) -> NDArray[np.float64]:
+    """Return places in [0, 1) that are spread evenly, however many of them are used.
+
+    They are multiples of the golden ratio's fraction, less their whole part. Unlike random places
+    they are the same in every figure.
+    """
+    return np.asarray(np.arange(count) * 0.618 % 1)
+
+
 def hover(text: str) -> str:
     """Return what a mark says under the mouse, without the second box that has its trace's name."""
     return f"{text}<extra></extra>"

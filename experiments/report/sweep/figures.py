@@ -21,6 +21,7 @@ from experiments.report.page.theme import (
     hover,
     legend_once,
     plain,
+    spread_evenly,
     stacked,
     styled,
     tint,
@@ -39,8 +40,6 @@ ROOM = 4.0
 # Shares of the axis: how far the cells of a point spread, and how far apart lines stand.
 WIDTH_OF_DOTS = 0.05
 WIDTH_OF_LINES = 0.035
-# Multiples of the golden ratio's fraction spread points evenly over [0, 1), however many there are.
-GOLDEN = 0.618
 
 
 @dataclass(frozen=True)
@@ -165,7 +164,7 @@ def _add_dots(figure: go.Figure, line: Line, scale: Scale, step: float, column: 
     """Draw every cell as a faint dot, spread around its point; return the cells' values."""
     rows = line.rows.dropna(subset=[line.series.column])
     values = rows[line.series.column].to_numpy(dtype=np.float64)
-    spread = (np.arange(len(values)) * GOLDEN % 1 - 0.5) * WIDTH_OF_DOTS
+    spread = (spread_evenly(len(values)) - 0.5) * WIDTH_OF_DOTS
     x = scale.moved(scale.positions(rows[scale.column]), step + spread)
     figure.add_scatter(
         x=compact(x),

@@ -26,8 +26,9 @@ from experiments.sweeps.centres import mean_and_error, median_and_error
 from experiments.sweeps.directory import SweepDirectory
 from experiments.sweeps.results import SweepResults
 
-# More rows than this make a page slow; the table on disk has them all.
+# Rows of a table in the page: more make it slow, and the table on disk has them all.
 MAX_ROWS = 2000
+# Letters of a cell's address.
 ADDRESS = 8
 
 
@@ -46,7 +47,7 @@ def _varying(results: SweepResults) -> list[str]:
 
 
 def points_table(results: SweepResults) -> SortableTable:
-    """Return a row for each point of the axes: what was found there, over its seeds."""
+    """Return a row for each point of the axes, with a mean or a median over its seeds."""
     axes, shown = _varying(results), _shown(results)
     quantities = quantities_of(shown, results.config.engines)
     middles = {
@@ -90,7 +91,7 @@ def _heads(results: SweepResults, shown: list[str]) -> list[TableColumn]:
 
 
 def cells_blocks(results: SweepResults, store: SweepDirectory) -> Iterator[Block]:
-    """Yield a row for each cell, with the way to its record."""
+    """Yield a table with a row for each cell and a link to its record."""
     yield Note(
         f"Every cell leads to its stored record: its config, its numbers and, of a failed one, the "
         f"traceback. {RESULTS} has all {len(results.frame.columns)} columns; gmm-compare results "
@@ -143,7 +144,7 @@ def failed_blocks(results: SweepResults, store: SweepDirectory) -> Iterator[Bloc
 
 
 def _first_cells(store: SweepDirectory, record: dict[str, Any], axes: list[str]) -> list[TableCell]:
-    """Say which cell it is, with the way to its record, where it stands, and its seed."""
+    """Return the cell's address with a link to its record, its place on the axes and its seed."""
     return [
         TableCell(record["cell"][:ADDRESS], href=_href(store, record)),
         *(_axis_cell(record[key]) for key in axes),
@@ -177,5 +178,5 @@ def _value_cell(value: Any) -> TableCell:
 
 
 def many(n: int, what: str) -> str:
-    """Write a number of things."""
+    """Write a number of things: "1 cell", "3 cells"."""
     return f"{n} {what}{'' if n == 1 else 's'}"
