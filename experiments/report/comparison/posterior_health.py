@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from scipy.stats import kstwobign, rankdata
 
+from experiments.analysis.thresholds import THRESHOLDS
 from experiments.core.errors import UsageError
 from experiments.core.types import FloatArray
 from experiments.report.page.theme import (
