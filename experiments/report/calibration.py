@@ -31,7 +31,7 @@ _NOT_UNIFORM = {"color": COLOURS["bayes"], "dash": "dot", "shape": "hv"}
 
 
 def write_calibration_report(result: Calibrated, path: Path) -> Path:
-    """Write the page, one file that needs nothing but itself; return `path`."""
+    """Write the page as one file, which loads no other, and return `path`."""
     size = result.size
     lead = (
         f"{result.sampler}: {result.n_sims} data sets of {size['n_samples']} rows and "

@@ -11,15 +11,11 @@ from rich.text import Text
 from experiments.terminal.comparison import columns_used, verdict_lines
 from experiments.terminal.streams import WIDTH
 from experiments.values.components import ComponentsValues, Criterion
+from experiments.values.engine_titles import engine_title
 from experiments.values.selection_rows import cell, heading, legend
 
-# Headings of two short lines; other criteria are EM's, and called by their titles.
-SHORT = {
-    "em-held-out": "EM\nheld out",
-    "loo": "posterior\nLOO",
-    "evidence": "posterior\nevidence",
-    "bayes-held-out": "posterior\nheld out",
-}
+# Criteria whose title is too long for the heading of a column.
+SHORT = {"em-held-out": "held out", "evidence": "evidence", "bayes-held-out": "held out"}
 
 
 def render_choice(found: ComponentsValues) -> Iterator[RenderableType]:
@@ -48,7 +44,8 @@ def _column(criterion: Criterion) -> list[str]:
 
 
 def _title(criterion: Criterion) -> str:
-    return SHORT.get(criterion.id, f"EM\n{criterion.title}")
+    """Write a heading of two lines: the engine, and the criterion below it."""
+    return f"{engine_title(criterion.engine)}\n{SHORT.get(criterion.id, criterion.title)}"
 
 
 def _table(found: ComponentsValues, criteria: Sequence[Criterion]) -> Table:

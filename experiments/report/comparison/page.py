@@ -1,4 +1,4 @@
-"""The report of a comparison: one HTML page that needs nothing but itself."""
+"""The report of a comparison: one HTML page, which loads no other file."""
 
 from __future__ import annotations
 

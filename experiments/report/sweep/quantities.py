@@ -9,9 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from experiments.sweeps.results import SweepResults
-
-# Titles of engines, as their fits have them; another engine goes by its name.
-TITLES = {"em": "EM", "bayes": "posterior", "kmeans": "k-means"}
+from experiments.values.engine_titles import engine_title
 
 # What is known of columns, their engine left out; the first pattern that matches counts. It is
 # followed by the title of the panel and by the ideal value, which may be none. {0} stands for what
@@ -55,7 +53,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Series:
-    """One column as a panel shows it; `engine` is empty where it is no single engine's."""
+    """One column as a panel shows it; `engine` is empty where the column belongs to no engine."""
 
     column: str
     engine: str
@@ -137,11 +135,6 @@ def columns_usual(results: SweepResults) -> list[str]:
         if pd.api.types.is_numeric_dtype(frame[name]) and frame[name].nunique() > 1
     ]
     return usual_columns(measured, results.config.engines)
-
-
-def engine_title(name: str) -> str:
-    """Return what a reader calls an engine."""
-    return TITLES.get(name, name)
 
 
 def _split(column: str, engines: Sequence[str]) -> tuple[str, str]:
