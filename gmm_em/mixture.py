@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg.blas import dtrsm
 
 from gmm_em.core.checks import check_matrix, check_sample_weight
+from gmm_em.core.html import mixture_table
 from gmm_em.core.mixture_checks import (
     check_covariances,
     check_means,
@@ -297,9 +298,7 @@ class Mixture:
         return hash(tuple((part + 0.0).tobytes() for part in parts))
 
     def _repr_html_(self) -> str:
-        from gmm_em.core.html import mixture_table
-
-        return mixture_table(self)
+        return mixture_table(self.weights, self.means, self.covariances)
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{weight:.3g}" for weight in self.weights[:6])
@@ -312,6 +311,3 @@ class Mixture:
     def __reduce__(self) -> tuple[type[Mixture], tuple[FloatArray, FloatArray, FloatArray]]:
         # Rebuilding restores the read-only flags, which pickling arrays drops.
         return Mixture, (self.weights, self.means, self.covariances)
-
-
-# The door ------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from typing import Any, Self
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmm_em.core.checks import check_sample_weight
+from gmm_em.core.html import mixture_table
 from gmm_em.core.sklearn_checks import (
     ConvergenceWarning,
     NotFittedError,
@@ -18,6 +18,7 @@ from gmm_em.core.sklearn_checks import (
     feature_names,
     sklearn_or,
 )
+from gmm_em.core.sklearn_params import SklearnParams
 from gmm_em.core.types import FloatArray, IntArray
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.registry import get_structure
@@ -41,7 +42,7 @@ from gmm_em.rows.samples import Samples
 _RIDGE = 1e-6
 
 
-class GaussianMixtureEM:
+class GaussianMixtureEM(SklearnParams):
     """Gaussian mixture fitted by maximum likelihood, a drop-in for ``sklearn``'s.
 
     Takes the constructor arguments of ``sklearn.mixture.GaussianMixture`` and has its attributes
@@ -197,10 +198,7 @@ class GaussianMixtureEM:
             progress.end(result)
         float32 = np.dtype(rows.dtype) == np.float32
         self._set(result, np.float32 if float32 else np.float64)
-        if names is not None:
-            self.feature_names_in_ = names
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
+        self._set_feature_names(names)
         return self
 
     def fit_blocks(self, blocks: Blocks) -> Self:
@@ -391,65 +389,21 @@ class GaussianMixtureEM:
         mixture = self._check_fitted()
         return criteria.n_parameters(mixture.n_components, mixture.n_features, self.covariance_type)
 
-    # scikit-learn's conventions --------------------------------------------------------------
-
-    @classmethod
-    def _parameter_names(cls) -> list[str]:
-        return sorted(name for name in inspect.signature(cls.__init__).parameters if name != "self")
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the constructor's parameters."""
-        return {name: getattr(self, name) for name in self._parameter_names()}
-
-    def set_params(self, **params: Any) -> Self:
-        """Set constructor parameters by name."""
-        names = self._parameter_names()
-        for name, value in params.items():
-            if name not in names:
-                raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {self}. Valid parameters are: "
-                    f"{names}."
-                )
-            setattr(self, name, value)
-        return self
-
-    def __sklearn_tags__(self) -> Any:
-        """Describe the estimator to scikit-learn, which alone calls this."""
-        from sklearn.utils import InputTags, Tags, TargetTags
-
-        return Tags(
-            estimator_type="density_estimator",
-            target_tags=TargetTags(required=False),
-            input_tags=InputTags(allow_nan=self.missing == "mar"),
-        )
+    def _accepts_nan(self) -> bool:
+        return self.missing == "mar"
 
     def _repr_html_(self) -> str:
-        from gmm_em.core.html import mixture_table, table
-
         if not hasattr(self, "mixture_"):
-            return table(
-                f"{self!r}, not fitted",
-                ("parameter", "value"),
-                [[name, repr(value)] for name, value in self.get_params().items()],
-            )
+            return self._parameters_html()
         state = "converged" if self.converged_ else "not converged"
         caption = (
             f"{self!r}: {state} after {self.n_iter_} iterations, "
             f"log-likelihood {self.log_likelihood_:.2f}"
         )
-        names = getattr(self, "feature_names_in_", None)
-        return mixture_table(self.mixture_, caption, None if names is None else list(names))
-
-    def __repr__(self) -> str:
-        defaults = inspect.signature(type(self).__init__).parameters
-        shown = []
-        for name in inspect.signature(type(self).__init__).parameters:
-            if name == "self":
-                continue
-            value, default = getattr(self, name), defaults[name].default
-            if value is not default and repr(value) != repr(default):
-                shown.append(f"{name}={value!r}")
-        return f"{type(self).__name__}({', '.join(shown)})"
+        fit = self.mixture_
+        return mixture_table(
+            fit.weights, fit.means, fit.covariances, caption, self._feature_names()
+        )
 
 
 def _weights(sample_weight: Any, n_samples: int) -> FloatArray:
