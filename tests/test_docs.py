@@ -60,7 +60,9 @@ def test_every_command_is_in_the_reference():
 def test_every_finding_is_explained():
     headings = re.findall(r"^## (.+)$", (DOCS / "how-to" / "verdict.md").read_text(), re.M)
     assert set(THRESHOLDS) <= set(headings)
-    written = re.findall(r'id="([a-z-]+)"', (ROOT / "experiments" / "analysis" / "verdict.py").read_text())
+    written = re.findall(
+        r'id="([a-z-]+)"', (ROOT / "experiments" / "analysis" / "verdict.py").read_text()
+    )
     assert set(written) <= set(headings)
 
 
