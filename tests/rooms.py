@@ -68,6 +68,13 @@ def imports() -> tuple[Import, ...]:
     )
 
 
+def paragraph(name: str) -> str:
+    """Return the first line of a module's docstring, and the paragraph below it, as one line."""
+    docstring = ast.get_docstring(tree(name)) or ""
+    first, _, rest = docstring.partition("\n\n")
+    return " ".join(f"{first} {rest.partition('\n\n')[0]}".split())
+
+
 def third_parties(name: str) -> set[str]:
     """Return the packages that a module imports from outside this repository and Python."""
     roots = {
@@ -222,7 +229,7 @@ def _table(package: str) -> Iterator[str]:
         module = f"{package}.{room}"
         inside = [name for name in modules() if f"{name}.".startswith(f"{module}.")]
         summary = (ast.get_docstring(tree(module)) or "").partition("\n")[0]
-        summary = summary.replace("``", "`").replace("|", "\\|")
+        summary = summary.partition(" Imports:")[0].replace("``", "`").replace("|", "\\|")
         listed = ", ".join(f"`{name}`" for name in sorted(neighbours(module)))
         yield f"| `{room}` | {summary} | {len(inside)} | {listed or 'nothing of ours'} |"
 
