@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gmm_em.core.doors import lazy_door
 
 if TYPE_CHECKING:
+    from experiments.analysis.headline import conclusion_of_comparison
     from experiments.api.comparing import compare, compare_fits
     from experiments.api.comparison import Comparison
     from experiments.api.components import ComponentsComparison
@@ -24,6 +25,7 @@ __all__ = [
     "compare",
     "compare_config",
     "compare_fits",
+    "conclusion_of_comparison",
     "read_comparison",
     "read_run",
     "run_experiment",
@@ -37,6 +39,7 @@ _HOMES = {
     "compare": "experiments.api.comparing",
     "compare_config": "experiments.api.run",
     "compare_fits": "experiments.api.comparing",
+    "conclusion_of_comparison": "experiments.analysis.headline",
     "read_comparison": "experiments.api.saved",
     "read_run": "experiments.api.saved",
     "run_experiment": "experiments.api.run",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from experiments import api, terminal
-from experiments.analysis.headline import conclusion_of_comparison
 from experiments.storage.layout import REPORT
 
 if TYPE_CHECKING:
@@ -22,5 +21,5 @@ def run_and_show(config: ExperimentConfig, target: Path, as_json: bool) -> None:
     if as_json:
         click.echo(comparison.to_json())
         return
-    terminal.print_answer(comparison, conclusion_of_comparison(comparison))
+    terminal.print_answer(comparison, api.conclusion_of_comparison(comparison))
     click.echo(f"\nReport: {target / REPORT}")

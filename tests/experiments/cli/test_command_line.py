@@ -85,3 +85,22 @@ def test_each_shell_gets_its_script(shell):
         check=True,
     )
     assert f"_GMM_COMPARE_COMPLETE={shell}_complete" in done.stdout
+
+
+SLOW = ("numpy", "pandas", "plotly", "pydantic", "pymc", "rich", "scipy")
+
+
+def test_help_waits_for_no_library():
+    """Every command's help is answered without loading what only its work needs."""
+    program = (
+        "import sys\n"
+        "from importlib import import_module\n"
+        "from experiments.cli import cli\n"
+        f"for name in {list(SUMMARIES)}:\n"
+        "    import_module(f'experiments.cli.commands.{name}')\n"
+        f"print([name for name in {SLOW} if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
