@@ -10,12 +10,12 @@ from experiments.core.errors import UsageError
 from experiments.storage.layout import COMPARISON, COMPONENTS, folder_of
 
 
-def read_run(directory: Path) -> Comparison | ComponentsComparison:
+def read_run(directory: str | Path) -> Comparison | ComponentsComparison:
     """Read what a run directory holds.
 
     Parameters
     ----------
-    directory : Path
+    directory : str or Path
         As `run_experiment`, `Comparison.save` or ``gmm-compare run`` wrote it.
 
     Returns
@@ -30,6 +30,7 @@ def read_run(directory: Path) -> Comparison | ComponentsComparison:
     UsageError
         If the directory holds no comparison, or one that this version cannot read.
     """
+    directory = Path(directory)
     if not (directory / COMPONENTS).is_file():
         return read_comparison(directory)
     found = ComponentsComparison.read(directory / COMPONENTS)

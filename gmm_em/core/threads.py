@@ -52,7 +52,9 @@ def _find_blas(extension: str) -> _Blas | None:
 
 def _find_all() -> tuple[_Blas, ...]:
     """Return NumPy's BLAS and SciPy's, which may be another copy; Numba calls SciPy's."""
-    modules = (np.linalg._umath_linalg, scipy.linalg.blas._fblas)  # type: ignore[attr-defined]
+    numpy_module = np.linalg._umath_linalg  # noqa: SLF001 - no public path
+    scipy_module = scipy.linalg.blas._fblas  # type: ignore[attr-defined]  # noqa: SLF001 - no public path
+    modules = (numpy_module, scipy_module)
     found = [_find_blas(str(module.__file__)) for module in modules]
     return tuple(blas for blas in found if blas is not None)
 

@@ -37,7 +37,7 @@ _ROUNDS = 3
 
 
 @single_threaded_blas()
-def fit_em(
+def fit_em(  # noqa: PLR0913 - the public face
     X: Any,
     n_components: int,
     *,
@@ -174,7 +174,7 @@ def fit_em(
 
 
 @single_threaded_blas()
-def fit_blocks(
+def fit_blocks(  # noqa: PLR0913 - the public face
     blocks: Blocks,
     n_components: int,
     *,
