@@ -1,14 +1,21 @@
-"""The harness: fit one data set by several engines, compare them, and report."""
+"""The harness: fit one data set by several engines, compare them, and report.
+
+A name is imported when it is first asked for, so that the command line answers ``--help`` without
+waiting for the fits, the figures and the tables.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gmm_em.core.doors import lazy_door
 
 if TYPE_CHECKING:
     from experiments.api.comparing import compare, compare_fits
     from experiments.api.comparison import Comparison
     from experiments.api.components import ComponentsComparison
     from experiments.api.run import run_experiment
+    from experiments.api.saved import read_run
     from experiments.config.experiment import ExperimentConfig
     from experiments.config.load import load_config
     from experiments.core.errors import UsageError
@@ -26,30 +33,24 @@ __all__ = [
     "load_config",
     "load_results",
     "read_results",
+    "read_run",
     "run_experiment",
     "run_sweep",
 ]
 
 _HOMES = {
-    "Comparison": "api.comparison",
-    "ComponentsComparison": "api.components",
-    "ExperimentConfig": "config.experiment",
-    "SweepResults": "sweeps.results",
-    "UsageError": "core.errors",
-    "compare": "api.comparing",
-    "compare_fits": "api.comparing",
-    "load_config": "config.load",
-    "load_results": "sweeps.results",
-    "read_results": "sweeps.results",
-    "run_experiment": "api.run",
-    "run_sweep": "sweeps.run",
+    "Comparison": "experiments.api.comparison",
+    "ComponentsComparison": "experiments.api.components",
+    "ExperimentConfig": "experiments.config.experiment",
+    "SweepResults": "experiments.sweeps.results",
+    "UsageError": "experiments.core.errors",
+    "compare": "experiments.api.comparing",
+    "compare_fits": "experiments.api.comparing",
+    "load_config": "experiments.config.load",
+    "load_results": "experiments.sweeps.results",
+    "read_results": "experiments.sweeps.results",
+    "read_run": "experiments.api.saved",
+    "run_experiment": "experiments.api.run",
+    "run_sweep": "experiments.sweeps.run",
 }
-
-
-def __getattr__(name: str) -> Any:
-    # Loaded when first asked for: the command line answers --help without them.
-    if name not in _HOMES:
-        raise AttributeError(f"module 'experiments' has no attribute '{name}'")
-    from importlib import import_module
-
-    return getattr(import_module(f"experiments.{_HOMES[name]}"), name)
+__getattr__, __dir__ = lazy_door(__name__, _HOMES)

@@ -13,6 +13,7 @@ from gmm_bayes.core.checks import check_data
 from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_em import Mixture
 from gmm_em.core.html import mixture_table
+from gmm_em.core.threads import single_threaded_blas
 
 _LOG_2PI = float(np.log(2.0 * np.pi))
 _BLOCK_ELEMENTS = 1 << 19
@@ -185,6 +186,7 @@ class MixtureDraws:
 
     # Densities ---------------------------------------------------------------------------------
 
+    @single_threaded_blas()
     def log_prob(self, X: ArrayLike) -> FloatArray:
         """Return every draw's log density at every row of `X`, shape (C, S, N).
 
@@ -196,6 +198,7 @@ class MixtureDraws:
             out[draws, rows] = _logsumexp(block)
         return out.reshape(self.n_chains, self.n_draws, -1)
 
+    @single_threaded_blas()
     def responsibilities(self, X: ArrayLike) -> FloatArray:
         """Return every draw's probability of each component given each row, shape (C, S, N, K)."""
         data = check_data(X, n_features=self.n_features)
@@ -207,6 +210,7 @@ class MixtureDraws:
             out[draws, rows] = block.transpose(0, 2, 1)
         return out.reshape(self.n_chains, self.n_draws, *out.shape[1:])
 
+    @single_threaded_blas()
     def log_likelihood(self, X: ArrayLike) -> FloatArray:
         """Return every draw's log-likelihood of `X`, summed over rows, shape (C, S)."""
         data = check_data(X, n_features=self.n_features)
@@ -215,6 +219,7 @@ class MixtureDraws:
             out[draws] += _logsumexp(block).sum(axis=1)
         return out.reshape(self.n_chains, self.n_draws)
 
+    @single_threaded_blas()
     def predictive_component_log_prob(self, X: ArrayLike) -> FloatArray:
         """Return the log of the draws' average joint density of row and component, shape (N, K).
 

@@ -159,6 +159,7 @@ class Mixture:
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(terms.sum(axis=0)) + top)
 
+    @single_threaded_blas()
     def log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Total log-likelihood: the (weighted) sum over rows of :meth:`log_prob`.
 
@@ -189,6 +190,7 @@ class Mixture:
 
     # New values from this one ----------------------------------------------------------------
 
+    @single_threaded_blas()
     def sample(self, n_samples: int, rng: Seed = None) -> tuple[FloatArray, IntArray]:
         """Draw independent rows.
 

@@ -9,7 +9,7 @@ import experiments
 import gmm_bayes
 import gmm_em
 from experiments.analysis.thresholds import THRESHOLDS
-from experiments.cli.commands import SUMMARIES
+from experiments.cli.summaries import SUMMARIES
 from tests.pages import Reader, differences, steps
 from tests.paths import ROOT
 

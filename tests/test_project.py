@@ -5,7 +5,7 @@ import tomllib
 
 import yaml
 
-from experiments.cli.commands import SUMMARIES
+from experiments.cli.summaries import SUMMARIES
 from tests.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -50,9 +50,23 @@ def test_contributing_names_files_that_exist():
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_the_public_workflow_runs_what_anybody_can_run():
+    path = ROOT / ".github" / "workflows" / "ci.yml"
+    job = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]["checks"]
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o100
+    tried = {f"Programming Language :: Python :: {v}" for v in job["strategy"]["matrix"]["python"]}
+    assert {c for c in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", c)} <= tried
+
+
 def test_every_target_it_names_is_in_the_makefile():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for page in ("README.md", "CONTRIBUTING.md"):
+    for page in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "RELEASING.md",
+        ".github/PULL_REQUEST_TEMPLATE.md",
+    ):
         text = (ROOT / page).read_text(encoding="utf-8")
         for target in re.findall(r"^\$ make (\w+)|`make (\w+)`", text, re.M):
             assert re.search(rf"^{''.join(target)}:", makefile, re.M), target

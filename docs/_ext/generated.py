@@ -17,6 +17,9 @@ from pydantic_core import PydanticUndefined
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from experiments.analysis.thresholds import THRESHOLDS
+from experiments.cli import cli
+
 
 class CommandHelp(SphinxDirective):
     """``{command-help} NAME``: what ``gmm-compare NAME --help`` prints."""
@@ -25,8 +28,6 @@ class CommandHelp(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the help in a literal block."""
-        from experiments.cli import cli
-
         command: click.Command | None = cli
         title = "gmm-compare"
         context = click.Context(cli, info_name="gmm-compare", max_content_width=80)
@@ -173,15 +174,13 @@ class Thresholds(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the table."""
-        from experiments.analysis.thresholds import THRESHOLDS
-
         lines = ["| finding | warning | failure |", "|---|---|---|"]
         for identity, threshold in THRESHOLDS.items():
             sign = "above" if threshold.fail >= threshold.warn else "below"
             cells = [f"{sign} {value:g}" for value in (threshold.warn, threshold.fail)]
             lines.append(f"| `{identity}` | {cells[0]} | {cells[1]} |")
         node = nodes.Element()
-        self.state.nested_parse(StringList(lines, "experiments.analysis.verdict"), 0, node)
+        self.state.nested_parse(StringList(lines, "experiments.analysis.thresholds"), 0, node)
         return list(node.children)
 
 

@@ -7,8 +7,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from experiments.config.section import Section
-from experiments.engines.contract import Fit
+from experiments.engines import Fit, Section
 from gmm_em import Mixture
 
 

@@ -1,1 +1,4 @@
-"""TODO-INIT."""
+"""From fits to what they say. Imports: engines, datasets, values, storage, core.
+
+`analyse` turns fits into an `Analysis`: the values of a comparison, the fits, and row scores.
+"""

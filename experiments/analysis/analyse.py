@@ -12,21 +12,30 @@ from experiments.analysis.distances import DensityComparison
 from experiments.analysis.engine_result import engine_result
 from experiments.analysis.illustrate import illustrate
 from experiments.analysis.likelihoods import RowScores, log_likelihoods
-from experiments.analysis.matching import in_one_order
-from experiments.analysis.null_reasons import null_reasons
+from experiments.analysis.matching import Matching, in_one_order
 from experiments.analysis.prediction import score
 from experiments.analysis.summary import summarise
 from experiments.analysis.thresholds import thresholds_with
 from experiments.analysis.verdict import Judge
 from experiments.core.errors import UsageError
 from experiments.core.seeds import stream
+from experiments.core.types import FloatArray
 from experiments.datasets.dataset import Dataset
 from experiments.engines.contract import Fit
 from experiments.storage.layout import COMPARISON, POSTERIOR
 from experiments.values.base import ParameterValues
-from experiments.values.comparison import ComparisonValues, DatasetInfo
+from experiments.values.comparison import (
+    Agreement,
+    Certificate,
+    ComparisonValues,
+    DatasetInfo,
+    EngineResult,
+)
 from experiments.values.illustration import NOTHING
-from experiments.values.parameters import Layout
+from experiments.values.nulls import null_reasons
+from experiments.values.roles import estimate_of, posterior_of
+from gmm_em.core.threads import single_threaded_blas
+from gmm_em.parameter_names import ParameterLayout
 
 # Rows drawn for the Monte Carlo estimate of a distance between two densities.
 DENSITY_SAMPLES = 20_000
@@ -85,6 +94,7 @@ def write_values(values: ComparisonValues, fits: Mapping[str, Fit], folder: Path
             fit.posterior.to_netcdf(folder / POSTERIOR, engine="h5netcdf")
 
 
+@single_threaded_blas()
 def analyse(
     dataset: Dataset, fits: Mapping[str, Fit], terms: Terms, *, illustrated: bool = True
 ) -> Analysis:
@@ -111,34 +121,20 @@ def analyse(
     fits, matchings = in_one_order(dataset.truth, fits)
     info = dataset_info(dataset)
     n_components = next(iter(fits.values())).mixture.n_components
-    layout = Layout(n_components, info.n_features, terms.covariance_type)
-    densities = None
-    if dataset.truth is not None:
-        densities = DensityComparison(
-            dataset.truth, DENSITY_SAMPLES, stream(terms.seed, "densities")
-        )
-    results = {
-        name: engine_result(name, dataset, fit, matchings[name], layout, densities)
+    layout = ParameterLayout(n_components, info.n_features, terms.covariance_type)
+    results = _results(dataset, fits, matchings, layout, terms.seed)
+    posterior = posterior_of(fits)
+    scores = {
+        # Only the posterior that is compared is left out of row by row.
+        name: score(fit.draws, dataset.X, leave_one_out=name == posterior)
         for name, fit in fits.items()
+        if fit.draws is not None
     }
-    posterior = fits["bayes"].draws if "bayes" in fits else None
-    scores = None if posterior is None else score(posterior, dataset.X, leave_one_out=True)
+    draws_log_likelihood = None if posterior is None else scores[posterior].draws
     likelihoods, row_scores = log_likelihoods(dataset, fits, results, scores)
-    agreement = certificate = None
-    if "em" in fits and posterior is not None and scores is not None:
-        em, bayes = fits["em"], fits["bayes"]
-        joint = joint_distance(em.mixture, posterior, layout)
-        if em.uncertainty is not None:
-            agreement = agree(em, bayes, posterior, joint, layout)
-        certificate = certify(
-            em.mixture,
-            dataset.X,
-            posterior,
-            scores.draws,
-            layout.n_free,
-            joint,
-            covariance_type=terms.covariance_type,
-        )
+    agreement, certificate = _estimate_and_posterior(
+        dataset, fits, layout, draws_log_likelihood, terms.covariance_type
+    )
     values = ComparisonValues(
         experiment=terms.experiment or dataset.name,
         seed=terms.seed,
@@ -153,13 +149,63 @@ def analyse(
         verdict=judge.findings(results, likelihoods, agreement, certificate, info, layout),
         summary=summarise(results, likelihoods, agreement, certificate),
         reasons={},
-        illustration=illustrate(dataset, fits, layout, None if scores is None else scores.draws)
+        illustration=illustrate(dataset, fits, layout, draws_log_likelihood)
         if illustrated
         else NOTHING,
     )
     if illustrated:
         values = values.model_copy(update={"reasons": null_reasons(values)})
     return Analysis(values, fits, row_scores)
+
+
+def _results(
+    dataset: Dataset,
+    fits: Mapping[str, Fit],
+    matchings: Mapping[str, Matching],
+    layout: ParameterLayout,
+    seed: int,
+) -> dict[str, EngineResult]:
+    """Say what each engine found, against the truth where it is known."""
+    densities = None
+    if dataset.truth is not None:
+        densities = DensityComparison(dataset.truth, DENSITY_SAMPLES, stream(seed, "densities"))
+    return {
+        name: engine_result(name, dataset, fit, matchings[name], layout, densities)
+        for name, fit in fits.items()
+    }
+
+
+def _estimate_and_posterior(
+    dataset: Dataset,
+    fits: Mapping[str, Fit],
+    layout: ParameterLayout,
+    log_likelihoods: FloatArray | None,
+    covariance_type: str,
+) -> tuple[Agreement | None, Certificate | None]:
+    """Set the point estimate against the posterior, where both were fitted.
+
+    A posterior draw of a higher likelihood says something against an estimate only if that is
+    meant to have the highest, so that other estimates have no certificate.
+    """
+    names = estimate_of(fits), posterior_of(fits)
+    estimate, posterior = (None if name is None else fits[name] for name in names)
+    if estimate is None or posterior is None or posterior.draws is None or log_likelihoods is None:
+        return None, None
+    draws, agreement, certificate = posterior.draws, None, None
+    joint = joint_distance(estimate.mixture, draws, layout)
+    if posterior.uncertainty is not None:
+        agreement = agree(estimate, posterior, draws, joint, layout)
+    if estimate.maximum_likelihood:
+        certificate = certify(
+            estimate.mixture,
+            dataset.X,
+            draws,
+            log_likelihoods,
+            layout.n_free,
+            joint,
+            covariance_type=covariance_type,
+        )
+    return agreement, certificate
 
 
 def dataset_info(dataset: Dataset) -> DatasetInfo:

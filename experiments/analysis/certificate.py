@@ -26,7 +26,8 @@ from scipy.special import chdtr, chdtri
 
 from experiments.analysis.agreement import JointDistance
 from experiments.core.types import FloatArray
-from experiments.values.comparison import Certificate, OptimumValues, ParameterValues
+from experiments.values.base import ParameterValues
+from experiments.values.comparison import Certificate, OptimumValues
 from gmm_em import DegenerateError, Mixture, Run, fit_em
 from gmm_em.fitting.result import distinct_optima
 
@@ -94,9 +95,12 @@ def certify(
     values = log_likelihoods.ravel()[sound]
     if not sound.size:
         return Certificate(
-            em=top, n_draws=collapsed.size, n_collapsed=collapsed.size, tolerance=tolerance,
+            em=top,
+            n_draws=collapsed.size,
+            n_collapsed=collapsed.size,
+            tolerance=tolerance,
             n_parameters=n_parameters,
-        )  # fmt: skip
+        )
     chosen = _spread(sound, values, n_restarts)
     optima = _optima(X, draws, chosen, tolerance, covariance_type)
     deviance = 2 * (top - values)

@@ -104,7 +104,7 @@ def adjusted_rand(a: ArrayLike, b: ArrayLike) -> float:
     every = left.size * (left.size - 1) / 2
     expected = in_left * in_right / every if every else 0.0
     highest = (in_left + in_right) / 2
-    # Both are one cluster, or both are all singletons: the same partition.
+    # Both labellings are one cluster, or both have only singletons. They are the same partition.
     return 1.0 if highest == expected else float((together - expected) / (highest - expected))
 
 

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from gmm_bayes import MixtureDraws
 
 
-# Densities in a block: few enough that what is done to them happens in the processor's cache.
+# Densities in a block. They are few enough to stay in the processor's cache while they are used.
 BLOCK_VALUES = 1 << 18
 # Blocks dealt to threads at a time: their results are held, and handed out in order.
 BLOCKS_AT_ONCE = 32
-# Largest bound on the rounding of a log density that is let pass.
+# The largest bound on the rounding error of a log density that is accepted.
 ROUNDING = 1e-9
 # Sums of densities, relative to a reference, are taken as they are within these limits.
-SMALLEST, LARGEST = 1e-280, 1e280
+SMALLEST = 1e-280
+LARGEST = 1e280
 
 
 def map_densities[T](

@@ -9,8 +9,10 @@ import numpy as np
 from experiments.analysis.clustering import score_labels
 from experiments.analysis.distances import DensityComparison, errors_against
 from experiments.analysis.matching import Matching
+from experiments.core.types import FloatArray
 from experiments.datasets.dataset import Dataset
 from experiments.engines.contract import Fit
+from experiments.values.base import ParameterValues
 from experiments.values.comparison import (
     ClusteringValues,
     CoverageValues,
@@ -18,14 +20,15 @@ from experiments.values.comparison import (
     IntervalValues,
     MatchingValues,
     MonteCarloValue,
-    ParameterValues,
     TrainTest,
 )
-from experiments.values.parameters import Layout, Parameters
+from experiments.values.parameters import Parameters
 from gmm_em import Mixture
+from gmm_em.covariance.registry import get_structure
 from gmm_em.e_step import observed
+from gmm_em.parameter_names import ParameterLayout
 
-# What `intervals` in the file holds; the other levels follow it.
+# The level of `intervals` in the file. `more_intervals` has the others.
 MAIN_LEVEL = 0.95
 
 
@@ -34,7 +37,7 @@ def engine_result(
     dataset: Dataset,
     fit: Fit,
     matching: Matching,
-    layout: Layout,
+    layout: ParameterLayout,
     densities: DensityComparison | None,
 ) -> EngineResult:
     """Summarise a fit whose components already stand in the common order.
@@ -47,7 +50,7 @@ def engine_result(
     fit : Fit
     matching : Matching
         Its components against the truth's.
-    layout : Layout
+    layout : ParameterLayout
         Which parameters are free.
     densities : DensityComparison or None
         Around the truth, where it is known.
@@ -55,6 +58,7 @@ def engine_result(
     truth = dataset.truth
     return EngineResult(
         title=fit.title or name,
+        role=fit.role,
         mixture=ParameterValues.of(fit.mixture),
         uncertainty=None if fit.uncertainty is None else ParameterValues.of(fit.uncertainty),
         more_uncertainty={
@@ -110,12 +114,12 @@ def _matching_values(matching: Matching) -> MatchingValues:
     )
 
 
-def _coverage(truth: Mixture, fit: Fit, layout: Layout) -> list[CoverageValues] | None:
+def _coverage(truth: Mixture, fit: Fit, layout: ParameterLayout) -> list[CoverageValues] | None:
     if truth.n_components != layout.n_components:
         return None
-    alike = layout.fits(truth.covariances)
+    alike = has_structure(layout, truth.covariances)
     # Where the truth lacks the structure of the fit there is no true value of its covariances.
-    counted = np.array([alike or "covariance" not in name for name in layout.names])
+    counted = np.array([alike or name.kind != "covariance" for name in layout.names])
     values = layout.values(Parameters.of(truth))[counted]
     found = []
     for level, bounds in sorted(fit.intervals.items()):
@@ -125,3 +129,10 @@ def _coverage(truth: Mixture, fit: Fit, layout: Layout) -> list[CoverageValues] 
             CoverageValues(level=level, n_inside=int(inside.sum()), n_parameters=inside.size)
         )
     return found
+
+
+def has_structure(layout: ParameterLayout, covariances: FloatArray) -> bool:
+    """Say whether covariances of shape (K, D, D) have a layout's structure, up to rounding."""
+    structure = get_structure(layout.covariance_type)
+    rebuilt = structure.expand(structure.compact(covariances), *covariances.shape[:2])
+    return bool(np.allclose(rebuilt, covariances, rtol=1e-9, atol=0.0))

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from experiments.values.comparison import Finding
+from experiments.values.comparison import Finding
 
-
-# Findings that answer what an experiment asks, the first two of which are told.
+# Findings that answer what an experiment asks. The sentence tells the first two that there are.
 STANDS = ("choice", "truth", "agreement", "certificate", "em-optimum")
 
 
-class Judged(Protocol):
+class HasVerdict(Protocol):
     """What has a verdict: a comparison, or a choice of the number of components."""
 
     @property
@@ -21,7 +19,7 @@ class Judged(Protocol):
         """The findings."""
 
 
-def conclusion_of_comparison(comparison: Judged) -> str:
+def conclusion_of_comparison(comparison: HasVerdict) -> str:
     """Return the sentence of one experiment: the gravest failure, else what stands.
 
     Parameters

@@ -10,30 +10,32 @@ from numpy.typing import NDArray
 
 from experiments.core.types import FloatArray
 from experiments.values.base import ParameterValues
-from experiments.values.parameters import Layout, Parameters
+from experiments.values.illustration import EMSteps, Health, Illustration
+from experiments.values.parameters import Parameters
+from experiments.values.roles import compared_pair, estimate_of, posterior_of
 
 if TYPE_CHECKING:
     from experiments.datasets.dataset import Dataset
     from experiments.engines.contract import Fit, Step
     from gmm_bayes import MixtureDraws
     from gmm_em import Mixture
-from experiments.values.illustration import EMSteps, Health, Illustration
+    from gmm_em.parameter_names import ParameterLayout
 
-MAX_POINTS, MIN_POINTS, MAX_POINT_VALUES = 2000, 200, 24_000
-
-
-MAX_MIXTURES, MIN_MIXTURES, MAX_MIXTURE_VALUES = 40, 5, 40_000
-
-
+# Rows of the data: at most and at least so many, fewer where each has many numbers.
+MAX_POINTS = 2000
+MIN_POINTS = 200
+MAX_POINT_VALUES = 24_000
+# Mixtures of the posterior and of the bootstrap, in the same way.
+MAX_MIXTURES = 40
+MIN_MIXTURES = 5
+MAX_MIXTURE_VALUES = 40_000
+# Deviances of posterior draws.
 MAX_DEVIANCES = 2000
-
-
-MAX_TRACED, MAX_TRACE_VALUES = 12, 12_000
-
-
+# Parameters whose chains are drawn, and the numbers of all their chains together.
+MAX_TRACED = 12
+MAX_TRACE_VALUES = 12_000
+# Parameters with diagnostics of their own.
 MAX_DIAGNOSED = 1000
-
-
 # Draws that responsibilities are averaged over.
 AVERAGED_DRAWS = 200
 
@@ -41,7 +43,7 @@ AVERAGED_DRAWS = 200
 def illustrate(
     dataset: Dataset,
     fits: Mapping[str, Fit],
-    layout: Layout,
+    layout: ParameterLayout,
     log_likelihoods: FloatArray | None = None,
 ) -> Illustration:
     """Choose what the report draws.
@@ -51,7 +53,7 @@ def illustrate(
     dataset : Dataset
     fits : mapping of str to Fit
         Components in one order.
-    layout : Layout
+    layout : ParameterLayout
         Which parameters are free.
     log_likelihoods : ndarray of shape (C, S), optional
         Of the data at each posterior draw.
@@ -61,15 +63,15 @@ def illustrate(
     n_points = int(np.clip(MAX_POINT_VALUES // width, MIN_POINTS, MAX_POINTS))
     rows = dataset.X[~np.isnan(dataset.X).any(axis=1)]
     points = rows[:: max(1, -(-len(rows) // n_points))]
-    posterior = next((fit for fit in fits.values() if fit.draws is not None), None)
+    pair = estimate_of(fits), posterior_of(fits)
+    em, posterior = (None if name is None else fits[name] for name in pair)
     draws = None if posterior is None else posterior.draws
-    em = fits.get("em")
     return Illustration(
         points=points.tolist(),
         responsibilities={
             name: np.round(_responsibilities(fit, points), 4).tolist()
             for name, fit in fits.items()
-            if name in ("em", "bayes") or len(fits) == 1
+            if name in compared_pair(fits)
         },
         posterior_mixtures=[] if draws is None else _some(_flat(draws)),
         bootstrap_mixtures=[] if em is None else _some(em.replicates),
@@ -78,7 +80,7 @@ def illustrate(
         em_best_path=None if em is None else em.best_path,
         em_steps=[] if em is None else [_steps(*item) for item in em.steps().items()],
         deviances=[]
-        if em is None or log_likelihoods is None
+        if em is None or not em.maximum_likelihood or log_likelihoods is None
         else _deviances(em.mixture.log_likelihood(dataset.X), log_likelihoods),
         health=None if posterior is None else _health(posterior, layout),
     )
@@ -131,7 +133,7 @@ def _steps(run: int, steps: Sequence[Step]) -> EMSteps:
     )
 
 
-def _health(fit: Fit, layout: Layout) -> Health:
+def _health(fit: Fit, layout: ParameterLayout) -> Health:
     draws = fit.draws
     assert draws is not None
     raw = draws if fit.permutations is None else draws.permute(np.argsort(fit.permutations, -1))
@@ -160,15 +162,15 @@ def _health(fit: Fit, layout: Layout) -> Health:
     )
 
 
-def _entries(draws: MixtureDraws, layout: Layout) -> tuple[list[str], FloatArray]:
+def _entries(draws: MixtureDraws, layout: ParameterLayout) -> tuple[list[str], FloatArray]:
     """Return names and draws (P, C, S) of the free entries, at most `MAX_DIAGNOSED` of them."""
-    names = layout.names[:MAX_DIAGNOSED]
+    names = [str(name) for name in layout.names[:MAX_DIAGNOSED]]
     return names, np.moveaxis(layout.values(Parameters.of(draws))[..., : len(names)], -1, 0)
 
 
 def _statistic(values: FloatArray, name: str, **options: Any) -> list[float | None]:
     """Return one of ArviZ's statistics of each row of (P, C, S); null where it is undefined."""
-    from arviz_stats.base import array_stats
+    from arviz_stats.base import array_stats  # noqa: PLC0415 - ArviZ takes half a second
 
     # Up to rounding: the weight of a single component is 1 in every draw.
     varies = np.ptp(values, axis=(1, 2)) > 1e-12 * np.abs(values).max(axis=(1, 2))

@@ -1,4 +1,4 @@
-"""Log-likelihoods of truth, EM and posterior side by side, with the errors of their differences."""
+"""Log-likelihoods of truth, estimate and posterior, with the errors of their differences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from experiments.analysis.engine_result import train_test
 from experiments.analysis.prediction import (
-    HIGH_PARETO_K,
     LeaveOneOut,
     Scores,
     paired_differences,
@@ -19,13 +18,16 @@ from experiments.core.types import FloatArray
 from experiments.datasets.dataset import Dataset
 from experiments.engines.contract import Fit
 from experiments.values.comparison import (
+    DrawSummary,
     EngineResult,
     LeaveOneOutValues,
     LogLikelihoods,
     PosteriorLogLikelihood,
     ScoreDifference,
-    Spread,
+    TrainTest,
 )
+from experiments.values.roles import estimate_of, posterior_of
+from gmm_bayes.core.limits import MAX_PARETO_K
 from gmm_em.e_step import observed
 
 
@@ -49,7 +51,7 @@ def log_likelihoods(
     dataset: Dataset,
     fits: Mapping[str, Fit],
     results: Mapping[str, EngineResult],
-    posterior: Scores | None,
+    scores: Mapping[str, Scores],
 ) -> tuple[LogLikelihoods, RowScores]:
     """Gather the log-likelihoods, and those of single rows that comparisons of fits need.
 
@@ -57,50 +59,53 @@ def log_likelihoods(
     ----------
     dataset : Dataset
     fits, results : mapping by engine
-    posterior : Scores or None
-        Of the fitted rows under the posterior.
+    scores : mapping by engine
+        Of the fitted rows, under each posterior.
     """
-    draws, held_out = fits["bayes"].draws if "bayes" in fits else None, dataset.X_test
-    train = _pointwise(dataset, fits, dataset.X, posterior)
-    bayes, test = None, {}
-    scores_test = None if held_out is None or draws is None else score(draws, held_out)
+    estimate, posterior = estimate_of(fits), posterior_of(fits)
+    held_out, scores_test, test = dataset.X_test, {}, {}
     if held_out is not None:
+        scores_test = {
+            name: score(fit.draws, held_out) for name, fit in fits.items() if fit.draws is not None
+        }
         test = _pointwise(dataset, fits, held_out, scores_test)
-    if draws is not None and posterior is not None:
-        point = results["bayes"].log_likelihood
-        bayes = PosteriorLogLikelihood(
-            at_point=point.train,
-            at_point_test=point.test,
-            draws=_spread(posterior.draws),
-            draws_test=None if scores_test is None else _spread(scores_test.draws),
-            log_predictive=float(posterior.predictive.sum()),
-            log_predictive_test=None
-            if scores_test is None
-            else float(scores_test.predictive.sum()),
-            loo=None if posterior.loo is None else _leave_one_out(posterior.loo, len(draws)),
+    bayes, loo = None, None
+    if posterior is not None:
+        loo = scores[posterior].loo
+        bayes = _posterior(
+            results[posterior].log_likelihood, scores[posterior], scores_test.get(posterior)
         )
     values = LogLikelihoods(
         truth=None if dataset.truth is None else train_test(dataset.truth, dataset),
-        em=results["em"].log_likelihood if "em" in results else None,
+        em=None if estimate is None else results[estimate].log_likelihood,
         bayes=bayes,
-        differences=_differences(train),
+        differences=_differences(_pointwise(dataset, fits, dataset.X, scores)),
         differences_test=_differences(test),
     )
-    loo = None if posterior is None or posterior.loo is None else posterior.loo.elpd
-    return values, RowScores(test, loo)
+    return values, RowScores(test, None if loo is None else loo.elpd)
+
+
+def _posterior(point: TrainTest, fitted: Scores, held_out: Scores | None) -> PosteriorLogLikelihood:
+    return PosteriorLogLikelihood(
+        at_point=point.train,
+        at_point_test=point.test,
+        draws=_summary(fitted.draws),
+        draws_test=None if held_out is None else _summary(held_out.draws),
+        log_predictive=float(fitted.predictive.sum()),
+        log_predictive_test=None if held_out is None else float(held_out.predictive.sum()),
+        loo=None if fitted.loo is None else _leave_one_out(fitted.loo, fitted.draws.size),
+    )
 
 
 def _pointwise(
-    dataset: Dataset, fits: Mapping[str, Fit], X: FloatArray, posterior: Scores | None
+    dataset: Dataset, fits: Mapping[str, Fit], X: FloatArray, scores: Mapping[str, Scores]
 ) -> dict[str, FloatArray]:
-    """Return the log score of each row: under the posterior, its predictive density."""
-    scores = {} if dataset.truth is None else {"truth": observed.log_prob(dataset.truth, X)}
+    """Return the log score of each row: under a posterior, its predictive density."""
+    found = {} if dataset.truth is None else {"truth": observed.log_prob(dataset.truth, X)}
     for name, fit in fits.items():
-        if name == "bayes" and posterior is not None:
-            scores[name] = posterior.predictive
-        else:
-            scores[name] = observed.log_prob(fit.mixture, X)
-    return scores
+        drawn = scores.get(name)
+        found[name] = observed.log_prob(fit.mixture, X) if drawn is None else drawn.predictive
+    return found
 
 
 def _differences(scores: Mapping[str, FloatArray]) -> list[ScoreDifference]:
@@ -113,13 +118,13 @@ def _leave_one_out(loo: LeaveOneOut, n_draws: int) -> LeaveOneOutValues:
         se=float(np.sqrt(len(loo.elpd)) * loo.elpd.std(ddof=1)) if len(loo.elpd) > 1 else 0.0,
         n_effective=loo.n_effective,
         max_pareto_k=float(min(loo.pareto_k.max(), np.finfo(np.float64).max)),
-        n_high_pareto_k=int((loo.pareto_k > HIGH_PARETO_K).sum()),
+        n_high_pareto_k=int((loo.pareto_k > MAX_PARETO_K).sum()),
         n_draws=n_draws,
     )
 
 
-def _spread(values: FloatArray) -> Spread:
-    return Spread(
+def _summary(values: FloatArray) -> DrawSummary:
+    return DrawSummary(
         mean=float(values.mean()),
         sd=float(values.std(ddof=1)),
         max=float(values.max()),

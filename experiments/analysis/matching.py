@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,21 +21,21 @@ from numpy.typing import NDArray
 from experiments.core.errors import UsageError
 from experiments.core.types import FloatArray
 from experiments.engines.contract import Fit
+from experiments.values.roles import estimate_of
 from gmm_bayes import MixtureDraws
 from gmm_em import Mixture
-from gmm_em.matching import assign as cheapest
-from gmm_em.matching import assignment_cost, component_distances, second_best
+from gmm_em.matching import assign, assignment_cost, component_distances, second_best
 
 Order = NDArray[np.intp]
 
-# So many draws, evenly spaced, say how uncertain the labels of a posterior are.
+# This many draws, evenly spaced, show how uncertain the labels of a posterior are.
 N_DRAWS = 400
 DRAWS_QUANTILE = 0.9
 
 
 @dataclass(frozen=True)
-class Assignment:
-    """The cheapest assignment of the rows of a table of costs to its columns.
+class Pairing:
+    """The cheapest assignment of the rows of a table of costs to its columns, and the next.
 
     Attributes
     ----------
@@ -52,30 +53,23 @@ class Assignment:
     second_cost: float | None
     moved: tuple[int, ...]
 
+    @classmethod
+    def of(cls, costs: FloatArray) -> Self:
+        """Pair the rows of costs of shape (K, J), all finite, with columns; K and J may differ."""
+        best = assign(costs)
+        second = second_best(costs, best)
+        columns = tuple(None if column < 0 else column for column in best.tolist())
+        if second is None:
+            return cls(columns, assignment_cost(costs, best), None, ())
+        moved = tuple(np.flatnonzero(best != second).tolist())
+        return cls(columns, assignment_cost(costs, best), assignment_cost(costs, second), moved)
+
     @property
     def ambiguity(self) -> float:
         """Cost of the best over that of the second best: 0 is certain, 1 a tie."""
         if self.second_cost is None:
             return 0.0
         return min(1.0, self.cost / self.second_cost) if self.second_cost > 0 else 1.0
-
-
-def assign(costs: FloatArray) -> Assignment:
-    """Solve an assignment problem, and find the second-best solution.
-
-    Parameters
-    ----------
-    costs : ndarray of shape (K, J)
-        Finite; K and J may differ.
-    """
-    best = cheapest(costs)
-    columns = tuple(None if column < 0 else column for column in best.tolist())
-    cost = assignment_cost(costs, best)
-    other = second_best(costs, best)
-    if other is None:
-        return Assignment(columns, cost, None, ())
-    moved = tuple(np.flatnonzero(best != other).tolist())
-    return Assignment(columns, cost, assignment_cost(costs, other), moved)
 
 
 @dataclass(frozen=True)
@@ -125,7 +119,8 @@ def in_one_order(
     ----------
     truth : Mixture or None
         Its order comes first; components that it lacks follow by decreasing weight. Without
-        one, components stand by decreasing weight of the first fit: EM's where there is one.
+        one, components stand by decreasing weight of the first fit. A maximum of likelihood
+        counts as the first, such as EM's, wherever it stands.
     fits : mapping of str to Fit
         All of one number of components.
 
@@ -137,7 +132,9 @@ def in_one_order(
     counts = {name: fit.mixture.n_components for name, fit in fits.items()}
     if len(set(counts.values())) > 1:
         raise UsageError(f"the fits have {counts} components, allowed is one number for all")
-    first = "em" if "em" in fits else next(iter(fits))
+    estimate = estimate_of(fits)
+    leads = estimate is not None and fits[estimate].maximum_likelihood
+    first = estimate if estimate is not None and leads else next(iter(fits))
     ordered, matchings = {}, {}
     anchor, matchings[first] = _lead(truth, fits[first].mixture)
     for name, fit in fits.items():
@@ -156,7 +153,7 @@ def _lead(truth: Mixture | None, mixture: Mixture) -> tuple[Order, Matching]:
     by_weight = np.argsort(-mixture.weights, kind="stable")
     if truth is None:
         return by_weight, Matching(tuple(range(mixture.n_components)))
-    found = assign(component_distances(truth, mixture))
+    found = Pairing.of(component_distances(truth, mixture))
     matched = [column for column in found.columns if column is not None]
     order = np.array([*matched, *(k for k in by_weight if k not in matched)], dtype=np.intp)
     partners = [row for row, column in enumerate(found.columns) if column is not None]
@@ -177,7 +174,7 @@ def _follow(
         for place, partner in enumerate(lead.partners):
             if partner is not None:
                 costs[place] += distances[partner]
-    found = assign(costs)
+    found = Pairing.of(costs)
     order = np.array(found.columns, dtype=np.intp)
     return order, _matching(lead.partners, lead.missing, found, found.moved)
 
@@ -185,20 +182,18 @@ def _follow(
 def _matching(
     partners: tuple[int | None, ...],
     missing: tuple[int, ...],
-    found: Assignment,
+    found: Pairing,
     uncertain: tuple[int, ...],
 ) -> Matching:
-    return Matching(
-        partners, missing, found.cost, found.second_cost, found.ambiguity, uncertain
-    )  # fmt: skip
+    return Matching(partners, missing, found.cost, found.second_cost, found.ambiguity, uncertain)
 
 
 def _with_draws(matching: Matching, fit: Fit) -> Matching:
     """Add how surely a posterior's draws are assigned to its point."""
     if fit.draws is None or fit.mixture.n_components == 1:
         return matching
-    found = [assign(costs) for costs in component_distances(fit.mixture, _some(fit.draws))[0]]
-    ratios = np.array([assignment.ambiguity for assignment in found])
+    found = [Pairing.of(costs) for costs in component_distances(fit.mixture, _some(fit.draws))[0]]
+    ratios = np.array([pairing.ambiguity for pairing in found])
     typical = float(np.quantile(ratios, DRAWS_QUANTILE))
     if typical <= matching.ambiguity:
         return replace(matching, draws_ambiguity=typical)

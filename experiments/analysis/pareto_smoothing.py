@@ -15,8 +15,9 @@ import numpy as np
 from experiments.core.types import FloatArray
 
 # The weakly informative prior of the shape: worth 10 observations of 1/2 (appendix C).
-PRIOR_SHAPE, PRIOR_WEIGHT = 0.5, 10
-# Fewer values are no tail to fit.
+PRIOR_SHAPE = 0.5
+PRIOR_WEIGHT = 10
+# A generalised Pareto distribution is not fitted to fewer values than this.
 MIN_TAIL = 5
 MIN_DRAWS = 5 * MIN_TAIL
 # Values of the profile likelihood held at a time.
@@ -58,7 +59,8 @@ def leave_out(log_prob: FloatArray) -> LeftOut:
     if n_draws < MIN_DRAWS:
         raise ValueError(f"{n_draws} draws, allowed is at least {MIN_DRAWS} to have a tail")
     n_tail = tail_length(n_draws)
-    # Weights are largest where densities are smallest, and only sorted values matter: no index.
+    # Weights are largest where densities are smallest. Only the sorted values are needed, so no
+    # index is kept.
     ordered = np.partition(log_prob, n_tail, axis=1)
     lowest = np.sort(ordered[:, :n_tail], axis=1)
     least, cutoff = lowest[:, :1], ordered[:, n_tail, None]
@@ -68,8 +70,8 @@ def leave_out(log_prob: FloatArray) -> LeftOut:
     edge = np.exp(least - cutoff)
     shape, scale = fit_pareto(np.exp(tail) - edge)
     smoothed = _smooth(tail, edge, shape, scale)
-    # Weight times density, of the tail and of the body, where each draw's is exp(least): in logs,
-    # for densities may differ by more than a number's range.
+    # Sum of weight times density. For a draw of the body the product is exp(least). The sum is
+    # taken in logs, because densities may differ by more than the range of a double.
     gained = smoothed - tail
     gained = np.append(gained, np.full((len(gained), 1), np.log(body.shape[1])), axis=1)
     np.subtract(least, body, out=body)
@@ -137,7 +139,7 @@ def _fit_pareto(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     quartile, largest = np.where(spread, quartile, 1.0), np.where(spread, largest, 2.0)
     values = np.where(spread[:, None], values, np.linspace(0.5, 2.0, n))
     grid = 1 - np.sqrt(n_points / (np.arange(1, n_points + 1) - 0.5))
-    # Where the quartile has all but underflowed, what overflows is told from the result.
+    # Where the quartile has nearly underflowed, these overflow, and the result shows it.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         theta = grid / (3 * quartile[:, None]) + 1 / largest[:, None]
         terms = -theta[:, :, None] * values[:, None, :]

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from gmm_bayes import MixtureDraws
 
 
-# Pareto k above which an importance-sampling estimate is unreliable (Vehtari et al. 2024).
-HIGH_PARETO_K = 0.7
-# Pareto smoothing fits a tail: with fewer draws there is none worth the name.
+# Pareto smoothing fits the tail of the weights, which needs this many draws.
 MIN_LOO_DRAWS = 100
 
 
@@ -33,7 +31,7 @@ class LeaveOneOut:
     n_effective : float
         Effective number of parameters, ``lppd - elpd`` summed.
     pareto_k : ndarray of shape (n_samples,)
-        Above `HIGH_PARETO_K` the row's `elpd` is unreliable.
+        Above `MAX_PARETO_K` the row's `elpd` is unreliable.
     """
 
     elpd: FloatArray

@@ -1,29 +1,6 @@
 """The comparison in single numbers under dotted names: the columns of tables of many runs.
 
-=============================================  ====================================================
-name                                           number
-=============================================  ====================================================
-``ENGINE.errors.NAME``                         distance of the weights from the truth's
-``ENGINE.errors.NAME.mean``, ``.max``          over the components that have a counterpart
-``ENGINE.density.NAME``, ``.se``               distance of the density from the truth's, and its
-                                               Monte Carlo error
-``ENGINE.clustering.NAME``                     adjusted Rand index, agreement and regret
-``ENGINE.coverage.LEVEL``                      share of true parameters inside the intervals, the
-                                               level in per cent
-``ENGINE.log_likelihood.train``, ``.test``     at the estimate
-``ENGINE.matching.ambiguity``                  see matching.py
-``ENGINE.diagnostics.NAME``                    whatever the engine reports as a number
-``agreement.max_abs_z``                        largest distance of EM from the posterior mean in sd
-``agreement.sd_ratio.METHOD.median``, ``.mean``  EM's standard error over the posterior sd by method
-                                               (bootstrap, information, sandwich): median and
-                                               geometric mean over the free parameters
-``agreement.joint.squared``, ``.tail``         joint Mahalanobis distance and its tail probability
-``certificate.NAME``                           margin, better_by, n_draws_above, deviance_mean,
-                                               deviance_distance
-``certificate.deviance_ratio``                 deviance_mean over the number of parameters: tends
-                                               to 1
-``loo.elpd``, ``loo.se``                       leave-one-out of the posterior
-=============================================  ====================================================
+`SUMMARY_COLUMNS` and the fields of the values say what each of them is.
 
 A name is absent where there is no number. Times are left out: all of these repeat with the seed.
 """
@@ -31,9 +8,56 @@ A name is absent where there is no number. Times are left out: all of these repe
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from experiments.values.comparison import Agreement, Certificate, EngineResult, LogLikelihoods
+
+# What the numbers are, under names in which the parts that vary are in braces; the first that
+# fits a name counts. A number that is a field of the values is described there.
+SUMMARY_COLUMNS = {
+    "{engine}.errors.{distance}.mean": (
+        "{engine}: {distance} of the components from the truth's, mean."
+    ),
+    "{engine}.errors.{distance}.max": (
+        "{engine}: {distance} of the components from the truth's, max."
+    ),
+    "{engine}.errors.{distance}": "{engine}: {distance} of the parameters from the truth's.",
+    "{engine}.density.{distance}.se": (
+        "{engine}: Monte Carlo standard error of {engine}.density.{distance}."
+    ),
+    "{engine}.density.{distance}": (
+        "{engine}: distance of the density from the truth's, {distance}."
+    ),
+    "{engine}.clustering.adjusted_rand": (
+        "{engine}: adjusted Rand index of the labels of the fitted rows and the truth's optimal "
+        "ones."
+    ),
+    "{engine}.clustering.agreement": "{engine}: share of rows labelled as the truth would.",
+    "{engine}.clustering.regret": "{engine}: probability of a right label lost per row.",
+    "{engine}.coverage.{level}": (
+        "{engine}: share of true parameters inside its {level} % intervals."
+    ),
+    "{engine}.log_likelihood.train": "{engine}: log-likelihood of the fitted rows.",
+    "{engine}.log_likelihood.test": "{engine}: log-likelihood of the rows held out.",
+    "{engine}.matching.{number}": (
+        "{engine}: how unsure the matching of components is, {number}: 0 certain, 1 a tie."
+    ),
+    "{engine}.diagnostics.{name}": "{engine}: the engine's diagnostic {name}.",
+    "agreement.sd_ratio.{method}.median": (
+        "EM's {method} standard error over the posterior's standard deviation, median over the "
+        "parameters (mean: geometric)."
+    ),
+    "agreement.sd_ratio.{method}.mean": (
+        "EM's {method} standard error over the posterior's standard deviation, mean over the "
+        "parameters (mean: geometric)."
+    ),
+    "agreement.joint.tail": "Share of a normal posterior farther from its mean than EM.",
+    "certificate.deviance_ratio": "deviance_mean over the number of parameters: tends to 1.",
+    "loo.elpd": "Leave-one-out expected log predictive density of the posterior.",
+    "loo.se": "Standard error of loo.elpd.",
+}
 
 Named = Iterator[tuple[str, float | None]]
 
@@ -44,7 +68,7 @@ def summarise(
     agreement: Agreement | None,
     certificate: Certificate | None,
 ) -> dict[str, float]:
-    """Return every number of the table in the module's docstring that there is."""
+    """Return every number that there is under its name."""
     found: dict[str, float | None] = {}
     for name, engine in engines.items():
         found.update((f"{name}.{key}", value) for key, value in _engine(engine))
@@ -106,3 +130,17 @@ def _certificate(certificate: Certificate) -> Named:
     yield "deviance_distance", certificate.deviance_distance
     if certificate.deviance_mean is not None:
         yield "deviance_ratio", certificate.deviance_mean / certificate.n_parameters
+
+
+def described_by(columns: Mapping[str, str], name: str) -> str:
+    """Return what a table such as `SUMMARY_COLUMNS` says of a name; nothing where none fits."""
+    for template, text in columns.items():
+        if found := _pattern(template).fullmatch(name):
+            return text.format(**found.groupdict())
+    return ""
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    """Turn a name with parts in braces into a pattern whose groups have the parts' names."""
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(template)))

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from experiments.core.errors import UsageError
-from experiments.values.comparison import (
-    Level,
-)
+from experiments.values.comparison import Level
+from gmm_bayes.core.limits import MAX_DIVERGENT_SHARE, MAX_R_HAT, MIN_ESS_PER_CHAIN
+
+# Effective draws of all chains together: the source's recommendation is for four chains.
+MIN_ESS = 4.0 * MIN_ESS_PER_CHAIN
 
 GRAVEST_FIRST: tuple[Level, ...] = ("fail", "warn", "ok")
 
@@ -36,14 +38,15 @@ THRESHOLDS: Mapping[str, Threshold] = {
     "agreement": Threshold(2.0, 4.0),
     # Share of converged EM runs that reached the best optimum.
     "em-optimum": Threshold(0.5, 0.05),
-    # Largest R-hat (Vehtari et al. 2021 recommend 1.01).
-    "posterior-r-hat": Threshold(1.01, 1.05),
-    # R-hat of the log-likelihood, which labels do not touch: said only beyond the first.
+    # Largest R-hat.
+    "posterior-r-hat": Threshold(MAX_R_HAT, 1.05),
+    # R-hat of the log-likelihood, which does not depend on labels. There is a finding only where it
+    # is beyond the first number.
     "posterior-modes": Threshold(1.05, 1.1),
-    # Smallest bulk or tail effective sample size (same source: 400).
-    "posterior-ess": Threshold(400.0, 100.0),
+    # Smallest bulk or tail effective sample size. Less than one chain should have is a failure.
+    "posterior-ess": Threshold(MIN_ESS, float(MIN_ESS_PER_CHAIN)),
     # Share of draws that diverged: any is a warning.
-    "posterior-divergences": Threshold(0.0, 0.01),
+    "posterior-divergences": Threshold(MAX_DIVERGENT_SHARE, 0.01),
     # Distance of the deviance from its chi-square limit (Kolmogorov-Smirnov): never a failure.
     "posterior-normal": Threshold(0.2, 1.0),
     # Distance of the best assignment of components over that of the next best (see matching.py),

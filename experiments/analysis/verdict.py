@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from scipy.special import chdtri
 
-from experiments.analysis.thresholds import GRAVEST_FIRST, THRESHOLDS, Threshold
+from experiments.analysis.thresholds import GRAVEST_FIRST, MIN_ESS, THRESHOLDS, Threshold
+from experiments.core.words import listed
 from experiments.values.comparison import (
     Agreement,
     Certificate,
@@ -16,7 +18,9 @@ from experiments.values.comparison import (
     Finding,
     LogLikelihoods,
 )
-from experiments.values.parameters import Layout
+from experiments.values.parameters import full_label
+from experiments.values.roles import estimate_of, posterior_of
+from gmm_em.parameter_names import ParameterLayout
 
 
 @dataclass(frozen=True)
@@ -32,24 +36,26 @@ class Judge:
         agreement: Agreement | None,
         certificate: Certificate | None,
         dataset: DatasetInfo,
-        layout: Layout,
+        layout: ParameterLayout,
     ) -> list[Finding]:
         """Draw up the findings, the gravest first."""
-        posterior = list(self._posterior(engines["bayes"])) if "bayes" in engines else []
+        estimate, drawn = estimate_of(engines), posterior_of(engines)
+        title = "" if estimate is None else engines[estimate].title
+        posterior = [] if drawn is None else list(self._posterior(engines[drawn].diagnostics))
         if certificate is not None and certificate.n_collapsed:
             posterior.append(self._collapsed(certificate))
         findings: list[Finding] = []
         if agreement is not None:
             sound = all(finding.level != "fail" for finding in posterior)
-            findings.append(self._agreement(agreement, dataset, layout, sound))
+            findings.append(self._agreement(title, agreement, dataset, layout, sound))
         if certificate is not None and certificate.margin is not None:
-            findings.append(self._certificate(certificate, certificate.margin))
-            findings.extend(self._posterior_and_optimum(certificate))
-        if "em" in engines:
-            findings.append(self._em_optimum(engines["em"]))
+            findings.append(self._certificate(title, certificate, certificate.margin))
+            findings.extend(self._posterior_and_optimum(title, certificate))
+        if estimate is not None:
+            findings.extend(self._optimum(title, engines[estimate].diagnostics))
         findings += posterior
         findings.extend(self._labels(engines))
-        findings.extend(self._held_out(log_likelihood, dataset.n_test))
+        findings.extend(self._held_out(title, log_likelihood, dataset.n_test))
         return sorted(findings, key=lambda finding: GRAVEST_FIRST.index(finding.level))
 
     def _finding(self, identity: str, value: float, good: str, poor: str) -> Finding:
@@ -60,33 +66,37 @@ class Judge:
         return Finding(id=identity, level=level, text=text, value=value, threshold=threshold.warn)
 
     def _agreement(
-        self, agreement: Agreement, dataset: DatasetInfo, layout: Layout, sound: bool
+        self,
+        title: str,
+        agreement: Agreement,
+        dataset: DatasetInfo,
+        layout: ParameterLayout,
+        sound: bool,
     ) -> Finding:
         count, size = agreement.n_parameters, agreement.max_abs_z
-        worst = agreement.worst_parameter
-        where = f"{worst.partition('[')[0]} {layout.label(worst, dataset.feature_names)}"
+        where = full_label(layout, agreement.worst_parameter, dataset.feature_names)
         finding = self._finding(
             "agreement",
             size,
-            f"EM and the posterior agree on all {count} parameters to within {size:.2g} "
+            f"{title} and the posterior agree on all {count} parameters to within {size:.2g} "
             "posterior sd.",
-            f"EM and the posterior differ by {size:.2g} posterior sd in {where}, "
+            f"{title} and the posterior differ by {size:.2g} posterior sd in {where}, "
             f"the worst of {count} parameters.",
         )
         if sound or finding.level == "fail":
             return finding
-        text = f"EM lies within {size:.2g} posterior sd, but of a posterior not to be trusted."
+        text = f"{title} lies within {size:.2g} posterior sd, but of a posterior not to be trusted."
         return finding.model_copy(update={"level": "warn", "text": text})
 
-    def _certificate(self, certificate: Certificate, margin: float) -> Finding:
+    def _certificate(self, title: str, certificate: Certificate, margin: float) -> Finding:
         better, runs = certificate.better_by, certificate.n_restarts
         count = certificate.n_draws - certificate.n_collapsed
         text = (
-            f"EM is in a local optimum: started from posterior draws it gets {better:.4g} higher "
-            "in log-likelihood; raise n_init."
+            f"{title} is in a local optimum: started from posterior draws it gets {better:.4g} "
+            "higher in log-likelihood; raise n_init."
             if better
-            else f"EM's optimum stands: none of {count} posterior draws is above it (the best is "
-            f"{margin:.2f} below), nor does EM get higher from {runs} of them."
+            else f"{title}'s optimum stands: none of {count} posterior draws is above it (the best "
+            f"is {margin:.2f} below), nor does EM get higher from {runs} of them."
         )
         return Finding(
             id="certificate",
@@ -112,12 +122,12 @@ class Judge:
             f"{worst.title} another assignment is nearly as good).",
         )
 
-    def _posterior_and_optimum(self, certificate: Certificate) -> Iterator[Finding]:
+    def _posterior_and_optimum(self, title: str, certificate: Certificate) -> Iterator[Finding]:
         if certificate.em_mode_unvisited and certificate.margin is not None:
             yield Finding(
                 id="posterior-incomplete",
                 level="fail",
-                text="EM found a mode that no chain visited: the best draw stays "
+                text=f"{title} found a mode that no chain visited: the best draw stays "
                 f"{certificate.margin:.4g} below it in log-likelihood; the posterior is "
                 "incomplete.",
                 value=2 * certificate.margin,
@@ -144,11 +154,13 @@ class Judge:
         )
         return self._finding("posterior-collapsed", share, text, text)
 
-    def _em_optimum(self, em: EngineResult) -> Finding:
-        found = em.diagnostics
+    def _optimum(self, title: str, found: Mapping[str, Any]) -> Iterator[Finding]:
+        """Judge how many restarts reached the best optimum, where an engine counts them."""
+        if not {"n_best", "n_converged"} <= found.keys():
+            return
         reached = (
-            f"{found['n_best']} of {found['n_converged']} EM runs carried to convergence reached "
-            "the best optimum"
+            f"{found['n_best']} of {found['n_converged']} {title} runs carried to convergence "
+            "reached the best optimum"
         )
         finding = self._finding(
             "em-optimum",
@@ -156,51 +168,57 @@ class Judge:
             f"{reached}.",
             f"{reached}: the likelihood has other optima, raise n_init.",
         )
-        if found["spurious"]:
-            text = f"EM's optimum is not to be trusted: {found['spurious']}."
-            return finding.model_copy(update={"level": "fail", "text": text})
-        if found["converged"]:
-            return finding
-        text = f"EM did not converge in {found['n_iter']} iterations: raise max_iter."
-        return finding.model_copy(update={"level": "fail", "text": text})
+        text = ""
+        if found.get("spurious"):
+            text = f"{title}'s optimum is not to be trusted: {found['spurious']}."
+        elif not found.get("converged", True):
+            text = f"{title} did not converge in {found['n_iter']} iterations: raise max_iter."
+        yield finding.model_copy(update={"level": "fail", "text": text}) if text else finding
 
-    def _posterior(self, bayes: EngineResult) -> Iterator[Finding]:
-        found = bayes.diagnostics
-        r_hat, n_draws, n_divergent = found["max_r_hat"], found["n_draws"], found["n_divergent"]
-        if r_hat is None:
-            yield Finding(
-                id="posterior-r-hat",
-                level="warn",
-                text="One chain cannot show that it has converged: draw at least two.",
-                value=1.0,
-                threshold=self.thresholds["posterior-r-hat"].warn,
-            )
-        else:
-            yield self._finding(
-                "posterior-r-hat",
-                r_hat,
-                f"The chains agree with each other: largest R-hat {r_hat:.3f}.",
-                f"The chains disagree: R-hat {r_hat:.3f}; draw longer or distrust them.",
-            )
-        modes = found["label_free"]["log_likelihood"]["r_hat"]
+    def _posterior(self, found: Mapping[str, Any]) -> Iterator[Finding]:
+        """Judge a posterior by what its engine reports of it, as far as it does."""
+        if "max_r_hat" in found:
+            yield self._r_hat(found["max_r_hat"])
+        modes = found.get("label_free", {}).get("log_likelihood", {}).get("r_hat")
         if modes is not None and modes > self.thresholds["posterior-modes"].warn:
             text = (
                 "The chains are in different modes, which no relabelling reconciles (R-hat of the "
                 f"log-likelihood {modes:.3f}): their average means nothing."
             )
             yield self._finding("posterior-modes", modes, text, text)
-        if found["min_ess_bulk"] is None or found["min_ess_tail"] is None:
-            ess = 0.0
-        else:
-            ess = min(found["min_ess_bulk"], found["min_ess_tail"])
+        if {"min_ess_bulk", "min_ess_tail"} <= found.keys():
+            yield self._effective_draws(found["min_ess_bulk"], found["min_ess_tail"])
+        if {"n_divergent", "n_draws"} <= found.keys():
+            yield self._divergences(found["n_divergent"], found["n_draws"])
+
+    def _r_hat(self, r_hat: float | None) -> Finding:
+        if r_hat is None:
+            return Finding(
+                id="posterior-r-hat",
+                level="warn",
+                text="One chain cannot show that it has converged: draw at least two.",
+                value=1.0,
+                threshold=self.thresholds["posterior-r-hat"].warn,
+            )
+        return self._finding(
+            "posterior-r-hat",
+            r_hat,
+            f"The chains agree with each other: largest R-hat {r_hat:.3f}.",
+            f"The chains disagree: R-hat {r_hat:.3f}; draw longer or distrust them.",
+        )
+
+    def _effective_draws(self, bulk: float | None, tail: float | None) -> Finding:
+        ess = 0.0 if bulk is None or tail is None else min(bulk, tail)
         rests = f"Every posterior summary rests on at least {ess:.0f} effective draws"
-        yield self._finding(
+        return self._finding(
             "posterior-ess",
             ess,
             f"{rests}.",
-            f"{rests}, fewer than the 400 recommended: draw more.",
+            f"{rests}, fewer than the {MIN_ESS:.0f} recommended: draw more.",
         )
-        yield self._finding(
+
+    def _divergences(self, n_divergent: int, n_draws: int) -> Finding:
+        return self._finding(
             "posterior-divergences",
             n_divergent / n_draws,
             "No divergent transitions.",
@@ -208,16 +226,18 @@ class Judge:
             "posterior.",
         )
 
-    def _held_out(self, log_likelihood: LogLikelihoods, n_test: int) -> Iterator[Finding]:
-        truth, em = log_likelihood.truth, log_likelihood.em
-        if truth is None or em is None or truth.test is None or em.test is None:
+    def _held_out(
+        self, title: str, log_likelihood: LogLikelihoods, n_test: int
+    ) -> Iterator[Finding]:
+        truth, estimate = log_likelihood.truth, log_likelihood.em
+        if truth is None or estimate is None or truth.test is None or estimate.test is None:
             return
-        loss = (truth.test - em.test) / n_test
+        loss = (truth.test - estimate.test) / n_test
         direction = "below" if loss >= 0 else "above"
         yield Finding(
             id="held-out",
             level="ok",
-            text=f"On {n_test} held-out rows EM's log-likelihood is {abs(loss):.4f} a row "
+            text=f"On {n_test} held-out rows {title}'s log-likelihood is {abs(loss):.4f} a row "
             f"{direction} the truth's.",
             value=loss,
             threshold=0.0,
@@ -228,4 +248,4 @@ def _components(numbers: Sequence[int]) -> str:
     """Name components that could be exchanged; of a pair, one may be without a counterpart."""
     if len(numbers) < 2:
         return f"Component {''.join(map(str, numbers))} and one without a counterpart"
-    return f"Components {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+    return f"Components {listed([str(number) for number in numbers])}"

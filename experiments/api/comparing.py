@@ -1,4 +1,4 @@
-"""Fit by several engines and compare: what a notebook calls."""
+"""`compare` and `compare_fits`: what a notebook calls."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from experiments.selection.choose import choose
 from gmm_em import Mixture
 
 
-# The options are written once, below: these two say only what comes back.
+# The parameters are written once, in the implementation. The overloads say what it returns: one
+# number of components gives a comparison, several give a choice among them.
 @overload
 def compare(X: object, n_components: int, **options: Any) -> Comparison: ...
 @overload
 def compare(X: object, n_components: Sequence[int], **options: Any) -> ComponentsComparison: ...
-def compare(
+def compare(  # noqa: PLR0913 - a public face: the caller names its options
     X: object,
     n_components: int | Sequence[int],
     *,
@@ -42,7 +43,7 @@ def compare(
     X : array_like or DataFrame of shape (n_samples, n_features)
         The rows to fit.
     n_components : int or sequence of int
-        Number of mixture components. Of several numbers, each is fitted and compared, and every
+        Number of mixture components. If there are several, each is fitted and compared, and every
         criterion says which it chooses.
     truth : Mixture, optional
         The mixture that the data were drawn from, where it is known.
@@ -66,9 +67,9 @@ def compare(
     Returns
     -------
     Comparison
-        Of one number of components.
+        If `n_components` is a number.
     ComponentsComparison
-        Of a sequence of them.
+        If it is a sequence.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The comparison: from fits, and a truth where there is one, to a plain value."""
+"""The comparison as people hold it: values, fits, figures, tables, pages and folders."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from rich.console import Console, ConsoleOptions, RenderResult
 
 from experiments.analysis.analyse import Analysis, write_values
 from experiments.analysis.likelihoods import RowScores
-from experiments.api.figures import Plots
+from experiments.api.figures import DrawnComparison
 from experiments.api.saving import write_run
 from experiments.engines.contract import Fit
-from experiments.report.comparison.page import write_report
+from experiments.report.comparison.page import write_comparison_report
 from experiments.report.notebook import comparison_html
 from experiments.report.provenance import Provenance
-from experiments.terminal.comparison import render
+from experiments.terminal.comparison import render_comparison
 from experiments.values.parameter_rows import true_values
+from experiments.values.parameters import by_name
 
 
-class Comparison(Plots):
+class Comparison(DrawnComparison):
     """What the fits say about the data and about each other.
 
-    A plain value: its fields are those of `comparison.json` and survive the round trip through
-    it. A comparison made in this process also remembers the `fits` it was made from; one that
-    was read back does not.
+    It is a plain value: its fields are those of `comparison.json`, and a comparison that is read
+    back from its file equals the one that was written. A comparison made in this process also
+    remembers the `fits` that it was made from; one that was read back does not.
     """
 
     _fits: Mapping[str, Fit] = PrivateAttr(default_factory=dict)
@@ -57,7 +58,7 @@ class Comparison(Plots):
         return self._row_scores
 
     def __eq__(self, other: object) -> bool:
-        """Equal values: where a comparison came from makes no difference."""
+        """Compare the values alone: a comparison equals the same one read from a file."""
         return isinstance(other, Comparison) and self.__dict__ == other.__dict__
 
     def table(self) -> pd.DataFrame:
@@ -70,10 +71,11 @@ class Comparison(Plots):
         if self.truth is not None:
             columns["truth"] = true_values(self)
         for name, engine in self.engines.items():
-            columns[name] = self.layout.by_name(engine.mixture.arrays())
+            columns[name] = by_name(self.layout, engine.mixture.arrays())
             if engine.uncertainty is not None:
-                columns[f"{name}_sd"] = self.layout.by_name(engine.uncertainty.arrays())
-        return pd.DataFrame(columns, index=self.layout.names).rename_axis("parameter")
+                columns[f"{name}_sd"] = by_name(self.layout, engine.uncertainty.arrays())
+        names = pd.Index(map(str, self.layout.names), name="parameter")
+        return pd.DataFrame(columns, index=names)
 
     def report(self, path: str | Path) -> Path:
         """Write the self-contained HTML page and return its path."""
@@ -93,10 +95,10 @@ class Comparison(Plots):
 
     def write_page(self, path: Path, made: Provenance | None = None) -> Path:
         """Write the page, with what is known of how the comparison was made."""
-        return write_report(self, path, made)
+        return write_comparison_report(self, path, made)
 
     def _repr_html_(self) -> str:
         return comparison_html(self)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from render(self)
+        yield from render_comparison(self)

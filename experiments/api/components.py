@@ -1,4 +1,4 @@
-"""How many components: the same data compared at several numbers of them."""
+"""The choice of a number of components as people hold it: values, comparisons, pages, folders."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ from experiments.report.provenance import Provenance
 from experiments.report.selection import components_figure, write_components_report
 from experiments.selection.choose import Choice
 from experiments.storage.layout import COMPONENTS, REPORT, folder_of
-from experiments.terminal.selection import render
+from experiments.terminal.selection import render_choice
 from experiments.values.components import ComponentsValues
+
+# What `table` has of each criterion: the end of a column's name, and the field of its values.
+TABLE_COLUMNS = {"": "value", "_se": "se", "_worse": "worse_by", "_worse_se": "worse_by_se"}
 
 
 class ComponentsComparison(ComponentsValues):
     """Every criterion at every number of components.
 
-    A plain value: its fields are those of `components.json` and survive the round trip through
-    it. One made in this process also remembers the `comparisons` at each number; one that was
-    read back has those that lay beside it.
+    It is a plain value: its fields are those of `components.json`. It also holds the comparison at
+    each number, which has a folder of its own beside that file.
     """
 
     _comparisons: Mapping[int, Comparison] = PrivateAttr(default_factory=dict)
@@ -36,7 +38,7 @@ class ComponentsComparison(ComponentsValues):
     def of(cls, choice: Choice) -> Self:
         """Return the comparisons that a choice was made from, and what it amounts to."""
         comparisons = {k: Comparison.of(found) for k, found in choice.analyses.items()}
-        return cls(**dict(choice.values)).with_comparisons(comparisons)
+        return cls._holding(choice.values, comparisons)
 
     @property
     def comparisons(self) -> Mapping[int, Comparison]:
@@ -48,7 +50,7 @@ class ComponentsComparison(ComponentsValues):
         return self._comparisons[n_components]
 
     def __eq__(self, other: object) -> bool:
-        """Equal values: where they came from makes no difference."""
+        """Compare the values alone, as `Comparison` does."""
         return isinstance(other, ComponentsComparison) and self.__dict__ == other.__dict__
 
     @property
@@ -66,10 +68,14 @@ class ComponentsComparison(ComponentsValues):
         return total
 
     def with_comparisons(self, comparisons: Mapping[int, Comparison]) -> Self:
-        """Return the same value with the comparisons it was made from."""
-        copy = self.model_copy()
-        copy._comparisons = dict(comparisons)
-        return copy
+        """Return the same value with the comparisons that it was made from."""
+        return self._holding(self, comparisons)
+
+    @classmethod
+    def _holding(cls, values: ComponentsValues, comparisons: Mapping[int, Comparison]) -> Self:
+        found = cls(**dict(values))
+        found._comparisons = dict(comparisons)
+        return found
 
     def table(self) -> pd.DataFrame:
         """Return one row per number of components.
@@ -80,9 +86,7 @@ class ComponentsComparison(ComponentsValues):
         """
         columns: dict[str, list[float | None]] = {}
         for criterion in self.criteria:
-            for suffix, key in (
-                ("", "value"), ("_se", "se"), ("_worse", "worse_by"), ("_worse_se", "worse_by_se"),
-            ):  # fmt: skip
+            for suffix, key in TABLE_COLUMNS.items():
                 values = [getattr(value, key) for value in criterion.values]
                 if any(value is not None for value in values):
                     columns[criterion.id + suffix] = values
@@ -121,4 +125,4 @@ class ComponentsComparison(ComponentsValues):
         return components_html(self)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from render(self)
+        yield from render_choice(self)

@@ -1,4 +1,4 @@
-"""What a comparison can be asked to draw."""
+"""The figures of a comparison, as methods that return plotly figures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from experiments.report.comparison.data import data_figure, projection_figure
+from experiments.report.comparison.data_and_mixtures import data_figure, projection_figure
 from experiments.report.comparison.disagreement import disagreement_figure
 from experiments.report.comparison.em_steps import steps_figure
 from experiments.report.comparison.likelihoods import deviance_figure, paths_figure, scores_figure
@@ -19,11 +19,22 @@ from experiments.report.comparison.posterior_health import (
 from experiments.values.comparison import ComparisonValues
 
 
-class Plots(ComparisonValues):
-    """A comparison with its figures, each a plotly figure; see `save_figure`."""
+class DrawnComparison(ComparisonValues):
+    """The values of a comparison with a method for each figure.
+
+    Every method returns a plotly figure; `experiments.plots.save_figure` writes it to a file. Each
+    raises `UsageError` where the comparison has nothing of the kind.
+    """
 
     def plot_data(self, features: Sequence[str] | None = None) -> go.Figure:
-        """Draw the data with truth, EM and posterior; of many features the four most telling."""
+        """Draw the data with the truth and every fit.
+
+        Parameters
+        ----------
+        features : sequence of str, optional
+            Names of the features to draw in pairs; by default the four in which the components
+            differ most.
+        """
         return data_figure(self, features)
 
     def plot_projection(self) -> go.Figure:
@@ -31,11 +42,17 @@ class Plots(ComparisonValues):
         return projection_figure(self)
 
     def plot_em_steps(self, run: str = "best") -> go.Figure:
-        """Draw EM step by step: the best restart, or a "worse" one that ended lower."""
+        """Draw EM step by step.
+
+        Parameters
+        ----------
+        run : {"best", "worse"}
+            The restart that was kept, or one that ended in a worse optimum.
+        """
         return steps_figure(self, run)
 
     def plot_parameters(self) -> go.Figure:
-        """Draw truth, EM and posterior with their intervals as a forest plot."""
+        """Draw the truth and every fit with its intervals as a forest plot."""
         return parameters_figure(self)
 
     def plot_log_likelihood(self) -> go.Figure:
@@ -43,7 +60,10 @@ class Plots(ComparisonValues):
         return paths_figure(self)
 
     def plot_scores(self) -> go.Figure:
-        """Draw differences of log density per row, held out where any are, with their errors."""
+        """Draw mean differences of log density per row, with their errors.
+
+        The rows are those held out where there are any, and those fitted otherwise.
+        """
         return scores_figure(self)
 
     def plot_deviance(self) -> go.Figure:
@@ -51,7 +71,7 @@ class Plots(ComparisonValues):
         return deviance_figure(self)
 
     def plot_disagreement(self) -> go.Figure:
-        """Colour each row by how differently EM and the posterior assign it to components."""
+        """Colour each row by how differently two fits, EM and the posterior, assign it."""
         return disagreement_figure(self)
 
     def plot_posterior(self) -> go.Figure:

@@ -1,4 +1,4 @@
-"""One experiment: from a config to a run directory."""
+"""One experiment: from a config to a comparison, and to a run directory."""
 
 from __future__ import annotations
 
@@ -50,9 +50,21 @@ def run_experiment(
 def compare_config(
     config: ExperimentConfig, progress: Report = silent
 ) -> Comparison | ComponentsComparison:
-    """Load the data of a config, fit every engine, and compare; nothing is written."""
-    # A truth that the config leaves to be drawn has as many components as are fitted: of several
-    # numbers there is no telling, so that it has to say.
+    """Load the data of a config, fit every engine, and compare; nothing is written.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+    progress : callable
+        Called with (stage, done, total) as the work goes on.
+
+    Raises
+    ------
+    UsageError
+        If the data or the config cannot be used.
+    """
+    # A truth that is drawn at random has as many components as are fitted, unless the config says
+    # how many. Where several numbers are fitted, the config has to say it.
     count = config.n_components if isinstance(config.n_components, int) else None
     dataset = load_dataset(config.data, config.name, stream(config.seed, "data"), count)
     options: dict[str, Any] = {name: config.engine_options(name) for name in config.engines}

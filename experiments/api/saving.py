@@ -1,4 +1,4 @@
-"""Runs written to folders: values, posterior, page and how they were made."""
+"""Runs written to folders: the values, the posterior, the page, and how they were made."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from experiments.storage.runs import new_run
 
 
 class Writable(Protocol):
-    """What a run directory can hold: a comparison, or those at several numbers of components."""
+    """What a run directory can hold: a `Comparison` or a `ComponentsComparison`."""
 
     @property
     def seconds(self) -> Mapping[str, float]:
@@ -30,8 +30,8 @@ class Writable(Protocol):
 def write_run(directory: Path, comparison: Writable, config: str | None = None) -> Path:
     """Write a run directory so that it appears complete or not at all.
 
-    An earlier run in its place is replaced when it came from the same config and data with the
-    same versions, and so holds the same numbers; any other is moved aside to ``NAME-1``,
+    An earlier run in its place is replaced if it came from the same config and data with the same
+    versions, because it then holds the same numbers. Any other is moved aside to ``NAME-1``,
     ``NAME-2``, and so on.
 
     Parameters
@@ -57,5 +57,5 @@ def write_run(directory: Path, comparison: Writable, config: str | None = None) 
 
 
 def write_run_report(comparison: Writable, directory: Path) -> Path:
-    """Write the page of a run directory, with what the directory says about how it was made."""
+    """Write the page of a run directory, with what the directory says of how the run was made."""
     return comparison.write_page(directory / REPORT, Provenance.of_run(directory))

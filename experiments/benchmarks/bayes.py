@@ -1,10 +1,10 @@
 """Speed of gmm_bayes against the textbook PyMC model: ``gmm-compare bench bayes``.
 
-What counts is the smallest bulk effective sample size over the aligned parameters (Vehtari et al.
-2021), per second of sampling: tuning included, compilation not. Everything runs in one process
-after another on the same data, four chains with half as much tuning as draws. Seconds are those of
-the clock, and the processor's are printed beside them: on a busy machine the clock runs on while a
-sampler waits for its turn.
+The measure is the smallest bulk effective sample size over the aligned parameters (Vehtari et al.
+2021) per second of sampling. Tuning is included, compilation is not. The samplers run one after
+another on the same data, with four chains and half as much tuning as draws. Seconds are those of
+the clock. The processor's are printed beside them, because on a busy machine the clock runs on
+while a sampler waits for its turn.
 """
 
 from __future__ import annotations
@@ -29,21 +29,27 @@ from gmm_bayes.samplers.contract import Sampler, Task
 from gmm_bayes.samplers.registry import get_sampler
 
 CHAINS = 4
-# On standardised data these say the same as the textbook model's priors.
+# On standardised data these priors are those of the textbook model.
 PRIORS: dict[str, LKJPrior | NIWPrior] = {"nuts": LKJPrior(scale="data"), "gibbs": NIWPrior()}
 STAN_RATE = 51.0
 """Effective draws a second of Stan on `WIDE`, where this project's targets were set."""
-SMALL, WIDE, LARGE = Case(1_000, 2, 3), Case(1_000, 5, 4), Case(100_000, 2, 3)
+SMALL = Case(1_000, 2, 3)
+WIDE = Case(1_000, 5, 4)
+LARGE = Case(100_000, 2, 3)
 TEXTBOOK_TARGETS = {"nuts": 40.0, "gibbs": 200.0}
+"""How many times the textbook's rate a sampler must reach on `SMALL`."""
 STAN_TARGETS = {"nuts": 10.0, "gibbs": 60.0}
+"""How many times Stan's rate a sampler must reach on `WIDE`."""
 MINUTES = 5.0
-"""What "minutes" are for `LARGE`."""
+"""How long a sampler may take on `LARGE`."""
+_SILENT = {"progressbar": False, "quiet": True, "compute_convergence_checks": False}
 _REPEATS = 3
-_DRAWS, _QUICK_DRAWS = 1000, 200
+_DRAWS = 1000
+_QUICK_DRAWS = 200
 
 
 @dataclass(frozen=True)
-class Timing:
+class SamplerTiming:
     """One sampler on one data set.
 
     Attributes
@@ -100,18 +106,18 @@ def main(quick: bool = False) -> int:
     _row(SMALL, "textbook", textbook)
     for name, target in TEXTBOOK_TARGETS.items():
         ours = time_sampler(SMALL, name, _DRAWS, repeats)
-        _row(SMALL, name, ours, _Judged(ours.rate / textbook.rate, target))
+        _row(SMALL, name, ours, _AgainstTarget(ours.rate / textbook.rate, target))
     print(f"\nAgainst Stan's {STAN_RATE:g} a second, measured where the targets were set")
     _header("Stan")
     for name, target in STAN_TARGETS.items():
         ours = time_sampler(WIDE, name, _DRAWS, repeats)
-        _row(WIDE, name, ours, _Judged(ours.rate / STAN_RATE, target))
+        _row(WIDE, name, ours, _AgainstTarget(ours.rate / STAN_RATE, target))
     if not quick:
         print(f"\nMany rows: in minutes, at most {MINUTES:g}")
         _header("minutes")
         for name in PRIORS:
             ours = time_sampler(LARGE, name, _DRAWS, 1)
-            _row(LARGE, name, ours, _Judged(ours.seconds / 60.0, MINUTES, at_most=True))
+            _row(LARGE, name, ours, _AgainstTarget(ours.seconds / 60.0, MINUTES, at_most=True))
     return 0
 
 
@@ -130,24 +136,23 @@ def _busy() -> str:
 # Ours --------------------------------------------------------------------------------------------
 
 
-def time_sampler(case: Case, name: str, draws: int, repeats: int) -> Timing:
+def time_sampler(case: Case, name: str, draws: int, repeats: int) -> SamplerTiming:
     """Time one of our samplers; of several runs, return that with the median rate."""
     sampler, X = get_sampler(name), standardised_data(case)
     first = _timed(lambda: _sample(sampler, name, case, X, 4, seed=0))[1]
     timings = []
     for seed in range(1, repeats + 1):
         found, seconds, cpu = _timed(partial(_sample, sampler, name, case, X, draws, seed))
-        timings.append(Timing(first, seconds, cpu, *worst(found)))
+        timings.append(SamplerTiming(first, seconds, cpu, *worst(found)))
     return sorted(timings, key=lambda timing: timing.rate)[len(timings) // 2]
 
 
 def _sample(
     sampler: Sampler, name: str, case: Case, X: FloatArray, draws: int, seed: int
 ) -> MixtureDraws:
-    task = Task(
-        X, case.n_components, PRIORS[name], draws, max(draws // 2, 40), CHAINS, None,
-        np.random.SeedSequence(seed), lambda done, total: None,
-    )  # fmt: skip
+    tune, seeds = max(draws // 2, 40), np.random.SeedSequence(seed)
+    size = (case.n_components, PRIORS[name], draws, tune, CHAINS)
+    task = Task(X, *size, None, seeds, lambda done, total: None)
     return sampler.sample(task).draws
 
 
@@ -183,7 +188,7 @@ def _timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
 
 def textbook_model(X: FloatArray, n_components: int) -> Any:
     """Return the model that PyMC's own examples would lead one to write."""
-    import pymc as pm
+    import pymc as pm  # noqa: PLC0415 - PyMC takes two seconds, and only this benchmark uses it
 
     d = X.shape[1]
     with pm.Model() as model:
@@ -200,23 +205,29 @@ def textbook_model(X: FloatArray, n_components: int) -> Any:
     return model
 
 
-def time_textbook(case: Case, draws: int) -> Timing:
+def time_textbook(case: Case, draws: int) -> SamplerTiming:
     """Time the textbook model by PyMC's own sampler."""
-    import pymc as pm
+    import pymc as pm  # noqa: PLC0415 - PyMC takes two seconds, and only this benchmark uses it
 
     X = standardised_data(case)
     with warnings.catch_warnings(), textbook_model(X, case.n_components):
-        # Its own complaints are no part of the table.
+        # PyMC's warnings would stand between the lines of the table.
         warnings.simplefilter("ignore")
         before = sum(os.times()[2:4])
         trace, total, _ = _timed(
-            lambda: pm.sample(
-                draws=draws, tune=draws // 2, chains=CHAINS, cores=min(CHAINS, processors()),
-                random_seed=1, progressbar=False, quiet=True, compute_convergence_checks=False,
+            partial(
+                pm.sample,
+                draws=draws,
+                tune=draws // 2,
+                chains=CHAINS,
+                cores=min(CHAINS, processors()),
+                random_seed=1,
                 nuts_sampler="pymc",
+                **_SILENT,
             )
-        )  # fmt: skip
-    # Chains have processes of their own; compilation is this one's.
+        )
+    # Chains run in processes of their own, and compilation in this one: the children's seconds are
+    # those of sampling.
     cpu = sum(os.times()[2:4]) - before or np.nan
     posterior = trace["posterior"]
     names = [f"covariance{k}" for k in range(case.n_components)]
@@ -226,15 +237,15 @@ def time_textbook(case: Case, draws: int) -> Timing:
         np.stack([posterior[name].to_numpy() for name in names], axis=2),
     )
     seconds = float(posterior.attrs["sampling_time"])
-    return Timing(total - seconds, seconds, cpu, *worst(found))
+    return SamplerTiming(total - seconds, seconds, cpu, *worst(found))
 
 
 # The table ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _Judged:
-    """A figure beside the one that was promised."""
+class _AgainstTarget:
+    """A number that was measured beside the one that was promised."""
 
     figure: float
     target: float
@@ -254,7 +265,7 @@ def _header(against: str) -> None:
     )
 
 
-def _row(case: Case, name: str, timing: Timing, judged: _Judged | str = "") -> None:
+def _row(case: Case, name: str, timing: SamplerTiming, judged: _AgainstTarget | str = "") -> None:
     print(
         f"{case.label}  {name:<9}{timing.first:9.1f}{timing.seconds:14.2f}{timing.cpu:9.2f}"
         f"{timing.r_hat:7.2f}{timing.ess:7.0f}{timing.rate:10.1f}{judged}",

@@ -1,8 +1,8 @@
 """Time and memory of comparing two ready fits: ``gmm-compare bench comparison``.
 
-The fits are real: EM with its bootstrap, and Gibbs draws of the posterior; the truth is known, so
-that every distance is computed. Seconds are the best of a few. On a busy machine the processor's
-seconds, of all threads together, say more than the clock's.
+The fits are real: EM with its bootstrap, and Gibbs draws of the posterior. The truth is known, so
+that every distance is computed. Seconds are the best of a few runs. On a busy machine the
+processor's seconds, summed over all threads, say more than the clock's.
 """
 
 from __future__ import annotations
@@ -23,19 +23,32 @@ from experiments.datasets.dataset import Dataset, from_arrays
 from experiments.engines.contract import Fit
 from experiments.engines.fit import fit_engines
 
-SECONDS, MIB = 5.0, 500.0
-"""What is allowed for the large case."""
-LARGE, SMALL = Case(10_000, 5, 5), Case(1_000, 2, 3)
+SECONDS = 5.0
+"""How long the large case may take."""
+MIB = 500.0
+"""How much memory it may take."""
+LARGE = Case(10_000, 5, 5)
+SMALL = Case(1_000, 2, 3)
 CHAINS = 4
+# What `analyse` calls, by the names under which its module knows them.
 STAGES = (
-    "in_one_order", "DensityComparison", "engine_result", "score", "log_likelihoods",
-    "joint_distance", "agree", "certify", "illustrate", "summarise", "null_reasons",
-)  # fmt: skip
+    "in_one_order",
+    "DensityComparison",
+    "engine_result",
+    "score",
+    "log_likelihoods",
+    "joint_distance",
+    "agree",
+    "certify",
+    "illustrate",
+    "summarise",
+    "null_reasons",
+)
 _REPEATS = 3
 
 
 @dataclass(frozen=True)
-class Timing:
+class ComparisonTiming:
     """One comparison.
 
     Attributes
@@ -47,11 +60,11 @@ class Timing:
     clock: float
     processor: float
 
-    def __add__(self, other: Timing) -> Timing:
-        return Timing(self.clock + other.clock, self.processor + other.processor)
+    def __add__(self, other: ComparisonTiming) -> ComparisonTiming:
+        return ComparisonTiming(self.clock + other.clock, self.processor + other.processor)
 
-    def __sub__(self, other: Timing) -> Timing:
-        return Timing(self.clock - other.clock, self.processor - other.processor)
+    def __sub__(self, other: ComparisonTiming) -> ComparisonTiming:
+        return ComparisonTiming(self.clock - other.clock, self.processor - other.processor)
 
 
 def main(quick: bool = False) -> int:
@@ -75,7 +88,7 @@ def main(quick: bool = False) -> int:
     def work() -> object:
         return compare_fits(dataset, fits)
 
-    # What the first call imports and reads from disk is memory too.
+    # The peak is measured in the first call, so that what it imports and reads from disk counts.
     mib = peak_mib(work) if os.path.exists("/proc/self/clear_refs") else None
     timings = [_timed(work) for _ in range(1 if quick else _REPEATS)]
     best = min(timings, key=lambda timing: timing.clock)
@@ -115,15 +128,15 @@ def ready_fits(case: Case, draws: int) -> tuple[Dataset, dict[str, Fit]]:
     return from_arrays(X, None, fits["em"].mixture), fits
 
 
-def stages(work: Callable[[], object]) -> list[tuple[str, Timing]]:
+def stages(work: Callable[[], object]) -> list[tuple[str, ComparisonTiming]]:
     """Return what comparing calls, by name, with the seconds of each; the slowest first."""
-    found: dict[str, Timing] = {}
+    found: dict[str, ComparisonTiming] = {}
 
     def watched(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
             result = []
             timing = _timed(lambda: result.append(function(*arguments, **options)))
-            found[name] = found.get(name, Timing(0.0, 0.0)) + timing
+            found[name] = found.get(name, ComparisonTiming(0.0, 0.0)) + timing
             return result[0]
 
         return call
@@ -133,14 +146,14 @@ def stages(work: Callable[[], object]) -> list[tuple[str, Timing]]:
             function = getattr(analyse, name)
             stack.enter_context(patch.object(analyse, name, watched(name, function)))
         total = _timed(work)
-    found["the rest"] = total - sum(found.values(), Timing(0.0, 0.0))
+    found["the rest"] = total - sum(found.values(), ComparisonTiming(0.0, 0.0))
     return sorted(found.items(), key=lambda item: -item[1].clock)
 
 
-def _timed(work: Callable[[], object]) -> Timing:
+def _timed(work: Callable[[], object]) -> ComparisonTiming:
     clock, processor = time.perf_counter(), time.process_time()
     work()
-    return Timing(time.perf_counter() - clock, time.process_time() - processor)
+    return ComparisonTiming(time.perf_counter() - clock, time.process_time() - processor)
 
 
 if __name__ == "__main__":

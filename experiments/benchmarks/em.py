@@ -1,8 +1,8 @@
 """Speed of gmm_em against scikit-learn, as ratios in one run: ``gmm-compare bench em``.
 
 Every fit goes through the public classes, from the same start, for the same ten iterations, and
-the two final log-likelihoods are compared. Times are the best of a few, taken in turns, so that a
-busy machine disturbs both alike.
+the two final log-likelihoods are compared. Times are the best of a few runs. The two libraries take
+turns, so that a busy machine disturbs both alike.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ STRUCTURES = tuple(
     Case(100_000, 10, 10, covariance_type) for covariance_type in ("tied", "diag", "spherical")
 )
 MEMORY = (Case(100_000, 10, 10), Case(20_000, 64, 20), Case(1_000_000, 4, 8))
-# Fits in the quick run take a second at most.
+# Cases up to this size are in the quick run: each of their fits takes a second at most.
 _QUICK_ELEMENTS = 3_000_000
 
 
@@ -73,7 +73,7 @@ def main(quick: bool = False) -> int:
         0, or 2 where scikit-learn is not installed.
     """
     try:
-        import sklearn
+        import sklearn  # noqa: PLC0415 - where it is missing, a sentence says so
     except ImportError:
         print("bench em compares with scikit-learn: pip install scikit-learn", file=sys.stderr)
         return 2
@@ -164,7 +164,7 @@ def _flops(case: Case) -> float:
 
 
 def _race(case: Case, quick: bool) -> tuple[float, float, float]:
-    from sklearn.mixture import GaussianMixture
+    from sklearn.mixture import GaussianMixture  # noqa: PLC0415 - `main` says where it is missing
 
     X, means = make_data(case)
     options = {
@@ -182,7 +182,8 @@ def _race(case: Case, quick: bool) -> tuple[float, float, float]:
         warnings.simplefilter("ignore")
         for _ in range(repeats):
             for i, model in enumerate(models):
-                # Ours is far shorter: as many runs as disturb it no more than theirs.
+                # Our runs are far shorter, so that one disturbance changes more of their time: we
+                # take the best of three of them for each one of theirs.
                 for _ in range(1 + 2 * i):
                     best[i] = min(best[i], _seconds(partial(model.fit, X)))
         theirs = float(models[0].score(X))
@@ -246,7 +247,7 @@ def _peak_memory(name: str, case: Case) -> float:
 
 def peak_mib(work: Callable[[], object]) -> float:
     """Peak resident memory while working beyond that before, MiB; Linux only."""
-    # Resets the high-water mark to what is resident now.
+    # This resets the largest resident memory so far to what is resident now.
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")
     before = status_kib("VmRSS")
@@ -280,13 +281,14 @@ def _default_table(quick: bool) -> None:
 
 
 def _default_row(case: Case, X: FloatArray) -> None:
-    from sklearn.mixture import GaussianMixture
+    from sklearn.mixture import GaussianMixture  # noqa: PLC0415 - `main` says where it is missing
 
     model = GaussianMixtureEM(case.n_components, random_state=0)
     ours = _seconds(lambda: model.fit(X))
     target = model.log_likelihood_ / case.n_samples
     for n_init in (1, 2, 4, 8, 16, 32):
-        # As tight as ours: the gain still to come below 1e-8 needs a last gain about as small.
+        # Ours stops where the gain still to come is below 1e-8. scikit-learn's stops by the last
+        # gain, which must be about as small for the same precision.
         other = GaussianMixture(
             case.n_components, n_init=n_init, tol=1e-9, max_iter=5000, random_state=0
         )

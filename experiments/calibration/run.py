@@ -17,7 +17,7 @@ from experiments.calibration.uniformity import Uniformity, holm
 from experiments.config.experiment import ExperimentConfig
 from experiments.core.code_version import code_version
 from experiments.core.errors import UsageError
-from experiments.core.files import replacing
+from experiments.core.files import refuse_file, replacing
 from experiments.core.progress import Report, silent
 from experiments.storage.layout import CONFIG
 
@@ -131,9 +131,7 @@ def _read(path: Path) -> Simulation | None:
 
 
 def _check_directory(directory: Path) -> None:
-    for folder in (directory, *directory.parents):
-        if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{folder}: is a file, allowed is a folder for the calibration")
+    refuse_file(directory, "the calibration")
     if directory.is_dir():
         names = {entry.name for entry in directory.iterdir()}
         if names and SIMULATIONS not in names:

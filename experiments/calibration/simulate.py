@@ -20,8 +20,9 @@ from experiments.datasets.load import load_dataset
 from gmm_bayes import LKJPrior, MixtureDraws, NIWPrior, prior_from_dict
 from gmm_bayes.samplers.contract import Sampler, Task
 from gmm_bayes.samplers.registry import get_sampler
-from gmm_bayes.space.structures import get_structure
 from gmm_em import Mixture
+from gmm_em.core.threads import single_threaded_blas
+from gmm_em.parameter_names import ParameterLayout, ParameterName
 
 N_DRAWS = 63
 """Nearly independent draws that a truth is ranked among: 64 ranks."""
@@ -129,6 +130,7 @@ class Calibration:
             covariance_type=config.covariance_type,
         )
 
+    @single_threaded_blas()
     def simulate(self, number: int) -> Simulation:
         """Return what data set `number` says; it depends on no other.
 
@@ -140,7 +142,7 @@ class Calibration:
             If the user interrupts.
         """
         try:
-            # A prior that underflows is told of by the error that follows.
+            # Where a prior underflows, an error follows that says so.
             with np.errstate(divide="ignore", under="ignore"):
                 return self._simulate(*stream(self.seed, f"sbc {number}").spawn(2))
         except ValueError as error:
@@ -153,9 +155,17 @@ class Calibration:
         truth = self.prior.sample(rng, self.n_components, self.n_features, self.covariance_type)
         X = truth.sample(self.n_samples, rng)[0]
         task = Task(
-            X, self.n_components, self.prior, self.draws, self.tune, self.chains, None, fit_seed,
-            lambda done, total: None, self.covariance_type,
-        )  # fmt: skip
+            X,
+            self.n_components,
+            self.prior,
+            self.draws,
+            self.tune,
+            self.chains,
+            None,
+            fit_seed,
+            lambda done, total: None,
+            self.covariance_type,
+        )
         for attempt in range(MAX_DOUBLINGS + 1):
             longer = replace(task, draws=task.draws << attempt, seed=fit_seed.spawn(1)[0])
             sampled = self.sampler.sample(longer)
@@ -175,20 +185,18 @@ class Calibration:
         Numbering components by a function of the mixture, the same for truth and draws, makes each
         parameter a function of the mixture alone: no alignment, which would look at the truth.
         """
-        structure = get_structure(self.covariance_type)
-        k, d = draws.n_components, draws.n_features
+        layout = ParameterLayout(draws.n_components, draws.n_features, self.covariance_type)
+        # The last weight is what the others leave.
+        last = ParameterName("weight", draws.n_components - 1)
         ordered = draws.permute(np.argsort(draws.means[..., 0], axis=-1))
-        found = {f"weights[{j}]": ordered.weights[..., j] for j in range(k - 1)}
-        for j in range(k):
-            for i in range(d):
-                found[f"means[{j}, {i}]"] = ordered.means[..., j, i]
-        for j in range(structure.n_covariances(k)):
-            for i in range(structure.n_sds(d)):
-                for m in range(i if structure.correlated else 0):
-                    found[f"covariances[{j}, {i}, {m}]"] = ordered.covariances[..., j, i, m]
-                found[f"covariances[{j}, {i}, {i}]"] = ordered.covariances[..., j, i, i]
+        found = {_label(name): name.value(ordered) for name in layout.names if name != last}
         found["log_likelihood"] = draws.log_likelihood(X)
         return found
+
+
+def _label(name: ParameterName) -> str:
+    """Name a quantity as ArviZ does, by the array that holds it: ``means[0, 1]``."""
+    return f"{name.array}[{', '.join(map(str, name.index))}]"
 
 
 def _as_draws(mixture: Mixture) -> MixtureDraws:

@@ -46,7 +46,7 @@ class Uniformity:
         below = binom.cdf(counts, self.n_sims, self.levels[:, None])
         above = binom.sf(counts - 1, self.n_sims, self.levels[:, None])
         object.__setattr__(self, "_tails", np.minimum(1.0, 2.0 * np.minimum(below, above)))
-        # The table of critical values of a test, not a random number of a run: always the same.
+        # These are the critical values of a test, the same in every run, so the seed is fixed.
         rng = np.random.default_rng(np.random.SeedSequence([self.n_sims, self.n_ranks]))
         uniform = np.full(self.n_ranks, 1.0 / self.n_ranks)
         null = [
@@ -78,7 +78,7 @@ class Uniformity:
 
     def band(self, alpha: float) -> tuple[FloatArray, FloatArray]:
         """Return the bounds (L,) that :meth:`difference` keeps with probability 1 - `alpha`."""
-        # A little less: the value itself, which ranks can have, lies inside.
+        # A little less, so that ranks with exactly this value lie inside the band.
         gamma = float(np.quantile(self._null, alpha, method="lower")) * (1.0 - 1e-9)
         low = binom.ppf(0.5 * gamma, self.n_sims, self.levels) / self.n_sims
         high = binom.ppf(1.0 - 0.5 * gamma, self.n_sims, self.levels) / self.n_sims

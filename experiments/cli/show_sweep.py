@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from experiments import report, sweeps, terminal
 from experiments.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from experiments.config.experiment import ExperimentConfig
+    from experiments.config import ExperimentConfig
 
+# The exit status of a program that Ctrl-C ended: 128 and the number of the signal.
 INTERRUPTED = 130
 
 
@@ -28,17 +30,9 @@ def sweep_and_show(
 
     0: every cell is done. 1: some failed, the rest are kept. 130: interrupted.
     """
-    from rich.console import Console
-
-    from experiments.report.sweep.page import write_sweep_report
-    from experiments.sweeps.results import read_results
-    from experiments.sweeps.run import run_sweep
-    from experiments.terminal.sweep_progress import display
-    from experiments.terminal.sweep_results import print_results
-
-    with display(Console(stderr=True)) as watch:
+    with terminal.sweep_bar(terminal.standard_error()) as watch:
         try:
-            sweep = run_sweep(
+            sweep = sweeps.run_sweep(
                 config,
                 target,
                 n_workers=n_workers,
@@ -50,14 +44,14 @@ def sweep_and_show(
             watch.stop()
             click.echo(f"gmm-compare: interrupted: {watch.state()}", err=True)
             return INTERRUPTED
-    results = read_results(target)
-    report = write_sweep_report(target)
-    print_results(results, as_json=as_json)
+    results = sweeps.read_results(target)
+    page = report.write_sweep_report(target)
+    terminal.print_results(results, as_json=as_json)
     if not as_json:
         if sweep.aside is not None:
             click.echo(f"Results of another version of the code were moved to {sweep.aside}")
         click.echo(f"Results: {target}")
-        click.echo(f"Report: {report}")
+        click.echo(f"Report: {page}")
     if sweep.failed:
         click.echo(
             f"gmm-compare: {sweep.failed} of {sweep.total} cells failed, the rest are kept: "

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from experiments.config.keys import known_keys
 
+# What pydantic calls the branches of a union of plain types.
+SCALARS = frozenset(
+    {"bool", "int", "float", "str", "constrained-int", "constrained-float", "constrained-str"}
+)
+
 
 def describe(error: ValidationError, model: type[BaseModel]) -> str:
     """Say in one line which key is wrong, what was found and what is allowed."""
     details = error.errors(include_url=False)
     first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
-    keys = {_key(detail["loc"]) for detail in details}
+    keys = {_key(detail["loc"], model) for detail in details}
     more = f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""
-    key = _key(first["loc"])
+    key = _key(first["loc"], model)
     if first["type"] == "extra_forbidden":
         return f"unknown key '{key}'{_nearest(key, known_keys(model))}{more}"
     if first["type"] == "missing":
@@ -31,23 +37,32 @@ def describe(error: ValidationError, model: type[BaseModel]) -> str:
     return f"{key} = {_short(first['input'])}: allowed is {_allowed(first)}{more}"
 
 
-def _key(location: Sequence[str | int]) -> str:
-    # In a union pydantic adds the branch that it tried to the location: not a key of the config.
-    data = ("synthetic", "builtin", "file", "written", "generated")
-    conclusions = ("trend", "reached-best", "winner", "detected")
-    labels = (
-        *data,
-        *conclusions,
-        "lkj",
-        "niw",
-        "values",
-        "range",
-        "float",
-        "constrained-float",
-        "constrained-int",
-    )
+def _key(location: Sequence[str | int], model: type[BaseModel]) -> str:
+    """Return the dotted key of a location.
+
+    In a union pydantic adds the branch that it tried to the location, which is no key of the
+    config.
+    """
+    labels = SCALARS | branch_tags(model)
     parts = [str(part) for part in location if part not in labels and "[" not in str(part)]
     return ".".join(parts) or "config"
+
+
+@cache
+def branch_tags(model: type[BaseModel]) -> frozenset[str]:
+    """Return the tags that tell the branches of a model's unions apart, at any depth."""
+    return frozenset(_tags(model.__pydantic_core_schema__))
+
+
+def _tags(schema: object) -> Iterator[str]:
+    if isinstance(schema, Mapping):
+        if schema.get("type") == "tagged-union":
+            yield from map(str, schema["choices"])
+        for part in schema.values():
+            yield from _tags(part)
+    elif isinstance(schema, list | tuple):
+        for part in schema:
+            yield from _tags(part)
 
 
 def _nearest(key: str, known: Sequence[str]) -> str:
@@ -60,31 +75,32 @@ def _nearest(key: str, known: Sequence[str]) -> str:
     return f"; known keys: {', '.join(k for k in known if '.' not in k)}"
 
 
+# What is allowed, by the kind of pydantic's error; what is in braces is its context.
+ALLOWED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "string_type": "a string",
+    "list_type": "a list",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "dict_type": "a table",
+    "finite_number": "a finite number",
+    "union_tag_invalid": "one of {expected_tags}",
+    "union_tag_not_found": "one of the known kinds",
+    "string_pattern_mismatch": (
+        "letters, digits, '.', '_' and '-', beginning with a letter or digit"
+    ),
+    "greater_than_equal": "a number of at least {ge:g}",
+    "greater_than": "a number greater than {gt:g}",
+    "too_short": "a list of at least {min_length}",
+}
+
+
 def _allowed(detail: Mapping[str, Any]) -> str:
-    kind, context = detail["type"], detail.get("ctx", {})
-    plain = {
-        "int_type": "a whole number",
-        "float_type": "a number",
-        "string_type": "a string",
-        "list_type": "a list",
-        "model_type": "a table",
-        "model_attributes_type": "a table",
-        "dict_type": "a table",
-        "finite_number": "a finite number",
-    }
-    if kind in plain:
-        return plain[kind]
-    if kind.startswith("union_tag"):
-        return f"one of {context.get('expected_tags', 'the known kinds')}"
-    if kind == "string_pattern_mismatch":
-        return "letters, digits, '.', '_' and '-', beginning with a letter or digit"
-    if kind == "greater_than_equal":
-        return f"a number of at least {context['ge']:g}"
-    if kind == "greater_than":
-        return f"a number greater than {context['gt']:g}"
-    if kind == "too_short":
-        return f"a list of at least {context['min_length']}"
-    return str(detail["msg"]).removeprefix("Input should be ")
+    text = ALLOWED.get(detail["type"])
+    if text is None:
+        return str(detail["msg"]).removeprefix("Input should be ")
+    return text.format(**detail.get("ctx", {}))
 
 
 def _short(value: object, limit: int = 60) -> str:

@@ -130,6 +130,6 @@ class SweepSettings(Section):
             return
         if not values:
             raise ValueError(f"sweep.over.{key} = []: allowed is a list of at least 1")
-        # In a zip the same value may stand beside different ones of the other axes.
+        # In a zip a value may repeat, because the other axes can differ beside it.
         if self.mode != "zip" and any(value in values[:i] for i, value in enumerate(values)):
             raise ValueError(f"sweep.over.{key} = {values}: allowed is each value once")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
-# Numbers smaller than this, and those of which more than so many last digits are zeros, are written
-# with a power of ten.
-SMALL, MOST_ZEROS, MOST_DECIMALS = 1e-4, 5, 12
+# Numbers smaller than this are written with a power of ten.
+SMALL = 1e-4
+# So are numbers of which more than this many digits before the point would be zeros.
+MOST_ZEROS = 5
+# No number is written with more decimals than this.
+MOST_DECIMALS = 12
 
 
 def with_uncertainty(value: float, uncertainty: float) -> str:
@@ -16,7 +19,7 @@ def with_uncertainty(value: float, uncertainty: float) -> str:
     """
     if not _plain(value, uncertainty):
         power = math.floor(math.log10(max(abs(value), uncertainty)))
-        # In two steps, for the power itself may be beyond the range of a double.
+        # The power may be beyond the range of a double, so it is applied in two halves.
         halves = 10.0 ** -(power // 2), 10.0 ** -(power - power // 2)
         scaled = [number * halves[0] * halves[1] for number in (value, uncertainty)]
         return f"({with_uncertainty(*scaled)})e{power:+03d}"

@@ -1,4 +1,4 @@
-"""The caller's mistakes, told in one sentence."""
+"""Errors that the caller can put right, each said in one sentence."""
 
 from __future__ import annotations
 

@@ -7,10 +7,8 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
+from experiments.core.errors import UsageError
 
 
 @contextmanager
@@ -34,6 +32,27 @@ def free_name(directory: Path) -> Path:
     return candidate
 
 
+def refuse_file(directory: Path, purpose: str) -> None:
+    """Refuse a directory where the path, or a folder above it, is a file.
+
+    Parameters
+    ----------
+    directory : Path
+        It may not exist yet.
+    purpose : str
+        What the folder is for, as the error calls it: "the run".
+
+    Raises
+    ------
+    UsageError
+        Naming the file.
+    """
+    for folder in (directory, *directory.parents):
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder}: is a file, allowed is a folder for {purpose}")
+
+
 def flush(file: Path) -> None:
+    """Have the system write a file to its disk now."""
     with file.open("rb+") as handle:
         os.fsync(handle.fileno())

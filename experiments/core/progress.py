@@ -1,4 +1,4 @@
-"""Progress on a terminal, silence in a pipe."""
+"""How a long piece of work reports how far it is."""
 
 from __future__ import annotations
 

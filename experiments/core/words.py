@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
-if TYPE_CHECKING:
-    pass
+# A line has room for this many names.
+MAX_NAMES = 12
 
 
 def listed(words: Sequence[str]) -> str:
@@ -16,8 +13,9 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join([part for part in (", ".join(words[:-1]), *words[-1:]) if part])
 
 
-# What a line can hold.
-MAX_NAMES = 12
+def in_one_sentence(clauses: Sequence[str]) -> str:
+    """Write several clauses as "a, b, and c"; one as it is."""
+    return ", and ".join([part for part in (", ".join(clauses[:-1]), *clauses[-1:]) if part])
 
 
 def some(names: Sequence[str]) -> str:

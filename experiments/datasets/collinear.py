@@ -10,11 +10,12 @@ from scipy.linalg import qr, solve_triangular
 from experiments.core.types import FloatArray
 from experiments.core.words import some
 
-# As many rows as show that columns are dependent, evenly through the data.
+# This many rows, evenly through the data, show whether columns depend on each other.
 MAX_ROWS = 10_000
-# What is left of a standardised column once the others are taken out, if it is rounding alone.
+# If no more than this is left of a standardised column once the others are taken out, it is
+# rounding.
 ROUNDING = 1e-9
-# Share of a standardised column in another that is none.
+# A smaller share of a standardised column in another counts as none.
 NO_SHARE = 1e-6
 
 

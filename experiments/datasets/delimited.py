@@ -16,11 +16,11 @@ from experiments.core.errors import UsageError
 
 SUFFIXES = (".csv", ".tsv", ".txt")
 SEPARATORS = (",", ";", "\t", "|")
-# What a column without a name is called that counts the rows, as data frames write it.
+# The name given to a nameless column that counts the rows, as data frames write one.
 ROW_NUMBERS = "(row numbers)"
-# In a shorter table such values may well be measured.
+# A table with fewer rows may hold 0, 1, 2, ... as measurements.
 MIN_COUNTED = 10
-# Lines that tell how numbers are written.
+# The first lines of a file, which show how its numbers are written.
 LOOK = 100
 
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,6 +12,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from experiments.core.errors import UsageError
+from experiments.core.sizes import of_doubles, of_text_table, refuse_beyond_memory
+from experiments.core.text import in_one_line, visible
 from experiments.core.words import numbered
 from experiments.datasets.delimited import (
     ROW_NUMBERS,
@@ -22,13 +23,15 @@ from experiments.datasets.delimited import (
     read_delimited,
     refuse_duplicates,
 )
-from experiments.datasets.table import Table, checked_array, checked_frame
+from experiments.datasets.table import NumericTable, checked_array, checked_frame
 
-# A table read into memory needs about this many times its size on disk (CSV) or its values'.
-CSV_GROWTH = 4
+# What is allowed of a table that is too large for the memory.
+SMALLER = "a smaller table, or a float64 .npy file, which is not read into memory"
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None, *, missing: bool = False) -> Table:
+def read_table(
+    path: Path, columns: Sequence[str] | None = None, *, missing: bool = False
+) -> NumericTable:
     """Read the numeric columns of a text or Parquet file, or a two-dimensional ``.npy`` array.
 
     A text file (CSV or the like) has a header line. Nothing in a file is ever unpickled.
@@ -54,10 +57,10 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, missing: boo
         raise UsageError(f"{path}: {what}")
     table = _READERS[path.suffix.lower()](path)
     if isinstance(table, np.ndarray) and columns is None:
-        return Table(checked_array(table, str(path), missing), numbered(table.shape[1]))
+        return NumericTable(checked_array(table, str(path), missing), numbered(table.shape[1]))
     if isinstance(table, np.ndarray):
         table = pd.DataFrame(table, columns=list(numbered(table.shape[1])))
-    every = [_in_one_line(str(name)) for name in table.columns]
+    every = [in_one_line(str(name)) for name in table.columns]
     refuse_duplicates(path, every)
     table = table.set_axis(every, axis=1)
     if columns is not None:
@@ -68,12 +71,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, missing: boo
     if columns is None:
         left_out = tuple(_left_out(table[name], name) for name in every if name not in names)
     counting = tuple(name for name in names if columns is None and counts_rows(used[name]))
-    return Table(checked_frame(used, str(path), missing), names, left_out, counting=counting)
-
-
-def _in_one_line(name: str) -> str:
-    """Write a name without line ends and control characters, which a terminal would obey."""
-    return " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    return NumericTable(checked_frame(used, str(path), missing), names, left_out, counting=counting)
 
 
 def _left_out(values: pd.Series, name: str) -> str:
@@ -85,7 +83,8 @@ def _left_out(values: pd.Series, name: str) -> str:
     if not len(texts) or numeric.mean() <= 0.5:
         return name
     row = int(numeric.to_numpy().argmin())
-    return f"{name} ('{texts.iloc[row][:20]}' in row {texts.index[row] + 1} is no number)"
+    shown = visible(texts.iloc[row][:20])
+    return f"{name} ('{shown}' in row {texts.index[row] + 1} is no number)"
 
 
 def _chosen(table: pd.DataFrame, columns: Sequence[str], path: Path) -> pd.DataFrame:
@@ -98,9 +97,8 @@ def _chosen(table: pd.DataFrame, columns: Sequence[str], path: Path) -> pd.DataF
     for name in chosen.columns:
         if not pd.api.types.is_numeric_dtype(chosen[name]) or chosen[name].dtype == bool:
             example = next((str(v) for v in chosen[name] if not is_number(str(v))), "")
-            raise UsageError(
-                f"{path}: column '{name}' holds text ('{example[:40]}'), allowed is numbers"
-            )
+            shown = visible(example[:40])
+            raise UsageError(f"{path}: column '{name}' holds text ('{shown}'), allowed is numbers")
     return chosen
 
 
@@ -108,7 +106,7 @@ def _chosen(table: pd.DataFrame, columns: Sequence[str], path: Path) -> pd.DataF
 
 
 def _read_text(path: Path) -> pd.DataFrame:
-    _refuse_huge(path, CSV_GROWTH * path.stat().st_size)
+    refuse_beyond_memory(of_text_table(path.stat().st_size), str(path), SMALLER)
     return read_delimited(path)
 
 
@@ -116,8 +114,10 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     try:
         file = pq.ParquetFile(path)
         refuse_duplicates(path, file.schema_arrow.names)
-        _refuse_huge(path, 8 * file.metadata.num_rows * len(file.schema_arrow.names))
-        return file.read().to_pandas(ignore_metadata=True)
+        n_bytes = of_doubles(file.metadata.num_rows, len(file.schema_arrow.names))
+        refuse_beyond_memory(n_bytes, str(path), SMALLER)
+        table: pd.DataFrame = file.read().to_pandas(ignore_metadata=True)
+        return table
     except UsageError:
         raise
     except (ValueError, OSError, pa.ArrowException) as error:
@@ -139,7 +139,7 @@ def _read_npy(path: Path) -> NDArray[np.generic]:
             f"{path}: an array of {array.ndim} dimensions, allowed is 2 (rows, columns)"
         )
     if array.dtype != np.float64:
-        _refuse_huge(path, 8 * array.size)
+        refuse_beyond_memory(of_doubles(*array.shape), str(path), SMALLER)
     return array
 
 
@@ -148,16 +148,6 @@ _READERS: dict[str, Callable[[Path], pd.DataFrame | NDArray[np.generic]]] = {
     ".parquet": _read_parquet,
     ".npy": _read_npy,
 }
-
-
-def _refuse_huge(path: Path, n_bytes: int) -> None:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if n_bytes > memory:
-        raise UsageError(
-            f"{path}: would need about {n_bytes / 1e9:.0f} GB of memory and there are "
-            f"{memory / 1e9:.0f}, allowed is a smaller table, or a float64 .npy file, which is "
-            "not read into memory"
-        )
 
 
 def _reason(error: Exception) -> str:

@@ -16,7 +16,7 @@ from experiments.core.seeds import stream
 from experiments.core.types import FloatArray
 from experiments.core.words import numbered, some
 from experiments.datasets.dataset import Dataset
-from experiments.datasets.table import Table, complete_rows, refuse_constant
+from experiments.datasets.table import NumericTable, complete_rows, refuse_constant
 from experiments.datasets.truths import generate_truth
 from experiments.datasets.truths.departures import (
     Contamination,
@@ -26,8 +26,10 @@ from experiments.datasets.truths.departures import (
     Skewness,
 )
 from gmm_em import Mixture
+from gmm_em.core.threads import single_threaded_blas
 
 
+@single_threaded_blas()
 def load_dataset(
     data: Data, name: str, seed: np.random.SeedSequence, n_components: int | None = None
 ) -> Dataset:
@@ -134,7 +136,7 @@ _truth.register(GeneratedTruth, generate_truth)
 def _builtin(
     data: BuiltinData, name: str, seed: np.random.SeedSequence, n_components: int | None
 ) -> Dataset:
-    from experiments.datasets.files import read_table
+    from experiments.datasets.files import read_table  # noqa: PLC0415 - it loads pandas
 
     folder = resources.files("experiments") / "data"
     with resources.as_file(folder / f"{data.name}.csv") as path:
@@ -146,7 +148,7 @@ def _builtin(
 def _from_file(
     data: FileData, name: str, seed: np.random.SeedSequence, n_components: int | None
 ) -> Dataset:
-    from experiments.datasets.files import read_table
+    from experiments.datasets.files import read_table  # noqa: PLC0415 - it loads pandas
 
     path = Path(data.path)
     table = read_table(path, data.columns, missing=data.missing != "refuse")
@@ -156,7 +158,7 @@ def _from_file(
 
 
 def _split(
-    name: str, table: Table, fraction: float, seed: np.random.SeedSequence, origin: str
+    name: str, table: NumericTable, fraction: float, seed: np.random.SeedSequence, origin: str
 ) -> Dataset:
     X, X_test = table.X, None
     n_test = round(fraction * len(X))
@@ -173,7 +175,7 @@ def _split(
     return Dataset(name, X, table.names, X_test, note=_note(table))
 
 
-def _note(table: Table) -> str:
+def _note(table: NumericTable) -> str:
     """Say what was used of a file where that is not all of it, or may not be meant."""
     parts = [f"left out: {some(table.left_out)}"] if table.left_out else []
     if table.counting:

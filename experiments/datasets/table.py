@@ -18,11 +18,11 @@ from experiments.core.words import numbered
 
 # Rows of a memory map that are checked at a time.
 CHECK_ROWS = 1 << 16
-# The square of a smaller spread is lost to a double.
+# The square of a smaller spread underflows in double precision.
 SMALLEST = 1e-150
 
 
-class Table(NamedTuple):
+class NumericTable(NamedTuple):
     """Checked rows.
 
     Attributes
@@ -46,7 +46,7 @@ class Table(NamedTuple):
     counting: tuple[str, ...] = ()
 
 
-def complete_rows(table: Table, origin: str) -> Table:
+def complete_rows(table: NumericTable, origin: str) -> NumericTable:
     """Leave out the rows in which a value is missing.
 
     Raises
@@ -71,7 +71,7 @@ def as_rows(X: object, name: str) -> tuple[FloatArray, tuple[str, ...]]:
     UsageError
         If it is not a two-dimensional table of finite numbers; `name` is what errors call it.
     """
-    # Who has a data frame has imported pandas, which takes a third of a second.
+    # A caller with a data frame has imported pandas already, which takes a third of a second.
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(X, pandas.DataFrame):
         return checked_frame(X, name, False), tuple(map(str, X.columns))

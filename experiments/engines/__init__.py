@@ -1,1 +1,33 @@
-"""The engines that ship: one file for each kind, behind the protocol of engines.py."""
+"""Engines: what one owes, those that ship, fitting. Imports: datasets, config, values, core.
+
+A package that brings its own engine needs `Fit` to return and `Section` for its settings.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gmm_em.core.doors import lazy_door
+
+if TYPE_CHECKING:
+    from experiments.config.section import Section
+    from experiments.engines.contract import Engine, Fit
+    from experiments.engines.fit import fit_engines
+    from experiments.engines.registry import available_engines
+
+__all__ = [
+    "Engine",
+    "Fit",
+    "Section",
+    "available_engines",
+    "fit_engines",
+]
+
+_HOMES = {
+    "Engine": "experiments.engines.contract",
+    "Fit": "experiments.engines.contract",
+    "Section": "experiments.config.section",
+    "available_engines": "experiments.engines.registry",
+    "fit_engines": "experiments.engines.fit",
+}
+__getattr__, __dir__ = lazy_door(__name__, _HOMES)

@@ -14,6 +14,7 @@ from pydantic import Field
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+from threadpoolctl import threadpool_limits
 
 from experiments.config.section import PositiveInt, Section
 from experiments.core.progress import Report
@@ -55,6 +56,7 @@ class SklearnEngine:
     covariance_types: ClassVar[tuple[str, ...]] = ALL_COVARIANCE_TYPES
     title: ClassVar[str] = "sklearn"
     estimator: ClassVar[Callable[..., Any]] = GaussianMixture
+    maximum_likelihood: ClassVar[bool] = True
 
     def fit(
         self,
@@ -74,11 +76,13 @@ class SklearnEngine:
             **self.options.model_dump(),
         )
         with warnings.catch_warnings():
-            # Reported in the diagnostics instead.
+            # The diagnostics report it instead.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(X)
+            with _one_thread():
+                model.fit(X)
         return Fit(
             title=self.title,
+            maximum_likelihood=self.maximum_likelihood,
             mixture=Mixture(
                 model.weights_,
                 model.means_,
@@ -94,6 +98,7 @@ class SklearnBayesEngine(SklearnEngine):
 
     title: ClassVar[str] = "sklearn-bayes"
     estimator: ClassVar[Callable[..., Any]] = BayesianGaussianMixture
+    maximum_likelihood: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,8 @@ class KMeansEngine:
         """
         start = time.perf_counter()
         model = KMeans(n_components, random_state=_legacy(seed), **self.options.model_dump())
-        labels = model.fit_predict(X)
+        with _one_thread():
+            labels = model.fit_predict(X)
         mixture = maximize(_hard_moments(X, labels, n_components), covariance_type)
         return Fit(
             title="k-means",
@@ -144,6 +150,11 @@ def _hard_moments(X: FloatArray, labels: NDArray[np.integer[Any]], n_components:
     second = np.einsum("nk,ni,nj->kij", belongs, moved, moved, optimize=True)
     origin = np.broadcast_to(centre, (n_components, X.shape[1])).copy()
     return Moments(belongs.sum(axis=0), belongs.T @ moved, second, origin, np.nan, float(len(X)))
+
+
+def _one_thread() -> threadpool_limits:
+    """Hold scikit-learn to one thread: with more it adds in another order, to other last digits."""
+    return threadpool_limits(1)
 
 
 def _legacy(seed: np.random.SeedSequence) -> int:

@@ -52,7 +52,7 @@ class BayesEngine:
             progressbar=False,
         ).fit(X, callback=lambda done, total: progress(stage, done, total))
         if model.posterior_["posterior"].attrs["interrupted"]:
-            # The sampler hands over what it has; half a posterior must not pass for a whole one.
+            # An interrupted sampler returns the draws that it has, which are not a whole posterior.
             raise KeyboardInterrupt
         evidence = _evidence(model) if options.evidence else {}
         draws = model.draws_

@@ -1,4 +1,4 @@
-"""What can be compared: a name to a thing that fits.
+"""What an engine is, and what it returns: a `Fit`.
 
 Engines are found by name: those of this package, and those that other packages register under the
 entry-point group ``gmm_compare.engines``.
@@ -18,6 +18,7 @@ from experiments.config.section import Section
 from experiments.core.progress import Report
 from experiments.core.types import FloatArray
 from experiments.values.parameters import Parameters, combine
+from experiments.values.roles import Role
 from gmm_em import Mixture
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Step:
     mixture: Mixture
 
 
-# By the place of their run in `Fit.paths`.
+# The steps of some runs, by the place of the run in `Fit.paths`.
 Steps = Callable[[], Mapping[int, tuple[Step, ...]]]
 
 
@@ -87,6 +88,9 @@ class Fit:
         What aligned the draws: component ``i`` was the sampler's ``permutations[..., i]``.
     title : str
         What tables and figures call the engine; by default its name.
+    maximum_likelihood : bool
+        Whether the estimate is meant to have the greatest likelihood, so that a posterior draw of
+        a greater one proves it to be a local optimum.
     """
 
     mixture: Mixture
@@ -104,6 +108,14 @@ class Fit:
     replicates: Parameters | None = None
     permutations: NDArray[np.int64] | None = None
     title: str = ""
+    maximum_likelihood: bool = False
+
+    @property
+    def role(self) -> Role:
+        """What the estimate is: see `experiments.values.base.roles`."""
+        if self.draws is not None:
+            return "posterior"
+        return "maximum-likelihood" if self.maximum_likelihood else "estimate"
 
     def reorder(self, order: Sequence[int] | NDArray[np.intp]) -> Fit:
         """Reorder the components everywhere: component ``i`` becomes the old ``order[i]``."""
@@ -121,7 +133,7 @@ class Fit:
             },
             draws=None if self.draws is None else self.draws.permute(index),
             posterior=None if self.posterior is None else _reorder_tree(self.posterior, index),
-            # Not a closure: a fit can be pickled.
+            # A closure could not be pickled, and a fit can be.
             steps=partial(_reorder_steps, self.steps, index),
             replicates=None
             if self.replicates is None

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from experiments.config.engines import EMSettings
 from experiments.config.section import Section
 from experiments.core.progress import Report
+from experiments.core.sizes import MAX_STEP_ENTRIES
 from experiments.core.types import FloatArray
 from experiments.engines.contract import Fit, Step, central
 from experiments.engines.fit import ALL_COVARIANCE_TYPES
@@ -31,10 +32,8 @@ from gmm_em.e_step import observed
 from gmm_em.inference.criteria import aic, bic, icl, n_parameters
 from gmm_em.matching import match
 
-# Of a run that the report shows step by step.
+# Steps of a run that the report shows, at most.
 MAX_STEPS = 40
-# Covariance entries of all its iterations: 160 MB.
-MAX_KEPT = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -103,6 +102,7 @@ class EMEngine:
         complete = [i for i, run in enumerate(result.runs) if run.n_rows == len(X)]
         return Fit(
             title="EM",
+            maximum_likelihood=True,
             mixture=result.mixture,
             uncertainty=uncertainty,
             intervals={} if replicates is None else central(Parameters.of(replicates), axis=0),
@@ -116,7 +116,7 @@ class EMEngine:
             paths=tuple(result.runs[i].trace for i in complete),
             finished=tuple(result.runs[i].converged for i in complete),
             best_path=complete.index(result.best),
-            # Not a closure: a fit can be pickled, and sent to another process.
+            # A closure could not be pickled and sent to another process, and a fit can be.
             steps=partial(_shown_runs, X, result, complete, how),
             replicates=None if replicates is None else Parameters.of(replicates),
         )
@@ -132,14 +132,14 @@ def _shown_runs(
     one run would, nothing is kept.
     """
     chosen = [result.best]
-    # The optimum that most runs fell for, of those that are not the best.
+    # Of the optima that are not the best, the one that most runs reached.
     if worse := [optimum for optimum in result.optima if result.best not in optimum.runs]:
         chosen.append(max(worse, key=lambda optimum: optimum.n_runs).runs[0])
     size = result.mixture.covariances.size
     shown = {}
     for index in chosen:
         run = result.runs[index]
-        if run.trace.size * size > MAX_KEPT:
+        if run.trace.size * size > MAX_STEP_ENTRIES:
             continue
         try:
             again = fit_em(X, len(run.start.weights), init=run.start, snapshots=True, **how).runs[0]
@@ -155,7 +155,7 @@ def _some_steps(run: Run, order: NDArray[np.intp]) -> tuple[Step, ...]:
     size = len(run.snapshots)
     chosen = np.arange(size)
     if size > MAX_STEPS:
-        # Early on, log-spaced numbers repeat: take many and thin what is left.
+        # Log-spaced whole numbers repeat early on, so many are taken and then thinned.
         spaced = np.unique(np.geomspace(1, size, 8 * MAX_STEPS).astype(int) - 1)
         chosen = spaced[np.unique(np.linspace(0, len(spaced) - 1, MAX_STEPS).astype(int))]
     return tuple(Step(int(i), float(run.trace[i]), run.snapshots[i].permute(order)) for i in chosen)

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, SupportsIndex, cast
+from typing import Any, SupportsIndex, cast
 
 from experiments.core.errors import FitError, UsageError
 from experiments.core.progress import Report, silent
 from experiments.core.seeds import stream
 from experiments.datasets.collinear import why_collinear
 from experiments.datasets.dataset import Dataset
-from gmm_em import DegenerateError
-from gmm_em.covariance.registry import STRUCTURES
-
-if TYPE_CHECKING:
-    pass
 from experiments.engines.contract import Engine, Fit, StructuredEngine
-from experiments.engines.registry import make_engine
+from experiments.engines.registry import OWN, load_engine, make_engine
+from gmm_em import DegenerateError
+from gmm_em.core.threads import single_threaded_blas
+from gmm_em.covariance.registry import STRUCTURES
 
 ALL_COVARIANCE_TYPES = tuple(STRUCTURES)
 
 
+@single_threaded_blas()
 def fit_engines(
     dataset: Dataset,
     n_components: int,
@@ -56,7 +55,7 @@ def fit_engines(
             fits[name] = _fit(engine, task, covariance_type)
         except ValueError as error:
             why = ""
-            # Any other error has a reason of its own.
+            # Other errors say their reason themselves.
             if isinstance(error, DegenerateError):
                 why = _collinear(dataset, covariance_type)
             raise FitError(f"{dataset.name}: {name} cannot fit it: {why or error}") from error
@@ -97,13 +96,19 @@ def _check_structure(name: str, engine: Engine, covariance_type: str) -> None:
         )
 
 
-def _check_missing(name: str, engines: Mapping[str, Engine]) -> None:
-    refusing = [e for e, engine in engines.items() if not getattr(engine, "accepts_missing", False)]
+def _check_missing(origin: str, engines: Mapping[str, Engine]) -> None:
+    refusing = [name for name, engine in engines.items() if not _accepts_missing(engine)]
     if refusing:
+        accepting = [name for name in OWN if _accepts_missing(load_engine(name))]
         raise UsageError(
-            f"{name}: has missing values, which {', '.join(refusing)} cannot fit, allowed is "
-            "engines = ['em']"
+            f"{origin}: has missing values, which {', '.join(refusing)} cannot fit, allowed is "
+            f"engines = {accepting}"
         )
+
+
+def _accepts_missing(engine: Engine | type[Engine]) -> bool:
+    """Return what an engine declares; False for one that does not know of missing values."""
+    return bool(getattr(engine, "accepts_missing", False))
 
 
 def check_components(n_components: object, n_samples: int) -> int:

@@ -5,32 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from pydantic import ValidationError
 
 from experiments.config.messages import describe
 from experiments.core.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 from experiments.engines.contract import Engine
 
-
-def engine_versions(names: Sequence[str]) -> dict[str, str]:
-    """Return the versions of the packages that other engines than our own come from."""
-    known = available_engines()
-    found = {}
-    for name in names:
-        distribution = known[name].dist if name in known and name not in OWN else None
-        if distribution is not None:
-            found[name] = f"{distribution.name}=={distribution.version}"
-    return found
-
-
+# The entry-point group under which other packages register engines.
 GROUP = "gmm_compare.engines"
-
-
+# The engines of this package, by the names that configs and files use.
 OWN = {
     "em": "experiments.engines.em:EMEngine",
     "bayes": "experiments.engines.bayes:BayesEngine",
@@ -88,3 +73,14 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
         key: value.to_dict() if hasattr(value, "to_dict") else value
         for key, value in options.items()
     }
+
+
+def engine_versions(names: Sequence[str]) -> dict[str, str]:
+    """Return the versions of the packages that other engines than our own come from."""
+    known = available_engines()
+    found = {}
+    for name in names:
+        distribution = known[name].dist if name in known and name not in OWN else None
+        if distribution is not None:
+            found[name] = f"{distribution.name}=={distribution.version}"
+    return found

@@ -11,16 +11,27 @@ from plotly.subplots import make_subplots
 
 from experiments.calibration.result import ALPHA, Calibrated
 from experiments.calibration.uniformity import Uniformity
-from experiments.report.page.blocks import Note, Picture, Section
-from experiments.report.page.shell import render, write
-from experiments.report.page.theme import COLOURS, OTHER_COLOUR, plain, stacked, styled, tint
+from experiments.report.page.blocks import Note, PageSection, Picture
+from experiments.report.page.document import render, write
+from experiments.report.page.theme import (
+    COLOURS,
+    OTHER_COLOUR,
+    legend_entry,
+    plain,
+    stacked,
+    styled,
+    tint,
+)
 
 _COLUMNS = 3
 _PANEL_HEIGHT = 190
+# Uniform ranks and others are told apart by colour and by dash.
+_UNIFORM = {"color": COLOURS["em"], "dash": "solid", "shape": "hv"}
+_NOT_UNIFORM = {"color": COLOURS["bayes"], "dash": "dot", "shape": "hv"}
 
 
-def write_page(result: Calibrated, path: Path) -> Path:
-    """Write the page, one file that needs nothing but itself; return `path`."""
+def write_calibration_report(result: Calibrated, path: Path) -> Path:
+    """Write the page as one file, which loads no other, and return `path`."""
     size = result.size
     lead = (
         f"{result.sampler}: {result.n_sims} data sets of {size['n_samples']} rows and "
@@ -32,7 +43,7 @@ def write_page(result: Calibrated, path: Path) -> Path:
         "calibrations. A hump: truths lie too low, the sampler's draws too high. A rise, then a "
         "fall below zero: too narrow a posterior; the other way round: too wide."
     )
-    section = Section(
+    section = PageSection(
         "ranks",
         "Ranks of the truth among posterior draws",
         (
@@ -48,10 +59,10 @@ def ranks_figure(result: Calibrated) -> go.Figure:
     names = list(result.p_values)
     n_rows = math.ceil(len(names) / _COLUMNS)
     titles = [f"{plain(name)}, p = {result.p_values[name]:.2g}" for name in names]
-    figure = make_subplots(
-        n_rows, _COLUMNS, shared_xaxes="all", shared_yaxes="all", subplot_titles=titles,
-        horizontal_spacing=0.04, vertical_spacing=0.35 / max(n_rows, 1) ** 1.2,
-    )  # fmt: skip
+    gap = 0.35 / max(n_rows, 1) ** 1.2
+    shared = {"shared_xaxes": "all", "shared_yaxes": "all", "subplot_titles": titles}
+    spacing = {"horizontal_spacing": 0.04, "vertical_spacing": gap}
+    figure = make_subplots(n_rows, _COLUMNS, **shared, **spacing)
     test = Uniformity(result.n_sims, result.n_ranks)
     low, high = test.band(ALPHA / len(names))
     x = np.round(test.levels, 4)
@@ -60,21 +71,27 @@ def ranks_figure(result: Calibrated) -> go.Figure:
         figure.add_scatter(
             x=np.concatenate([x, x[::-1]]),
             y=np.round(np.concatenate([high, low[::-1]]), 5),
-            fill="toself", fillcolor=tint(OTHER_COLOUR, 0.3), line={"width": 0}, mode="lines",
-            hoverinfo="skip", name="band", legendgroup="band", showlegend=index == 0, **cell,
-        )  # fmt: skip
+            fill="toself",
+            fillcolor=tint(OTHER_COLOUR, 0.3),
+            line={"width": 0},
+            mode="lines",
+            hoverinfo="skip",
+            **legend_entry("band", index == 0),
+            **cell,
+        )
         off = name in result.rejected
         figure.add_scatter(
             x=x,
             y=np.round(test.difference(np.asarray(result.ranks[name])), 5),
-            # Told apart by the dash as well as by the colour.
-            line={"color": COLOURS["bayes" if off else "em"], "dash": "dot" if off else "solid",
-                  "shape": "hv"},
-            mode="lines", name="not uniform" if off else "uniform", showlegend=False,
-            hovertemplate="%{x:.2f}: %{y:.3f}<extra>" + plain(name) + "</extra>", **cell,
-        )  # fmt: skip
+            line=_NOT_UNIFORM if off else _UNIFORM,
+            mode="lines",
+            name="not uniform" if off else "uniform",
+            showlegend=False,
+            hovertemplate="%{x:.2f}: %{y:.3f}<extra>" + plain(name) + "</extra>",
+            **cell,
+        )
     for title, axis in zip(figure.layout.annotations, figure.select_xaxes(), strict=False):
-        # At the left: at the right are the buttons of the page.
+        # The buttons of the page are at the right.
         title.update(x=axis.domain[0], xanchor="left", font={"size": 12})
     styled(figure, 80 + _PANEL_HEIGHT * n_rows)
     figure.update_xaxes(title_text="rank of the truth", row=n_rows)

@@ -1,20 +1,16 @@
-"""A comparison in a notebook: verdict and parameters, without a figure or a script."""
+"""Results in a notebook: verdict and table, without a figure or a script."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 
 from experiments.report.page.theme import colour_of
-from experiments.values.comparison import ComparisonValues, Finding
+from experiments.report.verdict import findings_html
+from experiments.values.comparison import ComparisonValues
 from experiments.values.components import ComponentsValues
-from experiments.values.parameter_rows import column_title, parameter_groups
+from experiments.values.parameter_rows import MAX_ROWS, column_title, parameter_groups
 from experiments.values.selection_rows import cell, heading, legend
 from gmm_em.core.html import table
-from gmm_em.core.html import table as html_table
-
-MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
-MAX_ROWS = 60
 
 
 def comparison_html(comparison: ComparisonValues) -> str:
@@ -23,12 +19,11 @@ def comparison_html(comparison: ComparisonValues) -> str:
     names = list(comparison.engines)
     truth = ["truth"] if comparison.truth is not None else []
     head = ["parameter", *truth, *(column_title(comparison, name) for name in names)]
-    rows = [
-        [f"{kind.removesuffix('s')} {row.label}", *([row.truth] if truth else []),
-         *(row.cells[name] for name in names)]
-        for kind, group in parameter_groups(comparison)
-        for row in group
-    ]  # fmt: skip
+    rows = []
+    for _, group in parameter_groups(comparison):
+        for row in group:
+            cells = [row.truth for _ in truth] + [row.cells[name] for name in names]
+            rows.append([row.full_label, *cells])
     caption = f"{len(rows)} parameters"
     if len(rows) > MAX_ROWS:
         caption += f", the first {MAX_ROWS}"
@@ -44,16 +39,8 @@ def comparison_html(comparison: ComparisonValues) -> str:
     )
 
 
-def findings_html(findings: Sequence[Finding]) -> str:
-    """Return a verdict as a list."""
-    items = "".join(f"<li>{MARKS[f.level]} {escape(f.text)}</li>" for f in findings)
-    return f'<ul style="list-style:none;padding-left:0">{items}</ul>'
-
-
 def components_html(found: ComponentsValues) -> str:
-    """Return verdict and table as HTML, for a notebook."""
-    from experiments.report.notebook import findings_html
-
+    """Return verdict and table of a choice of K as HTML; names from the data appear as text."""
     head = ["K", *(criterion.title for criterion in found.criteria)]
     rows = [
         [str(k), *(cell(criterion, criterion.values[row]) for criterion in found.criteria)]
@@ -61,5 +48,5 @@ def components_html(found: ComponentsValues) -> str:
     ]
     return (
         f"<div><strong>{escape(found.experiment)}</strong>: {escape(heading(found))}"
-        f"{findings_html(found.verdict)}{html_table(legend(found), head, rows)}</div>"
+        f"{findings_html(found.verdict)}{table(legend(found), head, rows)}</div>"
     )

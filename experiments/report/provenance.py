@@ -1,4 +1,4 @@
-"""How a run was made: what repeats it, from what, with which versions, and how long it took."""
+"""How a run was made: what repeats it, its data, the versions used, and how long it took."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ class Provenance:
 
     @classmethod
     def of_run(cls, directory: Path) -> Self:
-        """Read what a run directory says; what it does not have is left out."""
+        """Read the files of a run directory; those that it lacks are left out."""
         environment, config = directory / ENVIRONMENT, directory / CONFIG
         return cls(
-            json.loads(environment.read_bytes()) if environment.is_file() else {},
-            config.read_text(encoding="utf-8") if config.is_file() else None,
+            environment=json.loads(environment.read_bytes()) if environment.is_file() else {},
+            config=config.read_text(encoding="utf-8") if config.is_file() else None,
         )
 
 
 def provenance_blocks(comparison: ComparisonValues, made: Provenance) -> list[Block]:
-    """Return what tells how a comparison was made, and a button that copies what repeats it."""
+    """Return the blocks that say how a comparison was made, with a command that repeats it."""
     call = _call(comparison, comparison.n_components, tuple(comparison.engines))
-    times = [(f"{engine.title}, time", duration(engine.seconds))
-             for engine in comparison.engines.values()]  # fmt: skip
+    engines = comparison.engines.values()
+    times = [(f"{engine.title}, time", duration(engine.seconds)) for engine in engines]
     facts = [*_facts(comparison), *times, *environment_facts(made.environment)]
     return [*_repeat(call, made), Facts(facts), *_config(made)]
 
 
 def choice_blocks(found: ComponentsValues, made: Provenance) -> list[Block]:
-    """Return the same for a choice of the number of components."""
+    """Return the same blocks for a choice of the number of components."""
     engines = tuple(dict.fromkeys(criterion.engine for criterion in found.criteria))
     call = _call(found, found.n_components, engines)
     facts = [*_facts(found), *environment_facts(made.environment)]
@@ -73,12 +73,9 @@ def _repeat(call: str, made: Provenance) -> list[Block]:
             Note("In the folder of this report, this repeats every number:", kind="plain"),
             Code("command", "gmm-compare run config.toml --out repeated", "Copy the command"),
         ]
-    return [
-        Note("Made from Python; with the same rows and the same options, this repeats it:",
-             kind="plain"),
-        Code("command", f"from experiments import compare\n\ncomparison = {call}",
-             "Copy the command"),
-    ]  # fmt: skip
+    note = "Made from Python; with the same rows and the same options, this repeats it:"
+    code = f"from experiments import compare\n\ncomparison = {call}"
+    return [Note(note, kind="plain"), Code("command", code, "Copy the command")]
 
 
 def _facts(values: ComparisonValues | ComponentsValues) -> list[tuple[str, str]]:
@@ -107,7 +104,7 @@ def environment_facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def duration(seconds: float) -> str:
-    """Write a time as a reader would say it."""
+    """Write a time in seconds, or in minutes where it is long."""
     return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
 
 

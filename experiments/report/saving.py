@@ -1,4 +1,4 @@
-"""Figures as files."""
+"""Figures written to files."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ FORMATS = (".svg", ".pdf", ".png", ".html")
 
 
 def save_figure(figure: go.Figure, path: str | Path, width: int = 1000) -> Path:
-    """Write a figure to a file: SVG or PDF for print, PNG, or a page of its own.
+    """Write a figure to a file: SVG or PDF for print, PNG, or an HTML page of its own.
 
-    Drawn by a Chromium or Chrome, which has to be installed, except for HTML.
+    A Chromium or Chrome draws every format but HTML, and has to be installed.
 
     Parameters
     ----------
@@ -30,23 +30,23 @@ def save_figure(figure: go.Figure, path: str | Path, width: int = 1000) -> Path:
     Raises
     ------
     UsageError
-        If the ending is another, or no browser can be found.
+        If the file's ending is another, or no browser can be found.
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"{path}: ends in '{path.suffix}', allowed is {', '.join(FORMATS)}")
     if path.suffix.lower() == ".html":
         figure.write_html(path, include_plotlyjs=True)
-    else:
-        try:
-            _still(figure).write_image(path, width=width)
-        except RuntimeError as error:
-            raise UsageError(f"{path}: cannot be drawn without a Chromium or Chrome") from error
+        return path
+    try:
+        _without_controls(figure).write_image(path, width=width)
+    except RuntimeError as error:
+        raise UsageError(f"{path}: cannot be drawn without a Chromium or Chrome") from error
     return path
 
 
-def _still(figure: go.Figure) -> go.Figure:
-    """Leave out what only moves a figure: a slider on paper is of no use."""
+def _without_controls(figure: go.Figure) -> go.Figure:
+    """Copy a figure without frames, sliders and buttons, which are of no use on paper."""
     copy = type(figure)(figure)
     copy.frames = ()
     copy.layout.sliders = copy.layout.updatemenus = None

@@ -1,20 +1,27 @@
-"""The page and the figure that show the choice of a number of components."""
+"""The page and the figure of the choice of a number of components."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 
 from experiments.core.digits import with_uncertainty
-from experiments.report.comparison.sections import Verdict
-from experiments.report.page.blocks import Cell, Column, Picture, Section, Table
-from experiments.report.page.shell import render, write
-from experiments.report.page.theme import RULE, colour_of, styled
+from experiments.report.page.blocks import (
+    PageSection,
+    Picture,
+    SortableTable,
+    TableCell,
+    TableColumn,
+)
+from experiments.report.page.document import render, write
+from experiments.report.page.theme import RULE, colour_of, hover, styled
 from experiments.report.provenance import Provenance, choice_blocks
+from experiments.report.verdict import VerdictList
 from experiments.storage.layout import REPORT, folder_of
-from experiments.values.components import ComponentsValues, Criterion
+from experiments.values.components import ComponentsValues, Criterion, CriterionValue
 
 SYMBOLS = {
     "aic": ("circle-open", "dot"),
@@ -25,8 +32,9 @@ SYMBOLS = {
     "evidence": ("square", "dash"),
     "bayes-held-out": ("diamond", "dashdot"),
 }
-# Differences beyond this many times the larger errors and choices are off the first view.
+# The first view ends at this many times the typical difference of the second and third best.
 ROOM = 4.0
+# How far criteria stand apart at one number of components.
 APART = 0.05
 
 
@@ -57,8 +65,8 @@ def render_components_page(found: ComponentsValues, made: Provenance | None = No
     return render(found.experiment, lead, list(_sections(found, made or Provenance())))
 
 
-def _sections(found: ComponentsValues, made: Provenance) -> Iterator[Section]:
-    yield Section("verdict", "Verdict", [Verdict(found.verdict)])
+def _sections(found: ComponentsValues, made: Provenance) -> Iterator[PageSection]:
+    yield PageSection("verdict", "Verdict", [VerdictList(found.verdict)])
     figure = Picture(
         "components",
         components_figure(found),
@@ -68,9 +76,9 @@ def _sections(found: ComponentsValues, made: Provenance) -> Iterator[Section]:
         "likelihood. Information criteria are halved, so that all are on the scale of a "
         "log-likelihood.",
     )
-    yield Section("how-many", "How many components", [figure, _table(found)])
-    yield Section("each", "Each number by itself", [_links(found)])
-    yield Section("made", "How it was made", choice_blocks(found, made))
+    yield PageSection("how-many", "How many components", [figure, _table(found)])
+    yield PageSection("each", "Each number by itself", [_links(found)])
+    yield PageSection("made", "How it was made", choice_blocks(found, made))
 
 
 def components_figure(found: ComponentsValues) -> go.Figure:
@@ -78,23 +86,19 @@ def components_figure(found: ComponentsValues) -> go.Figure:
     figure = go.Figure()
     for place, criterion in enumerate(found.criteria):
         known = [value for value in criterion.values if value.worse_by is not None]
-        # A little apart, so that criteria that agree do not cover one another.
+        # Criteria stand a little apart, so that those which agree do not cover one another.
         aside = APART * (place - (len(found.criteria) - 1) / 2)
         symbol, dash = SYMBOLS[criterion.id]
-        errors = [value.worse_by_se for value in known]
         figure.add_scatter(
             x=[value.n_components + aside for value in known],
             customdata=[value.n_components for value in known],
             y=[value.worse_by for value in known],
-            error_y=None
-            if all(error is None for error in errors)
-            else {"type": "data", "array": [error or 0.0 for error in errors], "thickness": 1.2},
+            error_y=_error_bars(known),
             mode="lines+markers",
             name=criterion.title,
             marker={"symbol": symbol, "size": 8},
             line={"color": colour_of(criterion.engine), "dash": dash, "width": 1.5},
-            hovertemplate=f"{criterion.title}<br>K = %{{customdata}}: %{{y:.4g}} worse"
-            "<extra></extra>",
+            hovertemplate=hover(f"{criterion.title}<br>K = %{{customdata}}: %{{y:.4g}} worse"),
         )
     if found.true_components is not None:
         figure.add_vline(x=found.true_components, line={"color": RULE, "dash": "dot", "width": 1})
@@ -103,8 +107,15 @@ def components_figure(found: ComponentsValues) -> go.Figure:
     return styled(figure, 460)
 
 
+def _error_bars(known: list[CriterionValue]) -> dict[str, Any] | None:
+    errors = [value.worse_by_se for value in known]
+    if all(error is None for error in errors):
+        return None
+    return {"type": "data", "array": [error or 0.0 for error in errors], "thickness": 1.2}
+
+
 def _range(found: ComponentsValues) -> list[float]:
-    """Frame what decides: far too few components are worse by orders of magnitude."""
+    """Frame the numbers near the best: far too few components are worse by orders of magnitude."""
     second = [
         sorted(v.worse_by for v in criterion.values if v.worse_by is not None)[1:3]
         for criterion in found.criteria
@@ -115,38 +126,40 @@ def _range(found: ComponentsValues) -> list[float]:
     return [-0.08 * top, top]
 
 
-def _table(found: ComponentsValues) -> Table:
-    columns = [Column("components")]
-    columns += [Column(c.title, colour_of(c.engine), _hint(c)) for c in found.criteria]
+def _table(found: ComponentsValues) -> SortableTable:
+    columns = [TableColumn("components")]
+    columns += [TableColumn(c.title, colour_of(c.engine), _hint(c)) for c in found.criteria]
     rows = []
     for row, k in enumerate(found.n_components):
-        cells = [Cell(str(k), k)]
+        cells = [TableCell(str(k), k)]
         for criterion in found.criteria:
             value = criterion.values[row]
             if value.value is None:
-                cells.append(Cell(value.reason or "none"))
+                cells.append(TableCell(value.reason or "none"))
                 continue
             shown = f"{value.value:.2f}"
             if value.se is not None:
                 shown = with_uncertainty(value.value, value.se)
             mark = " (best)" if k == criterion.chosen else " (not trusted)" if value.reason else ""
-            cells.append(Cell(shown + mark, value.value))
+            cells.append(TableCell(shown + mark, value.value))
         rows.append(cells)
-    return Table("Every criterion at every number of components", columns, rows)
+    return SortableTable("Every criterion at every number of components", columns, rows)
 
 
 def _hint(criterion: Criterion) -> str:
     return "larger is better" if criterion.higher_is_better else "smaller is better"
 
 
-def _links(found: ComponentsValues) -> Table:
+def _links(found: ComponentsValues) -> SortableTable:
     rows = []
     for k in found.n_components:
         reason = found.failures.get(str(k))
         last = (
-            Cell(f"not fitted: {reason}")
+            TableCell(f"not fitted: {reason}")
             if reason
-            else Cell(f"report of K = {k}", href=f"{folder_of(k)}/{REPORT}")
+            else TableCell(f"report of K = {k}", href=f"{folder_of(k)}/{REPORT}")
         )
-        rows.append([Cell(str(k), k), last])
-    return Table("The comparison at each number", [Column("components"), Column("report")], rows)
+        rows.append([TableCell(str(k), k), last])
+    return SortableTable(
+        "The comparison at each number", [TableColumn("components"), TableColumn("report")], rows
+    )

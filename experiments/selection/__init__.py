@@ -1,1 +1,1 @@
-"""TODO-INIT."""
+"""The choice of a number of components. Imports: analysis, engines, datasets, values, core."""

@@ -11,7 +11,8 @@ from experiments.core.errors import FitError, UsageError
 from experiments.core.progress import Report, silent
 from experiments.datasets.dataset import Dataset
 from experiments.engines.fit import check_components, fit_engines
-from experiments.selection.criteria import judge_all
+from experiments.engines.registry import load_engine
+from experiments.selection.criteria import judge_all, titles_of
 from experiments.selection.verdict import findings
 from experiments.values.components import ComponentsValues
 
@@ -73,7 +74,7 @@ def choose(
         try:
             fits = fit_engines(dataset, k, engines, options, terms.seed, at, terms.covariance_type)
         except FitError as error:
-            # Of a message that goes on with advice the first sentence says why.
+            # The first sentence of a message says why; advice may follow.
             reason = str(error).removeprefix(f"{dataset.name}: ")
             failures[k] = reason.partition(". ")[0].rstrip(".")
             continue
@@ -91,7 +92,9 @@ def choose(
         true_components=true_components,
         criteria=criteria,
         failures={str(k): reason for k, reason in failures.items()},
-        verdict=findings(criteria, failures, true_components, _better_by(analyses)),
+        verdict=findings(
+            criteria, failures, true_components, _better_by(analyses), titles_of(analyses)
+        ),
     )
     return Choice(values, analyses)
 
@@ -99,13 +102,16 @@ def choose(
 def _with_evidence(
     engines: Sequence[str], options: Mapping[str, Mapping[str, Any]]
 ) -> Mapping[str, Mapping[str, Any]]:
-    """Ask the posterior for its marginal likelihood, which a single fit leaves out by default."""
-    if "bayes" not in engines:
-        return options
-    bayes = dict(options.get("bayes", {}))
-    if bayes.get("evidence") is None:
-        bayes["evidence"] = True
-    return {**options, "bayes": bayes}
+    """Ask for marginal likelihoods, which engines that can give one leave out of a single fit."""
+    asked = {name: dict(options.get(name, {})) for name in engines if _has_evidence(name)}
+    for settings in asked.values():
+        if settings.get("evidence") is None:
+            settings["evidence"] = True
+    return {**options, **asked}
+
+
+def _has_evidence(engine: str) -> bool:
+    return "evidence" in load_engine(engine).settings.model_fields
 
 
 def _better_by(analyses: Mapping[int, Analysis]) -> dict[int, float]:

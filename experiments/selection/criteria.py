@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -50,7 +50,9 @@ class Rule:
 
     Attributes
     ----------
-    id, title, engine : str
+    id, title : str
+    engine : str
+        Name of the engine whose fits it judges.
     score : callable
         From an analysis to a `Score`.
     unit : float
@@ -136,10 +138,11 @@ def _error_of_difference(score: Score, best: Score) -> float | None:
     return float(np.hypot(score.se, best.se))
 
 
-def _information(key: str) -> Callable[[Analysis], Score]:
+def _information(engine: str, key: str) -> Callable[[Analysis], Score]:
     def score(analysis: Analysis) -> Score:
-        value = analysis.values.engines["em"].diagnostics.get(key)
-        return Score(value, reason="" if value is not None else f"EM reports no {key}")
+        result = analysis.values.engines[engine]
+        value = result.diagnostics.get(key)
+        return Score(value, reason="" if value is not None else f"{result.title} reports no {key}")
 
     return score
 
@@ -157,67 +160,79 @@ def _loo(analysis: Analysis) -> Score:
     return Score(None, reason="too few posterior draws") if rows is None else Score.over(rows)
 
 
-def _evidence(analysis: Analysis) -> Score:
-    found = analysis.values.engines["bayes"].diagnostics
-    value = found.get("log_marginal_likelihood")
-    if value is None:
-        return Score(None, reason=found.get("no_log_marginal_likelihood", "it was not asked for"))
-    return Score(value, found.get("log_marginal_likelihood_se"))
+def _evidence(engine: str) -> Callable[[Analysis], Score]:
+    def score(analysis: Analysis) -> Score:
+        found = analysis.values.engines[engine].diagnostics
+        value = found.get("log_marginal_likelihood")
+        if value is None:
+            reason = found.get("no_log_marginal_likelihood", "it was not asked for")
+            return Score(None, reason=reason)
+        return Score(value, found.get("log_marginal_likelihood_se"))
+
+    return score
 
 
-RULES = (
-    Rule("aic", "AIC", "em", _information("aic"), unit=-2.0),
-    Rule("bic", "BIC", "em", _information("bic"), unit=-2.0),
-    Rule("icl", "ICL", "em", _information("icl"), unit=-2.0),
-    Rule("em-held-out", "held-out log-likelihood of EM", "em", _held_out("em")),
-    Rule("loo", "LOO", "bayes", _loo),
-    Rule("evidence", "marginal likelihood", "bayes", _evidence),
-    Rule(
-        "bayes-held-out",
-        "held-out log-likelihood of the posterior",
-        "bayes",
-        _held_out("bayes"),
-    ),
-)
+def rules_for_estimate(engine: str, title: str) -> Iterator[Rule]:
+    """Yield the criteria that judge the fits of a point estimate, which tables call `title`."""
+    yield Rule("aic", "AIC", engine, _information(engine, "aic"), unit=-2.0)
+    yield Rule("bic", "BIC", engine, _information(engine, "bic"), unit=-2.0)
+    yield Rule("icl", "ICL", engine, _information(engine, "icl"), unit=-2.0)
+    yield Rule("em-held-out", f"held-out log-likelihood of {title}", engine, _held_out(engine))
 
 
-# Findings that, where they fail, leave no sense in what rests on the fit. That parameters have not
-# converged is none of them: densities do not ask which component is which.
-DOUBTS = {
-    "em": {
-        "em-converged": "EM did not converge",
-        "em-spurious": "EM's optimum is spurious",
-    },
-    "bayes": {
-        "posterior-modes": "the chains are in different modes",
-        "posterior-collapsed": "draws have collapsed",
-        "posterior-divergences": "too many draws diverged",
-        "posterior-incomplete": "no chain visited EM's mode",
-    },
+def rules_for_posterior(engine: str, title: str) -> Iterator[Rule]:
+    """Yield the criteria that judge a posterior, which sentences call `title`."""
+    yield Rule("loo", "LOO", engine, _loo)
+    yield Rule("evidence", "marginal likelihood", engine, _evidence(engine))
+    yield Rule("bayes-held-out", f"held-out log-likelihood of {title}", engine, _held_out(engine))
+
+
+# If one of these findings fails, criteria that rest on the posterior mean nothing. R-hat of the
+# parameters is not among them: criteria rest on densities, which do not depend on labels.
+POSTERIOR_DOUBTS = {
+    "posterior-modes": "the chains are in different modes",
+    "posterior-collapsed": "draws have collapsed",
+    "posterior-divergences": "too many draws diverged",
+    "posterior-incomplete": "no chain visited {estimate}'s mode",
 }
 
 
 def doubt_about(analysis: Analysis, engine: str) -> str:
     """Say why the fit of an engine is not to be trusted; empty where it is."""
+    engines = analysis.values.engines
     failed = {finding.id for finding in analysis.values.verdict if finding.level == "fail"}
-    if engine == "em" and "em-optimum" in failed:
-        found = analysis.values.engines["em"].diagnostics
-        failed |= {"em-spurious"} if found["spurious"] else set()
-        failed |= set() if found["converged"] else {"em-converged"}
-    return listed([text for id_, text in DOUBTS[engine].items() if id_ in failed])
+    estimate = analysis.values.estimate
+    title = "" if estimate is None else engines[estimate].title
+    if engine == analysis.values.posterior:
+        reasons = [text for name, text in POSTERIOR_DOUBTS.items() if name in failed]
+        return listed([text.format(estimate=title) for text in reasons])
+    if engine != estimate or "em-optimum" not in failed:
+        return ""
+    found = engines[engine].diagnostics
+    reasons = [] if found.get("converged", True) else [f"{title} did not converge"]
+    reasons += [f"{title}'s optimum is spurious"] if found.get("spurious") else []
+    return listed(reasons)
 
 
 def judge_all(analyses: Mapping[int, Analysis], failures: Mapping[int, str]) -> list[Criterion]:
     """Evaluate every criterion of the engines fitted that has a value somewhere."""
-    engines = {name for analysis in analyses.values() for name in analysis.values.engines}
-    doubts = {
-        engine: {k: doubt for k, found in analyses.items() if (doubt := doubt_about(found, engine))}
-        for engine in DOUBTS
-        if engine in engines
-    }
-    found = [
-        rule.judge(analyses, failures, doubts[rule.engine])
-        for rule in RULES
-        if rule.engine in engines
-    ]
-    return [rule for rule in found if any(value.value is not None for value in rule.values)]
+    # All numbers of components were fitted by the same engines.
+    values, titles = next(iter(analyses.values())).values, titles_of(analyses)
+    rules: list[Rule] = []
+    if values.estimate is not None:
+        rules += rules_for_estimate(values.estimate, titles[values.estimate])
+    if values.posterior is not None:
+        rules += rules_for_posterior(values.posterior, titles[values.posterior])
+    criteria = []
+    for rule in rules:
+        doubts = {k: doubt_about(analysis, rule.engine) for k, analysis in analyses.items()}
+        said = {k: doubt for k, doubt in doubts.items() if doubt}
+        criteria.append(rule.judge(analyses, failures, said))
+    return [found for found in criteria if any(v.value is not None for v in found.values)]
+
+
+def titles_of(analyses: Mapping[int, Analysis]) -> dict[str, str]:
+    """Return what a sentence calls each engine: its title, or the posterior."""
+    values = next(iter(analyses.values())).values
+    titles = {name: engine.title for name, engine in values.engines.items()}
+    return {**titles, values.posterior: "the posterior"} if values.posterior else titles

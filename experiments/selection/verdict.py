@@ -14,7 +14,6 @@ from experiments.values.components import Criterion, CriterionValue
 # What each criterion asks: which number predicts new rows best, or which is true.
 PREDICTIVE = ("aic", "em-held-out", "loo", "bayes-held-out")
 TRUTHFUL = ("bic", "evidence")
-ENGINE_TITLES = {"em": "EM", "bayes": "the posterior"}
 
 
 def findings(
@@ -22,6 +21,7 @@ def findings(
     failures: Mapping[int, str],
     true_components: int | None,
     better_by: Mapping[int, float] | None = None,
+    titles: Mapping[str, str] | None = None,
 ) -> list[Finding]:
     """Draw up the findings, the gravest first.
 
@@ -33,6 +33,8 @@ def findings(
     true_components : int or None
     better_by : mapping of int to float, optional
         How much higher than EM the posterior led at each number, in log-likelihood.
+    titles : mapping of str to str, optional
+        What sentences call each engine.
     """
     found = [
         *_choice(criteria),
@@ -40,7 +42,7 @@ def findings(
         *_why(criteria),
         *_nearly_as_good(criteria),
         *_at_the_end(criteria),
-        *_not_to_be_trusted(criteria, failures),
+        *_not_to_be_trusted(criteria, failures, titles or {}),
         *_local(better_by or {}),
         *_not_fitted(failures),
     ]
@@ -57,9 +59,11 @@ def _choice(criteria: Sequence[Criterion]) -> Iterator[Finding]:
         yield _finding("choice", "warn", text, 0)
     elif len(chosen) == 1:
         [(k, titles)] = chosen.items()
-        who = f"All {len(titles)} criteria choose" if len(titles) > 1 else (
-            f"{_first_upper(titles[0])} chooses"
-        )  # fmt: skip
+        who = (
+            f"All {len(titles)} criteria choose"
+            if len(titles) > 1
+            else (f"{_first_upper(titles[0])} chooses")
+        )
         yield _finding("choice", "ok", f"{who} {_components(k)}.", k)
     else:
         parts = [f"{listed(titles)} {_choose(titles)} {k}" for k, titles in sorted(chosen.items())]
@@ -71,9 +75,11 @@ def _truth(criteria: Sequence[Criterion], true_components: int | None) -> Iterat
     if true_components is None or not criteria:
         return
     right = _by_choice(criteria).get(true_components, [])
-    who = f"{listed(right)} {'finds' if len(right) == 1 else 'find'} it" if right else (
-        "no criterion finds it"
-    )  # fmt: skip
+    who = (
+        f"{listed(right)} {'finds' if len(right) == 1 else 'find'} it"
+        if right
+        else ("no criterion finds it")
+    )
     text = f"The truth has {_components(true_components)}: {who}."
     yield _finding("truth", "ok" if right else "warn", text, true_components)
 
@@ -143,10 +149,11 @@ def _at_the_end(criteria: Sequence[Criterion]) -> Iterator[Finding]:
 
 
 def _not_to_be_trusted(
-    criteria: Sequence[Criterion], failures: Mapping[int, str]
+    criteria: Sequence[Criterion], failures: Mapping[int, str], titles: Mapping[str, str]
 ) -> Iterator[Finding]:
     """Say which fits no criterion was allowed to choose, and why."""
-    for engine, title in ENGINE_TITLES.items():
+    for engine in dict.fromkeys(criterion.engine for criterion in criteria):
+        title = titles.get(engine, engine)
         own = [criterion for criterion in criteria if criterion.engine == engine]
         doubts: dict[str, list[int]] = defaultdict(list)
         for k, reason in _doubts(own).items():

@@ -8,11 +8,7 @@ import platform
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
-
+from typing import Any
 
 PACKAGES = ("gmm-compare", "numpy", "scipy", "pymc", "nutpie", "numba", "arviz", "xarray", "plotly")
 

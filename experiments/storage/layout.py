@@ -1,25 +1,22 @@
-"""The names of the files in a run's and a sweep's folder."""
+"""The names of the files in the folders of a run and of a sweep."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
-
-COMPARISON, CONFIG, ENVIRONMENT = "comparison.json", "config.toml", "environment.json"
-
-
+# A run.
+COMPARISON = "comparison.json"
 COMPONENTS = "components.json"
+CONFIG = "config.toml"
+ENVIRONMENT = "environment.json"
+POSTERIOR = "posterior.nc"
+REPORT = "report.html"
 
-
-POSTERIOR, REPORT = "posterior.nc", "report.html"
+# A sweep, which has a config and a report as well.
+MANIFEST = "sweep.json"
+CELLS = "cells"
+RESULTS = "results.parquet"
+LOCK = ".lock"
 
 
 def folder_of(n_components: int) -> str:
     """Return where a run over several numbers of components keeps the comparison of one."""
     return f"K{n_components}"
-
-
-MANIFEST, CELLS, RESULTS, LOCK = "sweep.json", "cells", "results.parquet", ".lock"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from experiments.core.errors import UsageError
-from experiments.core.files import flush, free_name
+from experiments.core.files import flush, free_name, refuse_file
 from experiments.storage.layout import COMPARISON, COMPONENTS, CONFIG, ENVIRONMENT
 
 
@@ -24,9 +24,7 @@ def check_target(directory: Path) -> None:
         If the path, or a folder above it, is a file, or the folder holds something else than
         an earlier run.
     """
-    for folder in (directory, *directory.parents):
-        if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{folder}: is a file, allowed is a folder for the run")
+    refuse_file(directory, "the run")
     if directory.is_dir() and any(directory.iterdir()) and not _values(directory).is_file():
         raise UsageError(
             f"{directory}: holds files that are not a run's, allowed is a new or empty folder "
@@ -65,7 +63,8 @@ def new_run(directory: Path) -> Iterator[Path]:
 
 @contextmanager
 def _scratch_folder(directory: Path) -> Iterator[Path]:
-    # A sibling: a rename is atomic only within one file system.
+    # The scratch folder lies beside the target, because a rename is atomic only within one file
+    # system.
     scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
     try:
         scratch.chmod(0o777 & ~_umask())
@@ -98,7 +97,7 @@ def _recipe(directory: Path) -> object:
         config = (directory / CONFIG).read_text(encoding="utf-8")
         return config, comparison["dataset"]["sha256"], environment["versions"]
     except (OSError, ValueError, KeyError, TypeError):
-        # Incomplete or foreign: equal to nothing, so that it is kept.
+        # The folder is incomplete or not a run's. It equals nothing, so that it is kept.
         return object()
 
 

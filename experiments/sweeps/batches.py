@@ -100,6 +100,6 @@ _held: list[object] = []
 def hold_threads() -> None:
     """Hold this process's libraries to one thread each, for as long as it lives."""
     if not _held:
-        from threadpoolctl import threadpool_limits
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415 - only workers need it
 
         _held.append(threadpool_limits(1))

@@ -129,9 +129,13 @@ def _compared(config: ExperimentConfig, keep: str) -> tuple[dict[str, Scalar], d
     dataset = load_dataset(config.data, config.name, stream(config.seed, "data"), n_components)
     options = {name: config.engine_options(name) for name in config.engines}
     fits = fit_engines(
-        dataset, n_components, config.engines, options, config.seed,
+        dataset,
+        n_components,
+        config.engines,
+        options,
+        config.seed,
         covariance_type=config.covariance_type,
-    )  # fmt: skip
+    )
     terms = Terms(config.name, config.seed, config.covariance_type, config.thresholds)
     analysis = analyse(dataset, fits, terms, illustrated=keep != "scalars")
     files = {}

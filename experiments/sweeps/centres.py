@@ -36,7 +36,7 @@ class Centre:
         error = self.error
         if not error > 0:
             return f"{self.value:.4g}"
-        # An error below the seventh digit is rounding's.
+        # An error below the seventh digit is due to rounding.
         size = math.floor(math.log10(max(abs(self.value), error)))
         places = max(0, min(1 - math.floor(math.log10(error)), DIGITS - 1 - size))
         value, low, high = (f"{x:.{places}f}" for x in (self.value, self.low, self.high))
@@ -83,6 +83,6 @@ def are_skewed(groups: Iterable[FloatArray]) -> bool:
 
 
 def _skewness(values: FloatArray) -> float:
-    # SciPy's, without the half second that scipy.stats takes to import.
+    # The formula of scipy.stats.skew, whose import takes half a second.
     z = values - values.mean()
     return float((z**3).mean() / (z**2).mean() ** 1.5)

@@ -9,31 +9,44 @@ Vectors and matrices are no columns: ``sweep.keep = "comparison"`` keeps them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import singledispatch
 from typing import Any
 
 from pydantic import BaseModel
 
+from experiments.analysis.summary import SUMMARY_COLUMNS, described_by
 from experiments.values.base import ParameterValues
 from experiments.values.comparison import ComparisonValues, Finding, ScoreDifference
 
 Scalar = bool | int | float | str
 
-# Walked field by field; engines are in the summary, and the rest are no scalars.
+# Fields whose scalars become columns. Those of the engines are in the summary, and the other
+# fields hold no scalars.
 WALKED = (
-    "experiment", "seed", "n_components", "covariance_type", "dataset", "log_likelihood",
-    "agreement", "certificate", "verdict",
-)  # fmt: skip
+    "experiment",
+    "seed",
+    "n_components",
+    "covariance_type",
+    "dataset",
+    "log_likelihood",
+    "agreement",
+    "certificate",
+    "verdict",
+)
 
-# What an item of a list is called, where a list has columns at all.
+# The name of a list's item in a column. Lists of other items have no columns.
 ITEMS: Mapping[type, Callable[[Any], str]] = {
     Finding: lambda finding: finding.id,
     ScoreDifference: lambda difference: f"{difference.first}-{difference.second}",
 }
-# Sentences are for reading, not for tables.
-LEFT_OUT = {(Finding, "id"), (Finding, "text"), (ScoreDifference, "first"),
-            (ScoreDifference, "second")}  # fmt: skip
+# Fields that are no columns: sentences, and what is in the column's name already.
+LEFT_OUT = {
+    (Finding, "id"),
+    (Finding, "text"),
+    (ScoreDifference, "first"),
+    (ScoreDifference, "second"),
+}
 
 
 def scalars(comparison: ComparisonValues) -> dict[str, Scalar]:
@@ -47,22 +60,40 @@ def scalars(comparison: ComparisonValues) -> dict[str, Scalar]:
     return found
 
 
-def _walk(value: Any, name: str) -> Iterator[tuple[str, Scalar]]:
-    if isinstance(value, bool | int | float | str):
-        yield name, value
-    elif isinstance(value, ParameterValues):
-        return
-    elif isinstance(value, BaseModel):
-        for key, part in value:
-            if (type(value), key) not in LEFT_OUT:
-                yield from _walk(part, f"{name}.{key}")
-    elif isinstance(value, Mapping):
-        for key, part in value.items():
+@singledispatch
+def _walk(value: object, name: str) -> Iterator[tuple[str, Scalar]]:
+    """Yield the scalars of a value with their columns; of anything else than these kinds none."""
+    yield from ()
+
+
+@_walk.register(bool | int | float | str)
+def _scalar(value: Scalar, name: str) -> Iterator[tuple[str, Scalar]]:
+    yield name, value
+
+
+@_walk.register
+def _fields(value: BaseModel, name: str) -> Iterator[tuple[str, Scalar]]:
+    for key, part in value:
+        if (type(value), key) not in LEFT_OUT:
             yield from _walk(part, f"{name}.{key}")
-    elif isinstance(value, list):
-        for item in value:
-            if type(item) in ITEMS:
-                yield from _walk(item, f"{name}.{ITEMS[type(item)](item)}")
+
+
+@_walk.register
+def _parameters(value: ParameterValues, name: str) -> Iterator[tuple[str, Scalar]]:
+    yield from ()
+
+
+@_walk.register
+def _entries(value: Mapping, name: str) -> Iterator[tuple[str, Scalar]]:  # type: ignore[type-arg]
+    for key, part in value.items():
+        yield from _walk(part, f"{name}.{key}")
+
+
+@_walk.register
+def _items(value: list, name: str) -> Iterator[tuple[str, Scalar]]:  # type: ignore[type-arg]
+    for item in value:
+        if type(item) in ITEMS:
+            yield from _walk(item, f"{name}.{ITEMS[type(item)](item)}")
 
 
 # What they mean --------------------------------------------------------------------------------
@@ -79,38 +110,14 @@ CELL_COLUMNS = {
     "host": "Machine that the cell ran on.",
 }
 
-# Names of the summary, the first that matches; {0} and so on are the groups.
-SUMMARY = tuple(
-    (re.compile(pattern), text)
-    for pattern, text in (
-        (r"(.+)\.errors\.(.+)\.(mean|max)", "{0}: {1} of the components from the truth's, {2}."),
-        (r"(.+)\.errors\.(.+)", "{0}: {1} of the parameters from the truth's."),
-        (r"(.+)\.density\.(.+)\.se", "{0}: Monte Carlo standard error of {0}.density.{1}."),
-        (r"(.+)\.density\.(.+)", "{0}: distance of the density from the truth's, {1}."),
-        (r"(.+)\.clustering\.adjusted_rand", "{0}: adjusted Rand index of the labels of the "
-         "fitted rows and the truth's optimal ones."),
-        (r"(.+)\.clustering\.agreement", "{0}: share of rows labelled as the truth would."),
-        (r"(.+)\.clustering\.regret", "{0}: probability of a right label lost per row."),
-        (r"(.+)\.coverage\.(.+)", "{0}: share of true parameters inside its {1} % intervals."),
-        (r"(em|bayes|[^.]+)\.log_likelihood\.train", "{0}: log-likelihood of the fitted rows."),
-        (r"(em|bayes|[^.]+)\.log_likelihood\.test", "{0}: log-likelihood of the rows held out."),
-        (r"(.+)\.matching\.(.+)", "{0}: how unsure the matching of components is, {1}: 0 certain, "
-         "1 a tie."),
-        (r"(.+)\.diagnostics\.seconds\.(.+)", "{0}: wall-clock seconds of its {1} alone."),
-        (r"(.+)\.diagnostics\.(.+)", "{0}: the engine's diagnostic {1}."),
-        (r"(.+)\.seconds", "{0}: wall-clock seconds of the fit."),
-        (r"agreement\.sd_ratio\.(.+)\.(median|mean)", "EM's {0} standard error over the "
-         "posterior's standard deviation, {1} over the parameters (mean: geometric)."),
-        (r"agreement\.joint\.tail", "Share of a normal posterior farther from its mean than EM."),
-        (r"certificate\.deviance_ratio", "deviance_mean over the number of parameters: tends to "
-         "1."),
-        (r"loo\.elpd", "Leave-one-out expected log predictive density of the posterior."),
-        (r"loo\.se", "Standard error of loo.elpd."),
-        (r"verdict\.([^.]+)\.level", "Verdict on {0}: ok, warn or fail."),
-        (r"verdict\.([^.]+)\.value", "The number that the verdict on {0} judged."),
-        (r"verdict\.([^.]+)\.threshold", "What the verdict on {0} was judged by."),
-    )
-)  # fmt: skip
+# Columns of `scalars` that are neither in the summary nor described by their field.
+MORE_COLUMNS = {
+    "{engine}.diagnostics.seconds.{part}": "{engine}: wall-clock seconds of its {part} alone.",
+    "{engine}.seconds": "{engine}: wall-clock seconds of the fit.",
+    "verdict.{finding}.level": "Verdict on {finding}: ok, warn or fail.",
+    "verdict.{finding}.value": "The number that the verdict on {finding} judged.",
+    "verdict.{finding}.threshold": "What the verdict on {finding} was judged by.",
+}
 
 
 def describe_column(name: str, axes: Mapping[str, str] | None = None) -> str:
@@ -128,9 +135,8 @@ def describe_column(name: str, axes: Mapping[str, str] | None = None) -> str:
         return CELL_COLUMNS[name]
     if text := _documented(name.split(".")):
         return text
-    for pattern, text in SUMMARY:
-        if match := pattern.fullmatch(name):
-            return text.format(*match.groups())
+    if text := described_by(MORE_COLUMNS | SUMMARY_COLUMNS, name):
+        return text
     return f"{name.replace('.', ', ').replace('_', ' ').capitalize()}."
 
 

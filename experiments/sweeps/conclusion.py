@@ -16,6 +16,7 @@ import pandas as pd
 from experiments.config.conclusion import Conclusion, Detected, ReachedBest, Trend, Winner
 from experiments.core.digits import in_digits_of
 from experiments.core.types import FloatArray
+from experiments.core.words import in_one_sentence
 from experiments.sweeps.centres import Centre, mean_and_error, median_and_error
 from experiments.sweeps.tallies import (
     DATA,
@@ -102,8 +103,8 @@ def _trend(conclusion: Trend, table: pd.DataFrame) -> str:
         f"{label} {_told(mean_and_error(_numbers(_complete(table, [column])[column])))}"
         for column, label in conclusion.overall.items()
     ]
-    rest = f"; over all, {_joined(overall)}" if overall else ""
-    return f"As {conclusion.x_label} went from {low} to {high}, {_joined(parts)}{rest}."
+    rest = f"; over all, {in_one_sentence(overall)}" if overall else ""
+    return f"As {conclusion.x_label} went from {low} to {high}, {in_one_sentence(parts)}{rest}."
 
 
 @_conclude.register
@@ -115,7 +116,7 @@ def _reached_best(conclusion: ReachedBest, table: pd.DataFrame) -> str:
         f"{_share(row['share'], int(row['n']))}"
         for row in shares.to_dict("records")
     ]
-    return f"The best optimum known was reached from {_joined(parts)}."
+    return f"The best optimum known was reached from {in_one_sentence(parts)}."
 
 
 @_conclude.register
@@ -135,7 +136,7 @@ def _winner(conclusion: Winner, table: pd.DataFrame) -> str:
             f"{place}{label} chose {_votes(found[conclusion.setting])}"
             for place, found in where.items()
         ]
-    said = _joined(parts)
+    said = in_one_sentence(parts)
     return f"{said[0].upper()}{said[1:]}."
 
 
@@ -222,7 +223,3 @@ def _plain(value: object) -> str:
     if isinstance(value, int | np.integer):
         return f"{value:,}".replace(",", " ")
     return str(value)
-
-
-def _joined(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"

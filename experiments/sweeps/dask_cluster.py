@@ -28,7 +28,7 @@ class Cluster:
     """Runs cells on the workers of a `distributed.Client`."""
 
     def __init__(self, client: Any) -> None:
-        from distributed import as_completed
+        from distributed import as_completed  # noqa: PLC0415 - dask takes half a second
 
         self._client = client
         self._running = as_completed(loop=client.loop, with_results=True, raise_errors=False)
@@ -91,7 +91,7 @@ def existing(address: str) -> Iterator[Cluster]:
         If it does not answer, has no workers, or they run other code; or if the address begins
         with ``tls://`` and dask's configuration names no certificates that can be read.
     """
-    from distributed import Client
+    from distributed import Client  # noqa: PLC0415 - dask takes half a second
 
     with _quiet():
         if address.startswith("tls://"):
@@ -118,8 +118,8 @@ def existing(address: str) -> Iterator[Cluster]:
 
 
 def _check_certificates(address: str) -> None:
-    import dask
-    from distributed import Security
+    import dask  # noqa: PLC0415 - dask takes half a second
+    from distributed import Security  # noqa: PLC0415 - dask takes half a second
 
     if dask.config.get("distributed.client.security-loader", None):
         # A function of the user's gives the certificates.

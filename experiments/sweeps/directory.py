@@ -19,12 +19,13 @@ import tomli_w
 from experiments.config.experiment import ExperimentConfig
 from experiments.config.load import load_config
 from experiments.core.errors import UsageError
-from experiments.core.files import free_name, replacing
+from experiments.core.files import free_name, refuse_file, replacing
 from experiments.storage.environment import environment
 from experiments.storage.layout import CELLS, CONFIG, LOCK, MANIFEST
 from experiments.sweeps.cell import Outcome
 from experiments.sweeps.plan import Plan
 
+# Of the manifest, the cells' records and the results table. Earlier formats are read as well.
 FORMAT = 1
 
 Record = dict[str, Any]
@@ -52,9 +53,7 @@ class SweepDirectory:
         UsageError
             If it is a file, holds something else, or a sweep that this version cannot read.
         """
-        for folder in (self.path, *self.path.parents):
-            if folder.exists() and not folder.is_dir():
-                raise UsageError(f"{folder}: is a file, allowed is a folder for the sweep")
+        refuse_file(self.path, "the sweep")
         if (self.path / MANIFEST).exists():
             self.manifest()
         elif self.path.is_dir() and any(f.name != LOCK for f in self.path.iterdir()):
@@ -123,10 +122,10 @@ class SweepDirectory:
         found = _json(path)
         if not isinstance(found, dict) or "format" not in found:
             raise UsageError(f"{path}: not a sweep's manifest, allowed is one of this version")
-        if found["format"] != FORMAT:
+        if not is_known(found["format"]):
             raise UsageError(
                 f"{path}: written by another version of gmm-compare (format {found['format']}), "
-                f"allowed is format {FORMAT}"
+                f"allowed is format {FORMAT} or earlier"
             )
         return found
 
@@ -165,12 +164,17 @@ class SweepDirectory:
         record = _json(file) if file.is_file() else None
         if not isinstance(record, dict) or record.get("address") != address:
             return None
-        return record if record.get("format") == FORMAT and "status" in record else None
+        return record if is_known(record.get("format")) and "status" in record else None
 
     def status(self, address: str) -> str:
         """Return "done", "failed" or "missing"."""
         record = self.read(address)
         return "missing" if record is None else str(record["status"])
+
+
+def is_known(number: object) -> bool:
+    """Say whether this version reads a file of some format: its own or an earlier one."""
+    return isinstance(number, int) and 1 <= number <= FORMAT
 
 
 def _json(path: Path) -> Any:

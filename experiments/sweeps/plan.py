@@ -128,7 +128,8 @@ def make_plan(
 def points(sweep: SweepSettings, seed: int) -> Iterator[Point]:
     """Yield the points of the axes; `seed` determines a random sweep's."""
     if sweep.mode == "random":
-        # A stream an axis: another axis, or more points, leaves these points as they were.
+        # Each axis has a stream of its own, so that another axis or more points leave these points
+        # as they were.
         axes = [_drawn(key, axis, sweep.n_points or 0, seed) for key, axis in sweep.over.items()]
     else:
         axes = [axis for axis in sweep.over.values() if isinstance(axis, list)]
@@ -149,7 +150,7 @@ def replicate_seeds(seed: int, seeds: int | list[int]) -> list[int]:
 
 def _derived(seed: int, replicate: int) -> int:
     (state,) = stream(seed, f"replicate {replicate}").generate_state(1, np.uint64)
-    # As many bits as survive in every reader of JSON and Parquet.
+    # Every reader of JSON and Parquet keeps whole numbers of this many bits.
     return int(state >> np.uint64(11))
 
 
@@ -158,14 +159,14 @@ def _drawn(key: str, axis: list[Any] | Range, n_points: int, seed: int) -> list[
     if isinstance(axis, list):
         return [axis[int(u * len(axis))] for u in uniform]
     whole = isinstance(axis.low, int) and isinstance(axis.high, int)
-    # The last whole number is as likely as the others.
+    # One more than the last whole number, so that it is as likely as the others.
     low, high = float(axis.low), float(axis.high) + (1.0 if whole else 0.0)
     values = low * (high / low) ** uniform if axis.log else low + (high - low) * uniform
     return [int(min(value, axis.high)) if whole else float(value) for value in values]
 
 
 def _resolve(config: ExperimentConfig, axes: Point, seed: int) -> ExperimentConfig:
-    # Only what was written: a default may depend on the kind that an axis chooses.
+    # Only what was written is kept, because a default may depend on the kind that an axis chooses.
     values = config.model_dump(exclude_unset=True, exclude=NOT_OF_A_CELL)
     where = ", ".join(f"{key} = {value!r}" for key, value in axes.items())
     origin = f"{config.name}, cell with {where or f'seed {seed}'}"
@@ -186,7 +187,7 @@ def _address(config: ExperimentConfig, code: str, files: dict[str, str], keep: s
         if path not in files:
             files[path] = _hash_of(Path(path))
         content["file"] = files[path]
-        # The rows count, not where they lie.
+        # The rows determine the numbers. The place of the file does not.
         content["config"]["data"].pop("path")
     if engines := engine_versions(config.engines):
         content["engines"] = engines

@@ -19,7 +19,8 @@ from experiments.core.errors import UsageError
 from experiments.core.files import replacing
 from experiments.storage.layout import RESULTS
 from experiments.sweeps.columns import CELL_COLUMNS, describe_column
-from experiments.sweeps.directory import FORMAT, Record, SweepDirectory
+from experiments.sweeps.conclusion import conclusion_of_table
+from experiments.sweeps.directory import FORMAT, Record, SweepDirectory, is_known
 from experiments.sweeps.plan import Cell, Plan, make_plan
 
 if TYPE_CHECKING:
@@ -84,8 +85,6 @@ class SweepResults:
         conclusion = self.config.conclusion
         if conclusion is None or not counts["done"]:
             return text
-        from experiments.sweeps.conclusion import conclusion_of_table
-
         return f"{text} {conclusion_of_table(conclusion, self.frame)}"
 
 
@@ -126,7 +125,7 @@ def read_results(directory: str | Path) -> SweepResults:
     path = store.path / RESULTS
     table = _read_table(path) if path.is_file() else None
     if table is None or not _is_current(table, manifest):
-        # Still running, or cut off: its finished cells are worth as much.
+        # The sweep still runs or was cut off. Its finished cells are read one by one.
         plan = make_plan(config, manifest["code"], manifest["files"])
         frame, descriptions = _assembled(store, plan)
     else:
@@ -168,7 +167,7 @@ def _row(cell: Cell, record: Record | None) -> Record:
         "status": record["status"],
         "error": record["error"],
         "cell_seconds": record["seconds"],
-        "host": record["host"],
+        "host": record.get("host", ""),
     }
 
 
@@ -212,8 +211,11 @@ def _cast(value: Any, kind: pa.DataType) -> Any:
 # Columns ---------------------------------------------------------------------------------------
 
 KINDS: Mapping[type, pa.DataType] = {
-    bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()
-}  # fmt: skip
+    bool: pa.bool_(),
+    int: pa.int64(),
+    float: pa.float64(),
+    str: pa.string(),
+}
 
 
 def _schema(rows: Iterable[Record], plan: Plan) -> tuple[pa.Schema, dict[str, int]]:
@@ -268,7 +270,7 @@ def _read_table(path: Path) -> pa.Table:
 def _is_current(table: pa.Table, manifest: Record) -> bool:
     header = json.loads(table.schema.metadata[METADATA])
     return (
-        header["format"] == FORMAT
+        is_known(header["format"])
         and header["plan"] == manifest["plan"]
         and not header["counts"].get("missing")
     )

@@ -46,12 +46,16 @@ def shares_that_chose(conclusion: Winner, column: str, frame: pd.DataFrame) -> p
     settings = levels(rows_of(conclusion, column, frame)[conclusion.setting])
     return pd.DataFrame(
         [
-            {"by": value, "setting": setting, "n": len(found),
-             "share": (found[conclusion.setting] == setting).mean()}
+            {
+                "by": value,
+                "setting": setting,
+                "n": len(found),
+                "share": (found[conclusion.setting] == setting).mean(),
+            }
             for value, found in everywhere
             for setting in settings
         ]
-    )  # fmt: skip
+    )
 
 
 def optima(conclusion: Detected, frame: pd.DataFrame) -> pd.DataFrame:
@@ -65,9 +69,12 @@ def optima(conclusion: Detected, frame: pd.DataFrame) -> pd.DataFrame:
     suspect = rows[conclusion.setting].astype(str) == conclusion.suspect
     short = (best - rows[conclusion.value])[suspect]
     return pd.DataFrame(
-        {"short": short, "alarm": rows.loc[suspect, conclusion.alarm],
-         "stuck": short > conclusion.tolerance}
-    )  # fmt: skip
+        {
+            "short": short,
+            "alarm": rows.loc[suspect, conclusion.alarm],
+            "stuck": short > conclusion.tolerance,
+        }
+    )
 
 
 def above_the_best(columns: Sequence[str], frame: pd.DataFrame, *, lowest: bool) -> pd.DataFrame:

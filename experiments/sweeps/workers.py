@@ -66,7 +66,7 @@ class Here:
 
 @contextmanager
 def _here() -> Iterator[Workers]:
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415 - only this process needs it
 
     with threadpool_limits(1):
         yield Here()

@@ -10,20 +10,28 @@ from rich.text import Text
 
 from experiments.core.words import numbered, some
 from experiments.values.comparison import ComparisonValues, DatasetInfo, Finding, TrainTest
-from experiments.values.parameter_rows import column_title, parameter_groups, short_names
+from experiments.values.level_marks import MARKS
+from experiments.values.parameter_rows import (
+    MAX_ROWS,
+    column_title,
+    parameter_groups,
+    short_names,
+)
+from experiments.values.roles import compared_pair
 
-# What a terminal can hold: parameters of one kind in a table.
-MAX_ROWS = 60
+# Letters of a feature's name, where two of them stand in a line beside the numbers.
 MAX_NAME = 11
-MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
+COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+# Engines beside each other in one table; those that are compared have a table of their own.
+MAX_COLUMNS = 3
 
 
-def render(comparison: ComparisonValues) -> Iterator[RenderableType]:
+def render_comparison(comparison: ComparisonValues) -> Iterator[RenderableType]:
     """Yield the parts of the terminal's answer from top to bottom."""
     yield _heading(comparison)
     if told := columns_used(comparison.dataset):
         yield Text(told, style="dim")
-    for engines in _side_by_side(list(comparison.engines)):
+    for engines in _side_by_side(comparison):
         yield _table(comparison, engines)
     yield from verdict_lines(comparison.verdict)
 
@@ -31,17 +39,19 @@ def render(comparison: ComparisonValues) -> Iterator[RenderableType]:
 def verdict_lines(findings: Sequence[Finding]) -> Iterator[RenderableType]:
     """Yield a line for each finding, with the mark of its level."""
     for finding in findings:
-        mark, colour = MARKS[finding.level]
+        mark = Text(MARKS[finding.level], style=f"bold {COLOURS[finding.level]}")
         line = Table.grid(padding=(0, 1))
-        line.add_row(Text(mark, style=f"bold {colour}"), Text(finding.text))
+        line.add_row(mark, Text(finding.text))
         yield line
 
 
-def _side_by_side(names: list[str]) -> list[list[str]]:
-    """Split engines into tables that fit: EM and posterior first, baselines after them."""
-    main = [name for name in names if name in ("em", "bayes")]
-    others = [name for name in names if name not in main]
-    return [part for part in (main, *(others[i : i + 3] for i in range(0, len(others), 3))) if part]
+def _side_by_side(comparison: ComparisonValues) -> list[list[str]]:
+    """Split engines into tables that fit: the two that are compared come first."""
+    compared = compared_pair(comparison.engines)
+    main = [name for name in comparison.engines if name in compared]
+    others = [name for name in comparison.engines if name not in main]
+    more = [others[i : i + MAX_COLUMNS] for i in range(0, len(others), MAX_COLUMNS)]
+    return [part for part in (main, *more) if part]
 
 
 def _heading(comparison: ComparisonValues) -> Text:
@@ -104,9 +114,11 @@ def _likelihood_rows(
     yield "fitted rows", [f"{point.train:.2f}" for point in points]
     if comparison.dataset.n_test:
         yield "held-out rows", [_optional(point.test) for point in points]
-    if found.bayes is None or "bayes" not in engines:
+    posterior = comparison.posterior
+    if found.bayes is None or posterior not in engines:
         return
-    before = [""] * (len(points) - len(engines) + engines.index("bayes"))
+    # These rows have a number in the posterior's column alone, and nothing in those before it.
+    before = [""] * (len(points) - len(engines) + engines.index(posterior))
     for label, spread in (
         ("  over draws", found.bayes.draws),
         ("  over draws, held out", found.bayes.draws_test),

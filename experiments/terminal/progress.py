@@ -20,8 +20,8 @@ from experiments.core.progress import Report, silent
 
 
 @contextmanager
-def bars(console: Console) -> Iterator[Report]:
-    """Show one bar per stage on `console` while the block runs; nothing where it is no terminal."""
+def progress_bars(console: Console) -> Iterator[Report]:
+    """Show one bar for each stage while the block runs; nothing where `console` is no terminal."""
     if not console.is_terminal:
         yield silent
         return

@@ -1,4 +1,4 @@
-"""The choice of a number of components as text for a terminal, within 80 columns, and as HTML."""
+"""The choice of a number of components as text for a terminal, within 80 columns."""
 
 from __future__ import annotations
 
@@ -9,20 +9,16 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.terminal.comparison import columns_used, verdict_lines
-from experiments.terminal.console import WIDTH
+from experiments.terminal.streams import WIDTH
 from experiments.values.components import ComponentsValues, Criterion
+from experiments.values.engine_titles import engine_title
 from experiments.values.selection_rows import cell, heading, legend
 
-# Headings, within a few letters.
-SHORT = {
-    "em-held-out": "EM\nheld out",
-    "loo": "posterior\nLOO",
-    "evidence": "posterior\nevidence",
-    "bayes-held-out": "posterior\nheld out",
-}
+# Criteria whose title is too long for the heading of a column.
+SHORT = {"em-held-out": "held out", "evidence": "evidence", "bayes-held-out": "held out"}
 
 
-def render(found: ComponentsValues) -> Iterator[RenderableType]:
+def render_choice(found: ComponentsValues) -> Iterator[RenderableType]:
     """Yield the parts of the terminal's answer from top to bottom."""
     yield Text.assemble("\n", (found.experiment, "bold"), f": {heading(found)}")
     if told := columns_used(found.dataset):
@@ -34,7 +30,7 @@ def render(found: ComponentsValues) -> Iterator[RenderableType]:
 
 
 def _side_by_side(found: ComponentsValues) -> list[list[Criterion]]:
-    """Put all criteria beside each other where that fits, else each engine's in its own table."""
+    """Put all criteria into one table where that fits, otherwise those of each engine."""
     every = list(found.criteria)
     widths = [max(map(len, _column(criterion))) for criterion in every]
     if 4 + sum(2 + width for width in widths) <= WIDTH:
@@ -48,7 +44,8 @@ def _column(criterion: Criterion) -> list[str]:
 
 
 def _title(criterion: Criterion) -> str:
-    return SHORT.get(criterion.id, f"EM\n{criterion.title}")
+    """Write a heading of two lines: the engine, and the criterion below it."""
+    return f"{engine_title(criterion.engine)}\n{SHORT.get(criterion.id, criterion.title)}"
 
 
 def _table(found: ComponentsValues, criteria: Sequence[Criterion]) -> Table:

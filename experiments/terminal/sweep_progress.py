@@ -1,4 +1,4 @@
-"""A sweep's progress on a terminal, silence in a pipe."""
+"""A sweep's progress on a terminal; nothing is written where there is none."""
 
 from __future__ import annotations
 
@@ -14,20 +14,24 @@ from experiments.sweeps.progress import Progress
 
 
 class TimeLeft(ProgressColumn):
-    """Time left at the pace of this call's own cells; results that were there cost none."""
+    """The time left, at the pace of the cells that this call ran.
+
+    Cells that were done before are left out: they took no time now.
+    """
 
     def render(self, task: Task) -> Text:
         """Return hours, minutes and seconds, or dashes before the first cell is done."""
-        ran, left = task.completed - task.fields["before"], task.total - task.completed  # type: ignore[operator]
-        if task.elapsed is None or ran <= 0:
+        ran = task.completed - task.fields["before"]
+        # The line is drawn once before the sweep has said how many cells it has.
+        if task.total is None or task.elapsed is None or ran <= 0:
             return Text("-:--:-- left", style="progress.remaining")
-        minutes, seconds = divmod(round(task.elapsed / ran * left), 60)
+        minutes, seconds = divmod(round(task.elapsed / ran * (task.total - task.completed)), 60)
         hours, minutes = divmod(minutes, 60)
         return Text(f"{hours}:{minutes:02d}:{seconds:02d} left", style="progress.remaining")
 
 
 class Display:
-    """What `run_sweep` tells: the last state, and on a terminal a line that follows it."""
+    """What `run_sweep` calls: it keeps the last state, and shows it in a line on a terminal."""
 
     def __init__(self, bars: Bars | None) -> None:
         self._bars = bars
@@ -63,7 +67,7 @@ class Display:
 
 
 @contextmanager
-def display(console: Console) -> Iterator[Display]:
+def sweep_bar(console: Console) -> Iterator[Display]:
     """Show one line while the block runs: done, failed, running, time left."""
     if not console.is_terminal:
         yield Display(None)

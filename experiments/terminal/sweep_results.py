@@ -1,4 +1,4 @@
-"""The results of a sweep on a terminal: a line per point of its axes, within 80 columns."""
+"""The results of a sweep on a terminal: a line for each point of its axes, within 80 columns."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from rich.text import Text
 
 from experiments.core.errors import UsageError
 from experiments.sweeps.results import SweepResults
-from experiments.terminal.console import WIDTH, console
+from experiments.terminal.streams import WIDTH, standard_output
 
+# Lines of the table, and different errors below it.
 MAX_POINTS = 40
 MAX_ERRORS = 5
-# Shown where the config asks for no figure: the first of these that the table has.
+# Columns shown where the config asks for no figure, those of them that the table has.
 USUAL = (
-    "em.log_likelihood.train", "em.errors.mean_mahalanobis.mean", "em.coverage.95",
-    "bayes.coverage.95", "agreement.max_abs_z", "agreement.sd_ratio.bootstrap.median",
+    "em.log_likelihood.train",
+    "em.errors.mean_mahalanobis.mean",
+    "em.coverage.95",
+    "bayes.coverage.95",
+    "agreement.max_abs_z",
+    "agreement.sd_ratio.bootstrap.median",
     "certificate.better_by",
-)  # fmt: skip
+)
 
 
 def print_results(results: SweepResults, *, as_json: bool = False, as_csv: bool = False) -> None:
@@ -33,7 +38,7 @@ def print_results(results: SweepResults, *, as_json: bool = False, as_csv: bool 
     if as_csv:
         click.echo(results.frame.to_csv(index=False), nl=False)
         return
-    out = console()
+    out = standard_output()
     out.print(Text.assemble("\n", (results.name, "bold"), f": {_counts(results)}"))
     if results.counts["done"]:
         out.print(_table(results, min(out.width, WIDTH)))
@@ -48,7 +53,7 @@ def print_columns(results: SweepResults, as_json: bool = False) -> None:
     if as_json:
         click.echo(json.dumps(results.descriptions, indent=1))
         return
-    out = console()
+    out = standard_output()
     for name, text in results.descriptions.items():
         out.print(Text(name, style="bold"))
         out.print(Text(f"  {text}"))

@@ -6,15 +6,17 @@ throughout: the truth's where there is one, otherwise by decreasing weight of th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, FiniteFloat
 
 from experiments.values.base import FileValue, ParameterValues, Value
 from experiments.values.illustration import Illustration
-from experiments.values.parameters import Layout, Parameters
-
-SCHEMA_VERSION = 1
+from experiments.values.nulls import NO_PAIR, NO_TEST, NO_TRUTH, NOT_FITTED, POINT_ONLY, Null
+from experiments.values.parameters import Parameters
+from experiments.values.roles import Role, estimate_of, posterior_of
+from gmm_em.parameter_names import ParameterLayout
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -52,7 +54,7 @@ class TrainTest(Value):
     """Total log-likelihood of the rows fitted and, where there are any, of the rows held out."""
 
     train: FiniteFloat
-    test: FiniteFloat | None
+    test: Annotated[FiniteFloat | None, NO_TEST]
 
 
 class MonteCarloValue(Value):
@@ -78,21 +80,23 @@ class MatchingValues(Value):
     Components are numbered from 1. The next best assignment tells how sure the labels are.
     """
 
-    partners: list[int | None]
+    partners: Annotated[list[int | None], Null(items="the truth lacks this component")]
     """Of each component the truth's that it is, null for one that the truth lacks; without a
     truth, itself."""
     unmatched: list[int]
     """Components that the truth lacks."""
     missing: list[int]
     """Components of the truth that the engine lacks."""
-    distance: FiniteFloat | None
+    distance: Annotated[
+        FiniteFloat | None, Null("the first engine of a comparison without a truth")
+    ]
     """Of the assignment, to the truth and to the first engine together; null for the first
     engine where there is no truth."""
-    second_distance: FiniteFloat | None
+    second_distance: Annotated[FiniteFloat | None, Null("there is no other assignment")]
     """Of the next best assignment; null where there is none."""
     ambiguity: FiniteFloat
     """`distance` / `second_distance`: 0 is certain, 1 a tie."""
-    draws_ambiguity: FiniteFloat | None
+    draws_ambiguity: Annotated[FiniteFloat | None, Null("no draws, or only one component")]
     """The same for a posterior's draws against its point: what one draw in ten exceeds."""
     uncertain: list[int]
     """Components that the next best assignment exchanges."""
@@ -111,13 +115,16 @@ class EngineResult(Value):
 
     title: str
     """What tables and figures call the engine."""
+    role: Role = "estimate"
+    """What the estimate is: "posterior", the mean of posterior draws; "maximum-likelihood"; or any
+    other "estimate"."""
     mixture: ParameterValues
     """The estimate: EM's optimum, or the posterior mean."""
-    uncertainty: ParameterValues | None
+    uncertainty: Annotated[ParameterValues | None, POINT_ONLY]
     """Bootstrap standard errors for EM, posterior sd for the posterior; null for baselines."""
     more_uncertainty: dict[str, ParameterValues] = Field(default={})
     """EM's asymptotic standard errors, by method: "information" and "sandwich"."""
-    intervals: IntervalValues | None
+    intervals: Annotated[IntervalValues | None, POINT_ONLY]
     """Bootstrap percentile intervals for EM, credible intervals for the posterior."""
     log_likelihood: TrainTest
     """At the estimate."""
@@ -125,23 +132,34 @@ class EngineResult(Value):
     """Which component of the truth each component is, and how surely."""
     more_intervals: list[IntervalValues] = Field(default=[])
     """The same at other levels."""
-    coverage: list[CoverageValues] | None = None
+    coverage: Annotated[
+        list[CoverageValues] | None,
+        Null("this engine gives no intervals, or there is no truth of as many components"),
+    ] = None
     """Of the true parameters, level by level; null without a truth of as many components."""
-    errors: dict[str, FiniteFloat | list[FiniteFloat | None] | None] | None
+    errors: Annotated[
+        dict[str, FiniteFloat | list[FiniteFloat | None] | None] | None,
+        Null(
+            NO_TRUTH.why,
+            # The only distance of the weights that may have no end.
+            inside="infinite: a weight of the truth is estimated as zero",
+            items="the engine lacks this component of the truth",
+        ),
+    ]
     """Distances of the parameters from the truth's, null where none is known. A list has a number
     for each component of the truth, null for one that the engine lacks; weights without a
     counterpart are compared with zero."""
-    density_errors: dict[str, MonteCarloValue] | None = None
+    density_errors: Annotated[dict[str, MonteCarloValue] | None, NO_TRUTH] = None
     """Distances of the whole density from the truth's; null where no truth is known."""
-    clustering: ClusteringValues | None = None
+    clustering: Annotated[ClusteringValues | None, NO_TRUTH] = None
     """Null where no truth is known."""
     seconds: FiniteFloat
     """Wall-clock time of the fit."""
-    diagnostics: dict[str, Any]
+    diagnostics: Annotated[dict[str, Any], Null(inside="undefined for this fit")]
     """Whether the engine did its work, in its own terms."""
 
 
-class Spread(Value):
+class DrawSummary(Value):
     """Summary of one number over posterior draws."""
 
     mean: FiniteFloat
@@ -154,23 +172,29 @@ class PosteriorLogLikelihood(Value):
     """Log-likelihood of the posterior at its point estimate and over its draws."""
 
     at_point: FiniteFloat
-    at_point_test: FiniteFloat | None
-    draws: Spread
-    draws_test: Spread | None
+    at_point_test: Annotated[FiniteFloat | None, NO_TEST]
+    draws: DrawSummary
+    draws_test: Annotated[DrawSummary | None, NO_TEST]
     log_predictive: FiniteFloat
     """Log pointwise predictive density of the fitted rows, summed."""
-    log_predictive_test: FiniteFloat | None
+    log_predictive_test: Annotated[FiniteFloat | None, NO_TEST]
     """The same of the rows held out."""
-    loo: LeaveOneOutValues | None
+    loo: Annotated[LeaveOneOutValues | None, Null("too few posterior draws to smooth their tail")]
     """Null where there are too few draws."""
 
 
 class LogLikelihoods(Value):
-    """Total log-likelihoods side by side."""
+    """Total log-likelihoods side by side.
 
-    truth: TrainTest | None
-    em: TrainTest | None
-    bayes: PosteriorLogLikelihood | None
+    The estimate and the posterior are those of the two engines that are compared, whatever their
+    names: see `ComparisonValues.estimate` and `ComparisonValues.posterior`.
+    """
+
+    truth: Annotated[TrainTest | None, NO_TRUTH]
+    em: Annotated[TrainTest | None, NOT_FITTED]
+    """Of the point estimate: EM's, where EM was fitted."""
+    bayes: Annotated[PosteriorLogLikelihood | None, NOT_FITTED]
+    """Of the posterior."""
     differences: list[ScoreDifference] = Field(default=[])
     """Of the fitted rows, every two of truth, em and bayes (its predictive density)."""
     differences_test: list[ScoreDifference] = Field(default=[])
@@ -215,7 +239,11 @@ class JointValues(Value):
 
 
 class Agreement(Value):
-    """EM against the posterior, parameter by parameter and jointly."""
+    """EM against the posterior, parameter by parameter and jointly.
+
+    EM stands for whatever estimate is compared. Of one without an error the `method` is empty, and
+    the ratios are null.
+    """
 
     z_scores: ParameterValues
     """(EM's estimate - posterior mean) / posterior standard deviation."""
@@ -223,8 +251,8 @@ class Agreement(Value):
     """Monte Carlo standard error of each z-score."""
     quantiles: ParameterValues
     """Share of posterior draws below EM's estimate."""
-    sd_ratios: ParameterValues
-    """EM's standard error / posterior standard deviation."""
+    sd_ratios: Annotated[ParameterValues | None, POINT_ONLY] = None
+    """EM's standard error / posterior standard deviation; null where the estimate has no error."""
     parameters: list[str]
     """Names of the parameters compared; structural zeros and repeated entries, whose numbers above
     mean nothing, are none."""
@@ -235,14 +263,17 @@ class Agreement(Value):
     """Where the z-score is largest in absolute value; components and features from 1."""
     method: str
     """What EM's standard errors come from: "bootstrap", or "information" without one."""
-    median_sd_ratio: FiniteFloat
+    median_sd_ratio: Annotated[FiniteFloat | None, POINT_ONLY] = None
     median_sd_ratio_by_method: dict[str, FiniteFloat] = Field(default={})
     """The same for EM's standard errors by other methods."""
-    mean_sd_ratio: FiniteFloat
+    mean_sd_ratio: Annotated[FiniteFloat | None, POINT_ONLY] = None
     """Geometric mean of the ratios."""
     mean_sd_ratio_by_method: dict[str, FiniteFloat] = Field(default={})
     """The same for EM's standard errors by other methods."""
-    joint: JointValues | None
+    joint: Annotated[
+        JointValues | None,
+        Null("fewer posterior draws than twice the parameters, or a parameter without spread"),
+    ]
     """Null where there are too few draws for the parameters' joint distribution."""
 
 
@@ -305,19 +336,20 @@ class Finding(Value):
 class ComparisonValues(FileValue):
     """Everything in `comparison.json`."""
 
-    schema_version: Annotated[int, Field(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)] = SCHEMA_VERSION
     experiment: str
     seed: int
     dataset: DatasetInfo
     n_components: int
     covariance_type: str = "full"
     """What the covariances of every fit leave free: full, tied, diag or spherical."""
-    truth: ParameterValues | None
+    truth: Annotated[ParameterValues | None, NO_TRUTH]
     engines: dict[str, EngineResult]
     log_likelihood: LogLikelihoods
-    agreement: Agreement | None
+    agreement: Annotated[Agreement | None, Null(NO_PAIR)]
     """Null unless both EM and the posterior were fitted."""
-    certificate: Certificate | None
+    certificate: Annotated[
+        Certificate | None, Null(NO_PAIR, inside="every posterior draw has collapsed")
+    ]
     """Null unless both EM and the posterior were fitted."""
     verdict: list[Finding]
     summary: dict[str, FiniteFloat]
@@ -325,9 +357,38 @@ class ComparisonValues(FileValue):
     reasons: dict[str, str]
     """Why a value is null: a sentence for the dotted path of each null in this file, or of a
     part above it."""
-    illustration: Illustration
+    illustration: Annotated[
+        Illustration,
+        Null(
+            inside="this fit has nothing of the kind to draw, or it is undefined",
+            one_for_a_list=True,
+        ),
+    ]
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> ParameterLayout:
         """Which parameters are free, and their names."""
-        return Layout(self.n_components, self.dataset.n_features, self.covariance_type)
+        return ParameterLayout(self.n_components, self.dataset.n_features, self.covariance_type)
+
+    @property
+    def estimate(self) -> str | None:
+        """Name of the engine whose point estimate is set against the posterior."""
+        return estimate_of(self.engines)
+
+    @property
+    def posterior(self) -> str | None:
+        """Name of the engine that drew the posterior."""
+        return posterior_of(self.engines)
+
+    @classmethod
+    def _in_this_version(cls, values: Mapping[str, Any], version: object) -> Mapping[str, Any]:
+        if version == 1:
+            # In the first version names told what an engine is.
+            best = "maximum-likelihood"
+            roles = {"em": best, "sklearn": best, "bayes": "posterior"}
+            engines = {
+                name: {"role": roles.get(name, "estimate"), **engine}
+                for name, engine in values.get("engines", {}).items()
+            }
+            values = {**values, "engines": engines}
+        return super()._in_this_version(values, version)

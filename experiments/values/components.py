@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field, FiniteFloat
+from pydantic import FiniteFloat
 
 from experiments.values.base import FileValue, Value
-from experiments.values.comparison import SCHEMA_VERSION, DatasetInfo, Finding
+from experiments.values.comparison import DatasetInfo, Finding
 
 
 class CriterionValue(Value):
@@ -47,7 +45,6 @@ class Criterion(Value):
 class ComponentsValues(FileValue):
     """Everything in `components.json`; the comparison of each number is in a folder of its own."""
 
-    schema_version: Annotated[int, Field(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)] = SCHEMA_VERSION
     experiment: str
     seed: int
     dataset: DatasetInfo

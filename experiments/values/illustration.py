@@ -6,14 +6,9 @@ numbers of its own, and is bounded, whatever the size of the data and of the fit
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pydantic import Field, FiniteFloat
 
 from experiments.values.base import Matrix, ParameterValues, Value, Vector
-
-if TYPE_CHECKING:
-    pass
 
 
 class EMSteps(Value):
@@ -33,7 +28,7 @@ class Health(Value):
     """
 
     parameters: list[str]
-    """Names as in `Parameters.free`; at most 1000 of them, weights and means first."""
+    """Machine names, such as ``mean[1, 2]``; at most 1000 of them, weights and means first."""
     r_hat: list[FiniteFloat | None]
     r_hat_before: list[FiniteFloat | None]
     """Of the labels as they fell; empty where the sampler's own labels were not kept."""
@@ -78,7 +73,7 @@ class Illustration(Value):
     """Null without a posterior."""
 
 
-# Of a comparison whose numbers alone are wanted.
+# The illustration of a comparison of which only the numbers are wanted.
 NOTHING = Illustration(
     points=[],
     responsibilities={},

@@ -11,22 +11,32 @@ import numpy as np
 
 from experiments.core.digits import in_digits_of, with_uncertainty
 from experiments.values.comparison import ComparisonValues
-from experiments.values.parameters import Parameters
+from experiments.values.parameters import by_name, full_label
+from experiments.values.roles import Role
+from gmm_em.parameter_names import all_names
 
-KINDS = {"weight": "weights", "mean": "means", "covariance": "covariances"}
+# Parameters that a table of text or a notebook has room for: of one kind, and of all.
+MAX_ROWS = 60
 # What follows an engine's title where its numbers have an error.
-ERRORS = {"em": " ± se", "bayes": " ± sd"}
+ERRORS: dict[Role, str] = {
+    "posterior": " ± sd",
+    "maximum-likelihood": " ± se",
+    "estimate": " ± sd",
+}
 
 
 @dataclass(frozen=True)
 class ParameterRow:
     """One parameter: what to call it, the truth, every engine's estimate, and EM's z-score.
 
-    `truth` and `cells` are written out; `true` and `values` are the same numbers.
+    `kind` is the heading of its group, such as ``means``; `label` calls it within the group,
+    ``1, waiting``, and `full_label` anywhere, ``mean 1, waiting``. `truth` and `cells` are written
+    out; `true` and `values` are the same numbers.
     """
 
     kind: str
     label: str
+    full_label: str
     truth: str
     true: float | None
     cells: dict[str, str]
@@ -37,7 +47,7 @@ class ParameterRow:
 def column_title(comparison: ComparisonValues, name: str) -> str:
     """Return the heading of an engine's column."""
     engine = comparison.engines[name]
-    return engine.title + (ERRORS.get(name, " ± sd") if engine.uncertainty else "")
+    return engine.title + (ERRORS[engine.role] if engine.uncertainty else "")
 
 
 def parameter_groups(
@@ -70,21 +80,23 @@ def _rows(comparison: ComparisonValues, feature_names: Sequence[str]) -> Iterato
     layout = comparison.layout
     engines = list(comparison.engines.values())
     truth = true_values(comparison)
-    values = [layout.by_name(engine.mixture.arrays()) for engine in engines]
+    values = [by_name(layout, engine.mixture.arrays()) for engine in engines]
     sds = [
-        layout.by_name(engine.uncertainty.arrays()) if engine.uncertainty else {}
+        by_name(layout, engine.uncertainty.arrays()) if engine.uncertainty else {}
         for engine in engines
     ]
     z_scores = {}
     if comparison.agreement is not None:
-        z_scores = layout.by_name(comparison.agreement.z_scores.arrays())
+        z_scores = by_name(layout, comparison.agreement.z_scores.arrays())
     # Numbers without an error of their own are written to the digits of one that has it.
     errors: dict[str, float] = next(filter(None, sds), {})
-    for name in layout.names:
+    for parameter in layout.names:
+        name = str(parameter)
         digits = errors.get(name, 0.0)
         yield ParameterRow(
-            kind=KINDS[name.partition("[")[0]],
-            label=layout.label(name, feature_names),
+            kind=parameter.array,
+            label=layout.label(parameter, feature_names),
+            full_label=full_label(layout, parameter, feature_names),
             truth=in_digits_of(digits, truth[name]) if name in truth else "",
             true=truth.get(name),
             cells={
@@ -111,13 +123,12 @@ def true_values(comparison: ComparisonValues) -> dict[str, float]:
         return {}
     truth = comparison.truth.arrays()
     partners = next(iter(comparison.engines.values())).matching.partners
-    found = {}
-    for place, partner in enumerate(partners, start=1):
-        if partner is not None:
-            alone = Parameters(*(values[partner - 1 : partner] for values in truth))
-            for name, value in alone.free():
-                kind, _, rest = name.partition("[1")
-                found[f"{kind}[{place}{rest}"] = value
+    names = list(all_names(1, comparison.dataset.n_features))
     if comparison.layout.shared and not np.allclose(truth.covariances, truth.covariances[0]):
-        return {name: value for name, value in found.items() if "covariance" not in name}
-    return found
+        names = [name for name in names if name.kind != "covariance"]
+    return {
+        str(name.of_component(place)): float(name.of_component(partner - 1).value(truth))
+        for place, partner in enumerate(partners)
+        if partner is not None
+        for name in names
+    }

@@ -5,16 +5,15 @@ from __future__ import annotations
 from experiments.core.digits import with_uncertainty
 from experiments.values.components import ComponentsValues, Criterion, CriterionValue
 
-BEST, DOUBTFUL, NONE = "*", "?", "-"
-
-
+BEST = "*"
+DOUBTFUL = "?"
+NONE = "-"
 LEGEND = "How much worse than the best, in log-likelihood; * is the best."
-
-
 DOUBT = "? is not to be trusted: the verdict says why."
 
 
 def heading(found: ComponentsValues) -> str:
+    """Say in a line which data were fitted, and with how many components."""
     data = found.dataset
     held_out = f", {data.n_test} held out" if data.n_test else ""
     numbers = found.n_components
@@ -23,11 +22,13 @@ def heading(found: ComponentsValues) -> str:
 
 
 def legend(found: ComponentsValues) -> str:
+    """Say what the cells of the table mean."""
     cells = [cell(criterion, value) for criterion in found.criteria for value in criterion.values]
     return f"{LEGEND}\n{DOUBT}" if DOUBTFUL in cells else LEGEND
 
 
 def cell(criterion: Criterion, value: CriterionValue) -> str:
+    """Write how much worse than the best a number of components is by a criterion."""
     if value.worse_by is None:
         return NONE if value.value is None else DOUBTFUL
     if value.n_components == criterion.chosen:

@@ -26,6 +26,7 @@ from gmm_em.core.sklearn_checks import (
     sklearn_or,
 )
 from gmm_em.core.sklearn_params import SklearnParams
+from gmm_em.core.threads import single_threaded_blas
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -153,6 +154,7 @@ class PosteriorEstimator(SklearnParams, ABC):
 
     # Checking the model --------------------------------------------------------------------------
 
+    @single_threaded_blas()
     def log_marginal_likelihood(self) -> tuple[float, float]:
         """Return the log marginal likelihood of the data, and its Monte Carlo standard error.
 
@@ -181,6 +183,7 @@ class PosteriorEstimator(SklearnParams, ABC):
             self._evidence = self._model.log_marginal_likelihood(rng)
         return self._evidence.value, self._evidence.standard_error
 
+    @single_threaded_blas()
     def loo(self) -> Any:
         """Return the expected log predictive density by leave-one-out cross-validation.
 
@@ -194,6 +197,7 @@ class PosteriorEstimator(SklearnParams, ABC):
         self._check_fitted()
         return self._model.loo(self.posterior_)
 
+    @single_threaded_blas()
     def sample_posterior_predictive(self, n: int | None = None) -> xr.DataTree:
         """Add replicated data sets to `posterior_`, one for each of `n` posterior draws.
 

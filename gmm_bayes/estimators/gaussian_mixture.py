@@ -28,6 +28,7 @@ from gmm_bayes.samplers.contract import Sampler, Task
 from gmm_bayes.samplers.registry import get_sampler
 from gmm_bayes.space.structures import get_structure
 from gmm_em.core.sklearn_checks import feature_names
+from gmm_em.core.threads import single_threaded_blas
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -123,6 +124,7 @@ class GaussianMixtureBayes(PosteriorEstimator):
 
     # Fitting -------------------------------------------------------------------------------------
 
+    @single_threaded_blas()
     def fit(
         self, X: ArrayLike, y: object = None, *, callback: Callable[[int, int], None] | None = None
     ) -> Self:
@@ -187,6 +189,7 @@ class GaussianMixtureBayes(PosteriorEstimator):
 
     # Before the data -----------------------------------------------------------------------------
 
+    @single_threaded_blas()
     def sample_prior_predictive(self, X: ArrayLike, n_draws: int = 200) -> xr.DataTree:
         """Return draws from the prior, and from each a data set as large as `X`.
 

@@ -25,6 +25,7 @@ from gmm_bayes.evaluation.quantities import (
     summary_table,
 )
 from gmm_bayes.space.structures import FULL, Structure
+from gmm_em.core.threads import single_threaded_blas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,6 +120,7 @@ class Diagnostics:
         }
 
 
+@single_threaded_blas()
 def diagnose(
     aligned: MixtureDraws,
     raw: MixtureDraws,

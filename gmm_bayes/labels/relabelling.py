@@ -17,6 +17,7 @@ from gmm_bayes.core.checks import check_data
 from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_bayes.draws import MixtureDraws
 from gmm_em import Mixture
+from gmm_em.core.threads import single_threaded_blas
 from gmm_em.matching import assign
 
 _MAX_ROUNDS = 50
@@ -29,6 +30,7 @@ _TINY = float(np.finfo(np.float64).tiny)
 """Stands for a probability that underflowed to zero."""
 
 
+@single_threaded_blas()
 def relabel(
     draws: MixtureDraws,
     reference: Mixture | None = None,

@@ -11,11 +11,13 @@ from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.priors.base import Prior
 from gmm_bayes.space.scaling import Scaling
 from gmm_bayes.space.structures import get_structure
+from gmm_em.core.threads import single_threaded_blas
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
+@single_threaded_blas()
 def sample_prior_predictive(
     prior: Prior,
     X: FloatArray,

@@ -2,8 +2,10 @@
 
 Blocks of rows are dealt to a few threads of this process, each of which calls BLAS. Were BLAS to
 start threads of its own below them, they would fight for the same cores, so it is held to one
-thread meanwhile: the library NumPy itself is linked with is asked through its C interface, which
-costs a microsecond.
+thread meanwhile. BLAS also adds in another order when it has more threads, so that the last digits
+of a long sum would depend on their number: every function whose result must not depend on it holds
+BLAS to one thread. The libraries that NumPy and SciPy are linked with are asked through their C
+interface, which costs a microsecond.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
+import scipy.linalg.blas
 
 _SETTERS = (
     ("scipy_openblas_set_num_threads64_", "scipy_openblas_get_num_threads64_"),
@@ -26,23 +30,39 @@ _SETTERS = (
 )
 
 
-def _find_blas() -> tuple[Callable[[int], object], Callable[[], int]] | None:
-    """Return the functions that set and get the BLAS thread count, where there are any."""
+class _Blas(NamedTuple):
+    """The functions of a BLAS library that set and get its number of threads."""
+
+    set_threads: Callable[[int], object]
+    get_threads: Callable[[], int]
+
+
+def _find_blas(extension: str) -> _Blas | None:
+    """Return the BLAS that an extension module is linked with, if its threads can be set."""
     try:
         # Symbols of the libraries that an extension is linked with are visible through it.
-        library = ctypes.CDLL(np.linalg._umath_linalg.__file__)  # noqa: SLF001 - no public path
-    except (AttributeError, OSError):
+        library = ctypes.CDLL(extension)
+    except OSError:
         return None
     for setter, getter in _SETTERS:
         if hasattr(library, setter) and hasattr(library, getter):
-            return getattr(library, setter), getattr(library, getter)
+            return _Blas(getattr(library, setter), getattr(library, getter))
     return None
 
 
-_blas = _find_blas()
+def _find_all() -> tuple[_Blas, ...]:
+    """Return NumPy's BLAS and SciPy's, which may be another copy; Numba calls SciPy's."""
+    numpy_module = np.linalg._umath_linalg  # noqa: SLF001 - no public path
+    scipy_module = scipy.linalg.blas._fblas  # type: ignore[attr-defined]  # noqa: SLF001 - no public path
+    modules = (numpy_module, scipy_module)
+    found = [_find_blas(str(module.__file__)) for module in modules]
+    return tuple(blas for blas in found if blas is not None)
+
+
+_libraries = _find_all()
 _lock = threading.Lock()
 _held = 0
-_saved = 1
+_saved: tuple[int, ...] = (1,) * len(_libraries)
 _pool: ThreadPoolExecutor | None = None
 
 
@@ -50,8 +70,8 @@ def _reset() -> None:
     """Forget the pool: threads do not survive a fork."""
     global _lock, _held, _pool
     _lock, _pool = threading.Lock(), None
-    if _held and _blas is not None:
-        _blas[0](_saved)
+    if _held:
+        _restore()
     _held = 0
 
 
@@ -63,29 +83,36 @@ if hasattr(os, "register_at_fork"):
 def single_threaded_blas() -> Iterator[int]:
     """Hold BLAS to one thread; yields how many threads it would have used.
 
-    Nested and concurrent uses are counted: the last to leave restores the setting. That number,
-    which the environment (``OMP_NUM_THREADS``...) and the caller's own thread limits govern, is
-    also how many threads our own loops may use.
+    As a decorator it holds BLAS while the function runs. Nested and concurrent uses are counted:
+    the last to leave restores the setting. The number yielded, which the environment
+    (``OMP_NUM_THREADS``...) and the caller's own thread limits govern, is also how many threads
+    our own loops may use.
     """
     global _held, _saved
-    if _blas is None:
+    if not _libraries:
         yield os.cpu_count() or 1
         return
-    set_threads, get_threads = _blas
     with _lock:
         if _held == 0:
-            _saved = max(1, int(get_threads()))
-            if _saved > 1:
-                set_threads(1)
+            _saved = tuple(max(1, int(blas.get_threads())) for blas in _libraries)
+            for blas, threads in zip(_libraries, _saved, strict=True):
+                if threads > 1:
+                    blas.set_threads(1)
         _held += 1
-        available = _saved
+        available = _saved[0]
     try:
         yield available
     finally:
         with _lock:
             _held -= 1
-            if _held == 0 and _saved > 1:
-                set_threads(_saved)
+            if _held == 0:
+                _restore()
+
+
+def _restore() -> None:
+    for blas, threads in zip(_libraries, _saved, strict=True):
+        if threads > 1:
+            blas.set_threads(threads)
 
 
 def _shared_pool() -> ThreadPoolExecutor:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gmm_em.core.threads import single_threaded_blas
 from gmm_em.core.types import FloatArray
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.registry import get_structure
@@ -111,6 +112,7 @@ class Moments:
         return NotImplemented
 
 
+@single_threaded_blas()
 def expect(mixture: Mixture, X: Any, sample_weight: Any = None) -> Moments:
     """E-step: expected sufficient statistics of the rows of `X` under `mixture`.
 
@@ -148,6 +150,7 @@ def expect(mixture: Mixture, X: Any, sample_weight: Any = None) -> Moments:
     return moments.about(mixture.means)
 
 
+@single_threaded_blas()
 def maximize(
     moments: Moments,
     covariance_type: str | CovarianceStructure = "full",

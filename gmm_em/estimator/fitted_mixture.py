@@ -17,6 +17,7 @@ from gmm_em.core.sklearn_checks import (
     sklearn_or,
 )
 from gmm_em.core.sklearn_params import SklearnParams
+from gmm_em.core.threads import single_threaded_blas
 from gmm_em.core.types import FloatArray, IntArray
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.registry import get_structure
@@ -78,6 +79,7 @@ class FittedMixture(SklearnParams):
         log_prob, _, dtype = self._evaluate(X)
         return log_prob.astype(np.float32 if dtype == np.float32 else np.float64)
 
+    @single_threaded_blas()
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Mean log-density over rows, weighted by `sample_weight` of shape (N,)."""
         log_prob, _, _ = self._evaluate(X)
@@ -111,6 +113,7 @@ class FittedMixture(SklearnParams):
         total, weight = self._total(X, sample_weight)
         return criteria.bic(total, self._n_parameters(), float(weight.sum()))
 
+    @single_threaded_blas()
     def icl(self, X: Any, sample_weight: Any = None) -> float:
         """Integrated completed likelihood on `X`; smaller is better (mclust prints minus this)."""
         log_prob, responsibilities, _ = self._evaluate(X)
@@ -134,6 +137,7 @@ class FittedMixture(SklearnParams):
             method=method,
         )
 
+    @single_threaded_blas()
     def _total(self, X: Any, sample_weight: Any) -> tuple[float, FloatArray]:
         log_prob, _, _ = self._evaluate(X)
         weight = _weights(sample_weight, log_prob.shape[0])

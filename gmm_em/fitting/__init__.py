@@ -1,1 +1,4 @@
-"""TODO-INIT."""
+"""The search for the maximum: starts, runs of EM, their acceleration, and the choice among them.
+
+Imports: e_step, rows, matching, mixture, covariance, core.
+"""

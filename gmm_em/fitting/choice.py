@@ -39,6 +39,7 @@ def choose(runs: tuple[Run, ...], problem: Problem) -> EMResult:
 
 
 def refusal(reasons: list[str]) -> DegenerateError:
+    """Return the error that says why every run was refused."""
     found = "; ".join(sorted(set(reasons))[:3])
     return DegenerateError(
         "Fitting the mixture model failed because some components have ill-defined empirical "

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gmm_em.core.checks import check_count, check_number, check_ridge, check_sample_weight
+from gmm_em.core.threads import single_threaded_blas
 from gmm_em.core.types import Seed
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.registry import get_structure
@@ -35,7 +36,8 @@ _FEW_ROWS, _FEW_ROWS_STARTS, _MANY_ROWS_STARTS = 2_000, 60, 30
 _ROUNDS = 3
 
 
-def fit_em(
+@single_threaded_blas()
+def fit_em(  # noqa: PLR0913 - the public face
     X: Any,
     n_components: int,
     *,
@@ -171,7 +173,8 @@ def fit_em(
     return choose(tuple(runs), problem)
 
 
-def fit_blocks(
+@single_threaded_blas()
+def fit_blocks(  # noqa: PLR0913 - the public face
     blocks: Blocks,
     n_components: int,
     *,

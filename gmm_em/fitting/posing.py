@@ -31,6 +31,7 @@ class ProblemMaker:
     missing: bool
 
     def pose(self, X: Any, weight: Any) -> Problem:
+        """Return the problem of fitting rows `X` with weights, or None for equal ones."""
         if is_chunked(X) and weight is None and not self.missing:
             if not X.shape[0] <= PILOT_ROWS:
                 return self._pose_chunks(X)

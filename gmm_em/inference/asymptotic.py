@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
+from gmm_em.core.threads import single_threaded_blas
 from gmm_em.core.types import FloatArray
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.registry import get_structure
@@ -99,6 +100,7 @@ class StandardErrors:
         return lower, upper
 
 
+@single_threaded_blas()
 def standard_errors(
     X: Any,
     mixture: Mixture,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gmm_em.core.threads import single_threaded_blas
 from gmm_em.core.types import FloatArray
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.registry import get_structure
@@ -32,6 +33,7 @@ def bic(log_likelihood: float, n_free: int, n_samples: float) -> float:
     return -2.0 * log_likelihood + n_free * float(np.log(n_samples))
 
 
+@single_threaded_blas()
 def icl(
     log_likelihood: float,
     n_free: int,

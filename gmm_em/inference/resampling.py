@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gmm_em.core.checks import check_count, check_matrix, check_sample_weight
+from gmm_em.core.threads import single_threaded_blas
 from gmm_em.core.types import FloatArray, Seed
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.e_step.missing import read_with_missing
@@ -66,6 +67,7 @@ class Bootstrap:
         return lower, upper
 
 
+@single_threaded_blas()
 def bootstrap(  # noqa: PLR0913 - the options of fit_em, by their names there
     X: Any,
     mixture: Mixture,

@@ -42,8 +42,12 @@ def opened(browser, path: Path, width: int = SIZE["width"], **options) -> Iterat
     page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
-    page.on("request", lambda request: complaints.append(f"asked for {request.url}")
-            if not request.url.startswith(("file:", "data:", "blob:")) else None)  # fmt: skip
+
+    def asked(request) -> None:
+        if not request.url.startswith(("file:", "data:", "blob:")):
+            complaints.append(f"asked for {request.url}")
+
+    page.on("request", asked)
     page.goto(path.as_uri())
     page.wait_for_selector("html[data-ready]", state="attached", timeout=120_000)
     yield page, complaints

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-SECTIONS = ("Verdict", "Data and mixtures", "EM, step by step", "Parameters", "Log-likelihoods",
-            "Where the two disagree", "The posterior’s health", "How it was made")  # fmt: skip
+SECTIONS = (
+    "Verdict",
+    "Data and mixtures",
+    "EM, step by step",
+    "Parameters",
+    "Log-likelihoods",
+    "Where the two disagree",
+    "The posterior’s health",
+    "How it was made",
+)
 
 
 def check_everything(page, sections: tuple[str, ...] = SECTIONS) -> None:

@@ -9,8 +9,8 @@ from experiments import compare
 from experiments.api.comparing import compare_fits
 from experiments.datasets.dataset import Dataset
 from experiments.engines.fit import fit_engines
-from experiments.report.comparison.page import write_report
-from experiments.report.page.blocks import Section
+from experiments.report.comparison.page import write_comparison_report
+from experiments.report.page.blocks import PageSection
 from gmm_bayes import MixtureDraws
 from gmm_em import Mixture
 from tests.browser.pages import check_everything, contrast, eventually, rgb
@@ -37,7 +37,7 @@ def report(tmp_path_factory):
     options = {"em": {"n_init": 4, "n_bootstrap": 10}, "bayes": GIBBS}
     fits = fit_engines(dataset, 2, ("em", "bayes"), options, seed=1)
     path = tmp_path_factory.mktemp("report") / "report.html"
-    return write_report(compare_fits(dataset, fits, experiment="<u>name</u>"), path)
+    return write_comparison_report(compare_fits(dataset, fits, experiment="<u>name</u>"), path)
 
 
 @pytest.fixture
@@ -220,7 +220,9 @@ def test_every_shape_of_comparison_is_drawn(n_features, with_truth, open_page, t
     names = tuple(f"x{i}" for i in range(n_features))
     dataset = Dataset("made", X, names, *((X_test, truth) if with_truth else (None, None)))
     fits = {"em": made_em(truth), "bayes": made_bayes(truth, rng)}
-    check_everything(open_page(write_report(compare_fits(dataset, fits), tmp_path / "r.html")))
+    check_everything(
+        open_page(write_comparison_report(compare_fits(dataset, fits), tmp_path / "r.html"))
+    )
 
 
 def test_failed_chain_and_unconverged_em_are_said_to_be(open_page, tmp_path):
@@ -229,15 +231,19 @@ def test_failed_chain_and_unconverged_em_are_said_to_be(open_page, tmp_path):
     rng = np.random.default_rng(5)
     good, bad = made_bayes(truth, rng), made_bayes(random_mixture(rng, 2, 2), rng)
     draws = MixtureDraws(
-        *(np.concatenate([getattr(part.draws, name)[:1] for part in (good, bad)])
-          for name in ("weights", "means", "covariances"))
-    )  # fmt: skip
+        *(
+            np.concatenate([getattr(part.draws, name)[:1] for part in (good, bad)])
+            for name in ("weights", "means", "covariances")
+        )
+    )
     diagnostics = {**good.diagnostics, "max_r_hat": 3.1, "problems": ["the chains do not agree"]}
     em = made_em(truth)
     em = replace(em, finished=(False,) * 4, diagnostics={**em.diagnostics, "converged": False})
     fits = {"em": em, "bayes": replace(good, draws=draws, diagnostics=diagnostics)}
     page = open_page(
-        write_report(compare_fits(Dataset("made", X, ("a", "b")), fits), tmp_path / "r.html")
+        write_comparison_report(
+            compare_fits(Dataset("made", X, ("a", "b")), fits), tmp_path / "r.html"
+        )
     )
     check_everything(page)
     assert page.locator(".verdict .fail").count() >= 2
@@ -257,7 +263,7 @@ def test_one_engine_alone_has_a_report(engine, open_page, tmp_path):
 
 
 def test_a_page_without_figures_needs_no_library(open_page, tmp_path):
-    from experiments.report.page.shell import render, write
+    from experiments.report.page.document import render, write
 
-    page = open_page(write(render("T", "lead", [Section("s", "S", [])]), tmp_path / "p.html"))
+    page = open_page(write(render("T", "lead", [PageSection("s", "S", [])]), tmp_path / "p.html"))
     assert page.evaluate("typeof Plotly") == "undefined"

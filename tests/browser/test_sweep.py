@@ -9,7 +9,7 @@ from experiments.api.run import run_experiment
 from experiments.calibration.result import Calibrated
 from experiments.config.load import load_config, shipped_configs
 from experiments.datasets.dataset import Dataset
-from experiments.report.calibration import write_page
+from experiments.report.calibration import write_calibration_report
 from experiments.report.sweep.page import write_sweep_report
 from experiments.selection import choose as choosing
 from experiments.sweeps.run import run_sweep
@@ -19,8 +19,15 @@ from tests.experiments.api.test_components import fit_at_once
 from tests.experiments.made import compare_components
 from tests.experiments.sweeps.sweeping import sweep_config
 
-SWEEP = ("Conclusion", "Along the axis", "Error, coverage, agreement and cost", "Point by point",
-         "Cell by cell", "Failed cells", "How it was made")  # fmt: skip
+SWEEP = (
+    "Conclusion",
+    "Along the axis",
+    "Error, coverage, agreement and cost",
+    "Point by point",
+    "Cell by cell",
+    "Failed cells",
+    "How it was made",
+)
 CHOICE = ("Verdict", "How many components", "Each number by itself", "How it was made")
 FIGURE = {"x": "data.n_samples", "y": ["em.density.total_variation"], "log_x": True}
 
@@ -118,11 +125,18 @@ def test_page_of_a_calibration_is_whole_and_fits(open_page, tmp_path):
     ranks = {f"mean[{k}, {d}]": rng.integers(0, 100, 50).tolist() for k in (1, 2) for d in (1, 2)}
     ranks["weight[1]"] = rng.integers(0, 30, 50).tolist()
     result = Calibrated(
-        name="made", sampler="gibbs", size={"n_samples": 80, "n_features": 2, "n_components": 2},
-        ranks=ranks, p_values=dict.fromkeys(ranks, 0.4) | {"weight[1]": 1e-9},
-        rejected=("weight[1]",), n_sims=50, n_ranks=100, n_short=0, seconds=1.0,
-    )  # fmt: skip
-    page = open_page(write_page(result, tmp_path / "sbc.html"))
+        name="made",
+        sampler="gibbs",
+        size={"n_samples": 80, "n_features": 2, "n_components": 2},
+        ranks=ranks,
+        p_values=dict.fromkeys(ranks, 0.4) | {"weight[1]": 1e-9},
+        rejected=("weight[1]",),
+        n_sims=50,
+        n_ranks=100,
+        n_short=0,
+        seconds=1.0,
+    )
+    page = open_page(write_calibration_report(result, tmp_path / "sbc.html"))
     check_everything(page, ("Ranks of the truth among posterior draws",))
     assert "Not calibrated" in page.locator("main").inner_text()
 

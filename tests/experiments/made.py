@@ -41,6 +41,7 @@ def made_em(mixture: Mixture, sd: float = 0.02, n_init: int = 4) -> Fit:
         intervals={level: wald(values, spread, level) for level in LEVELS},
         seconds=0.1,
         title="EM",
+        maximum_likelihood=True,
         diagnostics={
             "converged": True,
             "n_iter": 5,

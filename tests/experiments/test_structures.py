@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture
 
+from experiments.analysis.agreement import independent
+from experiments.analysis.engine_result import has_structure
 from experiments.api.comparing import compare, compare_fits
 from experiments.core.errors import UsageError
 from experiments.core.seeds import stream
 from experiments.datasets.dataset import Dataset
 from experiments.engines.fit import fit_engines
-from experiments.values.parameters import Layout, Parameters
+from experiments.values.parameters import Parameters, by_name, full_label
 from gmm_em import Mixture
 from gmm_em.inference.criteria import n_parameters
+from gmm_em.parameter_names import ParameterLayout, ParameterName, all_names
 
 KINDS = ["full", "tied", "diag", "spherical"]
 COVARIANCES = {
@@ -29,7 +32,7 @@ def truth_of(kind):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("n_components", "n_features"), [(1, 1), (1, 3), (3, 1), (2, 2), (3, 4)])
 def test_a_layout_counts_and_names_what_is_free(kind, n_components, n_features):
-    layout = Layout(n_components, n_features, kind)
+    layout = ParameterLayout(n_components, n_features, kind)
     assert layout.n_free == n_parameters(n_components, n_features, kind)
     assert len(set(layout.names)) == len(layout.names)
     rng = np.random.default_rng(1)
@@ -38,17 +41,21 @@ def test_a_layout_counts_and_names_what_is_free(kind, n_components, n_features):
         rng.normal(size=(n_components, n_features)),
         rng.normal(size=(n_components, n_features, n_features)),
     )
-    plain = dict(values.free())
-    assert layout.by_name(values) == {name: plain[name] for name in layout.names}
-    assert layout.independent(values).shape == (layout.n_free,)
-    assert set(Layout(n_components, n_features).names) == set(plain)
+    plain = {str(name): name.value(values) for name in all_names(n_components, n_features)}
+    assert by_name(layout, values) == {str(name): plain[str(name)] for name in layout.names}
+    assert independent(layout, values).shape == (layout.n_free,)
+    assert set(map(str, ParameterLayout(n_components, n_features).names)) == set(plain)
 
 
 def test_labels_say_what_an_entry_stands_for():
-    assert Layout(2, 2, "tied").label("covariance[1, 2, 1]", ["u", "v"]) == "all, v, u"
-    assert Layout(2, 2, "spherical").label("covariance[2, 1, 1]", ["u", "v"]) == "2, every feature"
-    assert Layout(2, 2, "diag").label("covariance[2, 2, 2]", ["u", "v"]) == "2, v, v"
-    assert Layout(2, 2).label("mean[2, 1]", ["u", "v"]) == "2, u"
+    def label(kind, name):
+        return full_label(ParameterLayout(2, 2, kind), name, ["u", "v"])
+
+    assert label("tied", "covariance[1, 2, 1]") == "covariance all, v, u"
+    assert label("spherical", "covariance[2, 1, 1]") == "covariance 2, every feature"
+    assert label("diag", "covariance[2, 2, 2]") == "covariance 2, v, v"
+    assert label("full", "mean[2, 1]") == "mean 2, u"
+    assert label("full", ParameterName("mean", 1, (0,))) == "mean 2, u"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -56,23 +63,33 @@ def test_the_whole_comparison_keeps_to_the_structure(kind):
     truth = truth_of(kind)
     X, _ = truth.sample(400, 5)
     comparison = compare(
-        X, 2, truth=truth, covariance_type=kind, seed=3,
+        X,
+        2,
+        truth=truth,
+        covariance_type=kind,
+        seed=3,
         engines=["em", "bayes", "sklearn", "sklearn-bayes", "kmeans"],
         em={"n_bootstrap": 40},
-        bayes={"sampler": "gibbs", "prior": {"kind": "niw"}, "draws": 400, "tune": 200,
-               "chains": 2},
-    )  # fmt: skip
+        bayes={
+            "sampler": "gibbs",
+            "prior": {"kind": "niw"},
+            "draws": 400,
+            "tune": 200,
+            "chains": 2,
+        },
+    )
     layout = comparison.layout
     assert comparison.covariance_type == kind
     for name, engine in comparison.engines.items():
-        assert layout.fits(np.array(engine.mixture.covariances)), name
+        assert has_structure(layout, np.array(engine.mixture.covariances)), name
     agreement, certificate = comparison.agreement, comparison.certificate
     n_free = n_parameters(2, 2, kind)
     assert agreement.n_parameters == certificate.n_parameters == n_free
     assert agreement.joint.n_parameters == comparison.engines["em"].diagnostics["n_parameters"]
     assert agreement.joint.n_parameters == n_free
-    assert agreement.parameters == layout.names
-    assert agreement.worst_parameter in layout.names
+    names = list(map(str, layout.names))
+    assert agreement.parameters == names
+    assert agreement.worst_parameter in names
     # Separated components at this size: all three standard errors are near the posterior's sd.
     assert 0.7 < agreement.median_sd_ratio < 1.4
     assert set(agreement.median_sd_ratio_by_method) == {"information", "sandwich"}
@@ -81,7 +98,7 @@ def test_the_whole_comparison_keeps_to_the_structure(kind):
     assert certificate.better_by == 0
     assert 0.6 < certificate.deviance_mean / n_free < 1.6
     assert comparison.engines["em"].coverage[0].n_parameters == n_free + 1
-    assert list(comparison.table().index) == layout.names
+    assert list(comparison.table().index) == names
     assert comparison.table()["truth"].notna().all()
     texts = {finding.id: finding.text for finding in comparison.verdict}
     assert f"all {n_free} parameters" in texts["agreement"]

@@ -5,6 +5,7 @@ from scipy.special import logsumexp
 from gmm_bayes import MixtureDraws
 from gmm_bayes import draws as draws_module
 from gmm_em import Mixture
+from tests.gmm_bayes.conftest import random_draws
 
 
 def test_indexing_gives_mixtures(draws):
@@ -70,3 +71,17 @@ def test_impossible_draws_are_refused(draws, change, words):
     }  # fmt: skip
     with pytest.raises(ValueError, match=words):
         MixtureDraws(**arrays)
+
+
+def test_draws_show_their_mean(draws):
+    shown = draws._repr_html_()
+    assert "2 chains of 5 draws, their mean</caption>" in shown
+    assert shown.count("<tr>") == 1 + 3
+    for weight in draws.mean().weights:
+        assert f"<td>{weight:.4g}</td>" in shown
+
+
+def test_of_many_components_and_features_the_beginning_is_shown(rng):
+    shown = random_draws(rng, 1, 2, 22, 8)._repr_html_()
+    assert "1 chains of 2 draws, their mean, 2 more components, 2 more features</caption>" in shown
+    assert shown.count("<tr>") == 1 + 20

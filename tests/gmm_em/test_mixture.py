@@ -200,3 +200,12 @@ def test_bad_sample_weights_are_refused():
     for weight, message in [([1.0], "shape"), ([1.0, -1.0], "negative"), ([0.0, 0.0], "zero")]:
         with pytest.raises(ValueError, match=message):
             mixture.log_likelihood(X, sample_weight=weight)
+
+
+@pytest.mark.parametrize("wrong", [[1.0, 2.0, 3.0], [1.0], [[1.0, 2.0]], [[1.0], [2.0]]])
+def test_a_shift_or_scale_of_another_shape_is_refused(make_mixture, wrong):
+    mixture = make_mixture(2, 2)
+    with pytest.raises(ValueError, match=r"shift must be a number or have shape \(2,\)"):
+        mixture.affine(wrong, 1.0)
+    with pytest.raises(ValueError, match=r"scale must be a number or have shape \(2,\)"):
+        mixture.affine(0.0, wrong)

@@ -2,8 +2,8 @@
 
 One E-step costs, for each row, the features of the row (P = 1 + D + D (D + 1) / 2 of them), the
 densities (K exponentials) and two matrix products of K by P. A Gibbs sweep draws K matrices of
-D x D and a label for each row. Both are so linear in a few terms with coefficients of the machine,
-which non-negative least squares finds from relative errors.
+D x D and a label for each row. The seconds of both are therefore linear in a few terms. The
+coefficients depend on the machine; non-negative least squares finds them from relative errors.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import dask.array
 import numpy as np
@@ -28,30 +29,46 @@ from gmm_em.e_step.dask_chunks import ChunkEStep
 from gmm_em.fitting.problem import Problem
 from gmm_em.rows.samples import Parameters, Samples
 
-Terms = Callable[[int, int, int], tuple[float, ...]]
+# The terms of a cost at N, D and K.
+CostTerms = Callable[[int, int, int], tuple[float, ...]]
 
+# The sizes at which costs are measured.
 _GRID = [(d, k) for d in (2, 5, 10, 20) for k in (2, 5, 10)]
-_EM_ROWS, _GIBBS_ROWS = (2_000, 100_000), (300, 3_000)
-_PASSES, _SWEEPS, _SHORT, _REPEATS = 10, 100, 4, 2
+_EM_ROWS = (2_000, 100_000)
+_GIBBS_ROWS = (300, 3_000)
+# Steps of the short run, and how many more the long one has: EM's passes or a sampler's sweeps.
+_SHORT = 4
+_PASSES = 10
+_SWEEPS = 100
+_REPEATS = 2
+_ONE_CHAIN: dict[str, Any] = {
+    "sampler": "gibbs",
+    "tune": 20,
+    "chains": 1,
+    "cores": 1,
+    "random_state": 0,
+    "progressbar": False,
+}
 _CHUNKS = 400
 
 
-def _phi(d: int) -> int:
+def _n_row_features(d: int) -> int:
+    """Return P, the number of products of a row that an E-step needs."""
     return 1 + d + d * (d + 1) // 2
 
 
 def em_terms(n: int, d: int, k: int) -> tuple[float, ...]:
     """Terms of the seconds of one E-step and M-step."""
-    return 1.0, k * d**2, n * k * _phi(d), n * k, n * _phi(d)
+    return 1.0, k * d**2, n * k * _n_row_features(d), n * k, n * _n_row_features(d)
 
 
 def gibbs_terms(n: int, d: int, k: int) -> tuple[float, ...]:
     """Terms of the seconds of one sweep of one chain."""
-    return 1.0, k, k * d**3, n * k * _phi(d), n * k, n
+    return 1.0, k, k * d**3, n * k * _n_row_features(d), n * k, n
 
 
 @dataclass(frozen=True)
-class Model:
+class CostModel:
     """Seconds as a sum of terms.
 
     Attributes
@@ -68,12 +85,12 @@ class Model:
 
     what: str
     names: tuple[str, ...]
-    terms: Terms = field(repr=False)
+    terms: CostTerms = field(repr=False)
     coefficients: FloatArray
     error: float
 
     def seconds(self, n: int, d: int, k: int) -> float:
-        """Predict."""
+        """Return the seconds that the model predicts."""
         return float(np.dot(self.terms(n, d, k), self.coefficients))
 
     def line(self) -> str:
@@ -90,8 +107,8 @@ class Model:
 class Costs:
     """The models of one machine, and the scheduler's seconds for a chunk of an iteration."""
 
-    em: Model
-    gibbs: Model
+    em: CostModel
+    gibbs: CostModel
     chunk: float
 
     def lines(self) -> Iterator[str]:
@@ -114,32 +131,30 @@ def measure_costs(quick: bool = False) -> Costs:
     """
     grid = _GRID[::4] if quick else _GRID
     rows = [tuple(n // 10 for n in sizes) if quick else sizes for sizes in (_EM_ROWS, _GIBBS_ROWS)]
+    em_sizes = [(n, d, k) for d, k in grid for n in rows[0]]
+    gibbs_sizes = [(n, d, k) for d, k in grid for n in rows[1] if d <= 10]
+    em_names = ("", "K D^2", "N K P", "N K", "N P")
+    gibbs_names = ("", "K", "K D^3", "N K P", "N K", "N")
     with threadpool_limits(1):
-        em = _fitted(
-            "seconds of an EM iteration", ("", "K D^2", "N K P", "N K", "N P"), em_terms,
-            [(n, d, k) for d, k in grid for n in rows[0]], time_em_pass,
-        )  # fmt: skip
-        gibbs = _fitted(
-            "seconds of a Gibbs sweep of a chain", ("", "K", "K D^3", "N K P", "N K", "N"),
-            gibbs_terms, [(n, d, k) for d, k in grid for n in rows[1] if d <= 10],
-            time_gibbs_sweep,
-        )  # fmt: skip
+        em = _fitted("seconds of an EM iteration", em_names, em_terms, em_sizes, time_em_pass)
+        what = "seconds of a Gibbs sweep of a chain"
+        gibbs = _fitted(what, gibbs_names, gibbs_terms, gibbs_sizes, time_gibbs_sweep)
     return Costs(em, gibbs, time_chunk())
 
 
 def _fitted(
     what: str,
     names: tuple[str, ...],
-    terms: Terms,
+    terms: CostTerms,
     sizes: list[tuple[int, int, int]],
     measure: Callable[[int, int, int], float],
-) -> Model:
+) -> CostModel:
     seconds = np.array([measure(*size) for size in sizes])
     design = np.array([terms(*size) for size in sizes])
     # Relative errors, so that small sizes count as much as large ones.
     coefficients, _ = nnls(design / seconds[:, None], np.ones(len(sizes)))
     error = float(np.median(np.abs(design @ coefficients / seconds - 1)))
-    return Model(what, names, terms, coefficients, error)
+    return CostModel(what, names, terms, coefficients, error)
 
 
 def time_em_pass(n: int, d: int, k: int) -> float:
@@ -162,18 +177,15 @@ def time_gibbs_sweep(n: int, d: int, k: int) -> float:
     X, _ = make_data(Case(n, d, k))
 
     def run(draws: int) -> None:
-        GaussianMixtureBayes(
-            k, prior=NIWPrior(), sampler="gibbs", draws=draws, tune=20, chains=1, cores=1,
-            random_state=0, progressbar=False,
-        ).fit(X)  # fmt: skip
+        GaussianMixtureBayes(k, prior=NIWPrior(), draws=draws, **_ONE_CHAIN).fit(X)
 
     return _each(run, _SWEEPS)
 
 
 def _each(run: Callable[[int], None], count: int) -> float:
-    """Return the seconds of the processor that one of so many more steps costs.
+    """Return the processor's seconds of one step, from a short run and one of `count` steps more.
 
-    What happens once is in both of a short run and a long one.
+    The difference of the two leaves out what happens once in every run.
     """
     run(_SHORT)
     seconds = []
@@ -192,7 +204,7 @@ def time_chunk() -> float:
 
     The seconds of the chunk's sums and of sending them from another process come on top.
     """
-    from distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster  # noqa: PLC0415 - it takes half a second
 
     rows = dask.array.from_array(np.random.default_rng(0).normal(size=(_CHUNKS, 1)), chunks=(1, 1))
     units = (np.zeros(1), np.ones(1))
@@ -203,12 +215,10 @@ def time_chunk() -> float:
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
     }
+    size = {"n_workers": 1, "threads_per_worker": 1, "processes": False}
+    pages = dict.fromkeys(("dashboard_address", "worker_dashboard_address"), "127.0.0.1:0")
     with dask.config.set(own):
-        place = LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=False,
-            dashboard_address="127.0.0.1:0", worker_dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
-        )  # fmt: skip
+        place = LocalCluster(**size, **pages, silence_logs=logging.CRITICAL)
     with place as cluster, Client(cluster, set_as_default=True):
         estep = ChunkEStep(rows.persist(), units, 1, "full")
         estep.expect(start)

@@ -8,12 +8,17 @@ from math import ceil
 from experiments.benchmarks.scale.costs import Costs
 from experiments.benchmarks.scale.sweeps import SweepTiming
 
-ROWS, N_FEATURES, N_COMPONENTS, CHUNK_ROWS = 1_000_000_000, 4, 3, 1_000_000
+ROWS = 1_000_000_000
+N_FEATURES = 4
+N_COMPONENTS = 3
+CHUNK_ROWS = 1_000_000
 CELLS = 1_000_000
-# Iterations on all rows: runs begin where those on a sample of the rows have ended.
+# Iterations on all rows. Runs begin where those on a sample of the rows ended, so they are few.
 ITERATIONS = 30
-# A machine of the arithmetic.
-PROCESSORS, MEMORY_GB, HOURS = 16, 64, 1.0
+# The machine that the arithmetic assumes, and the time within which all is to be done.
+PROCESSORS = 16
+MEMORY_GB = 64
+HOURS = 1.0
 
 
 def sweep_lines(sweep: SweepTiming) -> Iterator[str]:

@@ -45,13 +45,13 @@ class SweepTiming:
     Attributes
     ----------
     start : float
-        Seconds before the first cell could run: plan and workers.
+        Seconds before the first cell was sent: the plan.
     seconds : float
         From then on, the results table included.
     fit_ms : float
         Milliseconds of a cell's fits.
     beyond_ms : float
-        Milliseconds of a worker for a cell beyond them.
+        Milliseconds of a worker for a cell beyond them, its share of the worker's start included.
     plan_ms, own_ms : float
         Milliseconds of the processor that this process, which is one however many work, spends
         on a cell: before the first runs, and from then on.

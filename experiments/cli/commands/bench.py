@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
-from experiments.cli.commands import examples
+from experiments.cli.summaries import examples
 
 
 @click.command(
@@ -24,7 +26,5 @@ def command(what: str, quick: bool) -> int:
     Ratios come from one run on one machine; close other programs, or judge by the processor's
     seconds.
     """
-    from importlib import import_module
-
     status: int = import_module(f"experiments.benchmarks.{what}").main(quick=quick)
     return status

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import click
+from click.shell_completion import get_completion_class
 
-from experiments.cli.commands import examples
+from experiments.cli.summaries import examples
 
 
 @click.command(
@@ -16,15 +17,13 @@ from experiments.cli.commands import examples
     ),
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def command(shell: str) -> None:
+@click.pass_context
+def command(context: click.Context, shell: str) -> None:
     """Print what makes your shell complete commands, configs and keys.
 
     Open a new shell afterwards; `gmm-compare` must be on its PATH.
     """
-    from click.shell_completion import get_completion_class
-
-    from experiments.cli import cli
-
     found = get_completion_class(shell)
     assert found is not None
-    click.echo(found(cli, {}, "gmm-compare", "_GMM_COMPARE_COMPLETE").source())
+    program = context.find_root().command
+    click.echo(found(program, {}, "gmm-compare", "_GMM_COMPARE_COMPLETE").source())

@@ -6,7 +6,8 @@ import json
 
 import click
 
-from experiments.cli.commands import examples
+from experiments import config, terminal
+from experiments.cli.summaries import examples
 
 
 @click.command(
@@ -25,21 +26,10 @@ def command(as_json: bool) -> None:
     Kinds: `run` fits one number of components, `choose-k` several and lets criteria choose, `sweep`
     runs many experiments with something varied. `gmm-compare run NAME` runs any of them.
     """
-    from experiments.config.load import load_config, shipped_configs
-
-    loaded = [load_config(name) for name in shipped_configs()]
+    loaded = [config.load_config(name) for name in config.shipped_configs()]
     if as_json:
         keys = ("name", "kind", "description")
-        found = [{key: getattr(config, key) for key in keys} for config in loaded]
+        found = [{key: getattr(shipped, key) for key in keys} for shipped in loaded]
         click.echo(json.dumps(found, indent=1))
         return
-    from rich.table import Table
-
-    from experiments.terminal.console import console
-
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    for config in loaded:
-        table.add_row(config.name, config.kind, config.description)
-    console().print(table)
+    terminal.print_configs(loaded)

@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from experiments.cli.commands import examples
+from experiments import config
 from experiments.cli.completers import complete_engines, complete_override
 from experiments.cli.show_run import run_and_show
+from experiments.cli.summaries import examples
 from experiments.core.errors import UsageError
 
 RANGE = re.compile(r"\s*(\d{1,9})\s*-\s*(\d{1,9})\s*")
@@ -70,7 +71,7 @@ MAX_NUMBERS = 100
     help="Override any key of a config, for example em.n_init=50; may be repeated.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print comparison.json instead of the table.")
-def command(
+def command(  # noqa: PLR0913 - click hands over each option as a parameter
     data: Path,
     components: str,
     columns: str | None,
@@ -91,13 +92,11 @@ def command(
     the verdict: whether EM and the posterior agree, and which to believe. Of several it is a table
     of criteria (BIC, ICL, LOO, marginal likelihood), and what each of them chooses.
     """
-    from experiments.config.load import apply_override, parse_config, safe_name
-
     table: dict[str, Any] = {"source": "file", "path": str(data.resolve()), "missing": missing}
     if columns is not None:
         table["columns"] = _names(columns)
     values: dict[str, Any] = {
-        "name": safe_name(f"{data.stem}-k{components}"),
+        "name": config.safe_name(f"{data.stem}-k{components}"),
         "seed": seed,
         "n_components": _numbers(components),
         "data": table,
@@ -107,9 +106,9 @@ def command(
     elif missing == "keep":
         values["engines"] = ["em"]
     for override in overrides:
-        apply_override(values, override)
-    config = parse_config(values, "gmm-compare fit")
-    run_and_show(config, out or Path("runs") / config.name, as_json)
+        config.apply_override(values, override)
+    experiment = config.parse_config(values, "gmm-compare fit")
+    run_and_show(experiment, out or Path("runs") / experiment.name, as_json)
 
 
 def _numbers(text: str) -> int | list[int]:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from experiments.cli.commands import examples
+from experiments import api, report
+from experiments.cli.summaries import examples
+from experiments.storage.layout import MANIFEST
 
 
 @click.command(
@@ -19,13 +21,8 @@ def command(directory: Path) -> None:
 
     Of a sweep that is still running, or was interrupted, it shows the cells that are done.
     """
-    from experiments.api.saved import read_run
-    from experiments.api.saving import write_run_report
-    from experiments.report.sweep.page import write_sweep_report
-    from experiments.storage.layout import MANIFEST
-
     if (directory / MANIFEST).is_file():
-        path = write_sweep_report(directory)
+        path = report.write_sweep_report(directory)
     else:
-        path = write_run_report(read_run(directory), directory)
+        path = api.write_run_report(api.read_run(directory), directory)
     click.echo(f"Report: {path}")

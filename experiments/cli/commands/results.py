@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from experiments.cli.commands import examples
+from experiments import sweeps, terminal
+from experiments.cli.summaries import examples
 
 
 @click.command(
@@ -23,11 +24,8 @@ from experiments.cli.commands import examples
 @click.option("--csv", "as_csv", is_flag=True, help="Print every cell as CSV.")
 def command(directory: Path, columns: bool, as_json: bool, as_csv: bool) -> None:
     """Show the results table of a sweep, finished or not: a line for each point of its axes."""
-    from experiments.sweeps.results import read_results
-    from experiments.terminal.sweep_results import print_columns, print_results
-
-    results = read_results(directory)
+    results = sweeps.read_results(directory)
     if columns:
-        print_columns(results, as_json)
+        terminal.print_columns(results, as_json)
     else:
-        print_results(results, as_json=as_json, as_csv=as_csv)
+        terminal.print_results(results, as_json=as_json, as_csv=as_csv)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from experiments.cli.commands import examples
+from experiments import config, storage, sweeps
 from experiments.cli.completers import complete_config, complete_override
 from experiments.cli.show_run import run_and_show
 from experiments.cli.show_sweep import sweep_and_show
+from experiments.cli.summaries import examples
 from experiments.core.errors import UsageError
 
 
@@ -55,27 +56,23 @@ def command(
     CONFIG is a TOML file or the name of a shipped config (see `gmm-compare configs`). One with a
     [sweep] table is swept: `gmm-compare sweep` says how, and on what, it runs.
     """
-    from experiments.config.load import load_config
-    from experiments.storage.runs import check_target
-    from experiments.sweeps.directory import SweepDirectory
-
-    loaded = [load_config(config, overrides, quick) for config in configs]
+    loaded = [config.load_config(source, overrides, quick) for source in configs]
     if len(loaded) == 1:
         targets = [out or Path("runs") / loaded[0].name]
     else:
-        targets = [(out or Path("runs")) / config.name for config in loaded]
+        targets = [(out or Path("runs")) / experiment.name for experiment in loaded]
     if len(set(targets)) < len(targets):
         raise UsageError("two of the configs have the same name, allowed is each name once")
     # Every config is checked before the first one runs.
-    for config, target in zip(loaded, targets, strict=True):
-        if config.sweep is None:
-            check_target(target)
+    for experiment, target in zip(loaded, targets, strict=True):
+        if experiment.sweep is None:
+            storage.check_target(target)
         else:
-            SweepDirectory(target).check()
+            sweeps.SweepDirectory(target).check()
     status = 0
-    for config, target in zip(loaded, targets, strict=True):
-        if config.sweep is None:
-            run_and_show(config, target, as_json)
+    for experiment, target in zip(loaded, targets, strict=True):
+        if experiment.sweep is None:
+            run_and_show(experiment, target, as_json)
         else:
-            status = max(status, sweep_and_show(config, target, as_json))
+            status = max(status, sweep_and_show(experiment, target, as_json))
     return status

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from experiments.cli.commands import examples
+from experiments import calibration, config, report, terminal
 from experiments.cli.completers import complete_config, complete_override
+from experiments.cli.summaries import examples
 
 
 @click.command(
@@ -17,7 +18,7 @@ from experiments.cli.completers import complete_config, complete_override
         "gmm-compare sbc my.toml --n-sims 1000         your own prior",
     ),
 )
-@click.argument("config", shell_complete=complete_config)
+@click.argument("source", metavar="CONFIG", shell_complete=complete_config)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Where it goes.  [default: runs/NAME-sbc]"
 )
@@ -32,27 +33,20 @@ from experiments.cli.completers import complete_config, complete_override
     shell_complete=complete_override,
     help="Override a key of the config, for example bayes.sampler=gibbs; may be repeated.",
 )
-def command(config: str, out: Path | None, n_sims: int, overrides: tuple[str, ...]) -> int:
+def command(source: str, out: Path | None, n_sims: int, overrides: tuple[str, ...]) -> int:
     """Check that a sampler draws the posterior: simulation-based calibration.
 
     Truths are drawn from the config's prior, data of the config's size from the truths, and the
     ranks of the truths among the draws of their posteriors must be uniform (Talts et al. 2018). A
     run that was cut off goes on where it was. Exit status 1: not calibrated.
     """
-    from rich.console import Console
-
-    from experiments.calibration.result import PAGE
-    from experiments.calibration.run import run_calibration
-    from experiments.config.load import load_config
-    from experiments.report.calibration import write_page
-    from experiments.terminal.progress import bars
-
-    loaded = load_config(config, overrides)
+    loaded = config.load_config(source, overrides)
     directory = out or Path("runs") / f"{loaded.name}-sbc"
-    with bars(Console(stderr=True)) as progress:
+    page = directory / calibration.PAGE
+    with terminal.progress_bars(terminal.standard_error()) as progress:
         try:
-            result = run_calibration(loaded, directory, n_sims, progress)
-            write_page(result, directory / PAGE)
+            result = calibration.run_calibration(loaded, directory, n_sims, progress)
+            report.write_calibration_report(result, page)
         except KeyboardInterrupt:
             click.echo(
                 f"gmm-compare: interrupted: what was done is kept in {directory}, "
@@ -71,5 +65,5 @@ def command(config: str, out: Path | None, n_sims: int, overrides: tuple[str, ..
             f"Simulations with draws worth fewer than {result.n_ranks - 1} independent ones: "
             f"{result.n_short} of {result.n_sims}."
         )
-    click.echo(f"Figure: {directory / PAGE}")
+    click.echo(f"Figure: {page}")
     return 0 if result.calibrated else 1

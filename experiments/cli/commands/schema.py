@@ -6,7 +6,8 @@ import json
 
 import click
 
-from experiments.cli.commands import examples
+from experiments import api, config
+from experiments.cli.summaries import examples
 
 
 @click.command(
@@ -25,13 +26,9 @@ def command(comparison: bool, components: bool) -> None:
     It names every key, what is allowed there and what it means. An editor that knows TOML schemas
     reads it from a first line `#:schema gmm-compare.schema.json` of a config.
     """
-    from experiments.api.comparison import Comparison
-    from experiments.api.components import ComponentsComparison
-    from experiments.config.experiment import ExperimentConfig
-
     if comparison or components:
-        model = Comparison if comparison else ComponentsComparison
+        model = api.Comparison if comparison else api.ComponentsComparison
         found = model.model_json_schema(mode="serialization")
     else:
-        found = ExperimentConfig.model_json_schema()
+        found = config.ExperimentConfig.model_json_schema()
     click.echo(json.dumps(found, indent=1))

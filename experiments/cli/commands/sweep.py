@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
-from experiments.cli.commands import examples
+from experiments import config
 from experiments.cli.completers import complete_config, complete_override
+from experiments.cli.show_sweep import sweep_and_show, sweep_target
+from experiments.cli.summaries import examples
 
 
 @click.command(
@@ -19,7 +21,7 @@ from experiments.cli.completers import complete_config, complete_override
         "gmm-compare sweep my.toml --set sweep.seeds=100 --retry-failed",
     ),
 )
-@click.argument("config", metavar="CONFIG", shell_complete=complete_config)
+@click.argument("source", metavar="CONFIG", shell_complete=complete_config)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Where the sweep goes.  [default: runs/NAME]"
 )
@@ -44,7 +46,7 @@ from experiments.cli.completers import complete_config, complete_override
 @click.option("--retry-failed", is_flag=True, help="Run the cells that failed earlier again.")
 @click.option("--json", "as_json", is_flag=True, help="Print every cell as JSON.")
 def command(
-    config: str,
+    source: str,
     out: Path | None,
     workers: int | None,
     scheduler: str | None,
@@ -58,10 +60,7 @@ def command(
     Interrupt it at any moment: the same command goes on from there. Numbers do not depend on the
     workers. Exit status 1: some cells failed, the rest are kept.
     """
-    from experiments.cli.show_sweep import sweep_and_show, sweep_target
-    from experiments.config.load import load_config
-
-    loaded = load_config(config, overrides, quick)
+    loaded = config.load_config(source, overrides, quick)
     return sweep_and_show(
         loaded,
         sweep_target(loaded, out),

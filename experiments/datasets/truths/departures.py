@@ -128,8 +128,8 @@ class Contamination:
         """Return rows some of which are noise."""
         reach = self.REACH * np.sqrt(np.diagonal(truth.covariances, axis1=1, axis2=2))
         low, high = (truth.means - reach).min(axis=0), (truth.means + reach).max(axis=0)
-        # Every row gets its noise and its turn whatever the share: a larger one adds rows to a
-        # smaller one's.
+        # Every row gets its noise and its turn whatever the share is. So a larger share changes
+        # the rows of a smaller one and others.
         noise, turns = rng.uniform(low, high, size=X.shape), rng.permutation(len(X))
         chosen = turns < round(self.share * len(X))
         return np.where(chosen[:, None], noise, X)

@@ -16,17 +16,18 @@ from experiments.datasets.truths.overlap import MisclassificationForm
 from experiments.datasets.truths.separation import c_separation
 from gmm_em import Mixture
 
-# The most even of this many random sets of means: else two of several on a line are nearly one.
+# The most even of this many random sets of means is taken. Of a single set on a line, two means
+# would often nearly coincide.
 MEAN_CANDIDATES = 20
 # How often new means and covariances are drawn where a target is out of reach for the last.
 MAX_TRIES = 20
 # Means are pulled together down to this factor, and apart up to its inverse.
 _CLOSEST = 2.0**-12
-# The factor, squared, by which a search for the right distance goes on.
+# A search for the right distance multiplies the squared distance by this factor at each step.
 _STEP = np.e**2
 # Relative error at which a target is met.
 _MET = 1e-6
-# Overlaps below this are none, which has no logarithm.
+# An overlap below this counts as zero, whose logarithm is not taken.
 _LEAST = 1e-300
 
 

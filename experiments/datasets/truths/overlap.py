@@ -25,10 +25,10 @@ from scipy.special import ndtr, ndtri
 from experiments.core.types import FloatArray
 from gmm_em import Mixture
 
-# Points of the sequence across one dimension, two or three, and more.
+# Binary logarithms of the number of points: in one dimension, in two or three, and in more.
 LOG2_POINTS = (11, 12, 15)
 _SEQUENCE_SEED = 20100101
-# Coefficients below this, beside 1, are rounding errors.
+# A coefficient that is smaller than this beside 1 is a rounding error.
 _ZERO = 1e-12
 
 
@@ -131,7 +131,7 @@ def _directions(A: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _negative(a: float, b: FloatArray, r: FloatArray) -> FloatArray:
     """Return the probability that ``a t**2 + b t + r < 0`` for standard normal t."""
     discriminant = b**2 - 4 * a * r
-    # The root farther from zero first: no digits are lost when `a` is small.
+    # The root farther from zero comes first, so that no digits are lost when `a` is small.
     far = -(b + np.copysign(np.sqrt(np.maximum(discriminant, 0.0)), b)) / 2
     near = np.divide(r, far, out=np.copysign(np.full_like(r, np.inf), r), where=far != 0.0)
     if a == 0.0:
@@ -149,11 +149,10 @@ def _points(n_features: int) -> FloatArray:
     rng = np.random.default_rng(_SEQUENCE_SEED)
     n = 2 ** LOG2_POINTS[(n_features > 1) + (n_features > 3)]
     if n_features == 1:
-        # What the sequence is in one dimension: a point in each of n equal parts.
+        # In one dimension the sequence has a point in each of n equal parts.
         uniform = (np.arange(n)[:, None] + rng.random((n, 1))) / n
     else:
-        # Most of the time that a new process takes to start would go into this import.
-        from scipy.stats import qmc
+        from scipy.stats import qmc  # noqa: PLC0415 - scipy.stats takes half a second
 
         uniform = qmc.Sobol(n_features, rng=rng).random(n)
     # Points may round to 0 or 1, where the normal quantile is infinite.

@@ -1,1 +1,1 @@
-"""TODO-INIT."""
+"""The page and the figures of one comparison. Imports: report.page, analysis, values, core."""

@@ -13,7 +13,7 @@ from experiments.values.parameters import Parameters
 
 # The share of a component's probability that its ellipse holds.
 ELLIPSE_PROBABILITY = 0.68
-# The share of draws or replicates within a band, point by point.
+# The share of draws or replicates that a band holds at each point.
 BAND = 0.9
 
 
@@ -58,8 +58,9 @@ def rings(
     for k in range(len(parameters.weights)):
         centre = parameters.means[k][[i, j]]
         rays = np.linalg.cholesky(parameters.covariances[k][pair]) @ _circle(n_points)
-        reach = [_reach(p.means[k][[i, j]], p.covariances[k][pair], centre, rays)
-                 for p in replicates]  # fmt: skip
+        reach = [
+            _reach(p.means[k][[i, j]], p.covariances[k][pair], centre, rays) for p in replicates
+        ]
         inner, outer = np.quantile(reach, [(1 - BAND) / 2, (1 + BAND) / 2], axis=0)
         curves += [centre[:, None] + rays * outer, (centre[:, None] + rays * inner)[:, ::-1], gap]
     x, y = np.concatenate(curves, axis=1)
@@ -69,7 +70,12 @@ def rings(
 def _reach(
     mean: FloatArray, covariance: FloatArray, centre: FloatArray, rays: FloatArray
 ) -> FloatArray:
-    """How far along each ray from `centre` an ellipse reaches; 0 where the ray misses it."""
+    """How far along each ray from `centre` an ellipse reaches; 0 where the ray misses it.
+
+    In coordinates where the ellipse is a circle around 0, the point ``offset + t * ray`` lies on it
+    where ``|offset + t * ray|^2 = radius^2``. That is a quadratic equation in t, and the larger
+    root is the answer.
+    """
     inverse = np.linalg.inv(np.linalg.cholesky(covariance))
     ray, offset = inverse @ rays, (inverse @ (centre - mean))[:, None]
     square, across = (ray**2).sum(axis=0), (ray * offset).sum(axis=0)
@@ -113,9 +119,9 @@ def separating_directions(parameters: Parameters) -> FloatArray:
 
     Fisher's linear discriminants of the mixture itself (Hastie, Tibshirani & Friedman 2009,
     section 4.3.3): the leading eigenvectors of the covariance between components relative to that
-    within. Where means leave a direction open, as with two components, the one in which the
-    covariances differ most (Cook & Weisberg 1991). Within components both have unit variance on
-    average.
+    within. The means of two components determine one direction only. The other is then the
+    direction in which the covariances differ most (Cook & Weisberg 1991). Both coordinates have
+    unit variance within components, on average.
     """
     weights, means, covariances = parameters
     within = np.einsum("k,kij->ij", weights, covariances)
@@ -125,9 +131,10 @@ def separating_directions(parameters: Parameters) -> FloatArray:
     whiten = np.linalg.inv(factor)
     differences = whiten @ covariances @ whiten.T - np.eye(len(within))
     second = np.einsum("k,kij,kjl->il", weights, differences, differences)
-    # Small enough to decide only what the means leave open.
+    # The factor is so small that the covariances decide only what the means leave open.
     vectors = eigh(whiten @ between @ whiten.T + 1e-6 * second)[1][:, ::-1][:, :2]
     directions = whiten.T @ vectors
-    # An eigenvector's sign is arbitrary: fixed, so that a picture is the same everywhere.
+    # An eigenvector's sign is arbitrary. Its largest entry is made positive, so that a picture is
+    # the same on every machine.
     largest = np.abs(directions).argmax(axis=0)
     return np.asarray(directions * np.sign(directions[largest, [0, 1]]))

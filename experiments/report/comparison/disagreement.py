@@ -1,4 +1,4 @@
-"""Where EM and the posterior disagree: the rows that they assign differently."""
+"""Where two fits disagree: the rows that they assign to different components."""
 
 from __future__ import annotations
 
@@ -7,78 +7,105 @@ import plotly.graph_objects as go
 
 from experiments.core.errors import UsageError
 from experiments.core.types import FloatArray
+from experiments.report.comparison.coordinates import View, flat_view
 from experiments.report.comparison.curves import ellipses
-from experiments.report.comparison.data import add_numbers
-from experiments.report.comparison.views import flat_view
-from experiments.report.page.theme import POINT, colour_of, compact, plain, styled
+from experiments.report.comparison.data_and_mixtures import add_numbers
+from experiments.report.comparison.spoken_names import spoken
+from experiments.report.page.theme import POINT, colour_of, compact, hover, plain, styled
 from experiments.values.comparison import ComparisonValues
+from experiments.values.roles import compared_pair
 
-# Differences smaller than this look alike: rounding is not made to look like news.
+# The colour scale reaches at least this far, so that rounding does not look like disagreement.
 LEAST_RANGE = 0.05
 
 
 def differences(comparison: ComparisonValues) -> FloatArray:
-    """Total variation distance between EM's and the posterior's responsibilities, row by row.
+    """Return the total variation distance between two fits' responsibilities, row by row.
 
-    Of the rows that the report draws; 0 where both give the same probabilities, 1 where they put
-    the row in different components for certain.
+    The fits are the point estimate and the posterior, or others in their place (`compared_pair`).
+    The rows are those that the report draws. The distance is 0 where both fits give the same
+    probabilities, and 1 where they put the row in different components for certain.
 
     Raises
     ------
     UsageError
-        If not both were fitted.
+        If fewer than two fits are known.
     """
-    found = comparison.illustration.responsibilities
-    if not {"em", "bayes"} <= set(found):
-        raise UsageError("no disagreement to show: it needs engines 'em' and 'bayes'")
-    return np.abs(np.asarray(found["em"]) - np.asarray(found["bayes"])).sum(axis=1) / 2
+    first, second = _responsibilities(comparison)
+    return np.asarray(np.abs(first - second).sum(axis=1) / 2)
+
+
+def _responsibilities(comparison: ComparisonValues) -> list[FloatArray]:
+    kept, pair = comparison.illustration.responsibilities, compared_pair(comparison.engines)
+    if len(pair) < 2 or not set(pair) <= set(kept):
+        raise UsageError("no disagreement to show: it needs two engines, such as 'em' and 'bayes'")
+    return [np.asarray(kept[name]) for name in pair]
 
 
 def disagreement_figure(comparison: ComparisonValues) -> go.Figure:
-    """Colour each row by how differently EM and the posterior assign it."""
+    """Colour each row by how differently the two fits assign it."""
     size = differences(comparison)
     view = flat_view(comparison)
+    # Rows with large differences are drawn last, over the others.
     order = np.argsort(size, kind="stable")
     points, size = view.points[order], size[order]
     one = len(view.names) == 1
     figure = go.Figure()
     figure.add_scatter(
-        x=compact(points[:, 0]), y=compact(size if one else points[:, 1]), mode="markers",
+        x=compact(points[:, 0]),
+        y=compact(size if one else points[:, 1]),
+        mode="markers",
         showlegend=False,
-        marker={
-            "color": compact(size), "colorscale": "Cividis", "size": 7, "cmin": 0,
-            "cmax": max(LEAST_RANGE, float(size.max())), "line": {"width": 0.5, "color": POINT},
-            "colorbar": {"title": {"text": "difference", "side": "right"}, "thickness": 12,
-                         "len": 0.9, "outlinewidth": 0},
-        },
-        hovertemplate="%{marker.color:.3f}<extra></extra>" if not one
-        else "%{x:.4g}: %{y:.3f}<extra></extra>",
-    )  # fmt: skip
+        marker=_coloured_by(size),
+        hovertemplate=hover("%{x:.4g}: %{y:.3f}" if one else "%{marker.color:.3f}"),
+    )
     figure.update_xaxes(title=plain(view.names[0]))
     if one:
         figure.update_yaxes(title="difference of responsibilities", rangemode="tozero")
         return styled(figure, 360, aspect=0.8)
-    for source in view.sources:
-        if source.name in ("em", "bayes"):
-            x, y = ellipses(source.mixture, 0, 1)
-            figure.add_scatter(
-                x=compact(x), y=compact(y), mode="lines", name=plain(source.label),
-                line={"color": colour_of(source.name), "width": 2}, hoverinfo="skip",
-            )  # fmt: skip
+    _add_ellipses(figure, view, compared_pair(comparison.engines))
     add_numbers(figure, view, 0, 1)
     figure.update_yaxes(title=plain(view.names[1]))
     return styled(figure, 520, aspect=0.9)
 
 
+def _coloured_by(size: FloatArray) -> dict[str, object]:
+    bar = {"title": {"text": "difference", "side": "right"}, "thickness": 12, "len": 0.9}
+    return {
+        "color": compact(size),
+        "colorscale": "Cividis",
+        "size": 7,
+        "cmin": 0,
+        "cmax": max(LEAST_RANGE, float(size.max())),
+        "line": {"width": 0.5, "color": POINT},
+        "colorbar": {**bar, "outlinewidth": 0},
+    }
+
+
+def _add_ellipses(figure: go.Figure, view: View, pair: list[str]) -> None:
+    for source in view.sources:
+        if source.name in pair:
+            x, y = ellipses(source.mixture, 0, 1)
+            figure.add_scatter(
+                x=compact(x),
+                y=compact(y),
+                mode="lines",
+                name=plain(source.label),
+                line={"color": colour_of(source.name), "width": 2},
+                hoverinfo="skip",
+            )
+
+
 def disagreement_text(comparison: ComparisonValues) -> str:
     """Say in a sentence how many rows are assigned differently."""
     size = differences(comparison)
-    found = comparison.illustration.responsibilities
-    labels = [np.asarray(found[name]).argmax(axis=1) for name in ("em", "bayes")]
-    moved = int((labels[0] != labels[1]).sum())
+    first, second = (found.argmax(axis=1) for found in _responsibilities(comparison))
+    moved = int((first != second).sum())
     shown = "" if len(size) == comparison.dataset.n_samples else f" of the {len(size)} drawn"
+    pair = compared_pair(comparison.engines)
+    whose = " and ".join(f"{spoken(comparison, name)}’s" for name in pair)
     return (
-        f"Of each row{shown}: how much probability EM’s and the posterior’s assignment to "
+        f"Of each row{shown}: how much probability {whose} assignment to "
         f"components do not share, on average {size.mean():.3f}, at most {size.max():.3f}. "
         f"{moved} {'row changes' if moved == 1 else 'rows change'} the most probable component."
     )

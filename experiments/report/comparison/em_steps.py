@@ -11,12 +11,12 @@ from plotly.subplots import make_subplots
 
 from experiments.core.errors import UsageError
 from experiments.core.types import FloatArray
+from experiments.report.comparison.coordinates import PROJECTION_NAMES, along
 from experiments.report.comparison.curves import (
     component_densities,
     ellipses,
     separating_directions,
 )
-from experiments.report.comparison.views import PROJECTION_NAMES, along
 from experiments.report.page.theme import (
     COLOURS,
     COMPONENT_COLOURS,
@@ -24,8 +24,11 @@ from experiments.report.page.theme import (
     RULE,
     compact,
     component_colour,
+    component_numbers,
+    hover,
     plain,
     side_by_side,
+    spread_evenly,
     styled,
 )
 from experiments.values.comparison import ComparisonValues
@@ -33,8 +36,11 @@ from experiments.values.illustration import EMSteps
 from experiments.values.parameters import Parameters
 from gmm_em import Mixture
 
+# Rows drawn: every step is a picture of its own, so fewer than elsewhere.
 MAX_POINTS = 400
 RUNS = ("best", "worse")
+LEFT = {"row": 1, "col": 1}
+RIGHT = {"row": 1, "col": 2}
 
 
 def shown_run(comparison: ComparisonValues, run: str) -> EMSteps | None:
@@ -77,7 +83,7 @@ def steps_figure(comparison: ComparisonValues, run: str = "best") -> go.Figure:
     scene = Scene(comparison, steps)
     figure = make_subplots(1, 2, column_widths=[0.64, 0.36], horizontal_spacing=0.1)
     for trace in scene.traces(len(steps.mixtures) - 1):
-        figure.add_trace(trace, row=1, col=1)
+        figure.add_trace(trace, **LEFT)
     _add_path(figure, comparison, steps)
     for trace in figure.data:
         trace.showlegend = False
@@ -91,14 +97,17 @@ def steps_figure(comparison: ComparisonValues, run: str = "best") -> go.Figure:
         for index in range(len(steps.mixtures))
     ]
     scene.label_axes(figure)
-    figure.update_xaxes(title="iteration", row=1, col=2)
-    figure.update_yaxes(title="log-likelihood", row=1, col=2, tickformat="~f", nticks=6)
+    figure.update_xaxes(title="iteration", **RIGHT)
+    figure.update_yaxes(title="log-likelihood", tickformat="~f", nticks=6, **RIGHT)
     _add_player(figure, steps)
     return side_by_side(styled(figure, 480))
 
 
 class Scene:
-    """The left panel: what a mixture on the way looks like."""
+    """The left panel: the rows and the mixture at each step.
+
+    The axes and the directions of a projection are the same at every step.
+    """
 
     def __init__(self, comparison: ComparisonValues, steps: EMSteps) -> None:
         points = np.asarray(comparison.illustration.points)
@@ -111,25 +120,25 @@ class Scene:
         self._one = len(names) == 1
         directions = np.eye(len(names))
         if len(names) > 2:
-            directions, names = _directions(comparison), list(PROJECTION_NAMES)
+            directions, names = _final_directions(comparison, steps), list(PROJECTION_NAMES)
         self._names = names
         self._flat = self._points @ directions
         self._seen = [along(mixture, directions) for mixture in self._mixtures]
         room = 0.06 * np.ptp(self._flat[:, 0])
         self._grid = np.linspace(self._flat[:, 0].min() - room, self._flat[:, 0].max() + room, 121)
-        # Far from the start's wild densities, what matters is where the run ends.
+        # The axis of densities is made for the last step: at a start they may be far higher.
         self._top = 1.25 * component_densities(self._seen[-1], 0, self._grid).sum(axis=1).max()
 
     @property
     def n_moving(self) -> int:
-        """How many traces there are: points, a curve for each component, numbers."""
+        """Number of traces that change: the rows, a curve for each component, the numbers."""
         return 2 + len(self._mixtures[0].weights)
 
     def traces(self, index: int) -> list[go.Scatter]:
-        """Return them at one step."""
+        """Return the traces at one step."""
         mixture, points = self._seen[index], self._flat
-        # One feature: rows lie in a strip below the densities, spread so that they can be seen.
-        strip = -self._top * (0.04 + 0.08 * (np.arange(len(points)) * 0.618 % 1))
+        # Of one feature the rows lie in a strip below the densities, at heights that spread them.
+        strip = -self._top * (0.04 + 0.08 * (spread_evenly(len(points))))
         dots = go.Scatter(
             x=compact(points[:, 0]),
             y=compact(strip if self._one else points[:, 1]),
@@ -150,33 +159,36 @@ class Scene:
             else:
                 x, y = ellipses(Parameters(*(part[k : k + 1] for part in mixture)), 0, 1, 41)
             yield go.Scatter(
-                x=compact(x), y=compact(y), mode="lines", hoverinfo="skip",
+                x=compact(x),
+                y=compact(y),
+                mode="lines",
+                hoverinfo="skip",
                 line={"color": component_colour(k), "width": 3},
-            )  # fmt: skip
+            )
 
     def _numbers(self, mixture: Parameters) -> go.Scatter:
         heights = mixture.means[:, -1]
         if self._one:
             heights = component_densities(mixture, 0, mixture.means[:, 0]).diagonal()
-        return go.Scatter(
-            x=compact(mixture.means[:, 0]), y=compact(heights), mode="text",
-            text=[f"<b>{k + 1}</b>" for k in range(len(heights))], textfont={"size": 16},
-            hoverinfo="skip",
-        )  # fmt: skip
+        x, y = compact(mixture.means[:, 0]), compact(heights)
+        return go.Scatter(x=x, y=y, **component_numbers(len(heights), 16))
 
     def label_axes(self, figure: go.Figure) -> None:
         """Name the axes and keep them still while components move."""
-        cell = {"row": 1, "col": 1}
-        figure.update_xaxes(title=plain(self._names[0]), range=_still(self._flat[:, 0]), **cell)
+        x = self._flat[:, 0]
+        figure.update_xaxes(title=plain(self._names[0]), range=_full_range(x), **LEFT)
         if self._one:
-            figure.update_yaxes(title="density", range=[-0.16 * self._top, self._top], **cell)
+            figure.update_yaxes(title="density", range=[-0.16 * self._top, self._top], **LEFT)
         else:
-            figure.update_yaxes(title=plain(self._names[1]), range=_still(self._flat[:, 1]), **cell)
+            y = self._flat[:, 1]
+            figure.update_yaxes(title=plain(self._names[1]), range=_full_range(y), **LEFT)
 
 
-def _directions(comparison: ComparisonValues) -> FloatArray:
-    """Look at every run from where EM's estimate is told apart best."""
-    return separating_directions(comparison.engines["em"].mixture.arrays())
+def _final_directions(comparison: ComparisonValues, steps: EMSteps) -> FloatArray:
+    """Return the directions that separate the components of the estimate best, for every run."""
+    name = comparison.estimate
+    final = steps.mixtures[-1] if name is None else comparison.engines[name].mixture
+    return separating_directions(final.arrays())
 
 
 def blend(responsibilities: FloatArray) -> list[str]:
@@ -189,55 +201,64 @@ def blend(responsibilities: FloatArray) -> list[str]:
     return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in mixed.round().astype(int)]
 
 
-def _still(values: FloatArray) -> list[float]:
+def _full_range(values: FloatArray) -> list[float]:
+    """Return an axis' range that holds all values, so that it need not follow the steps."""
     room = 0.06 * np.ptp(values)
     return [float(values.min() - room), float(values.max() + room)]
 
 
 def _add_path(figure: go.Figure, comparison: ComparisonValues, steps: EMSteps) -> None:
-    cell = {"row": 1, "col": 2}
+    """Draw the log-likelihood by iteration, the best optimum found, and where the run stands."""
     figure.add_scatter(
-        x=steps.iterations, y=steps.log_likelihoods, mode="lines",
+        x=steps.iterations,
+        y=steps.log_likelihoods,
+        mode="lines",
         line={"color": COLOURS["em"], "width": 2.5},
-        hovertemplate="iteration %{x}<br>%{y:.4f}<extra></extra>", **cell,
-    )  # fmt: skip
+        hovertemplate=hover("iteration %{x}<br>%{y:.4f}"),
+        **RIGHT,
+    )
     top = comparison.log_likelihood.em
     if top is not None:
         figure.add_hline(
-            y=top.train, line={"color": RULE, "dash": "dot", "width": 1.5},
+            y=top.train,
+            line={"color": RULE, "dash": "dot", "width": 1.5},
             annotation={"text": "best optimum", "font": {"size": 12}, "yshift": 2},
-            annotation_position="top right", **cell,
-        )  # fmt: skip
-    figure.add_trace(_marker(steps, len(steps.iterations) - 1), **cell)
+            annotation_position="top right",
+            **RIGHT,
+        )
+    figure.add_trace(_marker(steps, len(steps.iterations) - 1), **RIGHT)
 
 
 def _marker(steps: EMSteps, index: int) -> go.Scatter:
     return go.Scatter(
-        x=[steps.iterations[index]], y=[steps.log_likelihoods[index]], mode="markers",
+        x=[steps.iterations[index]],
+        y=[steps.log_likelihoods[index]],
+        mode="markers",
         marker={"size": 13, "color": COLOURS["em"], "line": {"width": 2, "color": "white"}},
         hoverinfo="skip",
-    )  # fmt: skip
+    )
 
 
 def _add_player(figure: go.Figure, steps: EMSteps) -> None:
     """Add plotly's own slider and button, for notebooks; the page has its own."""
-    how: dict[str, Any] = {
-        "mode": "immediate", "transition": {"duration": 0},
-        "frame": {"duration": 350, "redraw": False},
-    }  # fmt: skip
-    figure.update_layout(
-        sliders=[{
-            "active": len(steps.iterations) - 1,
-            "currentvalue": {"prefix": "iteration "},
-            "pad": {"t": 55},
-            "steps": [
-                {"method": "animate", "label": str(iteration), "args": [[str(index)], how]}
-                for index, iteration in enumerate(steps.iterations)
-            ],
-        }],
-        updatemenus=[{
-            "type": "buttons", "direction": "left", "x": 0, "y": 1.02, "xanchor": "left",
-            "yanchor": "bottom",
-            "buttons": [{"label": "Play", "method": "animate", "args": [None, how]}],
-        }],
-    )  # fmt: skip
+    still, frame = {"duration": 0}, {"duration": 350, "redraw": False}
+    how: dict[str, Any] = {"mode": "immediate", "transition": still, "frame": frame}
+    slider = {
+        "active": len(steps.iterations) - 1,
+        "currentvalue": {"prefix": "iteration "},
+        "pad": {"t": 55},
+        "steps": [
+            {"method": "animate", "label": str(iteration), "args": [[str(index)], how]}
+            for index, iteration in enumerate(steps.iterations)
+        ],
+    }
+    menu = {
+        "type": "buttons",
+        "direction": "left",
+        "x": 0,
+        "y": 1.02,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "buttons": [{"label": "Play", "method": "animate", "args": [None, how]}],
+    }
+    figure.update_layout(sliders=[slider], updatemenus=[menu])

@@ -1,16 +1,18 @@
-"""The report of a comparison: one HTML page that needs nothing but itself."""
+"""The report of a comparison: one HTML page, which loads no other file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from experiments.report.comparison.sections import sections_of
-from experiments.report.page.shell import render, write
+from experiments.report.page.document import render, write
 from experiments.report.provenance import Provenance
 from experiments.values.comparison import ComparisonValues
 
 
-def write_report(comparison: ComparisonValues, path: Path, made: Provenance | None = None) -> Path:
+def write_comparison_report(
+    comparison: ComparisonValues, path: Path, made: Provenance | None = None
+) -> Path:
     """Write the page; the file appears whole or not at all.
 
     Parameters

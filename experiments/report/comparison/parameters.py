@@ -4,86 +4,100 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from experiments.report.comparison.views import chosen_features
-from experiments.report.page.blocks import Cell, Column, Table
-from experiments.report.page.theme import colour_of, plain, styled
-from experiments.values.comparison import ComparisonValues
+from experiments.core.types import FloatArray
+from experiments.report.comparison.coordinates import chosen_features
+from experiments.report.comparison.spoken_names import spoken_estimate
+from experiments.report.page.blocks import SortableTable, TableCell, TableColumn
+from experiments.report.page.theme import colour_of, hover, plain, styled, titles_at_left
+from experiments.values.comparison import ComparisonValues, IntervalValues
 from experiments.values.parameter_rows import column_title, parameter_groups
 from experiments.values.parameters import Parameters
 
-# Features of which the covariances are drawn, too; of more only the variances.
+# Up to this many features have their covariances drawn; of more only the variances are.
 FEW_FEATURES = 2
-ROW_HEIGHT, PANEL_ROOM = 15, 62
+# Height of one mark's row, and of a panel's title and axis, in pixels.
+ROW_HEIGHT = 15
+PANEL_ROOM = 62
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Parameters in the same units: their name and the index of one of them per component."""
+    """One parameter of every component, in the same units.
+
+    Attributes
+    ----------
+    title : str
+    part : str
+        The field of `Parameters` that holds it.
+    index : tuple of int
+        Its place there, after the component's.
+    """
 
     title: str
     part: str
     index: tuple[int, ...]
 
-    def values(self, parameters: Parameters) -> np.ndarray:
+    def values(self, parameters: Parameters) -> FloatArray:
         """Return the parameter of each component, shape (K,)."""
         return np.asarray(getattr(parameters, self.part)[(slice(None), *self.index)])
 
 
 def parameters_figure(comparison: ComparisonValues) -> go.Figure:
-    """Draw truth, EM with its interval and posterior with its interval, parameter by parameter.
+    """Draw the truth and every fit with its intervals, parameter by parameter.
 
-    A panel for the weights and for each mean and variance; with up to two features for each
-    covariance, too, with more than four only of the four in which the components differ most.
+    The weights have a panel, and so has each feature's mean and variance. With two features their
+    covariance has one, too. Of more than four features the four are drawn in which the components
+    differ most.
     """
     panels = list(_panels(comparison))
     k = comparison.n_components
     n_sources = len(comparison.engines) + (comparison.truth is not None)
     each = ROW_HEIGHT * k * n_sources + PANEL_ROOM
     height = each * len(panels) + 60
-    figure = make_subplots(
-        len(panels), 1, subplot_titles=[panel.title for panel in panels],
-        vertical_spacing=PANEL_ROOM / height * 0.95 if len(panels) > 1 else 0.0,
-    )  # fmt: skip
+    titles = [panel.title for panel in panels]
+    gap = PANEL_ROOM / height * 0.95 if len(panels) > 1 else 0.0
+    figure = make_subplots(len(panels), 1, subplot_titles=titles, vertical_spacing=gap)
     for row, panel in enumerate(panels, start=1):
         _add_panel(figure, comparison, panel, row)
-    for annotation in figure.layout.annotations:
-        annotation.update(x=0, xanchor="left", font={"size": 13})
+    titles_at_left(figure)
     styled(figure, height)
     figure.update_xaxes(nticks=8)
-    figure.update_yaxes(
-        tickvals=list(range(1, k + 1)), range=[k + 0.5, 0.5], showgrid=False,
-        title={"text": "component", "font": {"size": 12}},
-    )  # fmt: skip
+    title = {"text": "component", "font": {"size": 12}}
+    numbers = list(range(1, k + 1))
+    figure.update_yaxes(tickvals=numbers, range=[k + 0.5, 0.5], showgrid=False, title=title)
     return figure
 
 
-def parameters_table(comparison: ComparisonValues) -> Table:
-    """Return every parameter as a row: truth, each engine's estimate and error, EM's z-score."""
-    columns = [Column("parameter")]
+def parameters_table(comparison: ComparisonValues) -> SortableTable:
+    """Return every parameter as a row: truth, each engine's estimate and error, the z-score."""
+    columns = [TableColumn("parameter")]
     if comparison.truth is not None:
-        columns.append(Column("truth", colour_of("truth")))
+        columns.append(TableColumn("truth", colour_of("truth")))
     columns += [
-        Column(column_title(comparison, name), colour_of(name)) for name in comparison.engines
+        TableColumn(column_title(comparison, name), colour_of(name)) for name in comparison.engines
     ]
     if comparison.agreement is not None:
-        columns.append(Column("EM’s z-score", hint="(EM - posterior mean) / posterior sd"))
-    rows: list[list[Cell]] = []
-    for kind, group in parameter_groups(comparison):
+        name = spoken_estimate(comparison)
+        hint = f"({name} - posterior mean) / posterior sd"
+        columns.append(TableColumn(f"{name}’s z-score", hint=hint))
+    rows: list[list[TableCell]] = []
+    for _, group in parameter_groups(comparison):
         for row in group:
-            cells = [Cell(f"{kind.removesuffix('s')} {row.label}", sort=float(len(rows)))]
+            cells = [TableCell(row.full_label, sort=float(len(rows)))]
             if comparison.truth is not None:
-                cells.append(Cell(row.truth, sort=row.true))
-            cells += [Cell(text, sort=row.values[name]) for name, text in row.cells.items()]
+                cells.append(TableCell(row.truth, sort=row.true))
+            cells += [TableCell(text, sort=row.values[name]) for name, text in row.cells.items()]
             if comparison.agreement is not None:
                 z = row.z_score
-                cells.append(Cell("") if z is None else Cell(f"{z:+.2f}", sort=abs(z)))
+                cells.append(TableCell("") if z is None else TableCell(f"{z:+.2f}", sort=abs(z)))
             rows.append(cells)
-    return Table("Every parameter; select a heading to sort by it", columns, rows)
+    return SortableTable("Every parameter; select a heading to sort by it", columns, rows)
 
 
 def _panels(comparison: ComparisonValues) -> Iterator[Panel]:
@@ -101,29 +115,45 @@ def _panels(comparison: ComparisonValues) -> Iterator[Panel]:
 
 def _add_panel(figure: go.Figure, comparison: ComparisonValues, panel: Panel, row: int) -> None:
     n_sources = len(comparison.engines) + (comparison.truth is not None)
-    # Sources stand one under the other within the row of their component.
+    # The marks of one component stand one under the other within its row.
     shifts = np.linspace(-0.3, 0.3, n_sources) if n_sources > 1 else [0.0]
+    options = {"mode": "markers", "showlegend": row == 1, "row": row, "col": 1}
     for index, (name, engine) in enumerate(comparison.engines.items()):
         found = panel.values(engine.mixture.arrays())
-        bars = None
-        if engine.intervals is not None:
-            upper = panel.values(engine.intervals.upper.arrays())
-            lower = panel.values(engine.intervals.lower.arrays())
-            # A bootstrap interval may lie wholly to one side of the estimate.
-            bars = {"type": "data", "symmetric": False, "thickness": 2, "width": 0,
-                    "array": upper - found, "arrayminus": found - lower}  # fmt: skip
+        title = plain(engine.title)
         figure.add_scatter(
-            x=found, y=np.arange(1, len(found) + 1) + shifts[index], mode="markers",
-            error_x=bars, name=plain(engine.title), legendgroup=name, showlegend=row == 1,
+            x=found,
+            y=np.arange(1, len(found) + 1) + shifts[index],
+            error_x=_bars(panel, found, engine.intervals),
+            name=title,
+            legendgroup=name,
             marker={"size": 8, "color": colour_of(name)},
-            hovertemplate=f"{plain(engine.title)}: %{{x:.5g}}<extra></extra>",
-            row=row, col=1,
-        )  # fmt: skip
+            hovertemplate=hover(f"{title}: %{{x:.5g}}"),
+            **options,
+        )
     if comparison.truth is not None:
         true = panel.values(comparison.truth.arrays())
         figure.add_scatter(
-            x=true, y=np.arange(1, len(true) + 1) + shifts[-1], mode="markers", name="truth",
-            legendgroup="truth", showlegend=row == 1,
+            x=true,
+            y=np.arange(1, len(true) + 1) + shifts[-1],
+            name="truth",
+            legendgroup="truth",
             marker={"size": 9, "symbol": "diamond", "color": colour_of("truth")},
-            hovertemplate="truth: %{x:.5g}<extra></extra>", row=row, col=1,
-        )  # fmt: skip
+            hovertemplate=hover("truth: %{x:.5g}"),
+            **options,
+        )
+
+
+def _bars(
+    panel: Panel, found: FloatArray, intervals: IntervalValues | None
+) -> dict[str, Any] | None:
+    """Return the bars from an estimate to the ends of its interval.
+
+    A bootstrap interval may lie wholly on one side of the estimate: one bar is negative then.
+    """
+    if intervals is None:
+        return None
+    above = panel.values(intervals.upper.arrays()) - found
+    below = found - panel.values(intervals.lower.arrays())
+    ends = {"symmetric": False, "array": above, "arrayminus": below}
+    return {"type": "data", "thickness": 2, "width": 0, **ends}

@@ -3,43 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-
-from markupsafe import Markup
 
 from experiments.report import provenance
-from experiments.report.comparison import data as mixture
-from experiments.report.comparison import disagreement, likelihoods, views
+from experiments.report.comparison import (
+    coordinates,
+    data_and_mixtures,
+    disagreement,
+    likelihoods,
+)
 from experiments.report.comparison import em_steps as steps
 from experiments.report.comparison import parameters as forest
 from experiments.report.comparison import posterior_health as health
 from experiments.report.comparison.curves import BAND, ELLIPSE_PROBABILITY
-from experiments.report.page.blocks import Block, Heading, Note, Picture, Section, Steps
+from experiments.report.comparison.spoken_names import spoken, spoken_estimate
+from experiments.report.page.blocks import (
+    Block,
+    Heading,
+    Note,
+    PageSection,
+    Picture,
+    SteppedPicture,
+)
+from experiments.report.page.theme import colour_name
 from experiments.report.provenance import Provenance
-from experiments.values.comparison import ComparisonValues, Finding
+from experiments.report.verdict import VerdictList
+from experiments.values.comparison import ComparisonValues
+from experiments.values.roles import compared_pair
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """The findings, the gravest first."""
-
-    findings: list[Finding]
-
-    def __html__(self) -> str:
-        items = Markup("\n").join(
-            Markup('<li class="{0}"><span class="level">{0}</span> <span>{1}</span></li>').format(
-                finding.level, finding.text
-            )
-            for finding in self.findings
-        )
-        return Markup('<ul class="verdict">\n{}\n</ul>\n').format(items)
-
-
-def sections_of(comparison: ComparisonValues, made: Provenance) -> list[Section]:
+def sections_of(comparison: ComparisonValues, made: Provenance) -> list[PageSection]:
     """Return every section; what cannot be shown says why."""
     parts = [
-        ("verdict", "Verdict", [Verdict(comparison.verdict)]),
-        ("data", "Data and mixtures", _data(comparison)),
+        ("verdict", "Verdict", [VerdictList(comparison.verdict)]),
+        ("data", "Data and mixtures", _data_and_mixtures(comparison)),
         ("steps", "EM, step by step", _steps(comparison)),
         ("parameters", "Parameters", _parameters(comparison)),
         ("likelihoods", "Log-likelihoods", _likelihoods(comparison)),
@@ -47,48 +43,69 @@ def sections_of(comparison: ComparisonValues, made: Provenance) -> list[Section]
         ("health", "The posterior’s health", _health(comparison)),
         ("made", "How it was made", provenance.provenance_blocks(comparison, made)),
     ]
-    return [Section(name, title, list(blocks)) for name, title, blocks in parts]
+    return [PageSection(name, title, list(blocks)) for name, title, blocks in parts]
 
 
-def _data(comparison: ComparisonValues) -> Iterator[Block]:
+def _data_and_mixtures(comparison: ComparisonValues) -> Iterator[Block]:
     if not comparison.illustration.points:
         yield Note("Of this comparison only the numbers were kept.")
         return
-    n_features = comparison.dataset.n_features
-    band = f"the blue band {BAND:.0%} of EM’s bootstrap"
-    if n_features == 1:
-        yield Note(
-            f"Lines are densities; the orange band holds {BAND:.0%} of the posterior draws’ at "
-            f"each point, {band}. Drag to zoom, double-click to return."
-        )
-    else:
-        yield Note(
-            f"Each ellipse holds {ELLIPSE_PROBABILITY:.0%} of its component, {band} as seen from "
-            "EM’s centre; each thin ellipse is one posterior draw. Select a name to hide it, drag "
-            "to zoom, double-click to return."
-        )
+    n_features, at_most = comparison.dataset.n_features, coordinates.MAX_FEATURES
+    yield Note(_legend_of_densities(comparison) if n_features == 1 else _legend(comparison))
     names = ", ".join(comparison.dataset.feature_names[:6])
+    caption = ""
+    if n_features > at_most:
+        caption = f"The {at_most} of {n_features} features in which the components differ most."
     yield Picture(
         "mixture",
-        mixture.data_figure(comparison),
+        data_and_mixtures.data_figure(comparison),
         f"The data ({names}) with the {comparison.n_components} components of each fit. The "
         "numbers are in the table of parameters.",
-        "" if n_features <= views.MAX_FEATURES
-        else f"The {views.MAX_FEATURES} of {n_features} features in which the components differ "
-        "most.",
-    )  # fmt: skip
+        caption,
+    )
     if n_features > 2:
         yield Picture(
             "projection",
-            mixture.projection_figure(comparison),
+            data_and_mixtures.projection_figure(comparison),
             "The same in the two directions in which the components are told apart best.",
             "All features at once, in the two directions that separate the components of the "
             "first fit best (linear discriminants); within components both vary by about 1.",
         )
 
 
+def _legend_of_densities(comparison: ComparisonValues) -> str:
+    """Say what the lines and bands of a single feature are, those that there are."""
+    parts = ["Lines are densities"]
+    if (name := comparison.posterior) is not None:
+        parts.append(
+            f"the {colour_name(name)} band holds {BAND:.0%} of the posterior draws’ at each point"
+        )
+    said = "; ".join(parts)
+    if band := _bootstrap_band(comparison):
+        said += f"{', ' if len(parts) > 1 else '; '}{band}"
+    return f"{said}. Drag to zoom, double-click to return."
+
+
+def _legend(comparison: ComparisonValues) -> str:
+    """Say what the ellipses of several features are, those that there are."""
+    said = f"Each ellipse holds {ELLIPSE_PROBABILITY:.0%} of its component"
+    if band := _bootstrap_band(comparison):
+        said += f", {band} as seen from {spoken_estimate(comparison)}’s centre"
+    if comparison.posterior is not None:
+        said += "; each thin ellipse is one posterior draw"
+    return f"{said}. Select a name to hide it, drag to zoom, double-click to return."
+
+
+def _bootstrap_band(comparison: ComparisonValues) -> str:
+    """Say what the band of bootstrap replicates is; nothing where there are none."""
+    name = comparison.estimate
+    if name is None or not comparison.illustration.bootstrap_mixtures:
+        return ""
+    return f"the {colour_name(name)} band {BAND:.0%} of {spoken_estimate(comparison)}’s bootstrap"
+
+
 def _steps(comparison: ComparisonValues) -> Iterator[Block]:
-    if "em" not in comparison.engines:
+    if not comparison.illustration.em_paths:
         yield Note("EM was not among the engines.")
         return
     yield Note(
@@ -102,7 +119,7 @@ def _steps(comparison: ComparisonValues) -> Iterator[Block]:
         if found is not None:
             last = found.log_likelihoods[-1]
             yield Heading(texts[run])
-            yield Steps(
+            yield SteppedPicture(
                 f"steps-{run}",
                 steps.steps_figure(comparison, run),
                 f"{texts[run]}. It moves from the start to a log-likelihood of {last:.2f} in "
@@ -116,12 +133,8 @@ def _steps(comparison: ComparisonValues) -> Iterator[Block]:
 
 
 def _parameters(comparison: ComparisonValues) -> Iterator[Block]:
-    level = next((e.intervals.level for e in comparison.engines.values() if e.intervals), None)
-    if level is not None:
-        yield Note(
-            f"Bars are {level:.0%} intervals: of EM by the bootstrap, of the posterior "
-            "equal-tailed and credible."
-        )
+    if said := _origin_of_intervals(comparison):
+        yield Note(said)
     yield Picture(
         "forest",
         forest.parameters_figure(comparison),
@@ -129,6 +142,23 @@ def _parameters(comparison: ComparisonValues) -> Iterator[Block]:
         "are in the table that follows.",
     )
     yield forest.parameters_table(comparison)
+
+
+def _origin_of_intervals(comparison: ComparisonValues) -> str:
+    """Say what the bars of the forest plot are; nothing where no engine has intervals."""
+    known = {n: e.intervals.level for n, e in comparison.engines.items() if e.intervals is not None}
+    if not known:
+        return ""
+    parts = [
+        f"of {spoken(comparison, name)} "
+        + (
+            "equal-tailed and credible"
+            if comparison.engines[name].role == "posterior"
+            else "by the bootstrap"
+        )
+        for name in known
+    ]
+    return f"Bars are {next(iter(known.values())):.0%} intervals: {', '.join(parts)}."
 
 
 def _likelihoods(comparison: ComparisonValues) -> Iterator[Block]:
@@ -153,20 +183,23 @@ def _likelihoods(comparison: ComparisonValues) -> Iterator[Block]:
             "density.",
         )
     if comparison.certificate is not None:
-        p = comparison.certificate.n_parameters
+        p, name = comparison.certificate.n_parameters, spoken_estimate(comparison)
         yield Picture(
             "deviance",
             likelihoods.deviance_figure(comparison),
             f"Histogram of the deviance of posterior draws beside its limit, chi-square with {p} "
             "degrees of freedom.",
-            "How far posterior draws lie below EM’s optimum. With much data it follows the "
-            "chi-square; a draw left of zero would have beaten EM.",
+            f"How far posterior draws lie below {name}’s optimum. With much data it follows the "
+            f"chi-square; a draw left of zero would have beaten {name}.",
         )
 
 
 def _disagreement(comparison: ComparisonValues) -> Iterator[Block]:
-    if not {"em", "bayes"} <= set(comparison.illustration.responsibilities):
-        yield Note("It takes EM and the posterior to disagree; only one of them was fitted.")
+    if not set(compared_pair(comparison.engines)) <= set(comparison.illustration.responsibilities):
+        yield Note("Of this comparison only the numbers were kept.")
+        return
+    if len(comparison.engines) < 2:
+        yield Note("It takes two fits to disagree; only one engine was fitted.")
         return
     text = disagreement.disagreement_text(comparison)
     yield Note(text, kind="plain")
@@ -179,20 +212,21 @@ def _disagreement(comparison: ComparisonValues) -> Iterator[Block]:
 
 
 def _health(comparison: ComparisonValues) -> Iterator[Block]:
-    bayes = comparison.engines.get("bayes")
-    if comparison.illustration.health is None or bayes is None:
+    name = comparison.posterior
+    if comparison.illustration.health is None or name is None:
         yield Note("No posterior was fitted.")
         return
-    found = bayes.diagnostics
+    found = comparison.engines[name].diagnostics
     for problem in found.get("problems", []):
         yield Note(f"{problem[:1].upper()}{problem[1:]}.", kind="problem")
     yield Picture(
         "convergence",
         health.convergence_figure(comparison),
         "R-hat and effective sample size of each parameter, before and after alignment.",
-        f"R-hat should be below {health.R_HAT_LIMIT}, effective draws above {health.ESS_LIMIT}. "
-        "Hollow circles are R-hat of the labels as they fell: far above 1 where labels switched, "
-        "which says nothing about the posterior.",
+        f"R-hat should be below {health.limit_of(comparison, 'posterior-r-hat'):g}, effective "
+        f"draws above {health.limit_of(comparison, 'posterior-ess'):g}. Hollow circles are R-hat "
+        "of the labels as they fell: far above 1 where labels switched, which says nothing about "
+        "the posterior.",
     )
     yield Picture(
         "ranks",
@@ -202,13 +236,15 @@ def _health(comparison: ComparisonValues) -> Iterator[Block]:
         "less what it would be if all chains were alike. A chain that stays within the band mixes "
         "with the others.",
     )
-    switched = found.get("switch_rate")
+    caption = "What label switching did"
+    if (switched := found.get("switch_rate")) is not None:
+        caption += (
+            f": in the sampler’s numbering {switched:.1%} of steps within a chain renumbered the "
+            f"components, and {found['n_labelings']} numberings occurred"
+        )
     yield Picture(
         "switching",
         health.switching_figure(comparison),
         "The component means of one feature through the chains, before and after alignment.",
-        "What label switching did."
-        if switched is None
-        else f"What label switching did: in the sampler’s numbering {switched:.1%} of steps within "
-        f"a chain renumbered the components, and {found['n_labelings']} numberings occurred.",
-    )  # fmt: skip
+        f"{caption}.",
+    )

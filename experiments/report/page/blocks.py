@@ -69,27 +69,26 @@ class Picture:
     def __html__(self) -> str:
         title = Markup("<h3>{}</h3>").format(self.title) if self.title else ""
         caption = Markup("<figcaption>{}</figcaption>").format(self.caption) if self.caption else ""
-        return Markup(
+        figure = Markup(
             '<figure class="{kind}" id="figure-{name}">{title}{controls}'
             '<div class="plot" data-figure="{name}" role="group" aria-label="{alt}"></div>'
             '{caption}<script type="application/json" id="data-{name}">{data}</script></figure>\n'
-        ).format(
-            kind="picture wide" if self.wide else "picture",
-            name=self.name, alt=self.alt, title=title, caption=caption, data=self._data(),
-            controls=self.controls(),
-        )  # fmt: skip
+        )
+        around = {"title": title, "controls": self.controls(), "caption": caption}
+        kind = "picture wide" if self.wide else "picture"
+        return figure.format(kind=kind, name=self.name, alt=self.alt, data=self._data(), **around)
 
     def controls(self) -> Markup:
         """Return what stands above the figure to steer it: nothing."""
         return Markup("")
 
     def _data(self) -> Markup:
-        # In a script element only "</" and "<!--" could end it early.
+        # Only "</" and "<!--" could end a script element early, and both begin with "<".
         return Markup(str(self.figure.to_json()).replace("<", "\\u003c"))
 
 
 @dataclass(frozen=True)
-class Steps(Picture):
+class SteppedPicture(Picture):
     """A figure with frames, steered by a slider and a play button.
 
     Attributes
@@ -102,15 +101,14 @@ class Steps(Picture):
 
     def controls(self) -> Markup:
         """Return the slider and the button; the page's script gives them their effect."""
-        return Markup(
+        controls = Markup(
             '<div class="controls" data-labels="{labels}"><button type="button" class="play">Play'
             '</button><label for="slider-{name}">Step</label><input type="range" '
             'id="slider-{name}" min="0" max="{last}" value="0" step="1">'
             '<output for="slider-{name}">{first}</output></div>'
-        ).format(
-            labels="|".join(self.labels), name=self.name, last=len(self.labels) - 1,
-            first=self.labels[0],
-        )  # fmt: skip
+        )
+        said, last = "|".join(self.labels), len(self.labels) - 1
+        return controls.format(labels=said, name=self.name, last=last, first=self.labels[0])
 
 
 @dataclass(frozen=True)
@@ -124,8 +122,19 @@ class Panels:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A table's cell: what it shows, what it is sorted by, where it leads, whether it is prose."""
+class TableCell:
+    """A table's cell.
+
+    Attributes
+    ----------
+    text : str
+    sort : float, optional
+        What the column is sorted by; by default the text.
+    href : str
+        Where the cell leads.
+    words : bool
+        Whether it is a sentence, which may be broken into lines.
+    """
 
     text: str
     sort: float | None = None
@@ -142,7 +151,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """A table's heading, with a dot of colour and a longer explanation where there is one."""
 
     title: str
@@ -158,20 +167,20 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class SortableTable:
     """A table that sorts by any column.
 
     Attributes
     ----------
     caption : str
-    columns : sequence of Column
-    rows : sequence of sequences of Cell
+    columns : sequence of TableColumn
+    rows : sequence of sequences of TableCell
         The first cell names the row.
     """
 
     caption: str
-    columns: Sequence[Column]
-    rows: Sequence[Sequence[Cell]] = field(repr=False)
+    columns: Sequence[TableColumn]
+    rows: Sequence[Sequence[TableCell]] = field(repr=False)
 
     def __html__(self) -> str:
         body = Markup("\n").join(
@@ -227,7 +236,7 @@ class Folded:
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A heading and the blocks under it; `id` is once in a page."""
 
     id: str

@@ -1,4 +1,4 @@
-"""How every figure looks: one colour per engine, one way to write a name, one layout."""
+"""How every figure looks: one colour for each engine, one way to write a name, one layout."""
 
 from __future__ import annotations
 
@@ -19,20 +19,38 @@ COLOURS = {
     "kmeans": "#e69f00",
 }
 OTHER_COLOUR = "#56b4e9"
-# Tol (2021), scheme "muted", without what is lost on black or on white; never an engine's.
+# What a sentence calls these colours.
+COLOUR_NAMES = {
+    "#7a7a7a": "grey",
+    "#0072b2": "blue",
+    "#d55e00": "orange",
+    "#009e73": "green",
+    "#cc79a7": "pink",
+    "#e69f00": "yellow",
+    "#56b4e9": "light blue",
+}
+# Tol (2021), scheme "muted", without the colours that cannot be seen on black or on white. None is
+# an engine's.
 COMPONENT_COLOURS = ("#44aa99", "#aa4499", "#999933", "#88ccee", "#cc6677", "#117733", "#ddcc77")
 POINT = "rgba(128, 128, 128, 0.5)"
 GRID = "rgba(128, 128, 128, 0.22)"
 RULE = "rgba(128, 128, 128, 0.8)"
 INK = "#1d2329"
 LONGEST_NAME = 28
-# Room above a figure, and what a legend above titles of panels takes more, in pixels.
-TOP, LEGEND = 30, 26
+# Room above a figure, in pixels.
+TOP = 30
+# What a legend above the titles of panels takes in addition.
+LEGEND = 26
 
 
 def colour_of(source: str) -> str:
-    """Return the one colour of an engine, or of the truth."""
+    """Return the colour of an engine, by its name, or of the ``"truth"``."""
     return COLOURS.get(source, OTHER_COLOUR)
+
+
+def colour_name(source: str) -> str:
+    """Return the word for the colour of an engine or of the truth."""
+    return COLOUR_NAMES[colour_of(source)]
 
 
 def component_colour(k: int) -> str:
@@ -56,8 +74,52 @@ def plain(name: str, longest: int = LONGEST_NAME) -> str:
 
 
 def compact(values: ArrayLike) -> NDArray[np.float32]:
-    """Halve what coordinates weigh in the page; seven digits are more than a screen shows."""
+    """Return coordinates in half as many bytes: a screen shows fewer than seven digits."""
     return np.asarray(values, dtype=np.float32)
+
+
+def spread_evenly(count: int) -> NDArray[np.float64]:
+    """Return places in [0, 1) that are spread evenly, however many of them are used.
+
+    They are multiples of the golden ratio's fraction, less their whole part. Unlike random places
+    they are the same in every figure.
+    """
+    return np.asarray(np.arange(count) * 0.618 % 1)
+
+
+def hover(text: str) -> str:
+    """Return what a mark says under the mouse, without the second box that has its trace's name."""
+    return f"{text}<extra></extra>"
+
+
+def legend_entry(name: str, shown: bool) -> dict[str, Any]:
+    """Return what names a trace; of several traces with one name, one is shown in the legend."""
+    return {"name": name, "legendgroup": name, "showlegend": shown}
+
+
+def component_numbers(count: int, size: int) -> dict[str, Any]:
+    """Return what makes a trace write the components' numbers, from 1, at its points."""
+    return {
+        "mode": "text",
+        "text": [f"<b>{k + 1}</b>" for k in range(count)],
+        "textfont": {"size": size},
+        "hoverinfo": "skip",
+    }
+
+
+def legend_once(figure: go.Figure) -> None:
+    """Show each group of traces once in the legend, however many panels it is drawn in."""
+    seen: set[str] = set()
+    for trace in figure.data:
+        if trace.showlegend is not False:
+            trace.showlegend = trace.legendgroup not in seen
+            seen.add(trace.legendgroup)
+
+
+def titles_at_left(figure: go.Figure) -> None:
+    """Put the titles of panels, which `make_subplots` centres, at the left edge of the figure."""
+    for annotation in figure.layout.annotations:
+        annotation.update(x=0, xanchor="left", font={"size": 13})
 
 
 def styled(figure: go.Figure, height: int, *, aspect: float | None = None) -> go.Figure:

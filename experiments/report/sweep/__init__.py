@@ -1,1 +1,1 @@
-"""TODO-INIT."""
+"""The page and the figures of a sweep. Imports: report.page, sweeps, config, storage, core."""

@@ -1,4 +1,4 @@
-"""Where the points of a sweep stand: along the axis, in which line, in which small multiple."""
+"""Where a sweep's points are drawn: at which place of the axis, in which line, in which panel."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from experiments.core.types import FloatArray
 from experiments.report.page.theme import plain
 from experiments.sweeps.results import SweepResults
 
-# More values of a number than this, as of a random sweep, are put together in so many bins.
-MAX_VALUES, BINS = 12, 8
-# More small multiples than this are too small; more lines cannot be told apart.
-MAX_FACETS, MAX_LINES = 6, 7
+# A column of numbers with more values than this, as a random sweep has, is put into bins.
+MAX_VALUES = 12
+BINS = 8
+# More small multiples than this are too small to read.
+MAX_FACETS = 6
+# More lines than this cannot be told apart.
+MAX_LINES = 7
 LONGEST_TITLE = 48
 
 
@@ -54,18 +57,19 @@ class Scale:
         """Move positions aside by shares of the axis, so that marks do not cover one another."""
         shares = np.asarray(shares, dtype=np.float64)
         if self.levels:
-            return positions + shares * len(self.levels)
+            return np.asarray(positions + shares * len(self.levels), dtype=np.float64)
         low, high = self.numbers[0], self.numbers[-1]
         if self.log:
             return np.asarray(positions * (high / low) ** shares, dtype=np.float64)
-        return positions + shares * (high - low)
+        return np.asarray(positions + shares * (high - low), dtype=np.float64)
 
     def ticks(self) -> dict[str, Any]:
         """Return the axis' settings: every value that was tried, where they are few."""
         if self.levels:
             places, names = list(range(len(self.levels))), self.levels
-            return {"tickvals": places, "ticktext": [plain(name) for name in names],
-                    "range": [-0.5, len(self.levels) - 0.5]}  # fmt: skip
+            texts = [plain(name) for name in names]
+            ends = [-0.5, len(self.levels) - 0.5]
+            return {"tickvals": places, "ticktext": texts, "range": ends}
         kind: dict[str, Any] = {"type": "log"} if self.log else {}
         if len(self.numbers) <= MAX_VALUES:
             kind |= {"tickvals": self.numbers, "ticktext": [written(n) for n in self.numbers]}
@@ -73,16 +77,17 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """What stands where.
+class PanelLayout:
+    """How a sweep's points are divided into panels and lines.
 
     Attributes
     ----------
     scale : Scale
+        The horizontal axis of every panel.
     group : str or None
-        Column that gives a line to each of its values.
+        The column whose values have a line each.
     facets : tuple of str
-        Columns each combination of whose values has a small multiple of its own.
+        Each combination of these columns' values has a panel of its own, a small multiple.
     log_y : bool
     """
 
@@ -92,7 +97,7 @@ class Layout:
     log_y: bool
 
 
-def layout_of(results: SweepResults) -> Layout | None:
+def panel_layout(results: SweepResults) -> PanelLayout | None:
     """Lay a sweep out as its config asks; without a figure in it, along the longest axis.
 
     None where nothing varies, or the results lack a column that is asked for.
@@ -115,7 +120,9 @@ def layout_of(results: SweepResults) -> Layout | None:
         numbers=sorted(map(float, frame[x].unique())) if numbers else [],
     )
     others = [key for key in varying if key not in (x, group)]
-    return Layout(scale, group, _facets(frame, others, x, group), bool(figure and figure.log_y))
+    return PanelLayout(
+        scale, group, _facets(frame, others, x, group), bool(figure and figure.log_y)
+    )
 
 
 def _facets(

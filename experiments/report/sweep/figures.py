@@ -1,4 +1,4 @@
-"""Figures of a sweep: a quantity along its axis, with error bars, cell by cell behind them."""
+"""Figures of a sweep: means along its axis with error bars, and the cells behind them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from experiments.report.page.theme import (
     colour_of,
     compact,
     component_colour,
+    hover,
+    legend_once,
     plain,
+    spread_evenly,
     stacked,
     styled,
     tint,
 )
-from experiments.report.sweep.axes import MAX_LINES, Layout, Scale, binned, short_name, written
+from experiments.report.sweep.axes import MAX_LINES, PanelLayout, Scale, binned, short_name, written
 from experiments.report.sweep.quantities import Quantity, Series
 from experiments.sweeps.centres import Centre, are_skewed, mean_and_error, median_and_error
 
@@ -32,14 +35,26 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid")
 # More cells than this in one figure are a cloud that hides its means and weighs megabytes.
 MAX_DOTS = 2500
 COVERAGE = ".coverage."
-# Distances from the best beyond this many times a small one are off the first view.
+# The first view of distances from the best ends at this many times the lower third of them.
 ROOM = 4.0
-WIDTH_OF_DOTS, WIDTH_OF_LINES = 0.05, 0.035
+# Shares of the axis: how far the cells of a point spread, and how far apart lines stand.
+WIDTH_OF_DOTS = 0.05
+WIDTH_OF_LINES = 0.035
 
 
 @dataclass(frozen=True)
 class Line:
-    """One series in one group: its cells and how it looks."""
+    """One series in one group.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        Its cells.
+    series : Series
+    label, colour : str
+    style : int
+        Which of `SYMBOLS` and `DASHES` it has.
+    """
 
     rows: pd.DataFrame
     series: Series
@@ -47,11 +62,20 @@ class Line:
     colour: str
     style: int
 
+    @property
+    def look(self) -> dict[str, Any]:
+        """Marker and line in plotly's terms."""
+        symbol, dash = SYMBOLS[self.style % len(SYMBOLS)], DASHES[self.style % len(DASHES)]
+        return {
+            "marker": {"size": 8, "color": self.colour, "symbol": symbol},
+            "line": {"color": self.colour, "width": 2, "dash": dash},
+        }
+
 
 def use_medians(frame: pd.DataFrame, quantity: Quantity) -> bool:
-    """Say whether the cells of a quantity are so skewed that means mislead.
+    """Say whether the cells of a quantity are so skewed that their mean misleads.
 
-    Those of coverage never are: a mean over cells is what it says.
+    Coverage is always a mean: it is the share of intervals that hold the truth, over all cells.
     """
     if any(COVERAGE in column for column in quantity.columns):
         return False
@@ -62,7 +86,7 @@ def use_medians(frame: pd.DataFrame, quantity: Quantity) -> bool:
     )
 
 
-def quantity_figure(frame: pd.DataFrame, quantity: Quantity, layout: Layout) -> go.Figure:
+def quantity_figure(frame: pd.DataFrame, quantity: Quantity, layout: PanelLayout) -> go.Figure:
     """Draw a quantity along the axis of a sweep, a small multiple for each value of other axes.
 
     Parameters
@@ -70,14 +94,13 @@ def quantity_figure(frame: pd.DataFrame, quantity: Quantity, layout: Layout) -> 
     frame : DataFrame
         The cells that are done.
     quantity : Quantity
-    layout : Layout
+    layout : PanelLayout
     """
     medians = use_medians(frame, quantity)
     parts = list(_parts(frame, layout))
-    figure = make_subplots(
-        1, len(parts), shared_yaxes=True, horizontal_spacing=0.03,
-        subplot_titles=[name for name, _ in parts] if len(parts) > 1 else None,
-    )  # fmt: skip
+    titles = [name for name, _ in parts] if len(parts) > 1 else None
+    options = {"shared_yaxes": True, "horizontal_spacing": 0.03, "subplot_titles": titles}
+    figure = make_subplots(1, len(parts), **options)
     centres: list[Centre] = []
     dots: list[FloatArray] = []
     for column, (_, rows) in enumerate(parts, start=1):
@@ -95,29 +118,31 @@ def quantity_figure(frame: pd.DataFrame, quantity: Quantity, layout: Layout) -> 
     figure.update_yaxes(**(_log_ticks(centres) if log_y else {"range": span}))
     if quantity.is_share:
         figure.update_yaxes(tickformat=".0%")
-    _once(figure)
+    legend_once(figure)
     figure = styled(figure, 340 if len(parts) == 1 else 360, aspect=0.85)
     return figure if len(parts) == 1 else stacked(figure, 260)
 
 
-def _parts(frame: pd.DataFrame, layout: Layout) -> Iterator[tuple[str, pd.DataFrame]]:
+def _parts(frame: pd.DataFrame, layout: PanelLayout) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield the small multiples: what each is called, and its cells."""
     if not layout.facets:
         yield "", frame
         return
     for key, rows in frame.groupby(list(layout.facets), sort=False):
         values = key if isinstance(key, tuple) else (key,)
-        yield (
-            ", ".join(
-                plain(f"{short_name(name)} = {written(value)}")
-                for name, value in zip(layout.facets, values, strict=True)
-            ),
-            rows,
-        )
+        settings = [
+            plain(f"{short_name(name)} = {written(value)}")
+            for name, value in zip(layout.facets, values, strict=True)
+        ]
+        yield ", ".join(settings), rows
 
 
 def _lines(rows: pd.DataFrame, quantity: Quantity, group: str | None) -> Iterator[Line]:
-    """Yield each series, of each group, with the engine's colour; of one engine the group's."""
+    """Yield each series of each group.
+
+    A line has its engine's colour. Where all lines are one engine's, or no engine's, the colour
+    tells the groups apart.
+    """
     groups = [("", rows)] if group is None else list(rows.groupby(group, sort=False))[:MAX_LINES]
     one_engine = len(quantity.series) == 1
     for place, series in enumerate(quantity.series):
@@ -131,30 +156,36 @@ def _lines(rows: pd.DataFrame, quantity: Quantity, group: str | None) -> Iterato
 
 
 def _group_name(group: str, value: object) -> str:
-    # A word says what it is of; a number does not.
+    """Write a value of the group's axis; a number is preceded by the axis' name."""
     return plain(value if isinstance(value, str) else f"{short_name(group)} = {written(value)}")
 
 
 def _add_dots(figure: go.Figure, line: Line, scale: Scale, step: float, column: int) -> FloatArray:
-    """Draw every cell, faintly and a little apart; return their values."""
+    """Draw every cell as a faint dot, spread around its point; return the cells' values."""
     rows = line.rows.dropna(subset=[line.series.column])
     values = rows[line.series.column].to_numpy(dtype=np.float64)
-    spread = (np.arange(len(values)) * 0.618 % 1 - 0.5) * WIDTH_OF_DOTS
+    spread = (spread_evenly(len(values)) - 0.5) * WIDTH_OF_DOTS
     x = scale.moved(scale.positions(rows[scale.column]), step + spread)
     figure.add_scatter(
-        x=compact(x), y=compact(values), mode="markers", name=line.label, legendgroup=line.label,
-        showlegend=False, marker={"size": 4, "color": tint(line.colour, 0.35)},
+        x=compact(x),
+        y=compact(values),
+        mode="markers",
+        name=line.label,
+        legendgroup=line.label,
+        showlegend=False,
+        marker={"size": 4, "color": tint(line.colour, 0.35)},
         customdata=[str(seed) for seed in rows["seed"]],
-        hovertemplate=f"{line.label}<br>seed %{{customdata}}: %{{y:.4g}}<extra></extra>",
-        row=1, col=column,
-    )  # fmt: skip
+        hovertemplate=hover(f"{line.label}<br>seed %{{customdata}}: %{{y:.4g}}"),
+        row=1,
+        col=column,
+    )
     return values
 
 
 def _add_line(
     figure: go.Figure, line: Line, scale: Scale, step: float, column: int, *, medians: bool
 ) -> list[Centre]:
-    """Draw the mean or median at each point with its error bar; return them."""
+    """Draw the mean or the median at each point with its error bar; return these centres."""
     rows = line.rows.dropna(subset=[line.series.column])
     if rows.empty:
         return []
@@ -165,30 +196,36 @@ def _add_line(
     middle = median_and_error if medians else mean_and_error
     centres = [middle(values[places == place]) for place in x]
     named = [scale.levels[int(place)] for place in x] if scale.levels else [f"{p:.4g}" for p in x]
+    where = f"{line.label}<br>{scale.title}: %{{customdata[0]}}<br>"
     figure.add_scatter(
         x=scale.moved(x, step),
         y=[centre.value for centre in centres],
-        error_y={
-            "type": "data", "symmetric": False, "thickness": 1.8, "width": 4,
-            "array": [centre.high - centre.value for centre in centres],
-            "arrayminus": [centre.value - centre.low for centre in centres],
-        },
-        # Settings have no order, so nothing connects them.
+        error_y=_error_bars(centres),
+        # Settings that are no numbers have no order, so no line connects them.
         mode="markers" if scale.levels else "lines+markers",
-        name=line.label, legendgroup=line.label,
-        marker={"size": 8, "color": line.colour, "symbol": SYMBOLS[line.style % len(SYMBOLS)]},
-        line={"color": line.colour, "width": 2, "dash": DASHES[line.style % len(DASHES)]},
-        customdata=[[plain(name), centre.text, centre.n]
-                    for name, centre in zip(named, centres, strict=True)],
-        hovertemplate=f"{line.label}<br>{scale.title}: %{{customdata[0]}}<br>%{{customdata[1]}}, "
-        "n = %{customdata[2]}<extra></extra>",
-        row=1, col=column,
-    )  # fmt: skip
+        name=line.label,
+        legendgroup=line.label,
+        customdata=[
+            [plain(name), centre.text, centre.n]
+            for name, centre in zip(named, centres, strict=True)
+        ],
+        hovertemplate=hover(f"{where}%{{customdata[1]}}, n = %{{customdata[2]}}"),
+        row=1,
+        col=column,
+        **line.look,
+    )
     return centres
 
 
+def _error_bars(centres: list[Centre]) -> dict[str, Any]:
+    above = [centre.high - centre.value for centre in centres]
+    below = [centre.value - centre.low for centre in centres]
+    ends = {"symmetric": False, "array": above, "arrayminus": below}
+    return {"type": "data", "thickness": 1.8, "width": 4, **ends}
+
+
 def _log_ticks(centres: list[Centre]) -> dict[str, Any]:
-    """Mark 1, 2, 5, 10, 20 and so on: left alone, plotly writes digits without their powers."""
+    """Mark 1, 2, 5, 10, 20 and so on: by itself plotly writes 2 and 5 without the power of ten."""
     low = math.floor(math.log10(min(centre.low for centre in centres)))
     high = math.ceil(math.log10(max(centre.high for centre in centres)))
     ticks = [digit * 10.0**power for power in range(low, high + 1) for digit in (1, 2, 5)]
@@ -196,7 +233,10 @@ def _log_ticks(centres: list[Centre]) -> dict[str, Any]:
 
 
 def _range(centres: list[Centre], dots: list[FloatArray], target: float | None) -> list[float]:
-    """Frame the centres, their errors and most cells: one stray cell is no reason to squeeze."""
+    """Frame the centres, their errors and 90% of the cells of each line.
+
+    A single stray cell would squeeze everything else.
+    """
     ends = [end for centre in centres for end in (centre.low, centre.high)]
     for values in dots:
         if len(values):
@@ -211,16 +251,7 @@ def _range(centres: list[Centre], dots: list[FloatArray], target: float | None) 
 
 
 def _nearest(centres: list[Centre]) -> list[float]:
-    """Frame what decides: settings far from the best are worse by orders of magnitude."""
+    """Frame the settings near the best: others may be worse by orders of magnitude."""
     worse = sorted(centre.value for centre in centres if centre.value > 0)
     top = ROOM * worse[len(worse) // 3] if worse else 1.0
     return [-0.08 * top, top]
-
-
-def _once(figure: go.Figure) -> None:
-    """Show each name in the legend once, for all small multiples."""
-    seen: set[str] = set()
-    for trace in figure.data:
-        if trace.showlegend is not False:
-            trace.showlegend = trace.legendgroup not in seen
-            seen.add(trace.legendgroup)

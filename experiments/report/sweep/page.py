@@ -15,13 +15,14 @@ from experiments.report.page.blocks import (
     Facts,
     Folded,
     Note,
+    PageSection,
     Panels,
     Picture,
-    Section,
 )
-from experiments.report.page.shell import render, write
+from experiments.report.page.document import render, write
 from experiments.report.provenance import duration, environment_facts
-from experiments.report.sweep.axes import Layout, layout_of
+from experiments.report.sweep.axes import PanelLayout, panel_layout
+from experiments.report.sweep.conclusion_figures import outcome_blocks
 from experiments.report.sweep.figures import quantity_figure, use_medians
 from experiments.report.sweep.quantities import (
     Quantity,
@@ -30,7 +31,6 @@ from experiments.report.sweep.quantities import (
     quantities_of,
 )
 from experiments.report.sweep.tables import cells_blocks, failed_blocks, many, points_table
-from experiments.report.sweep.tallies import outcome_blocks
 from experiments.storage.layout import CELLS, REPORT
 from experiments.sweeps.conclusion import conclusion_of_sweep
 from experiments.sweeps.directory import SweepDirectory
@@ -54,7 +54,7 @@ def write_sweep_report(directory: Path) -> Path:
 def render_sweep_page(results: SweepResults, store: SweepDirectory) -> str:
     """Return the page's HTML; names from config and errors appear as text, never as markup."""
     found = [(name, title, list(blocks)) for name, title, blocks in _sections(results, store)]
-    sections = [Section(name, title, blocks) for name, title, blocks in found if blocks]
+    sections = [PageSection(name, title, blocks) for name, title, blocks in found if blocks]
     lead = results.config.description or "A sweep."
     return render(results.name, lead, sections)
 
@@ -95,7 +95,7 @@ def _conclusion(results: SweepResults) -> Iterator[Block]:
 
 
 def _drawn(results: SweepResults) -> Iterator[Block]:
-    layout = layout_of(results) if results.counts["done"] else None
+    layout = panel_layout(results) if results.counts["done"] else None
     asked = columns_drawn(results)
     if layout is None or not asked:
         yield Note(_why_nothing(results))
@@ -123,7 +123,7 @@ def _why_nothing(results: SweepResults) -> str:
 
 
 def _usual(results: SweepResults) -> Iterator[Block]:
-    layout = layout_of(results) if results.counts["done"] else None
+    layout = panel_layout(results) if results.counts["done"] else None
     asked = set(columns_drawn(results))
     more = [
         quantity
@@ -157,7 +157,7 @@ def _judged(
 def _panels(
     frame: pd.DataFrame,
     quantities: list[Quantity],
-    layout: Layout,
+    layout: PanelLayout,
     prefix: str,
     engines: list[str],
 ) -> Panels:

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from experiments.sweeps.results import SweepResults
+from experiments.values.engine_titles import engine_title
 
-# Titles of engines, as their fits have them; another engine goes by its name.
-TITLES = {"em": "EM", "bayes": "posterior", "kmeans": "k-means"}
-
-# A column without its engine, the first that matches: title of its panel, and the value at which
-# all would be well. {0} is the first group.
+# What is known of columns, their engine left out; the first pattern that matches counts. It is
+# followed by the title of the panel and by the ideal value, which may be none. {0} stands for what
+# the first group of the pattern matched.
 KNOWN: tuple[tuple[str, str, str], ...] = (
     (r"coverage\.(.+)", "True parameters inside {0} % intervals", "{0} %"),
     (r"errors\.weight_max_error", "Largest error of a weight", ""),
@@ -29,12 +28,15 @@ KNOWN: tuple[tuple[str, str, str], ...] = (
     (r"diagnostics\.(?:aic|bic|icl)", "Information criterion", ""),
     (r"seconds", "Seconds of a fit", ""),
     (r"agreement\.max_abs_z", "Largest difference of a parameter, posterior sd", ""),
-    (r"agreement\.sd_ratio\.(.+)\.(?:median|mean)", "EM’s standard error ({0}) / posterior sd",
-     "1"),
+    (
+        r"agreement\.sd_ratio\.(.+)\.(?:median|mean)",
+        "EM’s standard error ({0}) / posterior sd",
+        "1",
+    ),
     (r"certificate\.deviance_distance", "Distance of the deviance from chi-square", "0"),
     (r"certificate\.deviance_ratio", "Mean deviance / number of parameters", "1"),
     (r"certificate\.better_by", "Log-likelihood found above EM’s optimum", "0"),
-)  # fmt: skip
+)
 
 SHARES = (".coverage.", ".clustering.agreement")
 
@@ -51,7 +53,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Series:
-    """One column as a panel shows it; `engine` is empty where it is no single engine's."""
+    """One column as a panel shows it; `engine` is empty where the column belongs to no engine."""
 
     column: str
     engine: str
@@ -67,7 +69,7 @@ class Quantity:
     title : str
     series : tuple of Series
     target : float or None
-        The value at which all would be well.
+        The ideal value, such as an interval's nominal coverage.
     above_best : bool
         Whether values are distances from the best, so that only the near ones decide.
     """
@@ -120,7 +122,7 @@ def usual_columns(known: Iterable[str], engines: Sequence[str]) -> list[str]:
 
 
 def columns_drawn(results: SweepResults) -> list[str]:
-    """Return the columns that a sweep's config wants drawn, by default the usual ones."""
+    """Return the columns that a sweep's config asks to draw, by default the usual ones."""
     return columns_usual(results) if results.figure is None else list(results.figure.y)
 
 
@@ -128,15 +130,11 @@ def columns_usual(results: SweepResults) -> list[str]:
     """Return a sweep's columns of error, coverage, agreement and cost that differ between cells."""
     frame = results.done
     measured = [
-        str(name) for name in frame
+        str(name)
+        for name in frame
         if pd.api.types.is_numeric_dtype(frame[name]) and frame[name].nunique() > 1
-    ]  # fmt: skip
+    ]
     return usual_columns(measured, results.config.engines)
-
-
-def engine_title(name: str) -> str:
-    """Return what a reader calls an engine."""
-    return TITLES.get(name, name)
 
 
 def _split(column: str, engines: Sequence[str]) -> tuple[str, str]:

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.report.page.blocks import Block, Cell, Column, Folded, Note, Table
+from experiments.report.page.blocks import (
+    Block,
+    Folded,
+    Note,
+    SortableTable,
+    TableCell,
+    TableColumn,
+)
 from experiments.report.page.theme import colour_of
 from experiments.report.sweep.axes import short_name, written
 from experiments.report.sweep.figures import use_medians
@@ -19,8 +26,9 @@ from experiments.sweeps.centres import mean_and_error, median_and_error
 from experiments.sweeps.directory import SweepDirectory
 from experiments.sweeps.results import SweepResults
 
-# More rows than this make a page slow; the table on disk has them all.
+# Rows of a table in the page: more make it slow, and the table on disk has them all.
 MAX_ROWS = 2000
+# Letters of a cell's address.
 ADDRESS = 8
 
 
@@ -38,8 +46,8 @@ def _varying(results: SweepResults) -> list[str]:
     return [key for key in results.axes if results.frame[key].nunique(dropna=False) > 1]
 
 
-def points_table(results: SweepResults) -> Table:
-    """Return a row for each point of the axes: what was found there, over its seeds."""
+def points_table(results: SweepResults) -> SortableTable:
+    """Return a row for each point of the axes, with a mean or a median over its seeds."""
     axes, shown = _varying(results), _shown(results)
     quantities = quantities_of(shown, results.config.engines)
     middles = {
@@ -50,22 +58,22 @@ def points_table(results: SweepResults) -> Table:
     rows = []
     for point, members in islice(results.frame.groupby("point", sort=True), MAX_ROWS):
         done = members[members["status"] == "done"]
-        cells = [_axis_cell(members[key].iloc[0]) for key in axes] or [Cell(str(point))]
-        cells.append(Cell(str(len(done)), len(done)))
+        cells = [_axis_cell(members[key].iloc[0]) for key in axes] or [TableCell(str(point))]
+        cells.append(TableCell(str(len(done)), len(done)))
         for column in shown:
             values = done[column].dropna().to_numpy(dtype=np.float64)
             centre = middles[column](values) if len(values) else None
-            cells.append(Cell("") if centre is None else Cell(centre.text, centre.value))
+            cells.append(TableCell("") if centre is None else TableCell(centre.text, centre.value))
         rows.append(cells)
-    heads = [Column(short_name(key), hint=key) for key in axes] or [Column("point")]
-    return Table(
+    heads = [TableColumn(short_name(key), hint=key) for key in axes] or [TableColumn("point")]
+    return SortableTable(
         "Means ± standard errors over the seeds, or medians with their 68% intervals",
-        [*heads, Column("cells"), *_heads(results, shown)],
+        [*heads, TableColumn("cells"), *_heads(results, shown)],
         rows,
     )
 
 
-def _heads(results: SweepResults, shown: list[str]) -> list[Column]:
+def _heads(results: SweepResults, shown: list[str]) -> list[TableColumn]:
     found = {
         series.column: (quantity, series)
         for quantity in quantities_of(shown, results.config.engines)
@@ -76,12 +84,14 @@ def _heads(results: SweepResults, shown: list[str]) -> list[Column]:
         quantity, series = found[column]
         title = f"{series.label}: {quantity.title}" if series.engine else quantity.title
         colour = colour_of(series.engine) if series.engine else ""
-        heads.append(Column(title, colour, f"{column}: {results.descriptions.get(column, '')}"))
+        heads.append(
+            TableColumn(title, colour, f"{column}: {results.descriptions.get(column, '')}")
+        )
     return heads
 
 
 def cells_blocks(results: SweepResults, store: SweepDirectory) -> Iterator[Block]:
-    """Yield a row for each cell, with the way to its record."""
+    """Yield a table with a row for each cell and a link to its record."""
     yield Note(
         f"Every cell leads to its stored record: its config, its numbers and, of a failed one, the "
         f"traceback. {RESULTS} has all {len(results.frame.columns)} columns; gmm-compare results "
@@ -92,19 +102,23 @@ def cells_blocks(results: SweepResults, store: SweepDirectory) -> Iterator[Block
     rows = [
         [
             *_first_cells(store, record, axes),
-            Cell(record["status"]),
+            TableCell(record["status"]),
             *(_value_cell(record[column]) for column in shown),
             *([_comparison_cell(store, record)] if kept else []),
         ]
         for record in _records(results.frame.head(MAX_ROWS))
     ]
     columns = [
-        Column("cell"), *(Column(short_name(key), hint=key) for key in axes), Column("seed"),
-        Column("status"), *_heads(results, shown), *([Column("comparison")] if kept else []),
-    ]  # fmt: skip
+        TableColumn("cell"),
+        *(TableColumn(short_name(key), hint=key) for key in axes),
+        TableColumn("seed"),
+        TableColumn("status"),
+        *_heads(results, shown),
+        *([TableColumn("comparison")] if kept else []),
+    ]
     left = len(results.frame) - len(rows)
     caption = f"Cells{f', the first {len(rows)} of {len(rows) + left}' if left else ''}"
-    yield Folded(f"All {len(rows)} cells", [Table(caption, columns, rows)])
+    yield Folded(f"All {len(rows)} cells", [SortableTable(caption, columns, rows)])
 
 
 def failed_blocks(results: SweepResults, store: SweepDirectory) -> Iterator[Block]:
@@ -117,20 +131,24 @@ def failed_blocks(results: SweepResults, store: SweepDirectory) -> Iterator[Bloc
     axes = _varying(results)
     failed = results.frame[results.frame["status"] == "failed"].head(MAX_ROWS)
     rows = [
-        [*_first_cells(store, record, axes), Cell(record["error"], words=True)]
+        [*_first_cells(store, record, axes), TableCell(record["error"], words=True)]
         for record in _records(failed)
     ]
-    columns = [Column("cell"), *(Column(short_name(key), hint=key) for key in axes),
-               Column("seed"), Column("error")]  # fmt: skip
-    yield Table("Failed cells and their errors", columns, rows)
+    columns = [
+        TableColumn("cell"),
+        *(TableColumn(short_name(key), hint=key) for key in axes),
+        TableColumn("seed"),
+        TableColumn("error"),
+    ]
+    yield SortableTable("Failed cells and their errors", columns, rows)
 
 
-def _first_cells(store: SweepDirectory, record: dict[str, Any], axes: list[str]) -> list[Cell]:
-    """Say which cell it is, with the way to its record, where it stands, and its seed."""
+def _first_cells(store: SweepDirectory, record: dict[str, Any], axes: list[str]) -> list[TableCell]:
+    """Return the cell's address with a link to its record, its place on the axes and its seed."""
     return [
-        Cell(record["cell"][:ADDRESS], href=_href(store, record)),
+        TableCell(record["cell"][:ADDRESS], href=_href(store, record)),
         *(_axis_cell(record[key]) for key in axes),
-        Cell(str(record["seed"]), record["seed"]),
+        TableCell(str(record["seed"]), record["seed"]),
     ]
 
 
@@ -141,24 +159,24 @@ def _href(store: SweepDirectory, record: dict[str, Any]) -> str:
     return store.cell_file(str(record["cell"])).relative_to(store.path).as_posix()
 
 
-def _comparison_cell(store: SweepDirectory, record: dict[str, Any]) -> Cell:
+def _comparison_cell(store: SweepDirectory, record: dict[str, Any]) -> TableCell:
     if record["status"] != "done":
-        return Cell("")
+        return TableCell("")
     folder = _href(store, record).removesuffix(".json")
-    return Cell(COMPARISON, href=f"{folder}/{COMPARISON}")
+    return TableCell(COMPARISON, href=f"{folder}/{COMPARISON}")
 
 
-def _axis_cell(value: object) -> Cell:
+def _axis_cell(value: object) -> TableCell:
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    return Cell(written(value), float(value) if number else None)  # type: ignore[arg-type]
+    return TableCell(written(value), float(value) if number else None)  # type: ignore[arg-type]
 
 
-def _value_cell(value: Any) -> Cell:
+def _value_cell(value: Any) -> TableCell:
     if value is None or pd.isna(value):
-        return Cell("")
-    return Cell(f"{value:.4g}", float(value))
+        return TableCell("")
+    return TableCell(f"{value:.4g}", float(value))
 
 
 def many(n: int, what: str) -> str:
-    """Write a number of things."""
+    """Write a number of things: "1 cell", "3 cells"."""
     return f"{n} {what}{'' if n == 1 else 's'}"

@@ -1,1 +1,1 @@
-"""TODO-INIT."""
+"""Where runs begin: each start proposes a mixture from the rows."""

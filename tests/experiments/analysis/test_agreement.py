@@ -3,9 +3,10 @@ import pytest
 from scipy.stats import kstest
 
 from experiments.analysis.agreement import joint_distance, quantiles, z_score_errors, z_scores
-from experiments.values.parameters import Layout, Parameters, combine
+from experiments.values.parameters import Parameters, combine
 from gmm_bayes import MixtureDraws
 from gmm_em import Mixture
+from gmm_em.parameter_names import ParameterLayout
 from tests.conftest import random_mixture
 from tests.experiments.made import made_bayes
 
@@ -45,11 +46,11 @@ def test_one_certain_weight_has_no_error(rng):
 @pytest.mark.parametrize("scale", [1.0, 1e-5, 1e7])
 def test_joint_distance_is_mahalanobis_whatever_the_units(fit, scale):
     estimate = fit.draws[3]
-    found = joint_distance(estimate, fit.draws, Layout(3, 2))
+    found = joint_distance(estimate, fit.draws, ParameterLayout(3, 2))
     moved_draws = MixtureDraws(
         fit.draws.weights, fit.draws.means * scale, fit.draws.covariances * scale**2
     )
-    moved = joint_distance(estimate.affine(0.0, scale), moved_draws, Layout(3, 2))
+    moved = joint_distance(estimate.affine(0.0, scale), moved_draws, ParameterLayout(3, 2))
     assert found.n_parameters == 17
     assert moved.squared == pytest.approx(found.squared, rel=1e-6)
 
@@ -64,7 +65,7 @@ def test_joint_distance_of_draws_from_a_normal_posterior_is_chi_square():
         base.means + 0.1 * rng.normal(size=(*size, 2, 1)),
         base.covariances + 0.01 * rng.normal(size=(*size, 2, 1, 1)),
     )
-    layout = Layout(2, 1)
+    layout = ParameterLayout(2, 1)
     tails = [joint_distance(draws[i], draws, layout).tail_probability for i in range(0, 2000, 20)]
     # A false alarm in 1000.
     assert kstest(tails, "uniform").pvalue > 1e-3
@@ -72,7 +73,7 @@ def test_joint_distance_of_draws_from_a_normal_posterior_is_chi_square():
 
 def test_too_few_draws_have_no_joint_distribution(rng):
     fit = made_bayes(random_mixture(rng, 3, 2), rng, n_chains=1, n_draws=30)
-    assert joint_distance(fit.mixture, fit.draws, Layout(3, 2)) is None
+    assert joint_distance(fit.mixture, fit.draws, ParameterLayout(3, 2)) is None
 
 
 def test_combine_works_entry_by_entry(rng):

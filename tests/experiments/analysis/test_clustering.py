@@ -62,12 +62,14 @@ def test_scores_ignore_names_and_units_and_equal_their_definition(seed):
     assert scaled.agreement == plain.agreement
     assert scaled.regret == pytest.approx(plain.regret, abs=1e-8)
     # Bayes' theorem written out, density by density.
-    densities = np.array([
-        weight * multivariate_normal(mean, covariance).pdf(X)
-        for weight, mean, covariance in zip(
-            truth.weights, truth.means, truth.covariances, strict=True
-        )
-    ]).T  # fmt: skip
+    densities = np.array(
+        [
+            weight * multivariate_normal(mean, covariance).pdf(X)
+            for weight, mean, covariance in zip(
+                truth.weights, truth.means, truth.covariances, strict=True
+            )
+        ]
+    ).T
     shares = densities / densities.sum(axis=1, keepdims=True)
     lost = shares.max(axis=1) - shares[np.arange(60), other.predict(X)]
     assert plain.regret == pytest.approx(lost.mean(), abs=1e-10)

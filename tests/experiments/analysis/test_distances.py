@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from scipy import integrate
 from scipy.linalg import sqrtm
 from scipy.spatial.distance import mahalanobis
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, sem
 
-from experiments.analysis.distances import DensityComparison, errors_against
+from experiments.analysis.distances import DensityComparison, MonteCarlo, errors_against
 from gmm_em import Mixture
 from tests.conftest import random_mixture
 
@@ -111,8 +111,13 @@ def test_linear_maps_leave_affine_invariants_and_rotations_leave_all(seed, n_fea
 def test_symmetric_distances_are_symmetric(seed):
     (a, b), _ = pair(seed)
     there, back = errors_against(a, b), errors_against(b, a)
-    for name in ("weight_max_error", "weight_total_variation", "mean_euclidean",
-                 "covariance_affine_invariant", "covariance_bures"):  # fmt: skip
+    for name in (
+        "weight_max_error",
+        "weight_total_variation",
+        "mean_euclidean",
+        "covariance_affine_invariant",
+        "covariance_bures",
+    ):
         assert np.allclose(there[name], back[name], rtol=1e-7), name
 
 
@@ -197,3 +202,21 @@ def test_densities_far_apart_are_at_the_greatest_distance_without_overflow():
 def test_too_few_samples_are_refused(rng):
     with pytest.raises(ValueError, match="allowed is at least 2"):
         DensityComparison(random_mixture(rng, 2, 2), 1, 0)
+
+
+def test_a_monte_carlo_error_is_that_of_a_mean(rng):
+    terms = rng.normal(3.0, 2.0, size=1000)
+    found = MonteCarlo.of(terms)
+    assert found.value == pytest.approx(terms.mean())
+    assert found.se == pytest.approx(sem(terms), rel=1e-12)
+
+
+def test_the_errors_of_density_distances_are_their_spread_over_seeds():
+    """Spread of 300 values: its own error is 4 %, so that 20 % is exceeded once in 10**6."""
+    a = Mixture([0.4, 0.6], [[0.0], [3.0]], [[[1.0]], [[0.5]]])
+    b = Mixture([0.5, 0.5], [[0.2], [2.5]], [[[1.2]], [[0.8]]])
+    found = [DensityComparison(a, 400, seed).distances(b) for seed in range(300)]
+    for name in DEFINITIONS:
+        spread = np.std([one[name].value for one in found], ddof=1)
+        error = np.sqrt(np.mean([one[name].se ** 2 for one in found]))
+        assert error == pytest.approx(spread, rel=0.2), name

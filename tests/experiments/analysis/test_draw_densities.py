@@ -43,10 +43,12 @@ def test_where_the_short_form_cancels_the_long_way_is_taken(rng, monkeypatch):
     X = tight.sample(30, rng)[0]
     taken = []
     monkeypatch.setattr(
-        MixtureDraws, "log_prob", lambda self, rows, plain=MixtureDraws.log_prob: (
+        MixtureDraws,
+        "log_prob",
+        lambda self, rows, plain=MixtureDraws.log_prob: (
             taken.append(len(rows)) or plain(self, rows)
-        )
-    )  # fmt: skip
+        ),
+    )
     found = evaluated(draws, X)
     assert sum(taken) == 30
     assert np.allclose(found, expected(draws, X))

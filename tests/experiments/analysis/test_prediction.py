@@ -2,9 +2,11 @@ import arviz as az
 import numpy as np
 import pytest
 from scipy.special import logsumexp
+from scipy.stats import sem
 
 from experiments.analysis import draw_densities as densities
-from experiments.analysis.prediction import paired_differences, score
+from experiments.analysis.likelihoods import _leave_one_out
+from experiments.analysis.prediction import LeaveOneOut, paired_differences, score
 from tests.conftest import random_mixture
 from tests.experiments.made import made_bayes
 
@@ -61,3 +63,17 @@ def test_differences_pair_the_rows():
     assert found["a", "c"][0] == -1.0
     assert found["a", "c"][1] == pytest.approx(np.std([0, -2, 0, -2], ddof=1) / 2)
     assert len(found) == 3
+
+
+def test_the_error_of_leave_one_out_is_that_of_a_sum_over_rows(draws, X):
+    loo = score(draws, X, leave_one_out=True).loo
+    found = _leave_one_out(loo, len(draws))
+    assert found.elpd == pytest.approx(loo.elpd.sum())
+    assert found.se == pytest.approx(60 * sem(loo.elpd))
+    one = LeaveOneOut(loo.elpd[:1], 1.0, loo.pareto_k[:1])
+    assert _leave_one_out(one, len(draws)).se == 0.0
+
+
+def test_draws_at_the_least_number_are_smoothed(rng, draws, X):
+    enough = made_bayes(random_mixture(rng, 2, 2), rng, n_chains=1, n_draws=100).draws
+    assert score(enough, X, leave_one_out=True).loo is not None

@@ -109,7 +109,7 @@ def test_json_round_trip_is_exact_and_holds_no_nan(comparison):
     assert Comparison.from_dict(json.loads(text)) == comparison
     assert "NaN" not in text
     assert "Infinity" not in text
-    assert json.loads(text)["schema_version"] == 1
+    assert json.loads(text)["schema_version"] == 2
 
 
 def test_a_comparison_can_be_pickled_with_its_fits(dataset):
@@ -241,6 +241,32 @@ def test_one_component_has_nothing_to_disagree_about_in_its_weight(rng):
     comparison = compare_fits(dataset, {"em": made_em(one), "bayes": made_bayes(one, rng)})
     assert comparison.agreement.n_parameters == 2
     assert comparison.agreement.sd_ratios.weights == [1.0]
+    for name in ("em", "bayes"):
+        matching = comparison.engines[name].matching
+        assert (matching.ambiguity, matching.draws_ambiguity) == (0.0, None)
+        assert (matching.second_distance, matching.uncertain) == (None, [])
+
+
+def test_one_component_is_matched_with_its_truth_beyond_doubt(rng):
+    one = Mixture([1.0], [[0.0]], [[[1.0]]])
+    dataset = Dataset("one", one.sample(50, rng)[0], ("u",), truth=one)
+    near = Mixture([1.0], [[0.1]], [[[1.1]]])
+    fits = {"em": made_em(near), "bayes": made_bayes(near, rng)}
+    for engine in compare_fits(dataset, fits).engines.values():
+        assert engine.matching.partners == [1]
+        assert engine.matching.distance > 0
+        assert engine.matching.second_distance is None
+        assert (engine.matching.ambiguity, engine.matching.draws_ambiguity) == (0.0, None)
+
+
+def test_rows_held_out_are_counted_and_none_are_none(dataset, fits):
+    found = compare_fits(dataset, fits)
+    assert found.dataset.n_test == 100
+    assert found.engines["em"].log_likelihood.test is not None
+    found = compare_fits(replace(dataset, X_test=None), fits)
+    assert found.dataset.n_test == 0
+    assert found.engines["em"].log_likelihood.test is None
+    assert found.log_likelihood.differences_test == []
 
 
 @pytest.mark.parametrize("kept", [[1], [2, 0], [1, 2, 0, 3, 4]])
@@ -285,9 +311,12 @@ def test_every_null_in_the_file_has_a_reason(dataset, fits):
         if value is None:
             yield path
         for key, part in (
-            value.items() if isinstance(value, dict)
-            else enumerate(value) if isinstance(value, list) else ()
-        ):  # fmt: skip
+            value.items()
+            if isinstance(value, dict)
+            else enumerate(value)
+            if isinstance(value, list)
+            else ()
+        ):
             yield from nulls(part, f"{path}.{key}".strip("."))
 
     sklearn = Fit(mixture=fits["em"].mixture, seconds=0.1, diagnostics={"n_iter": None})
@@ -346,7 +375,7 @@ def test_thresholds_can_be_replaced(dataset, fits):
 
 def test_shipped_schema_describes_the_comparison_and_is_up_to_date(comparison):
     shipped = json.loads(
-        resources.files("experiments.values").joinpath("comparison.schema.json").read_text()
+        resources.files("experiments.values.base").joinpath("comparison.schema.json").read_text()
     )
     assert shipped == Comparison.model_json_schema(mode="serialization")
     jsonschema.validate(comparison.to_dict(), shipped)
@@ -364,3 +393,14 @@ def test_nan_never_reaches_the_file(comparison):
     values["engines"]["em"]["mixture"]["weights"][0] = float("nan")
     with pytest.raises(ValueError, match="finite"):
         Comparison.from_dict(values)
+
+
+@pytest.mark.parametrize("identity", THRESHOLDS)
+def test_a_value_at_its_threshold_is_let_pass(identity):
+    threshold = THRESHOLDS[identity]
+    bad = -np.inf if threshold.level(-1e9) == "fail" else np.inf
+    assert threshold.level(threshold.warn) == "ok"
+    if threshold.fail != threshold.warn:
+        assert threshold.level(np.nextafter(threshold.warn, bad)) == "warn"
+        assert threshold.level(threshold.fail) == "warn"
+    assert threshold.level(np.nextafter(threshold.fail, bad)) == "fail"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
+from scipy.stats import sem
 
 from experiments.api.comparing import compare
 from experiments.api.comparison import Comparison
@@ -85,8 +86,14 @@ def test_every_criterion_is_read_off_the_comparisons(found, dataset):
     assert list(found.comparisons) == [1, 2, 3]
     criteria = by_id(found)
     assert list(criteria) == [
-        "aic", "bic", "icl", "em-held-out", "loo", "evidence", "bayes-held-out",
-    ]  # fmt: skip
+        "aic",
+        "bic",
+        "icl",
+        "em-held-out",
+        "loo",
+        "evidence",
+        "bayes-held-out",
+    ]
     for k in (1, 2, 3):
         one = found[k]
         at = {name: c.values[k - 1] for name, c in criteria.items()}
@@ -207,8 +214,9 @@ def test_local_optima_are_told_with_what_they_lack(found):
 
 def test_disagreement_says_what_each_criterion_asks(found):
     choices = {"aic": 4, "bic": 3, "icl": 2, "loo": 5, "evidence": 6}
-    criteria = [c.model_copy(update={"chosen": choices[c.id]}) for c in found.criteria
-                if c.id in choices]  # fmt: skip
+    criteria = [
+        c.model_copy(update={"chosen": choices[c.id]}) for c in found.criteria if c.id in choices
+    ]
     texts = {finding.id: finding.text for finding in findings(criteria, {}, None)}
     assert "3 describe the density, 2 stand apart as clusters" in texts["why-overlap"]
     assert "forgive a component too many" in texts["why-question"]
@@ -258,7 +266,7 @@ def test_json_round_trip_is_exact_and_follows_the_schema(found):
     assert "NaN" not in text
     assert ComponentsComparison.from_dict(json.loads(text)) == found
     shipped = json.loads(
-        resources.files("experiments.values").joinpath("components.schema.json").read_text()
+        resources.files("experiments.values.base").joinpath("components.schema.json").read_text()
     )
     assert shipped == ComponentsComparison.model_json_schema(mode="serialization")
     jsonschema.validate(found.to_dict(), shipped)
@@ -311,8 +319,13 @@ def test_the_figure_has_a_line_for_each_criterion_and_its_errors(found):
 def test_run_directory_keeps_every_comparison_and_is_read_back(found, tmp_path):
     directory = found.save(tmp_path / "run")
     assert {path.name for path in directory.iterdir()} == {
-        "components.json", "environment.json", "report.html", "K1", "K2", "K3",
-    }  # fmt: skip
+        "components.json",
+        "environment.json",
+        "report.html",
+        "K1",
+        "K2",
+        "K3",
+    }
     again = read_run(directory)
     assert again == found
     assert isinstance(again, ComponentsComparison)
@@ -344,9 +357,19 @@ def test_command_line_takes_a_range(dataset, tmp_path):
     np.savetxt(path, dataset.X, delimiter=",", header="u,v", comments="")
     done = CliRunner().invoke(
         cli,
-        ["fit", str(path), "-k", "1-2", "--engines", "em", "--set", "em.n_bootstrap=4",
-         "--out", str(tmp_path / "out")],
-    )  # fmt: skip
+        [
+            "fit",
+            str(path),
+            "-k",
+            "1-2",
+            "--engines",
+            "em",
+            "--set",
+            "em.n_bootstrap=4",
+            "--out",
+            str(tmp_path / "out"),
+        ],
+    )
     assert done.exit_code == 0, done.output
     assert "All 3 criteria choose 2 components." in done.output
     assert (tmp_path / "out" / "K1" / "comparison.json").is_file()
@@ -356,3 +379,11 @@ def test_command_line_takes_a_range(dataset, tmp_path):
         wrong = CliRunner().invoke(cli, ["fit", str(path), "-k", text])
         assert isinstance(wrong.exception, UsageError)
         assert "--components" in str(wrong.exception)
+
+
+def test_the_error_of_a_sum_is_that_of_its_rows(rng):
+    rows = rng.normal(size=30)
+    found = Score.over(rows)
+    assert found.value == pytest.approx(rows.sum())
+    assert found.se == pytest.approx(30 * sem(rows))
+    assert Score.over(rows[:1]) == Score(rows[0], None, rows[:1])

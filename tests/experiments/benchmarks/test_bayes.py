@@ -51,16 +51,27 @@ def test_clock_and_processor_are_told_apart():
 
 
 def test_rows_judge_what_was_promised(capsys):
-    timing = bayes.Timing(1.0, 2.0, 1.5, 400.0, 1.01)
+    timing = bayes.SamplerTiming(1.0, 2.0, 1.5, 400.0, 1.01)
     bayes._header("textbook")
-    bayes._row(bayes.SMALL, "nuts", timing, bayes._Judged(50.0, 40.0))
-    bayes._row(bayes.SMALL, "gibbs", timing, bayes._Judged(50.0, 200.0))
-    bayes._row(bayes.LARGE, "nuts", timing, bayes._Judged(1.0, 5.0, at_most=True))
+    bayes._row(bayes.SMALL, "nuts", timing, bayes._AgainstTarget(50.0, 40.0))
+    bayes._row(bayes.SMALL, "gibbs", timing, bayes._AgainstTarget(50.0, 200.0))
+    bayes._row(bayes.LARGE, "nuts", timing, bayes._AgainstTarget(1.0, 5.0, at_most=True))
     header, met, missed, minutes = capsys.readouterr().out.splitlines()
     assert met.split() == [
-        "1,000", "2", "3", "nuts", "1.0", "2.00", "1.50", "1.01", "400", "200.0", "50.0x", "40x",
+        "1,000",
+        "2",
+        "3",
+        "nuts",
+        "1.0",
+        "2.00",
+        "1.50",
+        "1.01",
+        "400",
+        "200.0",
+        "50.0x",
+        "40x",
         "ok",
-    ]  # fmt: skip
+    ]
     assert missed.endswith("200x  missed")
     assert minutes.endswith("ok")
     assert len(met) - len("  ok") == len(header)

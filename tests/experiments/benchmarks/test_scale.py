@@ -34,9 +34,15 @@ def test_the_arithmetic_of_larger_sizes_can_be_followed():
     assert "= 30 s" in rows
     assert "84 + 30 s = 2 min, in 64 GB" in rows
     sweep = SweepTiming(
-        start=3.0, seconds=30.0, fit_ms=50.0, beyond_ms=10.0, plan_ms=0.5, own_ms=2.5, growth=1.0,
+        start=3.0,
+        seconds=30.0,
+        fit_ms=50.0,
+        beyond_ms=10.0,
+        plan_ms=0.5,
+        own_ms=2.5,
+        growth=1.0,
         bytes_per_cell=4000.0,
-    )  # fmt: skip
+    )
     cells = "\n".join(count_cells(sweep))
     assert "a million: 60000 s = 16.7 h of a processor" in cells
     assert "on one machine of 16 processors: 1.0 h" in cells

@@ -7,15 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
 from experiments.calibration.result import PAGE, RESULT, SIMULATIONS
-from experiments.calibration.run import run_calibration
+from experiments.calibration.run import MIN_SIMS, run_calibration
 from experiments.cli import main
 from experiments.config.load import load_config
 from experiments.core.errors import UsageError
-from experiments.report.calibration import ranks_figure, write_page
+from experiments.report.calibration import ranks_figure, write_calibration_report
 
 # One component: independent draws, whatever the tuning.
 SMALL = ["n_components=1", "bayes.draws=200", "bayes.tune=10", "bayes.chains=1"]
@@ -39,15 +40,18 @@ def result_of(directory):
 def whole(tmp_path_factory):
     directory = tmp_path_factory.mktemp("whole")
     result = run_calibration(config(), directory, 20)
-    write_page(result, directory / PAGE)
+    write_calibration_report(result, directory / PAGE)
     return directory, result
 
 
 def test_a_calibration_leaves_its_result_its_figure_and_its_config(whole):
     directory, result = whole
     assert {path.name for path in directory.iterdir()} == {
-        RESULT, PAGE, SIMULATIONS, "config.toml",
-    }  # fmt: skip
+        RESULT,
+        PAGE,
+        SIMULATIONS,
+        "config.toml",
+    }
     values = result_of(directory)
     assert values["p_values"] == result.p_values
     assert values["n_sims"] == 20
@@ -207,3 +211,20 @@ def test_a_terminal_sees_a_bar(tmp_path):
     assert process.wait(60) == 130
     os.close(ours)
     assert b"simulations" in seen
+
+
+@pytest.mark.parametrize(
+    ("n_short", "n_sims", "mixed"),
+    [(0, 100, True), (5, 100, True), (6, 100, False), (1, 20, True), (2, 20, False)],
+)
+def test_one_posterior_in_twenty_may_be_worth_too_few_draws(whole, n_short, n_sims, mixed):
+    result = replace(whole[1], n_short=n_short, n_sims=n_sims, rejected=())
+    assert result.mixed is mixed
+    assert result.calibrated is mixed
+    assert not replace(result, rejected=("weights[1]",)).calibrated
+
+
+def test_the_least_number_of_simulations_is_allowed_itself(whole, tmp_path):
+    assert whole[1].n_sims == MIN_SIMS == 20
+    with pytest.raises(UsageError, match="--n-sims 19: allowed is 20 or more"):
+        run_calibration(config(), tmp_path / "few", 19)

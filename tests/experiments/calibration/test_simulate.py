@@ -107,9 +107,13 @@ def test_an_exact_sampler_is_calibrated():
     result = calibrated(OneComponent())
     assert result.calibrated
     assert set(result.p_values) == {
-        "means[0, 0]", "means[0, 1]", "covariances[0, 0, 0]", "covariances[0, 1, 0]",
-        "covariances[0, 1, 1]", "log_likelihood",
-    }  # fmt: skip
+        "means[0, 0]",
+        "means[0, 1]",
+        "covariances[0, 0, 0]",
+        "covariances[0, 1, 0]",
+        "covariances[0, 1, 1]",
+        "log_likelihood",
+    }
     assert result.sentence.startswith("Calibrated: ranks of all 6 quantities are uniform")
 
 
@@ -146,10 +150,15 @@ def test_a_real_sampler_with_another_prior_is_caught(tmp_path):
 
         def sample(self, task):
             model = GaussianMixtureBayes(
-                task.n_components, prior=NIWPrior(4.0, 0.0, 0.1, 12.0, 30.0, "data"),
-                sampler="gibbs", draws=task.draws, tune=task.tune, chains=task.chains,
-                random_state=0, progressbar=False,
-            )  # fmt: skip
+                task.n_components,
+                prior=NIWPrior(4.0, 0.0, 0.1, 12.0, 30.0, "data"),
+                sampler="gibbs",
+                draws=task.draws,
+                tune=task.tune,
+                chains=task.chains,
+                random_state=0,
+                progressbar=False,
+            )
             return Sampled(model.fit(task.X).draws_, {}, False, {})
 
     config = load_config("sbc-gibbs")
@@ -198,8 +207,10 @@ def test_draws_worth_too_little_are_told_of():
             parts = (one.weights, one.means, one.covariances)
             return Sampled(
                 MixtureDraws(*(np.broadcast_to(p, (*shape, *p.shape[2:])).copy() for p in parts)),
-                {}, False, {},
-            )  # fmt: skip
+                {},
+                False,
+                {},
+            )
 
     config = load_config("sbc-gibbs", ["n_components=1"])
     calibration = Calibration(NIWPrior(scale="data"), Stuck(), 15, 2, 1, 20, 1, 2, seed=4)
@@ -225,13 +236,16 @@ def test_the_users_prior_size_and_structure_are_calibrated():
             "bayes": {
                 "sampler": "nuts",
                 "prior": {
-                    "kind": "lkj", "scale": "data", "mean_loc": 50.0, "mean_scale": 0.1,
+                    "kind": "lkj",
+                    "scale": "data",
+                    "mean_loc": 50.0,
+                    "mean_scale": 0.1,
                     "sd_scale": 0.2,
                 },
             },
         },
         "mine.toml",
-    )  # fmt: skip
+    )
     calibration = Calibration.of(config)
     assert calibration.prior == LKJPrior(2.0, 50.0, 0.1, 0.2, 1.0, "data")
     assert (calibration.n_samples, calibration.n_features, calibration.n_components) == (44, 1, 3)

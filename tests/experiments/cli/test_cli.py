@@ -11,8 +11,15 @@ from experiments.api.comparison import Comparison
 from experiments.config.load import load_config, shipped_configs
 from tests.experiments.cli.running import run
 
-SMALL = ["em.n_init=3", "em.n_bootstrap=8", "bayes.draws=60", "bayes.tune=200", "bayes.chains=2",
-         "data.n_samples=120", "data.n_test=30"]  # fmt: skip
+SMALL = [
+    "em.n_init=3",
+    "em.n_bootstrap=8",
+    "bayes.draws=60",
+    "bayes.tune=200",
+    "bayes.chains=2",
+    "data.n_samples=120",
+    "data.n_test=30",
+]
 
 
 def sets(*overrides):
@@ -35,8 +42,12 @@ def test_quickstart_answers_and_leaves_a_complete_run(in_tmp, monkeypatch, capsy
         assert expected in out
     directory = in_tmp / "runs" / "quickstart"
     assert {path.name for path in directory.iterdir()} == {
-        "comparison.json", "config.toml", "environment.json", "posterior.nc", "report.html",
-    }  # fmt: skip
+        "comparison.json",
+        "config.toml",
+        "environment.json",
+        "posterior.nc",
+        "report.html",
+    }
     values = json.loads((directory / "comparison.json").read_text())
     for engine in ("em", "bayes"):
         for kind, count in (("weights", 3), ("means", 6), ("covariances", 12)):

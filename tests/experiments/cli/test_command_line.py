@@ -9,7 +9,7 @@ import click
 import pytest
 
 from experiments.cli import cli
-from experiments.cli.commands import SUMMARIES
+from experiments.cli.summaries import SUMMARIES
 from experiments.config.load import shipped_configs
 
 
@@ -53,10 +53,11 @@ def complete(*words):
     environment = {
         **os.environ,
         "_GMM_COMPARE_COMPLETE": "bash_complete",
-        "COMP_WORDS": shlex.join(["gmm-compare", *words]) if words[-1] else
-        shlex.join(["gmm-compare", *words[:-1]]) + " ",
+        "COMP_WORDS": shlex.join(["gmm-compare", *words])
+        if words[-1]
+        else shlex.join(["gmm-compare", *words[:-1]]) + " ",
         "COMP_CWORD": str(len(words)),
-    }  # fmt: skip
+    }
     program = "import sys; sys.argv = ['gmm-compare']; from experiments.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
@@ -79,6 +80,27 @@ def test_configs_keys_and_engines_complete():
 def test_each_shell_gets_its_script(shell):
     done = subprocess.run(
         [sys.executable, "-m", "experiments", "completion", shell],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert f"_GMM_COMPARE_COMPLETE={shell}_complete" in done.stdout
+
+
+SLOW = ("numpy", "pandas", "plotly", "pydantic", "pymc", "rich", "scipy")
+
+
+def test_help_waits_for_no_library():
+    """Every command's help is answered without loading what only its work needs."""
+    program = (
+        "import sys\n"
+        "from importlib import import_module\n"
+        "from experiments.cli import cli\n"
+        f"for name in {list(SUMMARIES)}:\n"
+        "    import_module(f'experiments.cli.commands.{name}')\n"
+        f"print([name for name in {SLOW} if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -5,14 +5,21 @@ import json
 import numpy as np
 import pytest
 
+from experiments.cli.commands.fit import _numbers
+from experiments.core.errors import UsageError
 from tests.experiments.cli.running import run
 
 SMALL = [
     part
-    for setting in ("em.n_init=3", "em.n_bootstrap=8", "bayes.draws=60", "bayes.tune=200",
-                    "bayes.chains=2")
+    for setting in (
+        "em.n_init=3",
+        "em.n_bootstrap=8",
+        "bayes.draws=60",
+        "bayes.tune=200",
+        "bayes.chains=2",
+    )
     for part in ("--set", setting)
-]  # fmt: skip
+]
 
 
 @pytest.fixture
@@ -54,8 +61,8 @@ def test_em_alone_fits_what_was_observed(penguins, monkeypatch, capsys):
 
 
 def test_engines_can_be_named(penguins, monkeypatch, capsys):
-    arguments = ("fit", "penguins.csv", "-k", "2", "--columns", "bill length (mm)", "--engines",
-                 "kmeans,sklearn", "--json")  # fmt: skip
+    chosen = ("--columns", "bill length (mm)", "--engines", "kmeans,sklearn")
+    arguments = ("fit", "penguins.csv", "-k", "2", *chosen, "--json")
     status, out, _ = run(monkeypatch, capsys, *arguments)
     assert status == 0
     assert list(json.loads(out)["engines"]) == ["kmeans", "sklearn"]
@@ -70,3 +77,11 @@ def test_many_parameters_leave_the_verdict_in_sight(in_tmp, monkeypatch, capsys)
     assert status == 0
     assert "132: see report" in out
     assert len(out.splitlines()) < 50
+
+
+def test_a_range_of_a_hundred_numbers_is_the_longest():
+    assert _numbers("1-100") == list(range(1, 101))
+    assert _numbers("5-5") == [5]
+    for text in ("1-101", "3-2"):
+        with pytest.raises(UsageError, match="a range of at most 100"):
+            _numbers(text)

@@ -1,8 +1,11 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from experiments.config.engines import BayesSettings
 from experiments.config.load import load_config, parse_config, safe_name, shipped_configs
+from experiments.config.messages import describe
 from experiments.core.errors import UsageError
 
 
@@ -113,3 +116,15 @@ def test_one_bootstrap_replicate_is_refused_and_none_allowed():
     assert load_config("quickstart", ["em.n_bootstrap=0"]).em.n_bootstrap == 0
     with pytest.raises(UsageError, match=r"em\.n_bootstrap = 1: allowed is 0 or"):
         load_config("quickstart", ["em.n_bootstrap=1"])
+
+
+def test_of_several_wrong_keys_one_is_told_and_the_others_are_counted():
+    values = {"draws": 1, "tune": 0, "chains": 0}
+    for n in (1, 2, 3):
+        with pytest.raises(ValidationError) as caught:
+            BayesSettings.model_validate(dict(list(values.items())[:n]))
+        more = f" (and {n - 1} more)" if n > 1 else ""
+        said = describe(caught.value, BayesSettings)
+        assert said.startswith("draws = 1: allowed is ")
+        assert said.endswith(more)
+        assert ("more)" in said) is (n > 1)

@@ -14,10 +14,20 @@ from experiments.sweeps.conclusion import conclusion_of_sweep
 from experiments.sweeps.results import read_results
 
 NAMES = {
-    "quickstart", "old-faithful", "galaxies", "iris", "soft-versus-hard", "initialisation",
-    "local-optima", "choose-k", "overlap", "sample-size", "misspecified", "high-dimension",
+    "quickstart",
+    "old-faithful",
+    "galaxies",
+    "iris",
+    "soft-versus-hard",
+    "initialisation",
+    "local-optima",
+    "choose-k",
+    "overlap",
+    "sample-size",
+    "misspecified",
+    "high-dimension",
     "covariance-structure",
-}  # fmt: skip
+}
 
 
 def run(name, folder):

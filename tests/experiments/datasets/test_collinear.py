@@ -51,3 +51,10 @@ def test_an_error_with_another_reason_keeps_it(rows, monkeypatch):
     monkeypatch.setattr("experiments.engines.fit._fit", refuse)
     with pytest.raises(UsageError, match="em cannot fit it: of another reason"):
         compare(np.column_stack([rows, rows[:, 0] * 2]), 2, engines=["em"])
+
+
+def test_as_many_rows_as_columns_always_follow_from_each_other_and_say_nothing(rng):
+    assert why_collinear(rng.normal(size=(4, 4)), NAMES) == ""
+    copied = rng.normal(size=(5, 3))[:, [0, 1, 2, 0]]
+    assert why_collinear(copied[:4], NAMES) == ""
+    assert " is a linear combination of " in why_collinear(copied, NAMES)

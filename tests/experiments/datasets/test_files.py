@@ -10,6 +10,8 @@ import pytest
 from experiments.config.data import FileData
 from experiments.core.errors import UsageError
 from experiments.core.seeds import stream
+from experiments.core.words import some
+from experiments.datasets.delimited import counts_rows
 from experiments.datasets.files import read_table
 from experiments.datasets.load import load_dataset
 
@@ -256,6 +258,34 @@ def test_huge_files_are_refused_before_they_are_read(tmp_path):
         read_table(array)
 
 
+def test_a_huge_parquet_file_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    """Columns of one value each take no room on disk, and all of it in memory."""
+    path = tmp_path / "rows.parquet"
+    pd.DataFrame({"a": np.arange(100_000.0), "b": 0.0}).to_parquet(path)
+    needed = 8 * 2 * 100_000
+    sizes = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": needed}
+    monkeypatch.setattr("os.sysconf", sizes.__getitem__)
+    assert read_table(path).X.shape == (100_000, 2)
+    sizes["SC_PHYS_PAGES"] = needed - 1
+    with pytest.raises(UsageError, match=r"rows\.parquet: would need about 0 GB of memory"):
+        read_table(path)
+
+
+@pytest.mark.parametrize("columns", [None, ["b"]])
+def test_a_parquet_file_without_rows_is_told(tmp_path, columns):
+    path = tmp_path / "rows.parquet"
+    pd.DataFrame({"a": [], "b": []}, dtype=float).to_parquet(path)
+    with pytest.raises(UsageError, match=r"rows\.parquet: no rows, allowed is at least one"):
+        read_table(path, columns)
+
+
+def test_a_parquet_file_without_columns_is_told(tmp_path):
+    path = tmp_path / "rows.parquet"
+    pd.DataFrame({"name": ["x", "y"]}).to_parquet(path)
+    with pytest.raises(UsageError, match=r"rows\.parquet: no numeric column"):
+        read_table(path)
+
+
 def test_wrong_columns_are_named(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("a,name\n1,x\n")
@@ -286,3 +316,21 @@ def test_a_constant_column_is_told(tmp_path):
         load_dataset(data, "x", stream(0, "data"))
     chosen = load_dataset(data.model_copy(update={"columns": ["b"]}), "x", stream(0, "data"))
     assert chosen.X.shape == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "counts"),
+    [
+        (range(10), True), (range(1, 11), True), (range(9), False), (range(2, 12), False),
+        ([*range(9), 8], False), ([float(i) for i in range(10)], True), (["1"] * 10, False),
+    ],
+)  # fmt: skip
+def test_ten_values_that_count_the_rows_are_told(values, counts):
+    assert counts_rows(pd.Series(values)) is counts
+
+
+def test_of_many_names_the_first_are_written():
+    names = [f"n{i}" for i in range(14)]
+    assert some(names[:12]) == ", ".join(names[:12])
+    assert some(names[:13]) == f"{', '.join(names[:12])} and 1 more"
+    assert some(names) == f"{', '.join(names[:12])} and 2 more"

@@ -126,9 +126,13 @@ def test_a_target_of_separation_is_met_exactly(n_features):
 @pytest.mark.parametrize("shape", ["diagonal", "full"])
 def test_covariances_have_the_condition_number_and_sizes_asked_for(shape):
     truth = make(
-        n_components=5, n_features=4, separation=1.0, covariance=shape, condition=30.0,
+        n_components=5,
+        n_features=4,
+        separation=1.0,
+        covariance=shape,
+        condition=30.0,
         scale_ratio=3.0,
-    )  # fmt: skip
+    )
     eigenvalues = np.linalg.eigvalsh(truth.covariances)
     assert eigenvalues[:, -1] / eigenvalues[:, 0] == pytest.approx(np.full(5, 30.0))
     sizes = np.exp(np.log(eigenvalues).mean(axis=1) / 2)

@@ -106,10 +106,24 @@ def test_a_third_party_engine_is_installed_and_compared(tmp_path):
     source = shutil.copytree(PLUGIN, tmp_path / "source")
     site = tmp_path / "site"
     subprocess.run(
-        [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--offline",
-         "--no-build-isolation", "--python", sys.executable, "--target", site, source],
+        [
+            sys.executable,
+            "-m",
+            "uv",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--offline",
+            "--no-build-isolation",
+            "--python",
+            sys.executable,
+            "--target",
+            site,
+            source,
+        ],
         check=True,
-    )  # fmt: skip
+    )
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); import numpy as np; "
         "from experiments import compare; X = np.random.default_rng(0).normal(size=(80, 2)); "
@@ -123,20 +137,45 @@ def test_a_third_party_engine_is_installed_and_compared(tmp_path):
     assert done.stdout.strip() == "True"
     # As its README says, by name from the command line, with its own settings.
     done = subprocess.run(
-        [sys.executable, "-m", "experiments", "run", "quickstart", "--json",
-         "--set", 'engines=["moments"]', "--set", "settings.moments.shrinkage=1.0",
-         "--out", tmp_path / "run"],
-        capture_output=True, text=True, check=True,
+        [
+            sys.executable,
+            "-m",
+            "experiments",
+            "run",
+            "quickstart",
+            "--json",
+            "--set",
+            'engines=["moments"]',
+            "--set",
+            "settings.moments.shrinkage=1.0",
+            "--out",
+            tmp_path / "run",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])},
-    )  # fmt: skip
+    )
     covariances = json.loads(done.stdout)["engines"]["moments"]["mixture"]["covariances"]
     assert all(covariance[0][1] == 0 for covariance in covariances), "shrunk to the diagonal"
     wrong = subprocess.run(
-        [sys.executable, "-m", "experiments", "run", "quickstart",
-         "--set", 'engines=["moments"]', "--set", "settings.moments.shrinkage=2.0"],
-        capture_output=True, text=True, check=False, cwd=tmp_path,
+        [
+            sys.executable,
+            "-m",
+            "experiments",
+            "run",
+            "quickstart",
+            "--set",
+            'engines=["moments"]',
+            "--set",
+            "settings.moments.shrinkage=2.0",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])},
-    )  # fmt: skip
+    )
     assert wrong.returncode == 2
     assert "shrinkage = 2.0: allowed is" in wrong.stderr
 

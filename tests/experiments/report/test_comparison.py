@@ -28,8 +28,10 @@ from experiments.report.comparison.parameters import parameters_table
 from experiments.report.page.theme import COMPONENT_COLOURS, LONGEST_NAME, plain
 from experiments.values.parameters import Parameters
 from gmm_em import Mixture
+from tests.browser.pages import SECTIONS
 from tests.conftest import random_mixture
 from tests.experiments.made import made_bayes, made_em
+from tests.experiments.pairs import PAIRS, made_pair
 
 
 def made_comparison(rng, n_features, with_truth=True, names=None):
@@ -38,10 +40,6 @@ def made_comparison(rng, n_features, with_truth=True, names=None):
     names = names or tuple(f"x{i}" for i in range(n_features))
     dataset = Dataset("made", X, names, X[:20], mixture if with_truth else None)
     return compare_fits(dataset, {"em": made_em(mixture), "bayes": made_bayes(mixture, rng)})
-
-
-SECTIONS = ("Verdict", "Data and mixtures", "EM, step by step", "Parameters", "Log-likelihoods",
-            "Where the two disagree", "The posterior’s health", "How it was made")  # fmt: skip
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 5])
@@ -57,6 +55,41 @@ def test_page_stands_alone_and_has_every_section(rng, n_features, with_truth):
     assert "http" not in re.sub(r"http-equiv", "", outside_library)
     for finding in comparison.verdict:
         assert str(escape(finding.text)) in page
+
+
+def figures(page):
+    return set(re.findall(r'id="figure-([\w-]+)"', page))
+
+
+@pytest.mark.parametrize("n_features", [1, 3])
+@pytest.mark.parametrize("offers", PAIRS)
+def test_any_two_engines_have_a_whole_report(rng, offers, n_features):
+    """Whatever they are called: each figure is there whose numbers there are, and no other."""
+    comparison = made_pair(rng, offers, n_features)
+    page = render_page(comparison)
+    assert all(f">{section}</h2>" in page for section in SECTIONS)
+    expected = {"mixture", "forest", "scores", "disagreement"}
+    if "maximum" in offers:
+        expected |= {"steps-best", "paths"}
+    if "draws" in offers:
+        expected |= {"convergence", "ranks", "switching"}
+    if {"maximum", "draws"} <= set(offers):
+        expected |= {"deviance"}
+    if n_features > 2:
+        expected |= {"projection"}
+    assert figures(page) == expected
+    names = [trace.get("name", "") for trace in embedded(page, "mixture")["data"]]
+    for engine in comparison.engines.values():
+        assert any(name.startswith(engine.title) for name in names)
+
+
+def test_a_sentence_calls_only_one_engine_the_posterior(rng):
+    page = render_page(made_pair(rng, ("estimate", "draws")))
+    assert "how much probability first estimate’s and the posterior’s assignment" in page
+    assert "bootstrap" not in page.split("How it was made")[0].split("Data and mixtures")[1]
+    bare = render_page(made_pair(rng, ("estimate", "estimate")))
+    assert "first estimate’s and second estimate’s assignment" in bare
+    assert "posterior draw" not in bare
 
 
 def embedded(page, name):
@@ -95,9 +128,18 @@ def test_plotly_reads_nothing_out_of_a_name(name):
     assert html.unescape(label) in (name, name[: LONGEST_NAME - 1] + "…")
 
 
-PLOTS = ["plot_data", "plot_em_steps", "plot_parameters", "plot_log_likelihood", "plot_scores",
-         "plot_deviance", "plot_disagreement", "plot_posterior", "plot_ranks",
-         "plot_label_switching"]  # fmt: skip
+PLOTS = [
+    "plot_data",
+    "plot_em_steps",
+    "plot_parameters",
+    "plot_log_likelihood",
+    "plot_scores",
+    "plot_deviance",
+    "plot_disagreement",
+    "plot_posterior",
+    "plot_ranks",
+    "plot_label_switching",
+]
 
 
 @pytest.mark.parametrize("n_features", [1, 3])
@@ -187,8 +229,9 @@ def test_rings_lie_around_the_ellipse_of_equal_replicates(rng):
 def test_rings_follow_the_reach_of_larger_replicates(rng):
     mixture = Parameters.of(random_mixture(rng, 1, 2))
     sizes = np.linspace(0.5, 1.5, 101)
-    replicates = [Parameters(mixture.weights, mixture.means, mixture.covariances * size**2)
-                  for size in sizes]  # fmt: skip
+    replicates = [
+        Parameters(mixture.weights, mixture.means, mixture.covariances * size**2) for size in sizes
+    ]
     x, y = rings(mixture, replicates, 0, 1)
     centre = mixture.means[0]
     edge = np.array(ellipses(mixture, 0, 1))[:, :73] - centre[:, None]
@@ -220,8 +263,13 @@ def test_report_says_how_it_was_made(rng, tmp_path):
     comparison = made_comparison(rng, 1)
     write_run(tmp_path / "run", comparison, 'name = "made"\n')
     page = (tmp_path / "run" / "report.html").read_text()
-    for expected in ("gmm-compare run config.toml", comparison.dataset.sha256, "numpy",
-                     "name = &#34;made&#34;", "Copy the command"):  # fmt: skip
+    for expected in (
+        "gmm-compare run config.toml",
+        comparison.dataset.sha256,
+        "numpy",
+        "name = &#34;made&#34;",
+        "Copy the command",
+    ):
         assert expected in page
     (tmp_path / "run" / "report.html").unlink()
     write_run_report(read_run(tmp_path / "run"), tmp_path / "run")

@@ -12,11 +12,11 @@ from scipy.stats import binom, sem
 
 from experiments.cli import cli
 from experiments.config.conclusion import Detected, ReachedBest, Winner
-from experiments.report.sweep.axes import BINS, MAX_VALUES, binned, layout_of
+from experiments.report.sweep.axes import BINS, MAX_VALUES, binned, panel_layout
+from experiments.report.sweep.conclusion_figures import outcome_blocks
 from experiments.report.sweep.figures import quantity_figure, use_medians
 from experiments.report.sweep.page import write_sweep_report
 from experiments.report.sweep.quantities import quantities_of, usual_columns
-from experiments.report.sweep.tallies import outcome_blocks
 from experiments.sweeps.centres import Centre, are_skewed, mean_and_error, median_and_error
 from experiments.sweeps.conclusion import conclusion_of_table
 from experiments.sweeps.directory import SweepDirectory
@@ -80,15 +80,20 @@ def test_a_middle_is_written_to_the_digits_of_its_error(centre, text):
 
 def test_columns_that_measure_the_same_share_a_panel():
     columns = [
-        "em.coverage.95", "sklearn-bayes.coverage.95",
+        "em.coverage.95",
+        "sklearn-bayes.coverage.95",
         "log_likelihood.differences_test.truth-em.mean",
         "log_likelihood.differences_test.truth-sklearn-bayes.mean",
-        "agreement.max_abs_z", "em.odd.one",
-    ]  # fmt: skip
+        "agreement.max_abs_z",
+        "em.odd.one",
+    ]
     found = quantities_of(columns, ["em", "sklearn-bayes"])
     assert [quantity.columns for quantity in found] == [
-        columns[:2], columns[2:4], columns[4:5], columns[5:]
-    ]  # fmt: skip
+        columns[:2],
+        columns[2:4],
+        columns[4:5],
+        columns[5:],
+    ]
     assert [series.engine for series in found[1].series] == ["em", "sklearn-bayes"]
     assert [series.engine for series in found[2].series] == [""]
     assert found[0].target == 0.95
@@ -98,13 +103,21 @@ def test_columns_that_measure_the_same_share_a_panel():
 
 def test_error_coverage_agreement_and_cost_are_shown_unasked():
     known = [
-        "em.density.total_variation", "em.errors.mean_mahalanobis.mean", "bayes.seconds",
-        "em.seconds", "em.coverage.95", "agreement.max_abs_z", "em.diagnostics.n_iter",
-    ]  # fmt: skip
-    assert usual_columns(known, ["em", "bayes"]) == [
-        "em.density.total_variation", "em.coverage.95", "agreement.max_abs_z", "bayes.seconds",
+        "em.density.total_variation",
+        "em.errors.mean_mahalanobis.mean",
+        "bayes.seconds",
         "em.seconds",
-    ]  # fmt: skip
+        "em.coverage.95",
+        "agreement.max_abs_z",
+        "em.diagnostics.n_iter",
+    ]
+    assert usual_columns(known, ["em", "bayes"]) == [
+        "em.density.total_variation",
+        "em.coverage.95",
+        "agreement.max_abs_z",
+        "bayes.seconds",
+        "em.seconds",
+    ]
 
 
 # What a conclusion counts ----------------------------------------------------------------------
@@ -161,8 +174,14 @@ def test_alarms_drawn_are_those_of_the_sentence(rng):
     found = optima(conclusion, table)
     stuck, alarm = found["stuck"], found["alarm"] > 0
     said = numbers(conclusion_of_table(conclusion, table))
-    assert said == [stuck.sum(), 20, (stuck & alarm).sum(), stuck.sum(), (~stuck & alarm).sum(),
-                    (~stuck).sum()]  # fmt: skip
+    assert said == [
+        stuck.sum(),
+        20,
+        (stuck & alarm).sum(),
+        stuck.sum(),
+        (~stuck & alarm).sum(),
+        (~stuck).sum(),
+    ]
     _, picture = outcome_blocks(conclusion, table)
     drawn = sum(len(trace.x) for trace in picture.figure.data if trace.mode == "markers")
     assert drawn == 20
@@ -184,7 +203,7 @@ def finished(tmp_path_factory):
 
 def test_figure_has_the_means_and_errors_of_the_table(finished):
     results = read_results(finished)
-    layout = layout_of(results)
+    layout = panel_layout(results)
     assert layout.scale.column == "data.n_samples"
     assert layout.facets == ("em.init_params",)
     (quantity,) = quantities_of(["em.density.total_variation"], ["em"])
@@ -203,15 +222,25 @@ def test_figure_has_the_means_and_errors_of_the_table(finished):
 def test_page_of_a_sweep_names_what_failed_and_leads_to_every_record(finished):
     page = write_sweep_report(finished).read_text(encoding="utf-8")
     titles = re.findall(r"<h2[^>]*>(.*?)</h2>", page)
-    assert titles == ["Conclusion", "Along the axis", "Point by point", "Cell by cell",
-                      "Failed cells", "How it was made"]  # fmt: skip
+    assert titles == [
+        "Conclusion",
+        "Along the axis",
+        "Point by point",
+        "Cell by cell",
+        "Failed cells",
+        "How it was made",
+    ]
     assert "18 cells: 6 points, 3 seeds each; 12 done, 6 failed." in page
     assert "n_components = 2: allowed is" in page
     links = set(re.findall(r'href="(cells/[^"]+)"', page))
     assert len(links) == 18
     assert all(json.loads((finished / link).read_text())["status"] for link in links)
-    for expected in ("gmm-compare sweep config.toml", "numpy", "Copy the command",
-                     SweepDirectory(finished).manifest()["code"]):  # fmt: skip
+    for expected in (
+        "gmm-compare sweep config.toml",
+        "numpy",
+        "Copy the command",
+        SweepDirectory(finished).manifest()["code"],
+    ):
         assert expected in page
 
 

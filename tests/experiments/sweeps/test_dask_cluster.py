@@ -14,7 +14,7 @@ from experiments.sweeps.dask_cluster import Cluster
 def client():
     """Two threads of this process, so that what a worker runs can be replaced."""
     with Client(
-        processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None,
+        processes=False, n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0",
         set_as_default=False,
     ) as client:  # fmt: skip
         yield client
@@ -32,6 +32,8 @@ def ran(monkeypatch):
         return Outcome(values={"i": values["i"]}, seconds=BATCH_SECONDS / 100)
 
     monkeypatch.setattr("experiments.sweeps.batches.run_cell", run_cell)
+    # The worker is this process, whose libraries the other tests use with all their threads.
+    monkeypatch.setattr("experiments.sweeps.batches.hold_threads", lambda: None)
     return counts
 
 

@@ -22,7 +22,9 @@ def odd(monkeypatch):
 
 
 def use(monkeypatch, line):
-    program, count = re.subn(r"from experiments\.sweeps\.worker import main", line, processes.PROGRAM)
+    program, count = re.subn(
+        r"from experiments\.sweeps\.worker import main", line, processes.PROGRAM
+    )
     assert count == 1
     monkeypatch.setattr(processes, "PROGRAM", program)
 
@@ -145,7 +147,10 @@ def test_leaving_the_block_ends_a_cell_in_the_middle(odd):
 
 @pytest.mark.slow
 def test_other_code_in_a_worker_is_told(monkeypatch):
-    use(monkeypatch, "from tests.experiments.sweeps.odd_cells import main_of_another_version as main")
+    use(
+        monkeypatch,
+        "from tests.experiments.sweeps.odd_cells import main_of_another_version as main",
+    )
     with pytest.raises(UsageError, match="worker runs version 1 of the code, allowed is 2"):
         run(["nothing"], 1)
 

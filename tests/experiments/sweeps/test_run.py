@@ -17,6 +17,7 @@ from experiments.core.errors import UsageError
 from experiments.sweeps.directory import SweepDirectory
 from experiments.sweeps.plan import make_plan
 from experiments.sweeps.results import read_results
+from experiments.terminal.sweep_results import print_columns
 from tests.experiments.sweeps.sweeping import CONFIG, assert_same_results, records, sweep_config
 
 
@@ -38,8 +39,12 @@ def test_a_sweep_leaves_a_cell_each_and_one_table(finished):
     assert (frame["cell_seconds"] >= frame["em.seconds"]).all()
     assert len(records(finished)) == 12
     assert {path.name for path in finished.iterdir()} == {
-        ".lock", "cells", "config.toml", "results.parquet", "sweep.json",
-    }  # fmt: skip
+        ".lock",
+        "cells",
+        "config.toml",
+        "results.parquet",
+        "sweep.json",
+    }
 
 
 def test_every_column_says_what_it_holds(finished):
@@ -238,14 +243,29 @@ def test_points_that_coincide_are_one_cell(tmp_path):
     assert len(records(tmp_path / "s")) == 2
 
 
+def test_columns_are_printed_with_what_they_hold(finished, capsys):
+    results = read_results(finished)
+    print_columns(results)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    for name in results.frame.columns:
+        assert name in lines
+    assert lines[lines.index("data.n_samples") + 1].startswith("  Varied: Number of rows")
+    print_columns(results, as_json=True)
+    assert json.loads(capsys.readouterr().out) == results.descriptions
+
+
 def test_the_command_runs_shows_and_reads(tmp_path):
     (tmp_path / "made.toml").write_text(CONFIG)
 
     def call(*arguments):
         return subprocess.run(
             [sys.executable, "-m", "experiments", *arguments],
-            cwd=tmp_path, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     done = call("run", "made.toml", "--set", "sweep.seeds=2", "--set", "em.n_bootstrap=2")
     assert (done.returncode, done.stderr) == (0, "")

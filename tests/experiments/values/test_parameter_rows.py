@@ -51,9 +51,7 @@ def test_long_names_and_any_units_fit_80_columns_unambiguously(rng, scale):
     mixture = random_mixture(rng, 2, 3)
     names = ("flipper length of the left side", "mass", "flipper length of the right side")
     moved, made = mixture.affine(0.0, scale), made_bayes(mixture, rng)
-    sd = Parameters(*(
-        values * scale**power for power, values in enumerate(made.uncertainty)
-    ))  # fmt: skip
+    sd = Parameters(*(values * scale**power for power, values in enumerate(made.uncertainty)))
     draws = MixtureDraws(
         made.draws.weights, made.draws.means * scale, made.draws.covariances * scale**2
     )

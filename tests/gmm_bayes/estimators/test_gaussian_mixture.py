@@ -1,6 +1,8 @@
+import html
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 
 import arviz as az
 import numpy as np
@@ -225,3 +227,33 @@ def test_draws_can_be_any_random_state(two_clusters):
     for state in (np.random.default_rng(3), np.random.RandomState(3), None):
         model = GaussianMixtureBayes(2, **{**FAST, "draws": 5, "random_state": state})
         assert isinstance(model.fit(two_clusters).mixture_, Mixture)
+
+
+def test_fitting_and_labelling_at_once_is_one_after_the_other(two_clusters):
+    at_once = GaussianMixtureBayes(2, **FAST).fit_predict(two_clusters)
+    model = GaussianMixtureBayes(2, **FAST).fit(two_clusters)
+    np.testing.assert_array_equal(at_once, model.predict(two_clusters))
+    assert set(at_once) == {0, 1}
+
+
+def test_an_estimator_shows_its_parameters_then_its_posterior(two_clusters):
+    model = GaussianMixtureBayes(2, **FAST)
+    before = model._repr_html_()
+    assert "not fitted" in before
+    for name, value in model.get_params().items():
+        assert f'<th scope="row">{name}</th><td>{html.escape(repr(value))}</td>' in before
+    model.fit(pd.DataFrame(two_clusters, columns=["<script>alert(1)</script>", "b&c"]))
+    shown = model._repr_html_()
+    assert "<script>" not in shown
+    assert "mean &lt;script&gt;alert(1)&lt;/script&gt;" in shown
+    assert "sd b&amp;c" in shown
+    assert ": 100 draws, " in shown
+    assert f"<td>{model.mixture_.weights[1]:.4g}</td>" in shown
+    model.diagnostics_ = replace(model.diagnostics_, problems=("one is wrong", "two"))
+    assert ": 100 draws, one is wrong; two. Posterior means" in model._repr_html_()
+    model.diagnostics_ = replace(model.diagnostics_, problems=())
+    assert ": 100 draws, nothing wrong. Posterior means" in model._repr_html_()
+
+
+def test_columns_without_names_are_numbered(fitted):
+    assert "mean x1" in fitted._repr_html_()

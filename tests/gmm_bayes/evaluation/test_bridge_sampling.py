@@ -141,3 +141,19 @@ def test_many_rows_use_fewer_draws(two_clusters, fitted, monkeypatch):
     assert again != value
     assert wider > error
     assert abs(again - value) < 5.0 * (wider + error)
+
+
+@pytest.mark.slow
+def test_the_error_of_bridge_sampling_is_its_spread_over_seeds():
+    """Spread of 80 values: its own error is 8 %, so that 40 % is exceeded once in 10**6."""
+    X = _one_cloud()
+    settings = {"prior": ONE, "sampler": "gibbs", "draws": 60, "tune": 10, "chains": 2}
+    found = np.array(
+        [
+            GaussianMixtureBayes(1, random_state=seed, **settings).fit(X).log_marginal_likelihood()
+            for seed in range(80)
+        ]
+    )
+    spread = found[:, 0].std(ddof=1)
+    assert np.sqrt((found[:, 1] ** 2).mean()) == pytest.approx(spread, rel=0.4)
+    assert abs(found[:, 0].mean() - one_gaussian(X, ONE)) < 5 * spread / math.sqrt(80)

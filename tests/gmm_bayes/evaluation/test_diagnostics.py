@@ -1,11 +1,14 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from arviz_stats.base import array_stats
 
 from gmm_bayes import GaussianMixtureBayes, MixtureDraws, relabel
+from gmm_bayes.core.limits import MAX_R_HAT, MIN_BFMI, MIN_ESS_PER_CHAIN
 from gmm_bayes.evaluation.diagnostics import Diagnostics, diagnose
+from gmm_bayes.evaluation.problems import sampler_failures, unreliable_rows
 from gmm_em import Mixture
 
 
@@ -113,3 +116,40 @@ def test_tied_rows_end_in_a_report_and_not_in_an_error(rng):
     assert not model.diagnostics_.converged
     assert "collapsed" in model.diagnostics_.problems[0]
     assert np.isfinite(model.mixture_.covariances).all()
+
+
+@pytest.mark.parametrize(
+    ("r_hat", "ess", "told"),
+    [
+        (MAX_R_HAT, 4 * MIN_ESS_PER_CHAIN, []),
+        (
+            np.nextafter(MAX_R_HAT, 2),
+            4 * MIN_ESS_PER_CHAIN,
+            ["R-hat of parameter weights[0] is 1.010"],
+        ),
+        (MAX_R_HAT, 4 * MIN_ESS_PER_CHAIN - 1, ["parameter weights[0] has 399 effective draws"]),
+    ],
+)
+def test_a_parameter_at_a_limit_is_let_pass(r_hat, ess, told):
+    table = pd.DataFrame(
+        {"r_hat": [r_hat, 1.0], "ess_bulk": [ess, 1e4], "ess_tail": [1e4, 1e4], "verdict": "ok"},
+        index=["weights[0]", "weights[1]"],
+    )
+    found = list(unreliable_rows("parameter", table, 4))
+    assert len(found) == len(told)
+    for problem, expected in zip(found, told, strict=True):
+        assert expected in problem
+
+
+@pytest.mark.parametrize(
+    ("counts", "n_problems"),
+    [
+        ((0, 50, (MIN_BFMI,)), 0),
+        ((1, 50, (MIN_BFMI,)), 1),
+        ((0, 51, (MIN_BFMI,)), 1),
+        ((0, 50, (MIN_BFMI, np.nextafter(MIN_BFMI, 0))), 1),
+        ((1, 51, (0.0,)), 3),
+    ],
+)
+def test_a_sampler_at_a_limit_is_let_pass(counts, n_problems):
+    assert len(list(sampler_failures(*counts, 1000))) == n_problems

@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 
+import arviz as az
 import numpy as np
 import nutpie
 import pymc as pm
@@ -13,6 +14,7 @@ from gmm_bayes import NUTS, GaussianMixtureBayes, Gibbs
 from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.priors.lkj import LKJPrior
 from gmm_bayes.priors.niw import NIWPrior
+from gmm_bayes.samplers.contract import Task
 from gmm_bayes.samplers.registry import get_sampler
 from gmm_bayes.samplers.starts import random_start
 
@@ -162,6 +164,69 @@ def test_progress_is_drawn_on_a_terminal_only(two_clusters, monkeypatch):
     monkeypatch.setattr(sys, "stderr", silent)
     model.set_params(progressbar=False).fit(two_clusters)
     assert silent.getvalue() == ""
+
+
+def made_trace(chains, draws):
+    rng = np.random.default_rng(5)
+    shape = (chains, draws)
+    posterior = {
+        "weights": rng.dirichlet([1.0, 1.0], size=shape),
+        "means": rng.normal(size=(*shape, 2, 2)),
+        "covariances": np.broadcast_to(np.eye(2), (*shape, 2, 2, 2)),
+    }
+    stats = {"lp": rng.normal(size=shape), "diverging": rng.random(shape) < 0.5, "other": 0.0}
+    parts = {"posterior": posterior, "sample_stats": {**stats, "other": np.zeros(shape)}}
+    return az.from_dict(parts)
+
+
+@pytest.mark.parametrize("draws", [30, 20])
+def test_pymc_s_sampler_is_asked_for_the_task_and_its_trace_is_taken(
+    two_clusters, monkeypatch, draws
+):
+    """PyMC itself takes a minute to compile; a chain that was interrupted has fewer draws."""
+    asked, counted = {}, []
+    trace = made_trace(2, draws)
+
+    def sample(**options):
+        asked.update(options)
+        for _ in range(3):
+            options["callback"](trace=None, draw=None)
+        return trace
+
+    monkeypatch.setattr("pymc.sample", sample)
+    monkeypatch.setattr("gmm_bayes.samplers.nuts.backend_pymc.model_of", lambda *kind: "the model")
+    seed = np.random.SeedSequence(4)
+    task = Task(two_clusters, 2, LKJPrior(), 30, 10, 2, 1, seed, lambda *call: counted.append(call))
+    sampled = NUTS(backend="pymc", target_accept=0.8, max_treedepth=6).sample(task)
+    assert (asked["model"], asked["nuts_sampler"]) == ("the model", "pymc")
+    assert (asked["draws"], asked["tune"], asked["chains"], asked["cores"]) == (30, 10, 2, 1)
+    assert asked["random_seed"] == np.random.SeedSequence(4).generate_state(2).tolist()
+    assert (asked["target_accept"], asked["nuts"]) == (0.8, {"max_treedepth": 6})
+    assert counted == [(1, 80), (2, 80), (3, 80)]
+    np.testing.assert_array_equal(sampled.draws.means, trace["posterior"]["means"])
+    np.testing.assert_array_equal(sampled.draws.weights, trace["posterior"]["weights"])
+    assert set(sampled.stats) == {"lp", "diverging"}
+    np.testing.assert_array_equal(sampled.stats["lp"], trace["sample_stats"]["lp"])
+    assert sampled.interrupted is (draws < 30)
+    assert sampled.attributes["inference_library"] == "pymc"
+    assert sampled.attributes["nuts_backend"] == "pymc"
+
+
+@pytest.mark.parametrize(
+    ("message", "raised"),
+    [("Not enough samples to build a trace.", KeyboardInterrupt), ("other", ValueError)],
+)
+def test_pymc_s_word_for_an_early_interrupt_is_one(two_clusters, monkeypatch, message, raised):
+    def sample(**options):
+        raise ValueError(message)
+
+    monkeypatch.setattr("pymc.sample", sample)
+    monkeypatch.setattr("gmm_bayes.samplers.nuts.backend_pymc.model_of", lambda *kind: "the model")
+    task = Task(
+        two_clusters, 2, LKJPrior(), 30, 10, 2, 1, np.random.SeedSequence(4), lambda *call: None
+    )
+    with pytest.raises(raised):
+        NUTS(backend="pymc").sample(task)
 
 
 @pytest.mark.slow

@@ -6,13 +6,17 @@ import logging
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.stats import sem
 
 from gmm_bayes import SMC, GaussianMixtureBayes, LKJPrior, NIWPrior
+from gmm_bayes.density.closed_form import MIN_SD
 from gmm_bayes.density.conversion import own_draws, standardised_draws, vectors
 from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.density.many import density_of
 from gmm_bayes.labels.one_labelling import OneLabelling
+from gmm_bayes.samplers.smc.chains import _mean_evidence
 from gmm_bayes.samplers.smc.kernel import prior_vectors
+from gmm_bayes.space.structures import get_structure
 
 QUICK = {"sampler": SMC(max_steps=10), "draws": 100, "chains": 2, "random_state": 1}
 
@@ -127,3 +131,32 @@ def test_impossible_settings(two_clusters):
         SMC(max_steps=1)
     with pytest.raises(ValueError, match="at least 22 draws per chain"):
         GaussianMixtureBayes(2, sampler="smc", draws=10).fit(two_clusters)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+def test_no_particle_starts_off_the_support(two_clusters, rng, covariance_type):
+    """A prior of which most draws have a deviation that is too small for the density."""
+    prior = LKJPrior(sd_scale=[MIN_SD, 1.0])
+    target = LogPosterior(two_clusters, 2, prior, get_structure(covariance_type))
+    thetas = prior_vectors(target, 40, rng)
+    with density_of(target, 1) as density:
+        assert np.isfinite(density.prior(thetas)[0]).all()
+    shares = [
+        np.isfinite(target.log_prior(theta))
+        for theta in (
+            target.space.from_mixture(drawn.weights, drawn.means, drawn.covariances)
+            for drawn in (prior.sample(rng, 2, 2, covariance_type) for _ in range(100))
+        )
+    ]
+    assert np.mean(shares) < 0.5
+
+
+def test_evidence_of_several_chains_is_their_mean_with_its_error(rng):
+    """Spread of 400 values: its own error is 4 %, so that 20 % is exceeded once in 10**6."""
+    levels = np.log(rng.gamma(50.0, 1 / 50.0, size=(400, 8)))
+    found = [_mean_evidence(row) for row in levels]
+    for one, row in zip(found, levels, strict=True):
+        assert one.value == pytest.approx(np.log(np.exp(row).mean()))
+        assert one.standard_error == pytest.approx(sem(np.exp(row)) / np.exp(row).mean())
+    spread = np.std([one.value for one in found], ddof=1)
+    assert np.mean([one.standard_error for one in found]) == pytest.approx(spread, rel=0.2)

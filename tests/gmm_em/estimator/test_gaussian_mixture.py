@@ -218,3 +218,13 @@ def test_progress_is_printed(faithful, capsys):
     assert "Iteration 5" in printed
     assert "ll change" in printed
     assert "is the best; it converged." in printed
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_fitting_and_labelling_at_once_is_one_after_the_other(faithful, kind):
+    settings = {"covariance_type": kind, "n_init": 3, "random_state": 4}
+    weight = np.linspace(0.5, 1.5, len(faithful))
+    at_once = GaussianMixtureEM(3, **settings).fit_predict(faithful, sample_weight=weight)
+    model = GaussianMixtureEM(3, **settings).fit(faithful, sample_weight=weight)
+    np.testing.assert_array_equal(at_once, model.predict(faithful))
+    assert set(at_once) == {0, 1, 2}

@@ -130,6 +130,15 @@ def test_too_many_parameters_are_refused():
         standard_errors(X, mixture, method="guess")
 
 
+def test_the_limit_on_parameters_is_allowed_itself(faithful, monkeypatch):
+    mixture = fit_em(faithful, 2, n_init=1, random_state=0).mixture
+    monkeypatch.setattr("gmm_em.inference.observed_information._MAX_PARAMETERS", 11)
+    assert np.isfinite(standard_errors(faithful, mixture).means).all()
+    monkeypatch.setattr("gmm_em.inference.observed_information._MAX_PARAMETERS", 10)
+    with pytest.raises(ValueError, match=r"11 free parameters .* \(at most 10\); use the boot"):
+        standard_errors(faithful, mixture)
+
+
 def test_intervals(faithful):
     fit = fit_em(faithful, 2, random_state=0).mixture
     errors = standard_errors(faithful, fit)

@@ -1,9 +1,9 @@
-"""The comparison as seen in some coordinates: points and what to draw over them."""
+"""Points and mixtures in the coordinates in which they are drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,17 +19,36 @@ MAX_FEATURES = 4
 
 @dataclass(frozen=True)
 class Source:
-    """Something to draw: its name, what the legend says, its estimate, and how it may vary."""
+    """A mixture to draw: an engine's estimate, or the truth.
+
+    Attributes
+    ----------
+    name : str
+        Of the engine, or ``"truth"``.
+    label : str
+        What the legend says.
+    mixture : Parameters
+    others : tuple of Parameters
+        Posterior draws or bootstrap replicates, which show how the estimate may vary.
+    has_draws : bool
+        Whether `others` are posterior draws.
+    """
 
     name: str
     label: str
     mixture: Parameters
     others: tuple[Parameters, ...] = ()
+    has_draws: bool = False
 
     @property
     def is_cloud(self) -> bool:
-        """Whether each of `others` is drawn, not the estimate."""
-        return self.name == "bayes" and bool(self.others)
+        """Whether every one of `others` is drawn in place of the estimate."""
+        return self.has_draws and bool(self.others)
+
+    def along(self, directions: FloatArray) -> Source:
+        """Project the mixtures on the columns of a (D, d) matrix."""
+        others = tuple(along(other, directions) for other in self.others)
+        return replace(self, mixture=along(self.mixture, directions), others=others)
 
 
 @dataclass(frozen=True)
@@ -40,9 +59,9 @@ class View:
     ----------
     points : ndarray of shape (n, d)
     names : tuple of str
-        Of the coordinates, as they came from the data.
+        Of the coordinates: the names of features in the data, or `PROJECTION_NAMES`.
     sources : tuple of Source
-        From the back to the front.
+        In the order in which they are drawn, each over those before it.
     """
 
     points: FloatArray
@@ -50,26 +69,23 @@ class View:
     sources: tuple[Source, ...]
 
     def along(self, directions: FloatArray, names: Sequence[str]) -> View:
-        """Look along other directions, the columns of a (D, d) matrix."""
-        return View(
-            self.points @ directions,
-            tuple(names),
-            tuple(
-                Source(s.name, s.label, along(s.mixture, directions),
-                       tuple(along(other, directions) for other in s.others))
-                for s in self.sources
-            ),
-        )  # fmt: skip
+        """Project everything on other directions, the columns of a (D, d) matrix."""
+        sources = tuple(source.along(directions) for source in self.sources)
+        return View(self.points @ directions, tuple(names), sources)
 
     def of(self, features: Sequence[int]) -> View:
         """Keep some coordinates, in the order given."""
         chosen = list(features)
         return self.along(np.eye(self.points.shape[1])[:, chosen], [self.names[i] for i in chosen])
 
+    @property
+    def front(self) -> Source:
+        """The fit that is drawn over all others: the truth is no fit."""
+        return next(source for source in self.sources[::-1] if source.name != "truth")
+
     def separated(self) -> View:
-        """Look along the two directions that separate the components of the first fit best."""
-        first = next(source for source in self.sources[::-1] if source.name != "truth")
-        return self.along(separating_directions(first.mixture), PROJECTION_NAMES)
+        """Project on the two directions that separate the components of the front fit best."""
+        return self.along(separating_directions(self.front.mixture), PROJECTION_NAMES)
 
 
 PROJECTION_NAMES = ("discriminant 1", "discriminant 2")
@@ -119,16 +135,17 @@ def chosen_features(comparison: ComparisonValues, names: Sequence[str] | None) -
 
 
 def _sources(comparison: ComparisonValues) -> Iterator[Source]:
-    shown = comparison.illustration
-    others = {"bayes": shown.posterior_mixtures, "em": shown.bootstrap_mixtures}
-    names = sorted(comparison.engines, key=lambda name: (name != "bayes", name == "em"))
-    for name in names:
+    shown, posterior, estimate = comparison.illustration, comparison.posterior, comparison.estimate
+    others = {posterior: shown.posterior_mixtures, estimate: shown.bootstrap_mixtures}
+    # The posterior's many draws lie behind the other fits, and the estimate lies in front of them.
+    for name in sorted(comparison.engines, key=lambda name: (name != posterior, name == estimate)):
         engine = comparison.engines[name]
         yield Source(
             name,
             engine.title,
             engine.mixture.arrays(),
             tuple(values.arrays() for values in others.get(name, [])),
+            has_draws=name == posterior,
         )
     if comparison.truth is not None:
         yield Source("truth", "truth", comparison.truth.arrays())

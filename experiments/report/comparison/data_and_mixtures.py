@@ -1,4 +1,4 @@
-"""The data with truth, EM and posterior."""
+"""The data with the components of the truth and of every fit."""
 
 from __future__ import annotations
 
@@ -9,17 +9,28 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from experiments.core.types import FloatArray
+from experiments.report.comparison.coordinates import Source, View, chosen_features, view_of
 from experiments.report.comparison.curves import density_band, ellipses, marginal_density, rings
-from experiments.report.comparison.views import Source, View, chosen_features, view_of
-from experiments.report.page.theme import POINT, colour_of, compact, plain, styled, tint
+from experiments.report.page.theme import (
+    POINT,
+    colour_of,
+    compact,
+    component_numbers,
+    hover,
+    legend_once,
+    plain,
+    styled,
+    tint,
+)
 from experiments.values.comparison import ComparisonValues
 
 
 def data_figure(comparison: ComparisonValues, features: Sequence[str] | None = None) -> go.Figure:
-    """Draw the data with truth, EM and posterior.
+    """Draw the data with the truth and every fit.
 
-    One feature: a histogram with densities and bands. Two: ellipses. More: every pair of
-    `features`, by default the four in which the components differ most.
+    Of one feature it is a histogram with densities and bands, of two a scatter plot with ellipses.
+    Of more, each pair of `features` has a scatter plot; by default these are the four features in
+    which the components differ most.
     """
     view = view_of(comparison)
     if len(view.names) == 1:
@@ -44,13 +55,14 @@ def _histogram(view: View) -> go.Figure:
         width=edges[1] - edges[0],
         name="data",
         marker={"color": POINT, "line": {"width": 0}},
-        hovertemplate="%{x:.4g}: density %{y:.3g}<extra></extra>",
+        hovertemplate=hover("%{x:.4g}: density %{y:.3g}"),
     )
     for source in view.sources:
         if source.others:
             lower, upper = density_band(source.others, 0, grid)
             _band(figure, source, np.r_[grid, grid[::-1]], np.r_[upper, lower[::-1]])
-        # The density of the mean parameters is no mean of densities: it may leave the band.
+        # Of draws the mean of their densities is drawn. The density at the posterior mean of the
+        # parameters is another curve, and may leave the band.
         drawn = source.others if source.is_cloud else [source.mixture]
         densities = [marginal_density(mixture, 0, grid) for mixture in drawn]
         _line(figure, source, grid, np.mean(densities, axis=0))
@@ -61,10 +73,8 @@ def _histogram(view: View) -> go.Figure:
 
 def _pairs(view: View) -> go.Figure:
     size = len(view.names) - 1
-    figure = make_subplots(
-        size, size, shared_xaxes=True, shared_yaxes=True, horizontal_spacing=0.03,
-        vertical_spacing=0.03,
-    )  # fmt: skip
+    spacing = {"horizontal_spacing": 0.03, "vertical_spacing": 0.03}
+    figure = make_subplots(size, size, shared_xaxes=True, shared_yaxes=True, **spacing)
     for row in range(1, size + 1):
         for column in range(1, row + 1):
             cell = {"row": row, "col": column}
@@ -76,18 +86,14 @@ def _pairs(view: View) -> go.Figure:
                 figure.update_xaxes(title=plain(view.names[column - 1]), **cell)
             if column == 1:
                 figure.update_yaxes(title=plain(view.names[row]), **cell)
-    # A legend entry once, for all panels.
-    seen: set[str] = set()
-    for trace in figure.data:
-        trace.showlegend = trace.showlegend is not False and trace.legendgroup not in seen
-        seen.add(trace.legendgroup)
+    legend_once(figure)
     return styled(figure, 560 if size == 1 else 250 * size, aspect=0.95)
 
 
 def add_points(
     figure: go.Figure, view: View, i: int, j: int, *, small: bool = False, **cell: int
 ) -> None:
-    """Draw the data's rows."""
+    """Draw the data's rows; in small panels every other one, where they are many."""
     points = view.points[:: 1 + (small and len(view.points) > 700)]
     figure.add_scatter(
         x=compact(points[:, i]),
@@ -96,7 +102,7 @@ def add_points(
         name="data",
         legendgroup="data",
         marker={"size": 3 if small else 5, "color": POINT},
-        hovertemplate="%{x:.4g}, %{y:.4g}<extra></extra>",
+        hovertemplate=hover("%{x:.4g}, %{y:.4g}"),
         **cell,
     )
 
@@ -104,7 +110,7 @@ def add_points(
 def add_mixture(figure: go.Figure, source: Source, i: int, j: int, **cell: int) -> None:
     """Draw a source's ellipses: the cloud of its draws, or its estimate and a band around it."""
     if source.is_cloud:
-        # One trace for all: dozens of draws toggle together and weigh little.
+        # All draws are one trace, so that the legend hides them together and the page stays small.
         curves = [ellipses(other, i, j, 49) for other in source.others]
         x, y = (np.concatenate(part) for part in zip(*curves, strict=True))
         _line(figure, source, x, y, **cell)
@@ -117,14 +123,14 @@ def add_mixture(figure: go.Figure, source: Source, i: int, j: int, **cell: int) 
 
 
 def _line(figure: go.Figure, source: Source, x: FloatArray, y: FloatArray, **cell: int) -> None:
+    # A histogram has no panels, and draws there one density in place of the draws.
     cloud = source.is_cloud and bool(cell)
+    label = plain(source.label)
     figure.add_scatter(
         x=compact(x),
         y=compact(y),
         mode="lines",
-        name=f"{plain(source.label)} ({len(source.others)} draws)"
-        if cloud
-        else plain(source.label),
+        name=f"{label} ({len(source.others)} draws)" if cloud else label,
         legendgroup=source.name,
         opacity=0.4 if cloud else 1.0,
         line={
@@ -154,15 +160,12 @@ def _band(figure: go.Figure, source: Source, x: FloatArray, y: FloatArray, **cel
 
 def add_numbers(figure: go.Figure, view: View, i: int, j: int, **cell: int) -> None:
     """Write each component's number, as the tables have it, at its centre."""
-    means = next(s for s in view.sources[::-1] if s.name != "truth").mixture.means
+    means = view.front.mixture.means
     figure.add_scatter(
         x=compact(means[:, i]),
         y=compact(means[:, j]),
-        mode="text",
-        text=[f"<b>{k + 1}</b>" for k in range(len(means))],
-        textfont={"size": 15},
         showlegend=False,
         legendgroup="numbers",
-        hoverinfo="skip",
+        **component_numbers(len(means), 15),
         **cell,
     )

@@ -1,4 +1,4 @@
-"""The page around the sections: one HTML file that needs nothing but itself."""
+"""The HTML document around a page's sections: one file, which loads no other."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import jinja2
 from plotly.offline import get_plotlyjs
 
 from experiments.core.files import replacing
-from experiments.report.page.blocks import Section
+from experiments.report.page.blocks import PageSection
 
 
-def render(title: str, lead: str, sections: Sequence[Section]) -> str:
+def render(title: str, lead: str, sections: Sequence[PageSection]) -> str:
     """Return a page's HTML.
 
     Parameters
     ----------
     title, lead : str
         Heading and the line under it; they appear as text, whatever they hold.
-    sections : sequence of Section
+    sections : sequence of PageSection
     """
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_file),
@@ -57,5 +57,5 @@ def _file(name: str) -> str:
 
 @cache
 def _library() -> str:
-    """Return plotly.js, compressed: plain it would be five of the page's six megabytes."""
+    """Return plotly.js in compressed form: as it is, it would be most of the page's size."""
     return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()

@@ -1,0 +1,21 @@
+"""The names of the commands with a line of help each, so that ``--help`` imports none of them."""
+
+from __future__ import annotations
+
+SUMMARIES = {
+    "run": "Run experiments: fit, compare, print the answer and leave a report.",
+    "sweep": "Run many experiments with something varied; resume what was cut off.",
+    "results": "Show the results table of a sweep.",
+    "fit": "Fit your own table: a CSV or Parquet file, or a .npy array.",
+    "report": "Write the report of a run directory again, from its comparison.json.",
+    "configs": "List the configs that ship, and the question that each asks.",
+    "schema": "Print the JSON Schema of a config, for editors to complete from.",
+    "completion": "Print what makes your shell complete commands, configs and keys.",
+    "sbc": "Check that a sampler draws the posterior: simulation-based calibration.",
+    "bench": "Measure speed, against other libraries and against the clock.",
+}
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: lines to try, kept as they are."""
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))

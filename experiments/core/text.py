@@ -1,0 +1,21 @@
+"""Text that comes from elsewhere, made safe to show on a terminal.
+
+A terminal obeys some characters instead of showing them: a name in a data file could move the
+cursor, change colours, or turn the order of letters round.
+"""
+
+from __future__ import annotations
+
+
+def visible(text: str) -> str:
+    r"""Write every character that is not printable as its escape: a tab as ``\t``."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def in_one_line(text: str) -> str:
+    """Write a name with single spaces for line ends and for what a terminal would obey."""
+    shown = (character if character.isprintable() else " " for character in text)
+    return " ".join("".join(shown).split())
