@@ -1,4 +1,4 @@
-"""What a notebook holds. Imports: every room but `cli` and `benchmarks`.
+"""What a notebook holds. Imports: every room below.
 
 A `Comparison` knows its values, its fits, its pages and its folders. No room below knows all of
 them.

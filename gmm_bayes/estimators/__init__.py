@@ -1,4 +1,4 @@
 """Estimators behind scikit-learn's conventions, and the summary of a posterior that they keep.
 
-Imports: every other room of the package.
+Imports: every room below.
 """

@@ -1,1 +1,4 @@
-"""The page and the figures of a sweep. Imports: report.page, sweeps, config, storage, core."""
+"""The page and the figures of a sweep.
+
+Imports: report.page, sweeps, config, values, storage, core.
+"""

@@ -266,7 +266,7 @@ def test_json_round_trip_is_exact_and_follows_the_schema(found):
     assert "NaN" not in text
     assert ComponentsComparison.from_dict(json.loads(text)) == found
     shipped = json.loads(
-        resources.files("experiments.values.base").joinpath("components.schema.json").read_text()
+        resources.files("experiments.values").joinpath("components.schema.json").read_text()
     )
     assert shipped == ComponentsComparison.model_json_schema(mode="serialization")
     jsonschema.validate(found.to_dict(), shipped)
