@@ -25,11 +25,15 @@ class CovarianceStructure(ABC):
         or one matrix summed over components.
     common_scale : bool
         Whether rescaling features one by one would leave the family.
+    separate : bool
+        Whether a component's matrix follows from its own count and scatter only, so that the
+        components of several mixtures can be given to `covariances` as if they were one's.
     """
 
     name: ClassVar[str]
     second: ClassVar[Second]
     common_scale: ClassVar[bool] = False
+    separate: ClassVar[bool] = False
 
     @abstractmethod
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:

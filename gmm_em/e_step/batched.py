@@ -10,13 +10,14 @@ threads.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from gmm_em.core.threads import run_all, single_threaded_blas
 from gmm_em.core.types import FloatArray, IntArray, Second
-from gmm_em.e_step.features import MAPS, Density, SingularError, density
+from gmm_em.e_step.features import MAPS, Density, density
+from gmm_em.e_step.protocol import RowEStep
 from gmm_em.e_step.totals import Totals
 from gmm_em.rows.samples import Parameters, Samples
 
@@ -66,6 +67,38 @@ class BatchedTotals(NamedTuple):
             np.stack([one.second for one in totals]),
             np.stack([one.origin for one in totals]),
         )
+
+
+class BatchedEStep(Protocol):
+    """What computes the sums of many mixtures over the same rows."""
+
+    def expect(self, parameters: Parameters) -> BatchedTotals:
+        """Return sums over rows, for weights of shape (R, K), and so on."""
+
+    def log_density(self, parameters: Parameters, index: IntArray) -> FloatArray:
+        """Return the log-density of chosen rows under each mixture, shape (R, n)."""
+
+
+class OneByOne:
+    """The E-step of many mixtures by one that takes a mixture at a time.
+
+    Parameters
+    ----------
+    estep : RowEStep
+    """
+
+    def __init__(self, estep: RowEStep) -> None:
+        self._estep = estep
+
+    def expect(self, parameters: Parameters) -> BatchedTotals:
+        """Return sums over rows, for weights of shape (R, K), and so on."""
+        each = zip(*parameters, strict=True)
+        return BatchedTotals.stack([self._estep.expect(Parameters(*one)) for one in each])
+
+    def log_density(self, parameters: Parameters, index: IntArray) -> FloatArray:
+        """Return the log-density of chosen rows under each mixture, shape (R, n)."""
+        each = zip(*parameters, strict=True)
+        return np.stack([self._estep.evaluate(Parameters(*one))[0][index] for one in each])
 
 
 @dataclass
@@ -307,6 +340,3 @@ class BatchedKernel:
             weight = self._samples.weight
             self._square = (block if weight is None else block * weight) @ block.T
         return self._square
-
-
-__all__ = ["BatchedKernel", "BatchedTotals", "SingularError"]

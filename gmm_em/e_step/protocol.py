@@ -19,3 +19,10 @@ class EStep(Protocol):
 
     def support(self, parameters: Parameters) -> FloatArray:
         """Return how many rows each component rests on, shape (K,)."""
+
+
+class RowEStep(EStep, Protocol):
+    """An E-step that can also say what it found for every row."""
+
+    def evaluate(self, parameters: Parameters) -> tuple[FloatArray, FloatArray]:
+        """Return log-densities (N,), in inner units, and responsibilities (K, N)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,13 +13,40 @@ from gmm_em.fitting.problem import DegenerateError, Problem
 from gmm_em.rows.samples import Parameters
 
 # Plain steps before acceleration: they leave the start's neighbourhood and settle in a basin.
-WARM_UP = 10
+# Short runs from many starts are as long, so that a run alone and one of many take the same path.
+WARM_UP = 12
 # Objectives this close, relatively, cannot be told apart from rounding.
 _ROUNDING = 1e-14
 # Trial steps along one direction before EM's own step is taken.
 _MAX_TRIALS = 6
 
 Report = Callable[[int, float], None]
+
+
+@dataclass
+class Beginning:
+    """The first steps of a run, which were made elsewhere.
+
+    Attributes
+    ----------
+    start, parameters : Parameters
+        Where it began, and where it is.
+    totals : Totals, optional
+        The E-step at `parameters`; None where there was none.
+    trace, log_likelihoods : list of float
+    path : list of Parameters
+    converged : bool
+    degenerate : str
+    """
+
+    start: Parameters
+    parameters: Parameters
+    totals: Totals | None = None
+    trace: list[float] = field(default_factory=list)
+    log_likelihoods: list[float] = field(default_factory=list)
+    path: list[Parameters] = field(default_factory=list)
+    converged: bool = False
+    degenerate: str = ""
 
 
 class Climb:
@@ -38,10 +66,11 @@ class Climb:
     Parameters
     ----------
     problem : Problem
-    start : Parameters
+    start : Parameters or Beginning
+        A mixture, or the first steps of a run.
     tol : float
     accelerate : bool, default True
-        Allow quasi-Newton steps after the first 10.
+        Allow quasi-Newton steps after the first 12.
     keep_path : bool, default False
     report : callable, optional
         Called as ``report(n_iter, log_likelihood)`` after every E-step.
@@ -60,7 +89,7 @@ class Climb:
     def __init__(
         self,
         problem: Problem,
-        start: Parameters,
+        start: Parameters | Beginning,
         *,
         tol: float,
         accelerate: bool = True,
@@ -71,18 +100,20 @@ class Climb:
         self._tol = tol * problem.total_weight
         self._report = report
         self._keep_path = keep_path
-        k, d = start.means.shape
+        begun = start if isinstance(start, Beginning) else Beginning(start, start)
+        k, d = begun.start.means.shape
         size = k + k * d + problem.structure.n_parameters(k, d)
         self._accelerate = accelerate and problem.smooth and InverseHessian.worthwhile(size)
         self._newton: QuasiNewton | None = None
-        self.start = self.parameters = start
-        self.trace: list[float] = []
-        self.log_likelihoods: list[float] = []
-        self.path: list[Parameters] = []
-        self.converged = False
-        self.degenerate = ""
-        self._totals: Totals | None = None
-        self._try_first()
+        self.start, self.parameters = begun.start, begun.parameters
+        self.trace = begun.trace
+        self.log_likelihoods = begun.log_likelihoods
+        self.path = begun.path
+        self.converged = begun.converged
+        self.degenerate = begun.degenerate
+        self._totals = begun.totals
+        if self._totals is None and not self.degenerate:
+            self._try_first()
 
     @property
     def n_iter(self) -> int:
@@ -109,6 +140,9 @@ class Climb:
                     self._em_step()
         except DegenerateError as error:
             self.degenerate = str(error)
+        except np.linalg.LinAlgError:
+            # The accelerator's factors see a collapse that the E-step still could evaluate.
+            self.degenerate = "a component collapsed onto a point or a hyperplane"
 
     def _try_first(self) -> None:
         try:

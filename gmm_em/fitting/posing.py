@@ -9,6 +9,7 @@ import numpy as np
 
 from gmm_em.core.types import FloatArray
 from gmm_em.covariance.base import CovarianceStructure
+from gmm_em.e_step.batched import BatchedEStep, BatchedKernel, OneByOne
 from gmm_em.e_step.blocked import Kernel
 from gmm_em.e_step.dask_chunks import ChunkEStep, check_chunks, is_chunked, take_rows
 from gmm_em.e_step.missing import MissingEStep, imputed, missing_log_jacobian
@@ -41,18 +42,27 @@ class ProblemMaker:
         penalty = None if self.prior is None else self.prior.resolve(samples, self.n_components)
         second = self.structure.second
         estep: EStep
+        batched: BatchedEStep
         log_jacobian = None
         if self.missing:
-            estep = MissingEStep(
+            by_row = MissingEStep(
                 (X - samples.centre) / samples.scale, samples.weight, second, self.n_components
             )
+            estep, batched = by_row, OneByOne(by_row)
             log_jacobian = missing_log_jacobian(X, samples)
         else:
             estep = Kernel(
                 samples, self.n_components, second, strict=True, n_threads=self.n_threads
             )
+            batched = BatchedKernel(samples, second, self.n_threads)
         return Problem(
-            samples, estep, self.structure, self.reg_covar, penalty, log_jacobian=log_jacobian
+            samples,
+            estep,
+            self.structure,
+            self.reg_covar,
+            penalty,
+            log_jacobian=log_jacobian,
+            batched=batched,
         )
 
     def _pose_chunks(self, X: Any) -> Problem:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gmm_em.core.types import FloatArray
+from gmm_em.core.types import FloatArray, IntArray
 from gmm_em.covariance.base import CovarianceStructure
+from gmm_em.covariance.projection import structured
+from gmm_em.e_step.batched import BatchedEStep, BatchedTotals
 from gmm_em.e_step.features import SingularError
 from gmm_em.e_step.protocol import EStep
 from gmm_em.e_step.totals import Totals
@@ -16,6 +19,8 @@ from gmm_em.rows.samples import Parameters, Samples
 
 # Fewer rows than this are none.
 _EMPTY = 1e-8
+# Covariances that differ by less, relatively, from their structure's closest are in the family.
+_OUTSIDE = 1e-9
 
 
 class DegenerateError(ValueError):
@@ -50,6 +55,8 @@ class Problem:
         Rows the E-step sees, where `samples` holds only some of them.
     log_jacobian : float, optional
         What the change of units adds to the log-likelihood, where values are missing.
+    batched : BatchedEStep, optional
+        The E-step for many mixtures at a time, which a search needs.
     """
 
     def __init__(
@@ -62,6 +69,7 @@ class Problem:
         *,
         n_rows: int | None = None,
         log_jacobian: float | None = None,
+        batched: BatchedEStep | None = None,
     ) -> None:
         self.samples = samples
         self.n_components = estep.n_components
@@ -73,6 +81,8 @@ class Problem:
         self.structure = structure
         self.penalty = penalty
         self._estep = estep
+        self._row_estep = estep
+        self._batched = batched
         self._ridge = np.diag(reg_covar / samples.scale**2) if np.any(reg_covar) else None
 
     @property
@@ -100,6 +110,68 @@ class Problem:
             )
         return totals
 
+    def expect_each(self, parameters: Parameters) -> tuple[BatchedTotals, FloatArray]:
+        """E-step of R mixtures, and their objectives (R,).
+
+        Raises
+        ------
+        DegenerateError
+            Where a covariance of any of them is singular; `expect` says of which.
+        """
+        assert self._batched is not None
+        try:
+            totals = self._batched.expect(parameters)
+        except SingularError as error:
+            raise DegenerateError(str(error)) from None
+        totals = totals._replace(log_likelihood=totals.log_likelihood - self._log_jacobian)
+        if self.penalty is None:
+            return totals, totals.log_likelihood
+        shared = self.structure.second == "pooled"
+        prior = [
+            self.penalty.log_density(Parameters(*one), shared)
+            for one in zip(*parameters, strict=True)
+        ]
+        return totals, totals.log_likelihood + np.array(prior)
+
+    def log_density(self, parameters: Parameters, index: IntArray) -> FloatArray:
+        """Log-density of chosen rows under R mixtures, in inner units, shape (R, n)."""
+        assert self._batched is not None
+        return self._batched.log_density(parameters, index)
+
+    def responsibilities(self, parameters: Parameters) -> FloatArray:
+        """Responsibilities of all rows, shape (K, N), of an E-step that can say them."""
+        return self._row_estep.evaluate(parameters)[1]
+
+    def maximize_each(self, totals: BatchedTotals) -> Parameters:
+        """M-step of R mixtures none of which has an empty component."""
+        n_runs, k, d = totals.first.shape
+        if self.penalty is not None or not self.structure.separate:
+            each = [self.maximize(totals.of(run)) for run in range(n_runs)]
+            return Parameters(*(np.stack(arrays) for arrays in zip(*each, strict=True)))
+        # Every component is for itself, so those of all mixtures are treated as those of one.
+        flat = Totals(
+            np.nan,
+            totals.counts.reshape(-1),
+            totals.first.reshape(-1, d),
+            totals.second.reshape(n_runs * k, *totals.second.shape[2:]),
+            totals.origin.reshape(-1, d),
+        )
+        joint = self._plain(flat)
+        covariances = joint.covariances
+        if self._ridge is not None:
+            covariances = covariances + self._ridge
+        weights = totals.counts / totals.counts.sum(axis=1, keepdims=True)
+        return Parameters(
+            weights, joint.means.reshape(n_runs, k, d), covariances.reshape(n_runs, k, d, d)
+        )
+
+    def empty(self, counts: FloatArray) -> NDArray[np.bool_]:
+        """Whether any component of each mixture is empty, from counts of shape (..., K)."""
+        # A prior on the means holds a component up even where it has no rows.
+        if self.penalty and self.penalty.kappa:
+            return np.zeros(counts.shape[:-1], dtype=bool)
+        return ~(counts.min(axis=-1) > _EMPTY * min(1.0, self.total_weight / self.n_rows))
+
     def maximize(self, totals: Totals) -> Parameters:
         """M-step.
 
@@ -109,16 +181,25 @@ class Problem:
             Where a component has collapsed or is empty.
         """
         counts = totals.counts
-        # A prior on the means holds a component up even where it has no rows.
-        if not counts.min() > _EMPTY and not (self.penalty and self.penalty.kappa):
+        if self.empty(counts):
             raise DegenerateError(f"component {int(counts.argmin())} became empty")
         parameters = self._plain(totals) if self.penalty is None else self._penalised(totals)
         if self._ridge is None:
             return parameters
         return parameters._replace(covariances=parameters.covariances + self._ridge)
 
+    def in_family(self, start: Parameters) -> Parameters:
+        """Return a start whose covariances have the structure, the closest where they had not."""
+        closest = structured(self.structure, start.weights, start.covariances)
+        allowed = _OUTSIDE * np.abs(start.covariances).max(axis=(1, 2), keepdims=True)
+        # A start inside the family is taken to the last digit.
+        if (np.abs(closest - start.covariances) <= allowed).all():
+            return start
+        return start._replace(covariances=closest)
+
     def safe_start(self, start: Parameters) -> Parameters:
         """Add what `reg_covar` or the prior would to the covariances of a start."""
+        start = self.in_family(start)
         covariances = start.covariances
         if self._ridge is not None:
             covariances = covariances + self._ridge
@@ -163,6 +244,7 @@ class Problem:
             # Symmetric to the last digit, which is all that is left of a component that collapses.
             square = offset[:, :, None] * offset[:, None, :]
             scatter = totals.second - square * counts[:, None, None]
+            scatter = 0.5 * (scatter + scatter.transpose(0, 2, 1))
         elif self.structure.second == "diagonal":
             scatter = totals.second - totals.first * offset
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ _COPY_ROWS = 1 << 14
 # With more features than this, transposing anew in every pass costs next to nothing.
 _COPIED_FEATURES = 24
 _PILOT_ROWS = 1 << 11
+# Fewer different values than this do not show a grid.
+_FEWEST_GAPS = 4
 
 
 class Samples:
@@ -111,21 +114,16 @@ class Samples:
             return np.ascontiguousarray(self._columns[:, index].T)
         return (self.rows(index) - self.centre) / self.scale
 
+    @cached_property
     def resolution(self) -> FloatArray:
         """Spacing of the grid the data are rounded to, per feature; 0 where there is none.
 
-        Shape (D,), in the inner units. A feature is on a grid when fewer than half of (up to
-        2000) values differ; the spacing is the smallest difference.
+        Shape (D,), in the inner units. A feature is on a grid when the differences of (up to
+        2000) values next to each other are multiples of the smallest one, which for values that
+        were not rounded is never so.
         """
         rows = self.take(slice(None, None, max(1, self.n_samples // 2000)))
-        out = np.zeros(self.n_features)
-        for j, column in enumerate(rows.T):
-            gaps = np.diff(np.sort(column))
-            # Decimal fractions are not exact: equal values may differ in their last digits.
-            gaps = gaps[gaps > 1e-9 * max(1.0, float(np.abs(column).max()))]
-            if 0 < gaps.shape[0] < 0.5 * rows.shape[0]:
-                out[j] = gaps.min()
-        return out
+        return np.array([_grid(np.sort(column)) for column in rows.T])
 
     def moments(self) -> tuple[FloatArray, FloatArray]:
         """Weighted mean (D,) and covariance (D, D) of all rows, in the inner units."""
@@ -231,6 +229,24 @@ class Samples:
         name = "NaN" if np.isnan(rows[row, column]) else "infinity"
         row += start + self._first_row
         raise ValueError(f"Input X contains {name} (row {row}, column {column})")
+
+
+def _grid(values: FloatArray) -> float:
+    """Spacing of sorted values that all lie on one grid; 0 where they do not."""
+    # Decimal fractions are not exact: equal values may differ in their last digits.
+    error = 1e-9 * max(1.0, float(np.abs(values[[0, -1]]).max()))
+    gaps = np.diff(values)
+    gaps = gaps[gaps > error]
+    if gaps.shape[0] < _FEWEST_GAPS:
+        return 0.0
+    spacing = float(gaps.min())
+    if spacing < 100.0 * error:
+        return 0.0
+    multiples = np.round(gaps / spacing)
+    # The mean over all gaps is more exact than the smallest one.
+    spacing = float(gaps.sum() / multiples.sum())
+    off_grid = np.abs(gaps - spacing * multiples) > 2.0 * error + 1e-6 * spacing
+    return 0.0 if off_grid.any() else spacing
 
 
 def mixture_units(mixture: Mixture) -> tuple[FloatArray, FloatArray]:

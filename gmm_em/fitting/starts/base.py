@@ -15,6 +15,7 @@ import numpy as np
 
 from gmm_em.core.types import FloatArray, IntArray
 from gmm_em.covariance.base import CovarianceStructure
+from gmm_em.covariance.projection import structured
 from gmm_em.e_step.features import QuadraticMap
 from gmm_em.rows.samples import Parameters, Samples
 
@@ -127,6 +128,14 @@ class Rows:
             proposal.covariances * (self.scale[:, None] * self.scale),
         )
 
+    def seen(self, mixture: Parameters) -> Parameters:
+        """Return a mixture in the samples' inner units in the coordinates of the rows."""
+        return Parameters(
+            mixture.weights,
+            (mixture.means - self.centre) / self.scale,
+            mixture.covariances / (self.scale[:, None] * self.scale),
+        )
+
 
 class Start(ABC):
     """One way to propose a mixture.
@@ -190,27 +199,6 @@ def from_responsibilities(
     pooled = scatter.sum(axis=0) / total + 1e-3 * rows.covariance
     shrunk = (scatter + (d + 1) * pooled) / (counts + d + 1)[:, None, None]
     return Parameters(counts / counts.sum(), means, structured(structure, counts, shrunk))
-
-
-def structured(
-    structure: CovarianceStructure, counts: FloatArray, covariances: FloatArray
-) -> FloatArray:
-    """The matrices of a structure that are closest to given ones, in the sense of its M-step.
-
-    Parameters
-    ----------
-    structure : CovarianceStructure
-    counts : ndarray, shape (K,)
-        Weights or counts of the components.
-    covariances : ndarray, shape (K, D, D)
-    """
-    scatter = covariances * counts[:, None, None]
-    second: FloatArray = scatter
-    if structure.second == "diagonal":
-        second = np.diagonal(scatter, axis1=1, axis2=2)
-    elif structure.second == "pooled":
-        second = scatter.sum(axis=0)
-    return structure.covariances(counts, second, float(counts.sum()))
 
 
 def squared_distances(X: FloatArray, centres: FloatArray) -> FloatArray:

@@ -8,13 +8,13 @@ import numpy as np
 
 from gmm_em.core.types import FloatArray, IntArray
 from gmm_em.covariance.base import CovarianceStructure
+from gmm_em.covariance.projection import structured
 from gmm_em.fitting.starts.base import (
     Assignment,
     Rows,
     Start,
     from_responsibilities,
     squared_distances,
-    structured,
 )
 from gmm_em.rows.samples import Parameters
 

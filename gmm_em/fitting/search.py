@@ -1,0 +1,328 @@
+"""The search for the best maximum on one set of rows.
+
+Rounds of starts of different kinds are advanced a few steps together; what does not end where
+others have ended is carried to convergence, and told from what is known by the distance between
+the mixtures (:mod:`gmm_em.fitting.maxima`). Then one component of the best maximum is split and
+two are merged (:mod:`gmm_em.fitting.splits`). A search without a given number of starts ends when
+several kinds agree, or when one more start is unlikely to find anything new, or at its limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gmm_em.core.types import FloatArray
+from gmm_em.fitting.ascent import WARM_UP, Beginning, Climb
+from gmm_em.fitting.ascent import Report as ClimbReport
+from gmm_em.fitting.maxima import Atlas, Maximum, Unseen, unseen
+from gmm_em.fitting.problem import Problem
+from gmm_em.fitting.short_runs import short_runs
+from gmm_em.fitting.splits import split_merge
+from gmm_em.fitting.spurious import why_spurious
+from gmm_em.fitting.starts.base import Rows, Start
+from gmm_em.fitting.starts.partial import PartialStart
+from gmm_em.fitting.starts.strategy import kinds, propose
+from gmm_em.rows.samples import Parameters
+
+# The kind of a start that splits and merges components of a maximum.
+SPLIT = "split and merge"
+# Rows whose log-densities tell maxima apart.
+_PROBE_ROWS = 256
+# Rows that starts look at.
+_START_ROWS = 2_000
+# Starts in the first round, and in every later one.
+_FIRST_ROUND, _ROUND = 10, 18
+# The search ends after this many starts, on few rows and on many.
+_FEW_ROWS, MOST_STARTS_FEW, MOST_STARTS_MANY = 2_000, 154, 46
+# It ends earlier where the best maximum was reached so often, by so many kinds, ...
+_HITS, _KINDS = 4, 3
+# ... and one more start finds a new maximum with less than this probability.
+_UNSEEN = 0.1
+_SPLITS = 12
+# How much closer than converged runs, in squared distance, a short run must come: loosely.
+_LOOSE_FEW, _LOOSE_MANY = 1.0, 10.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How runs are carried out."""
+
+    tol: float
+    max_iter: int
+    accelerate: bool
+    snapshots: bool
+    callback: Callable[[int, int, float], None] | None
+
+    def climb(self, problem: Problem, start: Parameters | Beginning, index: int) -> Climb:
+        """Begin run number `index`, or take it up."""
+        return Climb(
+            problem,
+            start,
+            tol=self.tol,
+            accelerate=self.accelerate,
+            keep_path=self.snapshots,
+            report=self._report(index),
+        )
+
+    def _report(self, index: int) -> ClimbReport | None:
+        if self.callback is None:
+            return None
+        callback = self.callback
+        return lambda n_iter, value: callback(index, n_iter, value)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many starts a search makes, and of which kinds.
+
+    Attributes
+    ----------
+    init_params : str
+    n_init : int or None
+        Exactly so many starts; None for as many as it takes.
+    n_final : int or None
+        Carry at most so many of them to convergence, and every one by itself; None for all whose
+        end is not known already.
+    partial : PartialStart or None
+        What the user gave of a start.
+    """
+
+    init_params: str
+    n_init: int | None = None
+    n_final: int | None = None
+    partial: PartialStart | None = None
+
+
+@dataclass(eq=False)
+class Trail:
+    """One start, and where it led.
+
+    Attributes
+    ----------
+    kind : str
+    random : bool
+    climb : Climb
+    maximum : Maximum or None
+        None where the run degenerated, or was left before its end was known.
+    resolved : bool
+        Whether its end is known.
+    """
+
+    kind: str
+    random: bool
+    climb: Climb
+    maximum: Maximum | None = None
+    resolved: bool = False
+
+
+class Search:
+    """A search on one problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    plan : Plan
+    options : Options
+    seed : numpy.random.SeedSequence
+        Start number i depends on it and on i only.
+
+    Attributes
+    ----------
+    trails : list of Trail
+        Every start.
+    atlas : Atlas
+        The maxima that they led to.
+    stopped : str
+        Why the search ended.
+    """
+
+    def __init__(
+        self, problem: Problem, plan: Plan, options: Options, seed: np.random.SeedSequence
+    ) -> None:
+        self._problem, self._plan, self._options, self._seed = problem, plan, options, seed
+        self.trails: list[Trail] = []
+        self.atlas = Atlas(problem.total_weight)
+        self.stopped = ""
+        self._rows = Rows.of(problem.samples, problem.structure, _START_ROWS)
+        n = problem.samples.n_samples
+        self._probe = np.unique(np.linspace(0, n - 1, _PROBE_ROWS).astype(np.int64))
+        self._few = n <= _FEW_ROWS
+        self._drawn = 0
+
+    # How long it goes on -----------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Search."""
+        plan = self._plan
+        if self._problem.n_components == 1 or (plan.partial and plan.partial.decides):
+            # One maximum, which EM reaches in one step from anywhere; or one start.
+            self._round(1)
+            self.stopped = "there is one start only"
+        elif plan.n_init is not None:
+            self._round(plan.n_init)
+            self.stopped = f"{plan.n_init} starts were asked for"
+        else:
+            self._adapt()
+
+    def _adapt(self) -> None:
+        most = MOST_STARTS_FEW if self._few else MOST_STARTS_MANY
+        self._round(_FIRST_ROUND)
+        if self._agreed():
+            self.stopped = "all kinds of starts agree"
+            return
+        self._improve()
+        while self._drawn < most:
+            before = self.atlas.best
+            self._round(min(_ROUND, most - self._drawn))
+            if self.atlas.best is not before:
+                self._improve()
+            elif self._settled():
+                self.stopped = "one more start is unlikely to find another maximum"
+                return
+        self.stopped = f"the limit of {most} starts was reached"
+
+    def _agreed(self) -> bool:
+        """Whether enough kinds reached the best maximum, and no kind another one close to it."""
+        best = self.atlas.best
+        if best is None or best.spurious:
+            return False
+        ended = [trail for trail in self.trails if trail.maximum is not None]
+        agreeing = {trail.kind for trail in ended if trail.maximum is best}
+        return len(agreeing) >= _KINDS and len(agreeing) >= 0.6 * len(self.trails)
+
+    def _settled(self) -> bool:
+        best = self.atlas.best
+        if best is None or best.spurious:
+            return False
+        found = [trail for trail in self.trails if trail.maximum is best]
+        if len(found) < _HITS or len({trail.kind for trail in found}) < _KINDS:
+            return False
+        pooled = Unseen.of(*self._counts())
+        return pooled.probability < _UNSEEN
+
+    def _counts(self) -> tuple[int, int]:
+        each = self.unseen().values()
+        return sum(one.n_starts for one in each), sum(one.n_once for one in each)
+
+    def unseen(self) -> dict[str, Unseen]:
+        """How likely one more start of each random kind finds a new maximum."""
+        number = {id(maximum): i for i, maximum in enumerate(self.atlas.maxima)}
+        ends = [
+            (trail.kind, None if trail.maximum is None else number[id(trail.maximum)])
+            for trail in self.trails
+            if trail.resolved
+        ]
+        random = {trail.kind for trail in self.trails if trail.random}
+        return {kind: value for kind, value in unseen(ends).items() if kind in random}
+
+    # Rounds --------------------------------------------------------------------------------------
+
+    def _round(self, n: int) -> None:
+        """Make `n` more starts."""
+        first = self._drawn
+        self._drawn += n
+        starts = kinds(self._plan.init_params, first, n)
+        rngs = [np.random.default_rng(self._child(i)) for i in range(first, first + n)]
+        k, structure = self._problem.n_components, self._problem.structure
+        proposals = propose(self._rows, k, structure, starts, rngs)
+        if self._plan.partial is not None:
+            proposals = self._plan.partial.complete(self._problem.samples, structure, proposals)
+        self._follow(proposals, starts)
+
+    def _child(self, number: int) -> np.random.SeedSequence:
+        """The seed of one start; asking for it does not change the parent."""
+        seed = self._seed
+        return np.random.SeedSequence(
+            seed.entropy, spawn_key=(*seed.spawn_key, number), pool_size=seed.pool_size
+        )
+
+    def _improve(self) -> None:
+        """Split and merge components of the best maximum, and again where that helped."""
+        for _ in range(5):
+            before = self.atlas.best
+            if before is None:
+                return
+            mixture = self.trails[before.run].climb.parameters
+            joint = self._problem.responsibilities(mixture)
+            proposals = split_merge(
+                self._rows.seen(mixture), joint, self._problem.structure, _SPLITS
+            )
+            self._follow([self._rows.inner(one) for one in proposals], None)
+            if self.atlas.best is before:
+                return
+
+    def _follow(self, proposals: Sequence[Parameters], starts: Sequence[Start] | None) -> None:
+        """Run from the proposals until their ends are known."""
+        if not proposals:
+            return
+        problem, options = self._problem, self._options
+        proposals = [problem.safe_start(start) for start in proposals]
+        offset = len(self.trails)
+        report = None
+        if options.callback is not None:
+            callback = options.callback
+
+            def report(run: int, n_iter: int, value: float) -> None:
+                callback(offset + run, n_iter, value)
+
+        begun = short_runs(
+            problem,
+            proposals,
+            min(WARM_UP, options.max_iter),
+            tol=options.tol,
+            keep_path=options.snapshots,
+            report=report,
+        )
+        fresh = []
+        for i, beginning in enumerate(begun):
+            climb = options.climb(problem, beginning, offset + i)
+            start = None if starts is None else starts[i]
+            name, random = (SPLIT, False) if start is None else (start.name, start.random)
+            fresh.append(Trail(name, random, climb))
+        self.trails += fresh
+        self._resolve(fresh, offset)
+
+    def _resolve(self, fresh: list[Trail], offset: int) -> None:
+        """Find out where new runs end, the highest first."""
+        order = sorted(range(len(fresh)), key=lambda i: -fresh[i].climb.objective)
+        profiles = self._profiles([trail.climb for trail in fresh])
+        n_final = self._plan.n_final
+        carried = 0
+        loose = _LOOSE_FEW if self._few else _LOOSE_MANY
+        for i in order:
+            trail = fresh[i]
+            climb = trail.climb
+            if climb.degenerate:
+                trail.resolved = True
+                continue
+            known = None
+            if n_final is None:
+                known = self.atlas.find(climb.objective, profiles[i], loose)
+            if known is not None:
+                trail.maximum, trail.resolved = known, True
+                known.hits.append(offset + i)
+                continue
+            if n_final is not None and carried == n_final:
+                continue
+            climb.advance(self._options.max_iter)
+            trail.resolved = True
+            if climb.degenerate or not climb.converged:
+                continue
+            reason = why_spurious(self._problem, climb.parameters)
+            carried += not reason
+            profile = self._profiles([climb])[0]
+            trail.maximum = self.atlas.add(offset + i, climb.objective, profile, reason)
+
+    def _profiles(self, climbs: list[Climb]) -> FloatArray:
+        """Log-densities of the probe rows, shape (R, n); NaN for degenerate runs."""
+        out = np.full((len(climbs), self._probe.size), np.nan)
+        sound = [i for i, climb in enumerate(climbs) if not climb.degenerate]
+        if sound:
+            stack = Parameters(
+                *(np.stack(a) for a in zip(*(climbs[i].parameters for i in sound), strict=True))
+            )
+            out[sound] = self._problem.log_density(stack, self._probe)
+        return out
