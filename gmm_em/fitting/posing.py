@@ -15,9 +15,12 @@ from gmm_em.e_step.dask_chunks import ChunkEStep, check_chunks, is_chunked, take
 from gmm_em.e_step.missing import MissingEStep, imputed, missing_log_jacobian
 from gmm_em.e_step.protocol import EStep
 from gmm_em.fitting.prior import ConjugatePrior
-from gmm_em.fitting.problem import DegenerateError, Problem
-from gmm_em.fitting.restarts import PILOT_ROWS
+from gmm_em.fitting.problem import ConstantFeatureError, Problem
 from gmm_em.rows.samples import Samples
+
+
+# Rows of a chunked array that are read to choose units and the defaults of a prior.
+CHUNK_ROWS = 5_000
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class ProblemMaker:
 
     def pose(self, X: Any, weight: Any) -> Problem:
         if is_chunked(X) and weight is None and not self.missing:
-            if not X.shape[0] <= PILOT_ROWS:
+            if not X.shape[0] <= CHUNK_ROWS:
                 return self._pose_chunks(X)
             X = np.asarray(X)
         complete = imputed(X) if self.missing else X
@@ -67,7 +70,7 @@ class ProblemMaker:
 
     def _pose_chunks(self, X: Any) -> Problem:
         check_chunks(X)
-        index = np.arange(0, X.shape[0], max(1, X.shape[0] // PILOT_ROWS))
+        index = np.arange(0, X.shape[0], max(1, X.shape[0] // CHUNK_ROWS))
         sample = self.pose(take_rows(X, index), None)
         units = (sample.samples.centre, sample.samples.scale)
         estep = ChunkEStep(X, units, self.n_components, self.structure.second)
@@ -81,8 +84,7 @@ class ProblemMaker:
                 "Expected n_samples >= n_components but got n_components = "
                 f"{self.n_components}, n_samples = {samples.n_samples}"
             )
-        if samples.constant.any() and not self.reg_covar.any() and self.prior is None:
-            raise DegenerateError(
-                f"feature {int(samples.constant.argmax())} is constant, so every covariance "
-                "would be singular: drop it, or set reg_covar > 0"
-            )
+        holds = self.structure.common_scale and not samples.constant.all()
+        held = holds or self.reg_covar.any() or self.prior is not None
+        if samples.constant.any() and not held:
+            raise ConstantFeatureError(int(samples.constant.argmax()))

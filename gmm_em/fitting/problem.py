@@ -27,6 +27,22 @@ class DegenerateError(ValueError):
     """A component collapsed onto a point or a hyperplane, or became empty."""
 
 
+class ConstantFeatureError(DegenerateError):
+    """A feature has one value only, which no covariance of the structure can hold.
+
+    Attributes
+    ----------
+    feature : int
+    """
+
+    def __init__(self, feature: int) -> None:
+        super().__init__(
+            f"feature {feature} is constant, so every covariance would be singular: drop it, "
+            "or set reg_covar > 0"
+        )
+        self.feature = feature
+
+
 class CompleteData(NamedTuple):
     """Sums that, with the missing labels filled in, decide every parameter.
 

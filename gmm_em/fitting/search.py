@@ -9,21 +9,21 @@ several kinds agree, or when one more start is unlikely to find anything new, or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from gmm_em.core.types import FloatArray
-from gmm_em.fitting.ascent import WARM_UP, Beginning, Climb
-from gmm_em.fitting.ascent import Report as ClimbReport
+from gmm_em.fitting.ascent import WARM_UP, Climb
 from gmm_em.fitting.maxima import Atlas, Maximum, Unseen, unseen
+from gmm_em.fitting.options import Options, Plan
 from gmm_em.fitting.problem import Problem
+from gmm_em.fitting.seeds import Streams
 from gmm_em.fitting.short_runs import short_runs
 from gmm_em.fitting.splits import split_merge
 from gmm_em.fitting.spurious import why_spurious
 from gmm_em.fitting.starts.base import Rows, Start
-from gmm_em.fitting.starts.partial import PartialStart
 from gmm_em.fitting.starts.strategy import kinds, propose
 from gmm_em.rows.samples import Parameters
 
@@ -44,56 +44,6 @@ _UNSEEN = 0.1
 _SPLITS = 12
 # How much closer than converged runs, in squared distance, a short run must come: loosely.
 _LOOSE_FEW, _LOOSE_MANY = 1.0, 10.0
-
-
-@dataclass(frozen=True)
-class Options:
-    """How runs are carried out."""
-
-    tol: float
-    max_iter: int
-    accelerate: bool
-    snapshots: bool
-    callback: Callable[[int, int, float], None] | None
-
-    def climb(self, problem: Problem, start: Parameters | Beginning, index: int) -> Climb:
-        """Begin run number `index`, or take it up."""
-        return Climb(
-            problem,
-            start,
-            tol=self.tol,
-            accelerate=self.accelerate,
-            keep_path=self.snapshots,
-            report=self._report(index),
-        )
-
-    def _report(self, index: int) -> ClimbReport | None:
-        if self.callback is None:
-            return None
-        callback = self.callback
-        return lambda n_iter, value: callback(index, n_iter, value)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How many starts a search makes, and of which kinds.
-
-    Attributes
-    ----------
-    init_params : str
-    n_init : int or None
-        Exactly so many starts; None for as many as it takes.
-    n_final : int or None
-        Carry at most so many of them to convergence, and every one by itself; None for all whose
-        end is not known already.
-    partial : PartialStart or None
-        What the user gave of a start.
-    """
-
-    init_params: str
-    n_init: int | None = None
-    n_final: int | None = None
-    partial: PartialStart | None = None
 
 
 @dataclass(eq=False)
@@ -126,11 +76,14 @@ class Search:
     problem : Problem
     plan : Plan
     options : Options
-    seed : numpy.random.SeedSequence
-        Start number i depends on it and on i only.
+    streams : Streams
 
     Attributes
     ----------
+    problem, plan
+        As given.
+    probe : ndarray of int
+        The rows whose log-densities tell maxima apart.
     trails : list of Trail
         Every start.
     atlas : Atlas
@@ -140,15 +93,15 @@ class Search:
     """
 
     def __init__(
-        self, problem: Problem, plan: Plan, options: Options, seed: np.random.SeedSequence
+        self, problem: Problem, plan: Plan, options: Options, streams: Streams
     ) -> None:
-        self._problem, self._plan, self._options, self._seed = problem, plan, options, seed
+        self.problem, self.plan, self._options, self._streams = problem, plan, options, streams
         self.trails: list[Trail] = []
         self.atlas = Atlas(problem.total_weight)
         self.stopped = ""
         self._rows = Rows.of(problem.samples, problem.structure, _START_ROWS)
         n = problem.samples.n_samples
-        self._probe = np.unique(np.linspace(0, n - 1, _PROBE_ROWS).astype(np.int64))
+        self.probe = np.unique(np.linspace(0, n - 1, _PROBE_ROWS).astype(np.int64))
         self._few = n <= _FEW_ROWS
         self._drawn = 0
 
@@ -156,8 +109,8 @@ class Search:
 
     def run(self) -> None:
         """Search."""
-        plan = self._plan
-        if self._problem.n_components == 1 or (plan.partial and plan.partial.decides):
+        plan = self.plan
+        if self.problem.n_components == 1 or (plan.partial and plan.partial.decides):
             # One maximum, which EM reaches in one step from anywhere; or one start.
             self._round(1)
             self.stopped = "there is one start only"
@@ -224,20 +177,13 @@ class Search:
         """Make `n` more starts."""
         first = self._drawn
         self._drawn += n
-        starts = kinds(self._plan.init_params, first, n)
-        rngs = [np.random.default_rng(self._child(i)) for i in range(first, first + n)]
-        k, structure = self._problem.n_components, self._problem.structure
+        starts = kinds(self.plan.init_params, first, n)
+        rngs = [self._streams.start(i) for i in range(first, first + n)]
+        k, structure = self.problem.n_components, self.problem.structure
         proposals = propose(self._rows, k, structure, starts, rngs)
-        if self._plan.partial is not None:
-            proposals = self._plan.partial.complete(self._problem.samples, structure, proposals)
+        if self.plan.partial is not None:
+            proposals = self.plan.partial.complete(self.problem.samples, structure, proposals)
         self._follow(proposals, starts)
-
-    def _child(self, number: int) -> np.random.SeedSequence:
-        """The seed of one start; asking for it does not change the parent."""
-        seed = self._seed
-        return np.random.SeedSequence(
-            seed.entropy, spawn_key=(*seed.spawn_key, number), pool_size=seed.pool_size
-        )
 
     def _improve(self) -> None:
         """Split and merge components of the best maximum, and again where that helped."""
@@ -246,9 +192,9 @@ class Search:
             if before is None:
                 return
             mixture = self.trails[before.run].climb.parameters
-            joint = self._problem.responsibilities(mixture)
+            joint = self.problem.responsibilities(mixture)
             proposals = split_merge(
-                self._rows.seen(mixture), joint, self._problem.structure, _SPLITS
+                self._rows.seen(mixture), joint, self.problem.structure, _SPLITS
             )
             self._follow([self._rows.inner(one) for one in proposals], None)
             if self.atlas.best is before:
@@ -258,7 +204,7 @@ class Search:
         """Run from the proposals until their ends are known."""
         if not proposals:
             return
-        problem, options = self._problem, self._options
+        problem, options = self.problem, self._options
         proposals = [problem.safe_start(start) for start in proposals]
         offset = len(self.trails)
         report = None
@@ -289,7 +235,7 @@ class Search:
         """Find out where new runs end, the highest first."""
         order = sorted(range(len(fresh)), key=lambda i: -fresh[i].climb.objective)
         profiles = self._profiles([trail.climb for trail in fresh])
-        n_final = self._plan.n_final
+        n_final = self.plan.n_final
         carried = 0
         loose = _LOOSE_FEW if self._few else _LOOSE_MANY
         for i in order:
@@ -311,18 +257,18 @@ class Search:
             trail.resolved = True
             if climb.degenerate or not climb.converged:
                 continue
-            reason = why_spurious(self._problem, climb.parameters)
+            reason = why_spurious(self.problem, climb.parameters)
             carried += not reason
             profile = self._profiles([climb])[0]
             trail.maximum = self.atlas.add(offset + i, climb.objective, profile, reason)
 
     def _profiles(self, climbs: list[Climb]) -> FloatArray:
         """Log-densities of the probe rows, shape (R, n); NaN for degenerate runs."""
-        out = np.full((len(climbs), self._probe.size), np.nan)
+        out = np.full((len(climbs), self.probe.size), np.nan)
         sound = [i for i, climb in enumerate(climbs) if not climb.degenerate]
         if sound:
             stack = Parameters(
                 *(np.stack(a) for a in zip(*(climbs[i].parameters for i in sound), strict=True))
             )
-            out[sound] = self._problem.log_density(stack, self._probe)
+            out[sound] = self.problem.log_density(stack, self.probe)
         return out

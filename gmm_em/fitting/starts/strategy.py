@@ -47,18 +47,20 @@ _CYCLE: tuple[Start, ...] = (
 )  # fmt: skip
 
 
+def check_kind(init_params: object) -> None:
+    """Refuse what is not the name of a strategy."""
+    names = ["auto", *sorted(STARTS)]
+    if init_params not in names:
+        raise ValueError(f"init_params must be one of {names}, got {init_params!r}")
+
+
 def kinds(init_params: str, first: int, n: int) -> list[Start]:
     """Return the kinds of starts number `first` to `first + n - 1` of a named strategy."""
     if init_params == "auto":
         fixed = _FIRST[first : first + n]
         rest = range(max(first, len(_FIRST)) - len(_FIRST), first + n - len(_FIRST))
         return [*fixed, *(_CYCLE[i % len(_CYCLE)] for i in rest)]
-    try:
-        return [STARTS[init_params]] * n
-    except (KeyError, TypeError):
-        raise ValueError(
-            f"init_params must be one of {['auto', *sorted(STARTS)]}, got {init_params!r}"
-        ) from None
+    return [STARTS[init_params]] * n
 
 
 def propose(
