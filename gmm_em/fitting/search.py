@@ -20,7 +20,7 @@ from gmm_em.fitting.maxima import Atlas, Maximum, Unseen, unseen
 from gmm_em.fitting.options import Options, Plan
 from gmm_em.fitting.problem import Problem
 from gmm_em.fitting.seeds import Streams
-from gmm_em.fitting.short_runs import short_runs
+from gmm_em.fitting.short_runs import Batch
 from gmm_em.fitting.splits import split_merge
 from gmm_em.fitting.spurious import why_spurious
 from gmm_em.fitting.starts.base import Rows, Start
@@ -44,6 +44,8 @@ _UNSEEN = 0.1
 _SPLITS = 12
 # How much closer than converged runs, in squared distance, a short run must come: loosely.
 _LOOSE_FEW, _LOOSE_MANY = 1.0, 10.0
+# Steps between two looks at which runs have met.
+_STAGE = 12
 
 
 @dataclass(eq=False)
@@ -103,6 +105,7 @@ class Search:
         n = problem.samples.n_samples
         self.probe = np.unique(np.linspace(0, n - 1, _PROBE_ROWS).astype(np.int64))
         self._few = n <= _FEW_ROWS
+        self._loose = _LOOSE_FEW if self._few else _LOOSE_MANY
         self._drawn = 0
 
     # How long it goes on -----------------------------------------------------------------------
@@ -214,61 +217,80 @@ class Search:
             def report(run: int, n_iter: int, value: float) -> None:
                 callback(offset + run, n_iter, value)
 
-        begun = short_runs(
-            problem,
-            proposals,
-            min(WARM_UP, options.max_iter),
-            tol=options.tol,
-            keep_path=options.snapshots,
-            report=report,
+        batch = Batch(
+            problem, proposals, tol=options.tol, keep_path=options.snapshots, report=report
         )
-        fresh = []
-        for i, beginning in enumerate(begun):
+        followers = self._advance(batch)
+        for i, beginning in enumerate(batch.runs):
             climb = options.climb(problem, beginning, offset + i)
             start = None if starts is None else starts[i]
             name, random = (SPLIT, False) if start is None else (start.name, start.random)
-            fresh.append(Trail(name, random, climb))
-        self.trails += fresh
-        self._resolve(fresh, offset)
+            self.trails.append(Trail(name, random, climb))
+        self._resolve(offset, followers)
 
-    def _resolve(self, fresh: list[Trail], offset: int) -> None:
+    def _advance(self, batch: Batch) -> dict[int, int | Maximum]:
+        """Make the first steps; return the runs that left for another run, or a maximum."""
+        followers: dict[int, int | Maximum] = {}
+        left = min(WARM_UP, self._options.max_iter)
+        while left > 0 and batch.active.size:
+            batch.advance(min(_STAGE, left))
+            left -= _STAGE
+            if self.plan.n_final is None and batch.active.size:
+                followers |= self._meet(batch)
+        batch.leave(batch.active.tolist())
+        return followers
+
+    def _meet(self, batch: Batch) -> dict[int, int | Maximum]:
+        """Let runs leave that have come close to a known maximum, or to a higher run."""
+        met: dict[int, int | Maximum] = {}
+        profiles = batch.log_density(self.probe)
+        active = batch.active.tolist()
+        heights = [batch.runs[run].trace[-1] for run in active]
+        order = sorted(range(len(active)), key=lambda i: -heights[i])
+        leaders = Atlas(self.problem.total_weight)
+        for i in order:
+            known = self.atlas.find(heights[i], profiles[i], self._loose)
+            leader = leaders.find(heights[i], profiles[i], self._loose)
+            if known is not None:
+                met[active[i]] = known
+            elif leader is not None:
+                met[active[i]] = leader.run
+            else:
+                leaders.add(active[i], heights[i], profiles[i], "")
+        batch.leave(list(met))
+        return met
+
+    def _resolve(self, offset: int, followers: dict[int, int | Maximum]) -> None:
         """Find out where new runs end, the highest first."""
+        fresh = self.trails[offset:]
         order = sorted(range(len(fresh)), key=lambda i: -fresh[i].climb.objective)
-        profiles = self._profiles([trail.climb for trail in fresh])
-        n_final = self.plan.n_final
         carried = 0
-        loose = _LOOSE_FEW if self._few else _LOOSE_MANY
         for i in order:
             trail = fresh[i]
-            climb = trail.climb
-            if climb.degenerate:
+            if i in followers:
+                continue
+            if trail.climb.degenerate:
                 trail.resolved = True
-                continue
-            known = None
-            if n_final is None:
-                known = self.atlas.find(climb.objective, profiles[i], loose)
-            if known is not None:
-                trail.maximum, trail.resolved = known, True
-                known.hits.append(offset + i)
-                continue
-            if n_final is not None and carried == n_final:
-                continue
-            climb.advance(self._options.max_iter)
-            trail.resolved = True
-            if climb.degenerate or not climb.converged:
-                continue
-            reason = why_spurious(self.problem, climb.parameters)
-            carried += not reason
-            profile = self._profiles([climb])[0]
-            trail.maximum = self.atlas.add(offset + i, climb.objective, profile, reason)
+            elif self.plan.n_final is None or carried < self.plan.n_final:
+                carried += self._carry(trail, offset + i)
+        for i, goal in followers.items():
+            while isinstance(goal, int) and goal in followers:
+                goal = followers[goal]
+            end = fresh[goal].maximum if isinstance(goal, int) else goal
+            fresh[i].maximum = end
+            fresh[i].resolved = fresh[goal].resolved if isinstance(goal, int) else True
+            if end is not None:
+                end.hits.append(offset + i)
 
-    def _profiles(self, climbs: list[Climb]) -> FloatArray:
-        """Log-densities of the probe rows, shape (R, n); NaN for degenerate runs."""
-        out = np.full((len(climbs), self.probe.size), np.nan)
-        sound = [i for i, climb in enumerate(climbs) if not climb.degenerate]
-        if sound:
-            stack = Parameters(
-                *(np.stack(a) for a in zip(*(climbs[i].parameters for i in sound), strict=True))
-            )
-            out[sound] = self.problem.log_density(stack, self.probe)
-        return out
+    def _carry(self, trail: Trail, index: int) -> bool:
+        """Carry a run to convergence; return whether it found a maximum to be trusted."""
+        climb = trail.climb
+        climb.advance(self._options.max_iter)
+        trail.resolved = True
+        if climb.degenerate or not climb.converged:
+            return False
+        reason = why_spurious(self.problem, climb.parameters)
+        stack = Parameters(*(array[None] for array in climb.parameters))
+        profile = self.problem.log_density(stack, self.probe)[0]
+        trail.maximum = self.atlas.add(index, climb.objective, profile, reason)
+        return not reason
