@@ -14,7 +14,7 @@ from gmm_em.rows.samples import Parameters
 
 # Plain steps before acceleration: they leave the start's neighbourhood and settle in a basin.
 # Short runs from many starts are as long, so that a run alone and one of many take the same path.
-WARM_UP = 36
+WARM_UP = 12
 # Objectives this close, relatively, cannot be told apart from rounding.
 _ROUNDING = 1e-14
 # Trial steps along one direction before EM's own step is taken.
@@ -70,7 +70,7 @@ class Climb:
         A mixture, or the first steps of a run.
     tol : float
     accelerate : bool, default True
-        Allow quasi-Newton steps after the first 36.
+        Allow quasi-Newton steps after the first 12.
     keep_path : bool, default False
     report : callable, optional
         Called as ``report(n_iter, log_likelihood)`` after every E-step.
@@ -200,6 +200,9 @@ class Climb:
             if np.isfinite(objective) and newton.sufficient(objective, length):
                 gain = objective - self._totals.objective
                 newton.accept(point, totals)
+                if newton.outdated:
+                    # The curvature is looked at again from here.
+                    self._newton = None
                 self._move(point.parameters, totals)
                 expected = newton.predicted_gain * self._problem.total_weight
                 # A model that has yet to learn the curvature expects too little.

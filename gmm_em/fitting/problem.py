@@ -11,6 +11,7 @@ from gmm_em.core.types import FloatArray, IntArray
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.projection import structured
 from gmm_em.e_step.batched import BatchedEStep, BatchedTotals
+from gmm_em.e_step.blocked import Kernel
 from gmm_em.e_step.features import SingularError
 from gmm_em.e_step.protocol import EStep
 from gmm_em.e_step.totals import Totals
@@ -97,7 +98,8 @@ class Problem:
         self.structure = structure
         self.penalty = penalty
         self._estep = estep
-        self._row_estep = estep
+        # What can say responsibilities, where all rows are complete and in memory.
+        self._row_estep = estep if isinstance(estep, Kernel) else None
         self._batched = batched
         self._ridge = np.diag(reg_covar / samples.scale**2) if np.any(reg_covar) else None
 
@@ -155,8 +157,14 @@ class Problem:
         return self._batched.log_density(parameters, index)
 
     def responsibilities(self, parameters: Parameters) -> FloatArray:
-        """Responsibilities of all rows, shape (K, N), of an E-step that can say them."""
+        """Responsibilities of all rows, shape (K, N), where `by_row` says they are known."""
+        assert self._row_estep is not None
         return self._row_estep.evaluate(parameters)[1]
+
+    @property
+    def by_row(self) -> bool:
+        """Whether all rows are complete and in memory."""
+        return self._row_estep is not None
 
     def maximize_each(self, totals: BatchedTotals) -> Parameters:
         """M-step of R mixtures none of which has an empty component."""

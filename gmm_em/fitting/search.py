@@ -41,7 +41,16 @@ _FEW_ROWS, MOST_STARTS_FEW, MOST_STARTS_MANY = 2_000, 154, 46
 _HITS, _KINDS = 4, 3
 # ... and one more start finds a new maximum with less than this probability.
 _UNSEEN = 0.1
-_SPLITS = 12
+# The first round is enough where so large a part of its kinds agrees, or where every other maximum
+# is lower by so much per unit of weight.
+_MOST, _CLEAR = 0.6, 0.05
+# So many starts without a maximum are enough.
+_HOPELESS = 40
+# On many rows a run is given up where it is lower than the best by so much per unit of weight, and
+# by so many times its last gain.
+_GIVE_UP, _GAINS = 0.005, 20.0
+# Attempts to split and merge, on few rows and on many.
+_SPLITS_FEW, _SPLITS_MANY = 12, 6
 # How much closer than converged runs, in squared distance, a short run must come: loosely.
 _LOOSE_FEW, _LOOSE_MANY = 1.0, 10.0
 # Steps between two looks at which runs have met.
@@ -126,11 +135,14 @@ class Search:
     def _adapt(self) -> None:
         most = MOST_STARTS_FEW if self._few else MOST_STARTS_MANY
         self._round(_FIRST_ROUND)
-        if self._agreed():
-            self.stopped = "all kinds of starts agree"
-            return
         self._improve()
+        if self._agreed():
+            self.stopped = "most kinds of starts agree"
+            return
         while self._drawn < most:
+            if self._drawn >= _HOPELESS and not self.atlas.maxima:
+                self.stopped = f"none of {self._drawn} starts converged"
+                return
             before = self.atlas.best
             self._round(min(_ROUND, most - self._drawn))
             if self.atlas.best is not before:
@@ -141,23 +153,29 @@ class Search:
         self.stopped = f"the limit of {most} starts was reached"
 
     def _agreed(self) -> bool:
-        """Whether enough kinds reached the best maximum, and no kind another one close to it."""
+        """Whether most kinds led to the best maximum, or none to another that is nearly as high."""
         best = self.atlas.best
         if best is None or best.spurious:
             return False
-        ended = [trail for trail in self.trails if trail.maximum is not None]
-        agreeing = {trail.kind for trail in ended if trail.maximum is best}
-        return len(agreeing) >= _KINDS and len(agreeing) >= 0.6 * len(self.trails)
+        drawn = [trail for trail in self.trails if trail.kind != SPLIT]
+        agreeing = {trail.kind for trail in drawn if trail.maximum is best}
+        if len(agreeing) < _KINDS:
+            return False
+        if len(agreeing) >= _MOST * len({trail.kind for trail in drawn}):
+            return True
+        margin = _CLEAR * self.problem.total_weight
+        others = [maximum for maximum in self.atlas.maxima if maximum is not best]
+        return all(other.objective < best.objective - margin for other in others)
 
     def _settled(self) -> bool:
         best = self.atlas.best
         if best is None or best.spurious:
             return False
-        found = [trail for trail in self.trails if trail.maximum is best]
+        found = [trail for trail in self.trails if trail.maximum is best and trail.kind != SPLIT]
         if len(found) < _HITS or len({trail.kind for trail in found}) < _KINDS:
             return False
-        pooled = Unseen.of(*self._counts())
-        return pooled.probability < _UNSEEN
+        n_starts, n_once = self._counts()
+        return n_once < _UNSEEN * n_starts
 
     def _counts(self) -> tuple[int, int]:
         each = self.unseen().values()
@@ -197,7 +215,7 @@ class Search:
             mixture = self.trails[before.run].climb.parameters
             joint = self.problem.responsibilities(mixture)
             proposals = split_merge(
-                self._rows.seen(mixture), joint, self.problem.structure, _SPLITS
+                self._rows.seen(mixture), joint, self.problem.structure, _SPLITS_FEW if self._few else _SPLITS_MANY
             )
             self._follow([self._rows.inner(one) for one in proposals], None)
             if self.atlas.best is before:
@@ -271,6 +289,8 @@ class Search:
                 continue
             if trail.climb.degenerate:
                 trail.resolved = True
+            elif self._given_up(trail.climb):
+                trail.resolved = True
             elif self.plan.n_final is None or carried < self.plan.n_final:
                 carried += self._carry(trail, offset + i)
         for i, goal in followers.items():
@@ -281,6 +301,15 @@ class Search:
             fresh[i].resolved = fresh[goal].resolved if isinstance(goal, int) else True
             if end is not None:
                 end.hits.append(offset + i)
+
+    def _given_up(self, climb: Climb) -> bool:
+        """Whether a run, on many rows, is too low to matter."""
+        best = self.atlas.best
+        if self._few or best is None or self.plan.n_final is not None or len(climb.trace) < 2:
+            return False
+        gain = climb.trace[-1] - climb.trace[-2]
+        missing = best.objective - climb.objective
+        return missing > max(_GIVE_UP * self.problem.total_weight, _GAINS * gain)
 
     def _carry(self, trail: Trail, index: int) -> bool:
         """Carry a run to convergence; return whether it found a maximum to be trusted."""

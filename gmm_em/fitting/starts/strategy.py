@@ -37,14 +37,33 @@ STARTS: dict[str, Start] = {
     )
 }
 
+# No single kind finds the best maximum on all data: on a few hundred fits each of these was the
+# only one to find it somewhere.
 _FIRST: tuple[Start, ...] = (
-    Ward(), Agglomeration(), Neighbourhoods(), TightRows(), Whitened(Ward()), KMeans(), Nested(),
-    RandomResponsibilities(), Quantiles(), PlusPlus(), Whitened(KMeans()), RandomRows(),
-)  # fmt: skip
+    Ward(),
+    Neighbourhoods(),
+    TightRows(),
+    PlusPlus(),
+    Whitened(Ward()),
+    Nested(),
+    RandomResponsibilities(),
+    Quantiles(),
+    KMeans(),
+    RandomRows(),
+    Agglomeration(),
+)
 _CYCLE: tuple[Start, ...] = (
-    Neighbourhoods(), TightRows(), PlusPlus(), Nested(), RandomResponsibilities(),
+    Neighbourhoods(),
+    TightRows(),
+    Nested(),
+    PlusPlus(),
+    RandomResponsibilities(),
     Whitened(KMeans()),
-)  # fmt: skip
+    Neighbourhoods(),
+    TightRows(),
+    Nested(),
+    RandomRows(),
+)
 
 
 def check_kind(init_params: object) -> None:
