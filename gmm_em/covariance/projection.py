@@ -20,6 +20,8 @@ def structured(
         Weights or counts of the components.
     covariances : ndarray, shape (K, D, D)
     """
+    # A component without rows, which a prior allows, has a matrix all the same.
+    counts = np.maximum(counts, 1e-12 * counts.sum())
     scatter = covariances * counts[:, None, None]
     second: FloatArray = scatter
     if structure.second == "diagonal":

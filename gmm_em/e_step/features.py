@@ -212,7 +212,7 @@ def density(features: FeatureMap, parameters: Parameters, *, strict: bool = Fals
         raise SingularError("a component collapsed onto a hyperplane") from None
     deviations = factors.diagonal(0, 1, 2)
     if strict:
-        _refuse_collapsed(covariances, deviations)
+        refuse_collapsed(covariances, deviations)
     precisions = np.linalg.inv(covariances)
     linear = (precisions @ parameters.means[:, :, None])[:, :, 0]
     quadratic = np.add.reduce(linear * parameters.means, axis=1)
@@ -237,7 +237,13 @@ def density(features: FeatureMap, parameters: Parameters, *, strict: bool = Fals
     )
 
 
-def _refuse_collapsed(covariances: FloatArray, deviations: FloatArray) -> None:
+def refuse_collapsed(covariances: FloatArray, deviations: FloatArray) -> None:
+    """Refuse covariances (K, D, D), with diagonals of Cholesky factors (K, D), that are singular.
+
+    Raises
+    ------
+    SingularError
+    """
     # In units of the data nothing near a collapse is wider than this.
     if deviations.min() > 1e-3:
         return

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from gmm_em.core.types import FloatArray, Second
-from gmm_em.e_step.features import SingularError
+from gmm_em.e_step.features import SingularError, refuse_collapsed
 from gmm_em.e_step.totals import Totals
 from gmm_em.mixture import Mixture
 from gmm_em.rows.samples import Parameters, Samples, mixture_units
@@ -80,6 +80,11 @@ class MissingEStep:
     def expect(self, parameters: Parameters) -> Totals:
         """Return log-likelihood of the observed values and completed moments about the means."""
         k, d = parameters.means.shape
+        try:
+            factors = np.linalg.cholesky(parameters.covariances)
+        except np.linalg.LinAlgError:
+            raise SingularError("a component collapsed onto a hyperplane") from None
+        refuse_collapsed(parameters.covariances, factors.diagonal(0, 1, 2))
         log_likelihood = 0.0
         counts, first, second = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
         for pattern in self._patterns:

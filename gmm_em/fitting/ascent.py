@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gmm_em.e_step.totals import Totals
-from gmm_em.fitting.acceleration import InverseHessian, QuasiNewton
+from gmm_em.fitting.acceleration import InverseHessian, QuasiNewton, away_from_saddle
 from gmm_em.fitting.problem import DegenerateError, Problem
 from gmm_em.rows.samples import Parameters
 
@@ -19,6 +19,8 @@ WARM_UP = 12
 _ROUNDING = 1e-14
 # Trial steps along one direction before EM's own step is taken.
 _MAX_TRIALS = 6
+# How often a run may step off a saddle point.
+_MAX_ESCAPES = 5
 
 Report = Callable[[int, float], None]
 
@@ -105,6 +107,7 @@ class Climb:
         size = k + k * d + problem.structure.n_parameters(k, d)
         self._accelerate = accelerate and problem.smooth and InverseHessian.worthwhile(size)
         self._newton: QuasiNewton | None = None
+        self._escapes = 0
         self.start, self.parameters = begun.start, begun.parameters
         self.trace = begun.trace
         self.log_likelihoods = begun.log_likelihoods
@@ -133,11 +136,9 @@ class Climb:
     def advance(self, until: int) -> None:
         """Iterate until `n_iter` is `until`, or the run has finished."""
         try:
-            while not self.finished and self.n_iter < until:
-                if self._accelerate and self.n_iter >= WARM_UP:
-                    self._accelerated_step(until)
-                else:
-                    self._em_step()
+            self._climb(until)
+            while self._at_end(until) and self._escape():
+                self._climb(until)
         except DegenerateError as error:
             self.degenerate = str(error)
         except np.linalg.LinAlgError:
@@ -182,6 +183,29 @@ class Climb:
         remaining = remaining_gain(self.trace[-3:])
         if remaining < self._tol:
             self.converged = True
+
+    def _climb(self, until: int) -> None:
+        while not self.finished and self.n_iter < until:
+            if self._accelerate and self.n_iter >= WARM_UP:
+                self._accelerated_step(until)
+            else:
+                self._em_step()
+
+    def _at_end(self, until: int) -> bool:
+        more = self._accelerate and self._escapes < _MAX_ESCAPES and self.n_iter < until
+        return more and self.converged and not self.degenerate
+
+    def _escape(self) -> bool:
+        """Leave the point that the run has converged to, where it is a saddle point."""
+        assert self._totals is not None
+        for parameters in away_from_saddle(self._problem, self.parameters):
+            totals = self._problem.expect(parameters)
+            if totals.objective > self.objective:
+                self._escapes += 1
+                self._newton, self.converged = None, False
+                self._move(parameters, totals)
+                return True
+        return False
 
     def _accelerated_step(self, until: int) -> None:
         assert self._totals is not None

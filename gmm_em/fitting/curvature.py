@@ -17,6 +17,8 @@ from gmm_em.rows.samples import Parameters
 _MOST_WORK = 6e7
 # Curvatures smaller than this, per unit of the complete data's information, are taken as this.
 _LEAST = 1e-3
+# A stationary point with a curvature more negative than this is a saddle.
+_SADDLE = 1e-3
 
 
 def affordable(problem: Problem, size: int) -> bool:
@@ -37,10 +39,26 @@ def inverse_curvature(problem: Problem, parameters: Parameters, factors: FloatAr
     factors : ndarray, shape (K, D, D) or (1, D, D)
         Cholesky factors of the covariances.
     """
-    missing = _missing_information(problem, parameters, factors)
-    values, vectors = np.linalg.eigh(np.eye(missing.shape[0]) - missing)
+    values, vectors = _eigen(problem, parameters, factors)
     # Where the surface is not concave, a step uphill as long as if it were as much so.
     return np.asarray((vectors / np.maximum(np.abs(values), _LEAST)) @ vectors.T)
+
+
+def way_up(problem: Problem, parameters: Parameters, factors: FloatArray) -> FloatArray | None:
+    """Direction in which a stationary point is a minimum, of unit length; None at a maximum.
+
+    EM stops at saddle points, too: where two components coincide, for example.
+    """
+    values, vectors = _eigen(problem, parameters, factors)
+    return None if values[0] > -_SADDLE else vectors[:, 0]
+
+
+def _eigen(
+    problem: Problem, parameters: Parameters, factors: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    missing = _missing_information(problem, parameters, factors)
+    values, vectors = np.linalg.eigh(np.eye(missing.shape[0]) - missing)
+    return values, vectors
 
 
 def _missing_information(

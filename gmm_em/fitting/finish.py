@@ -64,6 +64,10 @@ def finish(search: Search, problem: Problem, options: Options) -> EMResult:
     """
     partial = search.plan.partial
     keep_order = partial is not None and partial.decides
+    # A start that is singular from the first has not run.
+    begun = [i for i, trail in enumerate(search.trails) if trail.climb.trace]
+    if not begun:
+        raise refusal([trail.climb.degenerate for trail in search.trails])
     runs = [
         record(
             search.problem,
@@ -73,14 +77,18 @@ def finish(search: Search, problem: Problem, options: Options) -> EMResult:
             keep_order=keep_order,
         )
         for trail in search.trails
+        if trail.climb.trace
     ]
+    place = {trail: run for run, trail in enumerate(begun)}
+    for maximum in search.atlas.maxima:
+        maximum.run = place[maximum.run]
+        maximum.hits = [place[trail] for trail in maximum.hits]
     if problem is search.problem:
         optima = _optima(search.atlas.maxima, runs)
     else:
         more, optima = _on_all_rows(search, problem, options, runs, keep_order)
         runs += more
-    chosen = choose(tuple(runs), optima, problem, search)
-    return chosen
+    return choose(tuple(runs), optima, problem, search)
 
 
 def _optima(maxima: Sequence[Maximum], runs: Sequence[Run]) -> tuple[Optimum, ...]:

@@ -249,6 +249,7 @@ class Search:
     def _advance(self, batch: Batch) -> dict[int, int | Maximum]:
         """Make the first steps; return the runs that left for another run, or a maximum."""
         followers: dict[int, int | Maximum] = {}
+        batch.advance(0)
         left = min(WARM_UP, self._options.max_iter)
         while left > 0 and batch.active.size:
             batch.advance(min(_STAGE, left))
@@ -285,22 +286,17 @@ class Search:
         carried = 0
         for i in order:
             trail = fresh[i]
-            if i in followers:
-                continue
-            if trail.climb.degenerate:
-                trail.resolved = True
-            elif self._given_up(trail.climb):
+            goal = followers.get(i)
+            if isinstance(goal, int):
+                # The one it left for was higher, and has been followed to its end.
+                goal = fresh[goal].maximum
+            if goal is not None:
+                trail.maximum, trail.resolved = goal, True
+                goal.hits.append(offset + i)
+            elif trail.climb.degenerate or self._given_up(trail.climb):
                 trail.resolved = True
             elif self.plan.n_final is None or carried < self.plan.n_final:
                 carried += self._carry(trail, offset + i)
-        for i, goal in followers.items():
-            while isinstance(goal, int) and goal in followers:
-                goal = followers[goal]
-            end = fresh[goal].maximum if isinstance(goal, int) else goal
-            fresh[i].maximum = end
-            fresh[i].resolved = fresh[goal].resolved if isinstance(goal, int) else True
-            if end is not None:
-                end.hits.append(offset + i)
 
     def _given_up(self, climb: Climb) -> bool:
         """Whether a run, on many rows, is too low to matter."""

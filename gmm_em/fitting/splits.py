@@ -69,7 +69,8 @@ def _merged(mixture: Parameters, a: int, b: int) -> Parameters:
     """Components `a` and `b` replaced by one with the moments of both; it comes last."""
     rest = [j for j in range(mixture.weights.shape[0]) if j not in (a, b)]
     weight = mixture.weights[a] + mixture.weights[b]
-    share = mixture.weights[a] / weight
+    # Two components without rows, which a prior allows, count alike.
+    share = mixture.weights[a] / weight if weight > 0 else 0.5
     mean = share * mixture.means[a] + (1.0 - share) * mixture.means[b]
     step = mixture.means[a] - mixture.means[b]
     covariance = share * mixture.covariances[a] + (1.0 - share) * mixture.covariances[b]
