@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from experiments.comparison import Comparison, compare, compare_fits
-    from experiments.components import ComponentsComparison
-    from experiments.config import ExperimentConfig, load_config
-    from experiments.errors import UsageError
-    from experiments.results_table import SweepResults, load_results, read_results
-    from experiments.runner import run_experiment
-    from experiments.sweep import run_sweep
+    from experiments.api.comparing import compare, compare_fits
+    from experiments.api.comparison import Comparison
+    from experiments.api.components import ComponentsComparison
+    from experiments.api.run import run_experiment
+    from experiments.config.experiment import ExperimentConfig
+    from experiments.config.load import load_config
+    from experiments.core.errors import UsageError
+    from experiments.sweeps.results import SweepResults, load_results, read_results
+    from experiments.sweeps.run import run_sweep
 
 __all__ = [
     "Comparison",
@@ -29,18 +31,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Comparison": "comparison",
-    "ComponentsComparison": "components",
-    "ExperimentConfig": "config",
-    "SweepResults": "results_table",
-    "UsageError": "errors",
-    "compare": "comparison",
-    "compare_fits": "comparison",
-    "load_config": "config",
-    "load_results": "results_table",
-    "read_results": "results_table",
-    "run_experiment": "runner",
-    "run_sweep": "sweep",
+    "Comparison": "api.comparison",
+    "ComponentsComparison": "api.components",
+    "ExperimentConfig": "config.experiment",
+    "SweepResults": "sweeps.results",
+    "UsageError": "core.errors",
+    "compare": "api.comparing",
+    "compare_fits": "api.comparing",
+    "load_config": "config.load",
+    "load_results": "sweeps.results",
+    "read_results": "sweeps.results",
+    "run_experiment": "api.run",
+    "run_sweep": "sweeps.run",
 }
 
 

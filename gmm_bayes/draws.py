@@ -12,6 +12,7 @@ from scipy.special import logsumexp
 from gmm_bayes.core.checks import check_data
 from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_em import Mixture
+from gmm_em.core.html import mixture_table
 
 _LOG_2PI = float(np.log(2.0 * np.pi))
 _BLOCK_ELEMENTS = 1 << 19  # doubles in the largest temporary of a block: 4 MB
@@ -102,10 +103,9 @@ class MixtureDraws:
         return (self[i] for i in range(len(self)))
 
     def _repr_html_(self) -> str:
-        from gmm_em.core.html import mixture_table
-
         count = f"{self.n_chains} chains of {self.n_draws} draws, their mean"
-        return mixture_table(self.mean(), count)
+        mean = self.mean()
+        return mixture_table(mean.weights, mean.means, mean.covariances, count)
 
     def thin(self, most: int) -> tuple[MixtureDraws, IntArray]:
         """Return at most so many draws of each chain, evenly spaced, and which those are.

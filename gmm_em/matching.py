@@ -1,4 +1,8 @@
-"""Which component of one mixture is which of another: one distance, one optimal assignment."""
+"""Which component of one mixture is which of another: one distance, one optimal assignment.
+
+The second-best assignment says how certain the best one is: where both cost nearly the same, the
+components could as well be matched in the other way.
+"""
 
 from __future__ import annotations
 
@@ -97,8 +101,84 @@ def match(reference: Mixture, mixture: Mixture) -> IntArray:
             f"the mixtures have {reference.n_components} and {mixture.n_components} components, "
             "allowed is the same number"
         )
-    _, order = linear_sum_assignment(component_distances(reference, mixture))
-    return np.asarray(order, dtype=np.int64)
+    return assign(component_distances(reference, mixture))
+
+
+def assign(costs: FloatArray) -> IntArray:
+    """Assign the rows of tables of costs to columns, each to one, at the smallest total cost.
+
+    Parameters
+    ----------
+    costs : ndarray, shape (..., K, J)
+        One table, or many. An infinite cost forbids a pair.
+
+    Returns
+    -------
+    ndarray of int, shape (..., K)
+        The column of each row. Where a table has more rows than columns, K - J rows get none,
+        and their entry is -1.
+
+    Raises
+    ------
+    ValueError
+        If a cost is NaN or minus infinity, or too many pairs are forbidden.
+    """
+    tables = costs.reshape(-1, *costs.shape[-2:])
+    columns = np.full(tables.shape[:2], -1, dtype=np.int64)
+    for table, row in zip(tables, columns, strict=True):
+        row[:] = _solve(table)[0]
+    return columns.reshape(costs.shape[:-1])
+
+
+def second_best(costs: FloatArray, columns: IntArray) -> IntArray | None:
+    """Return the cheapest assignment that differs from the best one in at least one pair.
+
+    It is the cheapest among the solutions of the problems that forbid one pair of the best
+    assignment each (Murty 1968, the first step of his ranking).
+
+    Parameters
+    ----------
+    costs : ndarray, shape (K, J)
+        Finite.
+    columns : ndarray of int, shape (K,)
+        The best assignment, ``assign(costs)``.
+
+    Returns
+    -------
+    ndarray of int, shape (K,), or None
+        In the form of :func:`assign`; None where there is only one assignment, which is so for
+        a table of one row and one column.
+    """
+    if max(costs.shape) == 1:
+        return None
+    others = []
+    for row, column in enumerate(columns):
+        if column >= 0:
+            forbidden = costs.copy()
+            forbidden[row, column] = np.inf
+            others.append(_solve(forbidden))
+    return min(others, key=lambda other: other[1])[0]
+
+
+def assignment_cost(costs: FloatArray, columns: IntArray) -> float:
+    """Return the total cost of an assignment.
+
+    Parameters
+    ----------
+    costs : ndarray, shape (K, J)
+    columns : ndarray of int, shape (K,)
+        In the form of :func:`assign`: a row whose entry is -1 costs nothing.
+    """
+    rows = np.flatnonzero(columns >= 0)
+    return float(costs[rows, columns[rows]].sum())
+
+
+def _solve(table: FloatArray) -> tuple[IntArray, float]:
+    """Return the best assignment of one table of costs (K, J), and what it costs."""
+    rows, chosen = linear_sum_assignment(table)
+    columns = np.full(table.shape[0], -1, dtype=np.int64)
+    columns[rows] = chosen
+    return columns, float(table[rows, chosen].sum())
 
 
 def _half_log_det(factors: FloatArray) -> FloatArray:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg.blas import dtrsm
 
 from gmm_em.core.checks import check_matrix, check_sample_weight
+from gmm_em.core.html import mixture_table
 from gmm_em.core.mixture_checks import (
     check_covariances,
     check_means,
@@ -19,10 +20,9 @@ from gmm_em.core.mixture_checks import (
     per_feature,
 )
 from gmm_em.core.threads import single_threaded_blas
-from gmm_em.core.types import FloatArray, IntArray, Seed
+from gmm_em.core.types import LOG_2PI, FloatArray, IntArray, Seed
 
-_LOG_2PI = float(np.log(2.0 * np.pi))
-# Rows handled at a time, so that a density of a long data set needs little memory.
+# Values that are copied at a time, so that the density of many rows needs little memory.
 _BLOCK_ELEMENTS = 1 << 18
 
 
@@ -127,7 +127,7 @@ class Mixture:
         with np.errstate(divide="ignore"):
             log_weights = np.log(self.weights)
         diagonals = np.diagonal(self.scale_trils, axis1=1, axis2=2)
-        constants = log_weights - 0.5 * self.n_features * _LOG_2PI - np.log(diagonals).sum(axis=1)
+        constants = log_weights - 0.5 * self.n_features * LOG_2PI - np.log(diagonals).sum(axis=1)
         # Rows of a component side by side: NumPy is slow along a short last axis.
         out = np.empty((self.n_components, X.shape[0]))
         step = max(1, _BLOCK_ELEMENTS // self.n_features)
@@ -139,7 +139,7 @@ class Mixture:
                 block = np.ascontiguousarray(X[start : start + step].T)
                 for k, (mean, scale_tril) in enumerate(components):
                     centred = (block - mean[:, None]).T
-                    # From the right: then neither side is copied for BLAS's column order.
+                    # Solving from the right suits BLAS's column order, so that nothing is copied.
                     whitened = dtrsm(
                         1.0, scale_tril, centred, side=1, lower=1, trans_a=1, overwrite_b=1
                     ).T
@@ -152,7 +152,7 @@ class Mixture:
         """Log-density of the mixture at each row of `X`, shape (N,)."""
         terms = self.component_log_prob(X).T
         top = terms.max(axis=0, initial=-np.inf)
-        # Where every density underflows there is nothing to scale by.
+        # A row where every density underflows has the maximum minus infinity, and is left as it is.
         top[np.isneginf(top)] = 0.0
         terms -= top
         np.exp(terms, out=terms)
@@ -297,9 +297,7 @@ class Mixture:
         return hash(tuple((part + 0.0).tobytes() for part in parts))
 
     def _repr_html_(self) -> str:
-        from gmm_em.core.html import mixture_table
-
-        return mixture_table(self)
+        return mixture_table(self.weights, self.means, self.covariances)
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{weight:.3g}" for weight in self.weights[:6])
@@ -312,6 +310,3 @@ class Mixture:
     def __reduce__(self) -> tuple[type[Mixture], tuple[FloatArray, FloatArray, FloatArray]]:
         # Rebuilding restores the read-only flags, which pickling arrays drops.
         return Mixture, (self.weights, self.means, self.covariances)
-
-
-# The door ------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ import pytest
 import experiments
 import gmm_bayes
 import gmm_em
-from experiments.commands import SUMMARIES
-from experiments.verdict import THRESHOLDS
+from experiments.analysis.thresholds import THRESHOLDS
+from experiments.cli.commands import SUMMARIES
 from tests.pages import Reader, differences, steps
 from tests.paths import ROOT
 
@@ -60,7 +60,7 @@ def test_every_command_is_in_the_reference():
 def test_every_finding_is_explained():
     headings = re.findall(r"^## (.+)$", (DOCS / "how-to" / "verdict.md").read_text(), re.M)
     assert set(THRESHOLDS) <= set(headings)
-    written = re.findall(r'id="([a-z-]+)"', (ROOT / "experiments" / "verdict.py").read_text())
+    written = re.findall(r'id="([a-z-]+)"', (ROOT / "experiments" / "analysis" / "verdict.py").read_text())
     assert set(written) <= set(headings)
 
 

@@ -5,7 +5,7 @@ import tomllib
 
 import yaml
 
-from experiments.commands import SUMMARIES
+from experiments.cli.commands import SUMMARIES
 from tests.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

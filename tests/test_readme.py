@@ -43,7 +43,7 @@ def test_links_lead_somewhere(page):
 
 
 def test_the_engines_it_names_exist():
-    from experiments.engines import available_engines
+    from experiments.engines.registry import available_engines
 
     assert {"sklearn", "sklearn-bayes", "kmeans"} <= set(available_engines())
     assert experiments.__doc__

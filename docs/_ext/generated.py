@@ -173,7 +173,7 @@ class Thresholds(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the table."""
-        from experiments.verdict import THRESHOLDS
+        from experiments.analysis.thresholds import THRESHOLDS
 
         lines = ["| finding | warning | failure |", "|---|---|---|"]
         for identity, threshold in THRESHOLDS.items():
@@ -181,7 +181,7 @@ class Thresholds(SphinxDirective):
             cells = [f"{sign} {value:g}" for value in (threshold.warn, threshold.fail)]
             lines.append(f"| `{identity}` | {cells[0]} | {cells[1]} |")
         node = nodes.Element()
-        self.state.nested_parse(StringList(lines, "experiments.verdict"), 0, node)
+        self.state.nested_parse(StringList(lines, "experiments.analysis.verdict"), 0, node)
         return list(node.children)
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from experiments.config_base import Section
-from experiments.engines import Fit
+from experiments.config.section import Section
+from experiments.engines.contract import Fit
 from gmm_em import Mixture
 
 

@@ -20,15 +20,13 @@ from typing import Any
 
 import numpy as np
 from arviz_stats.base import array_stats
-from numpy.typing import NDArray
 
 from experiments.benchmarks.em import Case, make_data
+from experiments.core.types import FloatArray
 from gmm_bayes import LKJPrior, MixtureDraws, NIWPrior, relabel
 from gmm_bayes.core.cores import processors
 from gmm_bayes.samplers.contract import Sampler, Task
 from gmm_bayes.samplers.registry import get_sampler
-
-FloatArray = NDArray[np.float64]
 
 CHAINS = 4
 # On standardised data these say the same as the textbook model's priors.

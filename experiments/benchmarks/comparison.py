@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-from experiments import comparison
+from experiments.analysis import analyse
+from experiments.api.comparing import compare_fits
 from experiments.benchmarks.em import Case, make_data, peak_mib
-from experiments.comparison import compare_fits
-from experiments.datasets import Dataset, from_arrays
-from experiments.engines import Fit, fit_engines
+from experiments.datasets.dataset import Dataset, from_arrays
+from experiments.engines.contract import Fit
+from experiments.engines.fit import fit_engines
 
 SECONDS, MIB = 5.0, 500.0
 """What is allowed for the large case."""
@@ -129,8 +130,8 @@ def stages(work: Callable[[], object]) -> list[tuple[str, Timing]]:
 
     with ExitStack() as stack:
         for name in STAGES:
-            function = getattr(comparison, name)
-            stack.enter_context(patch.object(comparison, name, watched(name, function)))
+            function = getattr(analyse, name)
+            stack.enter_context(patch.object(analyse, name, watched(name, function)))
         total = _timed(work)
     found["the rest"] = total - sum(found.values(), Timing(0.0, 0.0))
     return sorted(found.items(), key=lambda item: -item[1].clock)

@@ -18,11 +18,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from experiments.core.types import FloatArray
 from gmm_em import GaussianMixtureEM
-
-FloatArray = NDArray[np.float64]
 
 ITERATIONS = 10
 

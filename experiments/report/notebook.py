@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from experiments.report.theme import colour_of
-from experiments.rows import column_title, parameter_groups
-from experiments.schema import ComparisonValues, Finding
+from experiments.report.page.theme import colour_of
+from experiments.values.comparison import ComparisonValues, Finding
+from experiments.values.components import ComponentsValues
+from experiments.values.parameter_rows import column_title, parameter_groups
+from experiments.values.selection_rows import cell, heading, legend
 from gmm_em.core.html import table
+from gmm_em.core.html import table as html_table
 
 MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
 MAX_ROWS = 60
@@ -45,3 +48,18 @@ def findings_html(findings: Sequence[Finding]) -> str:
     """Return a verdict as a list."""
     items = "".join(f"<li>{MARKS[f.level]} {escape(f.text)}</li>" for f in findings)
     return f'<ul style="list-style:none;padding-left:0">{items}</ul>'
+
+
+def components_html(found: ComponentsValues) -> str:
+    """Return verdict and table as HTML, for a notebook."""
+    from experiments.report.notebook import findings_html
+
+    head = ["K", *(criterion.title for criterion in found.criteria)]
+    rows = [
+        [str(k), *(cell(criterion, criterion.values[row]) for criterion in found.criteria)]
+        for row, k in enumerate(found.n_components)
+    ]
+    return (
+        f"<div><strong>{escape(found.experiment)}</strong>: {escape(heading(found))}"
+        f"{findings_html(found.verdict)}{html_table(legend(found), head, rows)}</div>"
+    )

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from experiments.components_schema import ComponentsValues
-from experiments.report.blocks import Block, Code, Facts, Folded, Note
-from experiments.schema import ComparisonValues
-from experiments.store import CONFIG, ENVIRONMENT
+from experiments.report.page.blocks import Block, Code, Facts, Folded, Note
+from experiments.storage.layout import CONFIG, ENVIRONMENT
+from experiments.values.comparison import ComparisonValues
+from experiments.values.components import ComponentsValues
 
 
 @dataclass(frozen=True)

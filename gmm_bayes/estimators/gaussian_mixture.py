@@ -192,7 +192,11 @@ class GaussianMixtureBayes:
         caption = f"{self!r}: {len(self.draws_)} draws, {state}. Posterior means"
         names = getattr(self, "feature_names_in_", None)
         return mixture_table(
-            self.mixture_, caption, None if names is None else [str(name) for name in names]
+            self.weights_,
+            self.means_,
+            self.covariances_,
+            caption,
+            None if names is None else [str(name) for name in names],
         )
 
     def __repr__(self) -> str:

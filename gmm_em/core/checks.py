@@ -53,6 +53,13 @@ def check_sample_weight(sample_weight: ArrayLike, n_samples: int) -> FloatArray:
 
 
 def check_ridge(reg_covar: ArrayLike) -> FloatArray:
+    """Return `reg_covar`, a number or one per feature, as finite and not negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not numeric, or out of range.
+    """
     try:
         ridge = np.asarray(reg_covar, dtype=np.float64)
     except (TypeError, ValueError):
@@ -63,6 +70,13 @@ def check_ridge(reg_covar: ArrayLike) -> FloatArray:
 
 
 def check_count(name: str, value: Any, low: int) -> int:
+    """Return an option that must be an integer of at least `low`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no integer, or too small; the message calls it `name`.
+    """
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be an integer, got {value!r}")
     if value < low:
@@ -71,6 +85,13 @@ def check_count(name: str, value: Any, low: int) -> int:
 
 
 def check_number(name: str, value: Any) -> float:
+    """Return an option that must be a finite number and not negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no number, or out of range; the message calls it `name`.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         raise TypeError(f"{name} must be a number, got {value!r}")
     if not (np.isfinite(value) and value >= 0):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from gmm_em.mixture import Mixture
+from gmm_em.core.types import FloatArray
 
-# Of a mixture with many features or components only the beginning is written out.
-MAX_ROWS, MAX_FEATURES = 20, 6
+# Of a mixture with more components, only so many are written out.
+MAX_ROWS = 20
+# Of a mixture with more features, only so many are written out.
+MAX_FEATURES = 6
 
 
 def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -37,21 +37,34 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> s
 
 
 def mixture_table(
-    mixture: Mixture, caption: str = "", feature_names: Sequence[str] | None = None
+    weights: FloatArray,
+    means: FloatArray,
+    covariances: FloatArray,
+    caption: str = "",
+    feature_names: Sequence[str] | None = None,
 ) -> str:
-    """Return a row for each component of a mixture: weight, mean, standard deviations."""
-    k, d = mixture.n_components, mixture.n_features
-    shown = range(min(d, MAX_FEATURES))
-    names = feature_names or [f"x{i + 1}" for i in range(d)]
-    head = ["component", "weight", *(f"mean {names[i]}" for i in shown),
-            *(f"sd {names[i]}" for i in shown)]  # fmt: skip
-    deviations = mixture.covariances.diagonal(axis1=1, axis2=2) ** 0.5
+    """Return a row for each component of a mixture: weight, mean, standard deviations.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (K,)
+    means : ndarray, shape (K, D)
+    covariances : ndarray, shape (K, D, D)
+    caption : str, optional
+        By default the number of components.
+    feature_names : sequence of str, optional
+        By default ``x1``, ``x2``, ...
+    """
+    k, d = means.shape
+    names = list(feature_names or [f"x{i + 1}" for i in range(d)])[:MAX_FEATURES]
+    head = ["component", "weight", *(f"mean {n}" for n in names), *(f"sd {n}" for n in names)]
+    deviations = covariances.diagonal(axis1=1, axis2=2) ** 0.5
     rows = [
         [
             str(index + 1),
-            f"{mixture.weights[index]:.4g}",
-            *(f"{mixture.means[index, i]:.5g}" for i in shown),
-            *(f"{deviations[index, i]:.4g}" for i in shown),
+            f"{weights[index]:.4g}",
+            *(f"{mean:.5g}" for mean in means[index, :MAX_FEATURES]),
+            *(f"{deviation:.4g}" for deviation in deviations[index, :MAX_FEATURES]),
         ]
         for index in range(min(k, MAX_ROWS))
     ]

@@ -11,15 +11,20 @@ from gmm_em.core.types import FloatArray
 
 _EPS = float(np.finfo(np.float64).eps)
 
-
-# Inputs come from files and from other programs' float32 or rounded decimals.
+# Parameters may come from files, with rounded decimals, and from programs that use float32. Errors
+# of such a size are accepted and put right.
 _WEIGHT_SUM_TOLERANCE = 1e-6
-
-
 _SYMMETRY_TOLERANCE = 1e-6
 
 
 def as_float(name: str, value: ArrayLike) -> FloatArray:
+    """Return a new array of finite float64 numbers.
+
+    Raises
+    ------
+    ValueError
+        If that is impossible; the message calls the array `name`.
+    """
     try:
         array = np.array(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -30,6 +35,13 @@ def as_float(name: str, value: ArrayLike) -> FloatArray:
 
 
 def check_weights(value: ArrayLike) -> FloatArray:
+    """Return weights, shape (K,), that are not negative and sum to 1.
+
+    Raises
+    ------
+    ValueError
+        If they are no distribution.
+    """
     weights = as_float("weights", value)
     if weights.ndim != 1 or weights.shape[0] == 0:
         raise ValueError(f"weights must have shape (K,) with K >= 1, got {weights.shape}")
@@ -38,11 +50,19 @@ def check_weights(value: ArrayLike) -> FloatArray:
     total = float(weights.sum())
     if abs(total - 1.0) > _WEIGHT_SUM_TOLERANCE:
         raise ValueError(f"weights must sum to 1, got {total}")
-    # Dividing again what already sums to 1 would change last digits on every round trip.
+    # Weights that sum to 1 up to rounding are kept: dividing them would change their last digits
+    # each time they are written and read.
     return weights if abs(total - 1.0) <= 4 * _EPS * weights.shape[0] else weights / total
 
 
 def check_means(value: ArrayLike, n_components: int) -> FloatArray:
+    """Return means, shape (K, D).
+
+    Raises
+    ------
+    ValueError
+        If they have another shape.
+    """
     means = as_float("means", value)
     if means.ndim != 2 or means.shape[0] != n_components or means.shape[1] == 0:
         raise ValueError(
@@ -53,6 +73,19 @@ def check_means(value: ArrayLike, n_components: int) -> FloatArray:
 
 
 def check_covariances(value: ArrayLike, shape: Sequence[int]) -> FloatArray:
+    """Return symmetric matrices, shape (K, D, D).
+
+    Parameters
+    ----------
+    value : array_like, shape (K, D, D)
+    shape : sequence of int
+        K and D.
+
+    Raises
+    ------
+    ValueError
+        If they have another shape, or one is not symmetric.
+    """
     covariances = as_float("covariances", value)
     n_components, n_features = shape
     expected = (n_components, n_features, n_features)
@@ -71,6 +104,13 @@ def check_covariances(value: ArrayLike, shape: Sequence[int]) -> FloatArray:
 
 
 def cholesky_factors(covariances: FloatArray) -> FloatArray:
+    """Return lower Cholesky factors of matrices, shape (K, D, D).
+
+    Raises
+    ------
+    ValueError
+        If a matrix is not positive definite; the message says which, and its smallest eigenvalue.
+    """
     try:
         return np.asarray(np.linalg.cholesky(covariances))
     except np.linalg.LinAlgError:
@@ -86,6 +126,13 @@ def cholesky_factors(covariances: FloatArray) -> FloatArray:
 
 
 def per_feature(name: str, value: ArrayLike, n_features: int) -> FloatArray:
+    """Return one number per feature, shape (D,), from such an array or from one number for all.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another; the message calls the array `name`.
+    """
     array = as_float(name, value)
     if array.ndim > 1 or (array.ndim == 1 and array.shape[0] != n_features):
         raise ValueError(f"{name} must be a number or have shape ({n_features},)")

@@ -1,6 +1,6 @@
-"""What scikit-learn's estimators check at their door, in its own words.
+"""Checks of the arguments of estimators' methods, with scikit-learn's error messages.
 
-Code and tests written for scikit-learn match on these messages.
+Code and tests that were written for scikit-learn match on these messages.
 """
 
 from __future__ import annotations
@@ -25,7 +25,19 @@ class NotFittedError(ValueError, AttributeError):
 
 
 def sklearn_or(own: type) -> type:
-    """Return `own`, as scikit-learn's class of that name, too, where the caller has it loaded."""
+    """Return an exception class that is a scikit-learn exception, too, if that is loaded.
+
+    Parameters
+    ----------
+    own : type
+        One of the classes above, named like scikit-learn's.
+
+    Returns
+    -------
+    type
+        A subclass of `own` and of scikit-learn's class, so that ``except`` and ``pytest.warns``
+        with either work; `own` itself where the program has not imported scikit-learn.
+    """
     exceptions = sys.modules.get("sklearn.exceptions")
     theirs = getattr(exceptions, own.__name__, None)
     return own if theirs is None else _both(own, theirs)
@@ -37,7 +49,7 @@ def _both(own: type, theirs: type) -> type:
 
 
 def feature_names(X: Any) -> NDArray[np.object_] | None:
-    """Column names of a data frame, if all are strings.
+    """Return the column names of a data frame, if all are strings.
 
     Raises
     ------
@@ -58,7 +70,7 @@ def feature_names(X: Any) -> NDArray[np.object_] | None:
 
 
 def check_rows(X: Any, *, min_samples: int = 1) -> Any:
-    """Return `X` as something two-dimensional and real; whether it is finite is not looked at.
+    """Return `X` as a real array with two dimensions, whose values may not be finite.
 
     Float arrays, memory maps and dask arrays are returned as they are.
     """

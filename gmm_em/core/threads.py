@@ -30,7 +30,7 @@ def _find_blas() -> tuple[Callable[[int], object], Callable[[], int]] | None:
     """Return the functions that set and get the BLAS thread count, where there are any."""
     try:
         # Symbols of the libraries that an extension is linked with are visible through it.
-        library = ctypes.CDLL(np.linalg._umath_linalg.__file__)
+        library = ctypes.CDLL(np.linalg._umath_linalg.__file__)  # noqa: SLF001 - no public path
     except (AttributeError, OSError):
         return None
     for setter, getter in _SETTERS:

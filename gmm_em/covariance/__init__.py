@@ -1,1 +1,4 @@
-"""TODO-INIT."""
+"""Covariance structures: what each leaves free in the covariances, one structure to a file.
+
+Imports: core.
+"""

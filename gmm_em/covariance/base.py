@@ -1,8 +1,11 @@
 """Covariance structures: what each leaves free, and its M-step.
 
-A structure is an object that answers. It says which second moments it needs, turns them into
-covariance matrices, counts its free parameters, and knows the compact shape in which
-scikit-learn stores its matrices. Each of mclust's fourteen models is one more such object.
+A structure says which second moments it needs, turns them into covariance matrices, counts its
+free parameters, and knows the compact shape in which scikit-learn stores its matrices. Code that
+works with covariances asks a structure, and never compares its name.
+
+To add a structure, write a module beside this one with a subclass of `CovarianceStructure`, and
+name the class in :mod:`gmm_em.covariance.registry`.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from gmm_em.core.types import FloatArray, Second
+from gmm_em.covariance.layout import reduce_second
 
 
 class CovarianceStructure(ABC):
@@ -52,6 +56,10 @@ class CovarianceStructure(ABC):
         -------
         ndarray, shape (K, D, D)
         """
+
+    def reduce(self, matrices: FloatArray) -> FloatArray:
+        """Keep of second moments (K, D, D) what :meth:`covariances` needs, as `second` says."""
+        return reduce_second(self.second, matrices)
 
     @abstractmethod
     def basis(self, n_features: int) -> FloatArray:

@@ -1,4 +1,7 @@
-"""The structures by name."""
+"""The structures by name.
+
+A new structure needs two things here: its import, and its place in the tuple.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from gmm_em.core.types import FloatArray
 from gmm_em.covariance.base import CovarianceStructure
-from gmm_em.covariance.layout import diagonal_matrices, triangle
+from gmm_em.covariance.layout import scaled_identities, triangle
 
 
 class Spherical(CovarianceStructure):
@@ -23,17 +23,16 @@ class Spherical(CovarianceStructure):
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:
         n_features = scatter.shape[1]
         variances = scatter.sum(axis=1) / (n_features * counts)
-        return diagonal_matrices(np.repeat(variances[:, None], n_features, axis=1))
+        return scaled_identities(variances, n_features)
 
     @override
     def basis(self, n_features: int) -> FloatArray:
         rows, columns, _ = triangle(n_features)
-        return (rows == columns).astype(np.float64)[:, None]
+        return np.asarray((rows == columns).astype(np.float64)[:, None])
 
     @override
     def to_log_factors(self, free: FloatArray, roots: FloatArray, n_features: int) -> FloatArray:
-        scaled = free / (np.sqrt(2.0 * n_features) * roots)
-        return diagonal_matrices(np.repeat(scaled[:, None], n_features, axis=1))
+        return scaled_identities(free / (np.sqrt(2.0 * n_features) * roots), n_features)
 
     @override
     def from_log_factors(self, gradient: FloatArray, roots: FloatArray) -> FloatArray:
@@ -50,7 +49,7 @@ class Spherical(CovarianceStructure):
 
     @override
     def expand(self, compact: FloatArray, n_components: int, n_features: int) -> FloatArray:
-        return diagonal_matrices(np.repeat(compact[:, None], n_features, axis=1))
+        return scaled_identities(compact, n_features)
 
     @override
     def compact_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:

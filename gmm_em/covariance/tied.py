@@ -43,7 +43,7 @@ class Tied(CovarianceStructure):
 
     @override
     def compact(self, covariances: FloatArray) -> FloatArray:
-        return covariances[0]
+        return np.asarray(covariances[0])
 
     @override
     def expand(self, compact: FloatArray, n_components: int, n_features: int) -> FloatArray:

@@ -1,1 +1,4 @@
-"""TODO-INIT."""
+"""The E-step: expected sufficient statistics of rows, however the rows are stored.
+
+Imports: core, covariance, mixture, rows.
+"""

@@ -2,7 +2,7 @@
 
 Short runs from many starts look at the same rows, so that one matrix product ``W @ phi`` serves
 all of them, and one call of the interpreter does the work of many. What is computed for each
-mixture is what :class:`gmm_em.e_step.blocked.Kernel` computes, see :mod:`gmm_em.e_step.features`.
+mixture is what :class:`gmm_em.e_step.blocked.BlockedEStep` computes, see :mod:`gmm_em.e_step.features`.
 Blocks of rows are dealt to a fixed number of lanes, so that results do not depend on the number of
 threads.
 """
@@ -10,15 +10,14 @@ threads.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from gmm_em.core.threads import run_all, single_threaded_blas
 from gmm_em.core.types import FloatArray, IntArray, Second
-from gmm_em.e_step.features import MAPS, Density, density
-from gmm_em.e_step.protocol import RowEStep
-from gmm_em.e_step.totals import Totals
+from gmm_em.e_step.features import Density, density, feature_map
+from gmm_em.e_step.protocol import RowwiseEStep
+from gmm_em.e_step.totals import BatchedTotals
 from gmm_em.rows.samples import Parameters, Samples
 
 # Elements of the responsibilities of all mixtures that are held at a time.
@@ -30,64 +29,15 @@ _SERIAL_ELEMENTS = 1 << 18
 _FEATURE_ELEMENTS = 1 << 22
 
 
-class BatchedTotals(NamedTuple):
-    """Sums over rows for R mixtures: the arrays of `Totals` with a leading axis.
-
-    Attributes
-    ----------
-    log_likelihood : ndarray, shape (R,)
-    counts : ndarray, shape (R, K)
-    first, origin : ndarray, shape (R, K, D)
-    second : ndarray, shape (R, K, D, D), (R, K, D) or (R, D, D)
-    """
-
-    log_likelihood: FloatArray
-    counts: FloatArray
-    first: FloatArray
-    second: FloatArray
-    origin: FloatArray
-
-    def of(self, run: int) -> Totals:
-        """Return the sums of one mixture."""
-        return Totals(
-            float(self.log_likelihood[run]),
-            self.counts[run],
-            self.first[run],
-            self.second[run],
-            self.origin[run],
-        )
-
-    @classmethod
-    def stack(cls, totals: list[Totals]) -> BatchedTotals:
-        """Return the sums of several mixtures as one value."""
-        return cls(
-            np.array([one.log_likelihood for one in totals]),
-            np.stack([one.counts for one in totals]),
-            np.stack([one.first for one in totals]),
-            np.stack([one.second for one in totals]),
-            np.stack([one.origin for one in totals]),
-        )
-
-
-class BatchedEStep(Protocol):
-    """What computes the sums of many mixtures over the same rows."""
-
-    def expect(self, parameters: Parameters) -> BatchedTotals:
-        """Return sums over rows, for weights of shape (R, K), and so on."""
-
-    def log_density(self, parameters: Parameters, index: IntArray) -> FloatArray:
-        """Return the log-density of chosen rows under each mixture, shape (R, n)."""
-
-
 class OneByOne:
     """The E-step of many mixtures by one that takes a mixture at a time.
 
     Parameters
     ----------
-    estep : RowEStep
+    estep : RowwiseEStep
     """
 
-    def __init__(self, estep: RowEStep) -> None:
+    def __init__(self, estep: RowwiseEStep) -> None:
         self._estep = estep
 
     def expect(self, parameters: Parameters) -> BatchedTotals:
@@ -111,7 +61,7 @@ class _Lane:
     second: FloatArray
 
 
-class BatchedKernel:
+class BatchedEStep:
     """The E-step of many mixtures over one data set.
 
     Parameters
@@ -127,7 +77,7 @@ class BatchedKernel:
     def __init__(self, samples: Samples, second: Second, n_threads: int | None = None) -> None:
         self._samples = samples
         self._second: Second = second
-        self._map = MAPS[second](samples.n_features)
+        self._map = feature_map(second, samples.n_features)
         self._n_threads = n_threads
         self._phi: FloatArray | None = None
         if self._map.size * samples.n_samples <= _FEATURE_ELEMENTS:
@@ -152,17 +102,15 @@ class BatchedKernel:
         n_runs, k, d = parameters.means.shape
         with np.errstate(all="ignore"):
             prepared = self._prepare(parameters)
-            whitened = prepared.whitened
-            inverses = np.linalg.inv(prepared.factors[list(whitened)]) if whitened else None
             starts, columns = self._blocks(n_runs * k)
             n_lanes = min(_LANES, len(starts))
-            lanes = [self._lane(n_runs, k, len(whitened)) for _ in range(n_lanes)]
+            lanes = [self._lane(n_runs, k, len(prepared.whitened)) for _ in range(n_lanes)]
 
             def work(lane: int) -> None:
                 # The error state belongs to a thread.
                 with np.errstate(all="ignore"):
                     for start in starts[lane::n_lanes]:
-                        self._accumulate(start, columns, prepared, inverses, lanes[lane])
+                        self._accumulate(start, columns, prepared, lanes[lane])
 
             with single_threaded_blas() as available:
                 serial = n_runs * k * self._samples.n_samples < _SERIAL_ELEMENTS
@@ -180,13 +128,11 @@ class BatchedKernel:
         n_runs, k, _ = parameters.means.shape
         with np.errstate(all="ignore"):
             prepared = self._prepare(parameters)
-            whitened = prepared.whitened
-            inverses = np.linalg.inv(prepared.factors[list(whitened)]) if whitened else None
             block = np.ascontiguousarray(self._samples.take(index).T)
             phi = np.empty((self._map.size, block.shape[1]))
             self._map.fill(block, phi)
             with single_threaded_blas():
-                joint, _ = self._joint(block, phi, prepared, inverses)
+                joint, _ = self._joint(block, phi, prepared)
             joint = joint.reshape(n_runs, k, -1)
             top = joint.max(axis=1)
             out = np.asarray(top + np.log(np.exp(joint - top[:, None]).sum(axis=1)))
@@ -227,33 +173,35 @@ class BatchedKernel:
             density(self._map, Parameters(*arrays), strict=True)
             for arrays in zip(*parameters, strict=True)
         ]
-        if not any(one.whitened for one in each):
-            precisions = [one.shared_precision for one in each if one.shared_precision is not None]
-            shared = np.stack(precisions)
-        else:
-            # Mixtures that cannot do without whitening make all of them do it: they are few.
-            shared = None
-            each = [one._replace(whitened=tuple(range(k))) for one in each]
+        coefficients = np.concatenate([one.coefficients for one in each])
+        means = np.concatenate([one.means for one in each])
+        constants = np.concatenate([one.constants for one in each])
+        precisions = [one.shared_precision for one in each if one.shared_precision is not None]
+        if len(precisions) == n_runs:
+            return Density(coefficients, (), means, None, None, constants, np.stack(precisions))
+        # Mixtures that cannot do without whitening make all of them do it: they are few.
+        factors = np.linalg.cholesky(parameters.covariances.reshape(-1, d, d))
         return Density(
-            np.concatenate([one.coefficients for one in each]),
-            tuple(r * k + j for r, one in enumerate(each) for j in one.whitened),
-            np.concatenate([one.means for one in each]),
-            np.concatenate([np.broadcast_to(one.factors, (k, d, d)) for one in each]),
-            np.concatenate([one.constants for one in each]),
-            shared,
+            coefficients,
+            tuple(range(n_runs * k)),
+            means,
+            factors,
+            np.linalg.inv(factors),
+            constants,
+            None,
         )
 
     # The work on one block ---------------------------------------------------------------------
 
     def _joint(
-        self, block: FloatArray, phi: FloatArray, prepared: Density, inverses: FloatArray | None
+        self, block: FloatArray, phi: FloatArray, prepared: Density
     ) -> tuple[FloatArray, list[FloatArray]]:
         """Weighted log-densities (R K, n), and whitened deviations where they are whitened."""
         joint = np.dot(prepared.coefficients, phi)
         deviations = []
-        for i, k in enumerate(prepared.whitened):
-            assert inverses is not None
-            z = inverses[i] @ (block - prepared.means[k][:, None])
+        for k in prepared.whitened:
+            assert prepared.whiteners is not None
+            z = prepared.whiteners[k] @ (block - prepared.means[k][:, None])
             joint[k] = prepared.constants[k] - 0.5 * np.einsum("dn,dn->n", z, z)
             deviations.append(z)
         return joint, deviations
@@ -263,7 +211,6 @@ class BatchedKernel:
         start: int,
         columns: int,
         prepared: Density,
-        inverses: FloatArray | None,
         lane: _Lane,
     ) -> None:
         stop = min(start + columns, self._samples.n_samples)
@@ -273,7 +220,7 @@ class BatchedKernel:
             self._map.fill(block, phi)
         else:
             phi = self._phi[:, start:stop]
-        joint, deviations = self._joint(block, phi, prepared, inverses)
+        joint, deviations = self._joint(block, phi, prepared)
         n_runs = lane.log_likelihood.shape[0]
         posterior = joint.reshape(n_runs, -1, stop - start)
         top = np.maximum.reduce(posterior, axis=1)
@@ -314,6 +261,7 @@ class BatchedKernel:
         if prepared.whitened:
             whitened = list(prepared.whitened)
             origin[whitened] = prepared.means[whitened]
+            assert prepared.factors is not None
             factors = prepared.factors[whitened]
             first[whitened] = (factors @ total.first[:, :, None])[:, :, 0]
             exact = factors @ total.second @ factors.transpose(0, 2, 1)

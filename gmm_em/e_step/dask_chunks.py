@@ -1,4 +1,4 @@
-"""Fitting to a chunked array, such as dask's: a chunk's sums are taken where the chunk is.
+"""The E-step over a chunked array, such as dask's: sums are taken where the chunks are.
 
 Only methods of the array are called, so that its own scheduler decides whether threads, processes
 or machines do the work, and nothing but sums travels. They are added in an order that follows from
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from gmm_em.core.types import FloatArray, IntArray, Second
-from gmm_em.e_step.streaming import BlockEStep
-from gmm_em.e_step.totals import Totals, rows_behind
+from gmm_em.e_step.streaming import StreamedEStep
+from gmm_em.e_step.totals import Totals, support_of
 from gmm_em.rows.memory_maps import release
 from gmm_em.rows.samples import Parameters
 
@@ -65,7 +65,7 @@ class _Rows:
         chosen = self.index[(self.index >= first) & (self.index < last)] - first
         rows = np.asarray(chunk)[chosen].astype(np.float64)
         release(np.asarray(chunk))
-        return rows
+        return np.asarray(rows)
 
 
 class ChunkEStep:
@@ -93,11 +93,11 @@ class ChunkEStep:
         return total
 
     def support(self, parameters: Parameters) -> FloatArray:
-        """How many rows each component rests on, shape (K,)."""
-        return rows_behind(self.ask("support_sums", parameters))
+        """Return how many rows each component rests on, shape (K,)."""
+        return support_of(self.ask("support_sums", parameters))
 
     def ask(self, question: str, *about: Parameters) -> Any:
-        """Return the sum of what `BlockEStep` answers to a question, chunk by chunk."""
+        """Return the sum of what `StreamedEStep` answers to a question, chunk by chunk."""
         answer = _Answer(question, about, self._units, self.n_components, self._second)
         ones = (1,) * len(self._X.chunks[0])
         nothing = np.empty((0, 0), dtype=object)
@@ -107,7 +107,7 @@ class ChunkEStep:
 
 @dataclass(frozen=True)
 class _Answer:
-    """What one chunk says to a question that `BlockEStep` answers."""
+    """What one chunk answers to a question that `StreamedEStep` answers."""
 
     question: str
     about: tuple[Parameters, ...]
@@ -117,7 +117,7 @@ class _Answer:
 
     def __call__(self, chunk: Any, block_info: Any = None) -> Any:
         """Return the answer in an array of one object, for the scheduler to add."""
-        estep = BlockEStep(
+        estep = StreamedEStep(
             _Slices(chunk),
             self.units,
             self.n_components,

@@ -1,35 +1,44 @@
 """Parameters as a linear function of products of features, and back.
 
-For a normal density, ``log(weight_k) + log N(x | k)`` is linear in the products of x, so that one
-matrix product ``W @ phi`` with ``phi = (1, x_i, x_i x_j for i <= j)`` gives it for all components
-and a block of rows, and a second one, ``R @ phi.T``, gives every moment the M-step needs: half
-the flops of whitening. Diagonal matrices need ``phi = (1, x_i, x_i^2)`` only, and matrices shared
-by all components ``phi = (1, x_i)``: the quadratic term then cancels from the responsibilities,
-and its sum is known from the total second moment.
+The weighted log-density of component k, with mean m, precision P and Cholesky factor L, is
 
-The expanded quadratic cancels when a component is far narrower than the data. A component for
-which it would lose digits is whitened instead, ``z = L^-1 (x - mean)``, and its moments are taken
-of z: exact whatever the conditioning. The choice is made per component, in every E-step.
+    log w + log N(x | m, P^-1) = c - 1/2 m^T P m + (P m)^T x - 1/2 x^T P x,        (1)
+    c = log w - D/2 log(2 pi) - log det L.                                         (2)
+
+It is linear in the features ``phi(x) = (1, x_i, x_i x_j for i <= j)``. One matrix product,
+``W @ phi``, thus gives (1) for all components and a block of rows. With the responsibilities R, a
+second one, ``R @ phi.T``, gives every moment that the M-step needs. Both take half the operations
+of whitening. Diagonal matrices need ``phi = (1, x_i, x_i^2)`` only. Matrices that all components
+share need ``phi = (1, x_i)``: the last term of (1) is then the same for all components and
+cancels from the responsibilities, and its sum over rows follows from the total second moment.
+
+The terms of (1) cancel each other when a component is far narrower than the data, and digits are
+lost. Such a component is whitened instead, ``z = L^-1 (x - m)``, with
+
+    log w + log N(x | m, P^-1) = c - 1/2 z^T z,                                    (3)
+
+and its moments are taken of z, which loses no digits. The choice between (1) and (3) is made for
+each component in every E-step.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import lru_cache
-from typing import NamedTuple, override
+from typing import ClassVar, NamedTuple, override
 
 import numpy as np
 
-from gmm_em.core.types import FloatArray, IntArray, Second
+from gmm_em.core.types import LOG_2PI, FloatArray, IntArray, Second
 from gmm_em.rows.samples import Parameters
 
-_LOG_2PI = float(np.log(2.0 * np.pi))
-# Largest sum of magnitudes in the expanded quadratic: its rounding error is about 1e-16 of this.
+# Largest sum of magnitudes in equation 1, whose rounding error is about 1e-16 of it.
 _EXPANDED_LIMIT = 1e5
-# A feature's variance given the others, this small in units of the data's variance, is a point...
+# A component is a point where a feature's variance given the others is this small, in units of the
+# data's variance.
 _COLLAPSED = 1e-18
-# ... and this small in units of its own variance in the component, a hyperplane: rounding errors
-# of the covariance are about 1e-16.
+# A component is a hyperplane where a feature's variance given the others is this small, in units of
+# the feature's variance in the component. The covariance's rounding errors are about 1e-16.
 _FLAT = 1e-12
 
 
@@ -38,10 +47,20 @@ class SingularError(np.linalg.LinAlgError):
 
 
 class FeatureMap(ABC):
-    """How rows become `phi`, parameters become coefficients, and sums become moments."""
+    """How rows become `phi`, parameters become coefficients, and sums become moments.
+
+    Attributes
+    ----------
+    size : int
+        Number of entries of phi for one row.
+    n_features : int
+    shared : bool
+        Whether the components share one covariance, whose quadratic form phi leaves out.
+    """
 
     size: int
     n_features: int
+    shared: ClassVar[bool] = False
 
     @abstractmethod
     def fill(self, block: FloatArray, out: FloatArray) -> None:
@@ -55,7 +74,26 @@ class FeatureMap(ABC):
 
     @abstractmethod
     def second(self, sums: FloatArray) -> FloatArray:
-        """Second moments (about zero) in a row of sums of phi per component."""
+        """Second moments about zero, from a row of sums of phi for each component.
+
+        The shape is (K, D, D) or (K, D); where components share a covariance, they are not among
+        the features.
+        """
+
+    @abstractmethod
+    def second_whitened(
+        self, sums: FloatArray, whitened: list[int], exact: FloatArray
+    ) -> FloatArray:
+        """Second moments where some components are whitened.
+
+        Parameters
+        ----------
+        sums : ndarray, shape (K, size)
+        whitened : list of int
+            The W components that are whitened: all of them, where they share a covariance.
+        exact : ndarray, shape (W, D, D)
+            Second moments of these about their means, which replace those about zero.
+        """
 
 
 @lru_cache(maxsize=32)
@@ -104,6 +142,14 @@ class QuadraticMap(FeatureMap):
     def second(self, sums: FloatArray) -> FloatArray:
         return sums.take(self._position, axis=1)
 
+    @override
+    def second_whitened(
+        self, sums: FloatArray, whitened: list[int], exact: FloatArray
+    ) -> FloatArray:
+        second = self.second(sums)
+        second[whitened] = exact
+        return second
+
 
 class DiagonalMap(FeatureMap):
     """``(1, x_i, x_i^2)``."""
@@ -130,9 +176,19 @@ class DiagonalMap(FeatureMap):
     def second(self, sums: FloatArray) -> FloatArray:
         return sums[:, self.n_features + 1 :]
 
+    @override
+    def second_whitened(
+        self, sums: FloatArray, whitened: list[int], exact: FloatArray
+    ) -> FloatArray:
+        second = self.second(sums)
+        second[whitened] = np.diagonal(exact, axis1=1, axis2=2)
+        return second
+
 
 class LinearMap(FeatureMap):
     """``(1, x_i)``, for components that share one covariance."""
+
+    shared = True
 
     def __init__(self, n_features: int) -> None:
         self.n_features = n_features
@@ -151,15 +207,26 @@ class LinearMap(FeatureMap):
 
     @override
     def second(self, sums: FloatArray) -> FloatArray:
-        # None are among the features: the pooled one does not depend on responsibilities.
+        # The pooled second moment is the data's own, whatever the responsibilities are.
         return np.empty((sums.shape[0], 0))
 
+    @override
+    def second_whitened(
+        self, sums: FloatArray, whitened: list[int], exact: FloatArray
+    ) -> FloatArray:
+        return np.asarray(exact.sum(axis=0))
 
-MAPS: dict[Second, type[QuadraticMap] | type[DiagonalMap] | type[LinearMap]] = {
+
+_MAPS: dict[Second, type[QuadraticMap] | type[DiagonalMap] | type[LinearMap]] = {
     "full": QuadraticMap,
     "diagonal": DiagonalMap,
     "pooled": LinearMap,
 }
+
+
+def feature_map(second: Second, n_features: int) -> FeatureMap:
+    """Return the map with the features from which these second moments can be summed."""
+    return _MAPS[second](n_features)
 
 
 class Density(NamedTuple):
@@ -168,22 +235,23 @@ class Density(NamedTuple):
     Attributes
     ----------
     coefficients : ndarray, shape (K, P)
-        Of phi; zero for the components in `whitened`.
+        W, the coefficients of phi in equation 1; zero for the components in `whitened`.
     whitened : tuple of int
-        Components to be evaluated by whitening.
+        Components to be evaluated by equation 3.
     means : ndarray, shape (K, D)
-    factors : ndarray, shape (K, D, D) or (1, D, D)
-        Cholesky factors.
+    factors, whiteners : ndarray, shape (K, D, D), or None
+        Cholesky factors L and their inverses; None where no component is whitened.
     constants : ndarray, shape (K,)
-        Log-density of each component at its mean, weight included.
+        c of equation 2: the log-density of each component at its mean, weight included.
     shared_precision : ndarray, shape (D, D), or None
-        The quadratic form that `coefficients` leaves out.
+        P of the quadratic form that `coefficients` leaves out, where it does.
     """
 
     coefficients: FloatArray
     whitened: tuple[int, ...]
     means: FloatArray
-    factors: FloatArray
+    factors: FloatArray | None
+    whiteners: FloatArray | None
     constants: FloatArray
     shared_precision: FloatArray | None
 
@@ -204,7 +272,8 @@ def density(features: FeatureMap, parameters: Parameters, *, strict: bool = Fals
     SingularError
         If a covariance is not positive definite.
     """
-    shared = isinstance(features, LinearMap)
+    shared = features.shared
+    # Shapes: (1, D, D) where components share a covariance, else (K, D, D).
     covariances = parameters.covariances[:1] if shared else parameters.covariances
     try:
         factors = np.linalg.cholesky(covariances)
@@ -216,39 +285,41 @@ def density(features: FeatureMap, parameters: Parameters, *, strict: bool = Fals
     precisions = np.linalg.inv(covariances)
     linear = (precisions @ parameters.means[:, :, None])[:, :, 0]
     quadratic = np.add.reduce(linear * parameters.means, axis=1)
-    constants = np.log(parameters.weights) - 0.5 * features.n_features * _LOG_2PI
+    constants = np.log(parameters.weights) - 0.5 * features.n_features * LOG_2PI
     constants -= np.add.reduce(np.log(deviations), axis=1)
     coefficients = features.coefficients(constants - 0.5 * quadratic, linear, precisions)
-    # Compared through one sum first: in most E-steps no component is near the limit.
-    magnitudes = np.abs(precisions)
+    kept = whiteners = None
     whitened: tuple[int, ...] = ()
+    # One sum over all components is compared first: in most E-steps none is near the limit.
+    magnitudes = np.abs(precisions)
     if not np.add.reduce(magnitudes, axis=None) + np.maximum.reduce(quadratic) < _EXPANDED_LIMIT:
         risk = magnitudes.sum(axis=(1, 2)) + (quadratic.max() if shared else quadratic)
         risky = np.broadcast_to(risk > _EXPANDED_LIMIT, parameters.weights.shape)
         whitened = tuple(np.flatnonzero(risky).tolist())
         coefficients[risky] = 0.0
+    if whitened:
+        kept = np.broadcast_to(factors, parameters.covariances.shape)
+        whiteners = np.broadcast_to(np.linalg.inv(factors), parameters.covariances.shape)
+    shared_precision = precisions[0] if shared and not whitened else None
     return Density(
-        coefficients,
-        whitened,
-        parameters.means,
-        factors,
-        constants,
-        precisions[0] if shared and not whitened else None,
+        coefficients, whitened, parameters.means, kept, whiteners, constants, shared_precision
     )
 
 
 def refuse_collapsed(covariances: FloatArray, deviations: FloatArray) -> None:
-    """Refuse covariances (K, D, D), with diagonals of Cholesky factors (K, D), that are singular.
+    """Refuse covariances (K, D, D) with a zero among the diagonals of L, which are `deviations`.
+
+    A diagonal entry of L is a feature's standard deviation given the features before it.
 
     Raises
     ------
     SingularError
     """
-    # In units of the data nothing near a collapse is wider than this.
+    # A component that is wider than this, in units of the data, is far from a collapse.
     if deviations.min() > 1e-3:
         return
     limit = _FLAT * covariances.diagonal(0, 1, 2) + _COLLAPSED
-    # Not "<=": what is not a number is refused, too.
+    # Written with "not >", so that NaN is refused, too.
     collapsed = (~(deviations**2 > limit)).any(axis=1)
     if collapsed.any():
         raise SingularError(

@@ -1,4 +1,4 @@
-"""Missing values, as missing at random, by the exact E-step on observed coordinates.
+"""The exact E-step for rows in which values are missing at random.
 
 A row's density is the marginal density of what was observed; given the component, what is missing
 follows a normal distribution whose moments complete the sufficient statistics (Ghahramani &
@@ -10,28 +10,43 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from gmm_em.core.types import FloatArray, Second
+from gmm_em.core.types import LOG_2PI, FloatArray, IndexArray, Second
+from gmm_em.covariance.layout import reduce_second
 from gmm_em.e_step.features import SingularError, refuse_collapsed
-from gmm_em.e_step.totals import Totals
+from gmm_em.e_step.totals import Totals, support_of
 from gmm_em.mixture import Mixture
 from gmm_em.rows.samples import Parameters, Samples, mixture_units
 
-_LOG_2PI = float(np.log(2.0 * np.pi))
-
 
 class Pattern(NamedTuple):
-    """Rows that miss the same features."""
+    """Rows in which the same features were observed.
 
-    rows: NDArray[np.intp]
-    observed: NDArray[np.intp]
+    Attributes
+    ----------
+    rows : ndarray of int, shape (n,)
+        Their numbers.
+    observed : ndarray of int, shape (O,)
+        The features that were observed.
+    values : ndarray, shape (n, O)
+        The observed values.
+    """
+
+    rows: IndexArray
+    observed: IndexArray
     values: FloatArray
 
 
 def read_with_missing(X: ArrayLike) -> FloatArray:
-    """Return `X` as a float64 matrix where NaN may stand, with something in every column."""
+    """Return `X` as a float64 matrix, in which NaN stands for a missing value.
+
+    Raises
+    ------
+    ValueError
+        If it is no matrix, holds infinity, or has a column without any observed value.
+    """
     array = np.asarray(X, dtype=np.float64)
     if array.ndim != 2:
         raise ValueError(f"X must be two-dimensional (n, d), got shape {array.shape}")
@@ -44,7 +59,7 @@ def read_with_missing(X: ArrayLike) -> FloatArray:
 
 
 def imputed(X: FloatArray) -> FloatArray:
-    """Return `X` with column means where values are missing: good enough for units and starts."""
+    """Return `X` with column means in place of missing values, for units and starts."""
     return np.where(np.isnan(X), np.nanmean(X, axis=0), X)
 
 
@@ -99,19 +114,15 @@ class MissingEStep:
                 filled = deviations @ regression.T
                 first[j] += R[j] @ filled
                 second[j] += (filled * R[j, :, None]).T @ filled + R[j].sum() * remainder
-        moments: FloatArray = second
-        if self._second == "diagonal":
-            moments = np.diagonal(second, axis1=1, axis2=2).copy()
-        elif self._second == "pooled":
-            moments = second.sum(axis=0)
+        moments = reduce_second(self._second, second)
         return Totals(log_likelihood, counts, first, moments, parameters.means.copy())
 
     def support(self, parameters: Parameters) -> FloatArray:
-        """How many rows each component rests on, shape (K,)."""
+        """Return how many rows each component rests on, shape (K,)."""
         _, responsibilities = self.evaluate(parameters)
         first = responsibilities @ self._weight
         second = responsibilities**2 @ self._weight
-        return np.asarray(first**2 / np.maximum(second, np.finfo(np.float64).tiny))
+        return support_of(np.array([first, second]))
 
     def evaluate(self, parameters: Parameters) -> tuple[FloatArray, FloatArray]:
         """Log-density of the observed values (N,) and responsibilities (K, N)."""
@@ -143,6 +154,7 @@ def missing_log_jacobian(X: FloatArray, samples: Samples) -> float:
 
 
 def _posterior(pattern: Pattern, parameters: Parameters) -> tuple[FloatArray, FloatArray]:
+    """Log-density of the observed values (n,) and responsibilities (K, n) of a pattern's rows."""
     o = pattern.observed
     joint = np.empty((parameters.weights.shape[0], pattern.rows.shape[0]))
     for k, (weight, mean, covariance) in enumerate(zip(*parameters, strict=True)):
@@ -151,20 +163,26 @@ def _posterior(pattern: Pattern, parameters: Parameters) -> tuple[FloatArray, Fl
         except np.linalg.LinAlgError:
             raise SingularError(f"component {k} collapsed onto a hyperplane") from None
         z = np.linalg.solve(factor, (pattern.values - mean[o]).T)
-        constant = -0.5 * o.shape[0] * _LOG_2PI - np.log(np.diagonal(factor)).sum()
+        constant = -0.5 * o.shape[0] * LOG_2PI - np.log(np.diagonal(factor)).sum()
         with np.errstate(divide="ignore"):
             joint[k] = np.log(weight) + constant - 0.5 * (z**2).sum(axis=0)
     log_prob = np.asarray(logsumexp(joint, axis=0))
     return log_prob, np.exp(joint - log_prob)
 
 
-def _conditional(
-    covariance: FloatArray, observed: NDArray[np.intp]
-) -> tuple[FloatArray, FloatArray]:
-    """Regression of all features on the observed ones (D, O), and what it leaves (D, D)."""
+def _conditional(covariance: FloatArray, observed: IndexArray) -> tuple[FloatArray, FloatArray]:
+    """Distribution of all features given the observed ones, for one component.
+
+    Returns
+    -------
+    regression : ndarray, shape (D, O)
+        ``S_do S_oo^-1``: the conditional mean is ``mean + regression @ (x_o - mean_o)``.
+    remainder : ndarray, shape (D, D)
+        The conditional covariance ``S - S_do S_oo^-1 S_od``.
+    """
     cross = covariance[:, observed]
     regression = np.linalg.solve(covariance[np.ix_(observed, observed)], cross.T).T
-    # Exactly, for features that were observed.
+    # A feature that was observed is its own prediction, without any rounding error.
     regression[observed] = np.eye(observed.shape[0])
     remainder = covariance - regression @ cross.T
     remainder[observed, :] = 0.0

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from gmm_em.core.types import FloatArray
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.registry import get_structure
-from gmm_em.e_step.blocked import Kernel
+from gmm_em.e_step.blocked import BlockedEStep
 from gmm_em.mixture import Mixture
 from gmm_em.rows.samples import Parameters, Samples
 
@@ -134,8 +134,8 @@ def expect(mixture: Mixture, X: Any, sample_weight: Any = None) -> Moments:
         If `X` is not finite or does not have the mixture's number of columns.
     """
     samples = Samples.for_mixture(mixture, X, sample_weight)
-    kernel = Kernel(samples, mixture.n_components, "full")
-    totals = kernel.expect(Parameters(*samples.inner(mixture)))
+    estep = BlockedEStep(samples, mixture.n_components, "full")
+    totals = estep.expect(Parameters(*samples.inner(mixture)))
     scale = samples.scale
     moments = Moments(
         totals.counts,
@@ -172,11 +172,7 @@ def maximize(
         raise ValueError(f"reg_covar must not be negative, got {reg_covar}")
     if np.any(moments.counts <= 0):
         raise ValueError(f"component {int(moments.counts.argmin())} is empty")
-    scatter: FloatArray = moments.scatter
-    if structure.second == "diagonal":
-        scatter = np.diagonal(scatter, axis1=1, axis2=2)
-    elif structure.second == "pooled":
-        scatter = scatter.sum(axis=0)
+    scatter = structure.reduce(moments.scatter)
     total = float(moments.counts.sum())
     covariances = structure.covariances(moments.counts, scatter, total)
     covariances = covariances + reg_covar * np.eye(moments.n_features)

@@ -1,4 +1,4 @@
-"""Fitting to rows that come in blocks, of which only one is held at a time."""
+"""The E-step over rows that come in blocks, of which only one is held at a time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from gmm_em.core.types import FloatArray, Second, Seed
-from gmm_em.e_step.blocked import Kernel
-from gmm_em.e_step.totals import Totals, rows_behind
+from gmm_em.e_step.blocked import BlockedEStep
+from gmm_em.e_step.totals import Totals, support_of
 from gmm_em.rows.samples import Parameters, Samples
 
 Blocks = Iterable[Any] | Callable[[], Iterable[Any]]
 
 
-class BlockEStep:
+class StreamedEStep:
     """Expected sufficient statistics, summed over the blocks of one pass.
 
     Parameters
@@ -28,9 +28,9 @@ class BlockEStep:
     n_components : int
     second : {"full", "diagonal", "pooled"}
     n_threads : int, optional
-        Of each block's sums; see `Kernel`.
+        For the sums over one block; see `BlockedEStep`.
     first_row : int, default 0
-        What an error calls the first row.
+        Number that error messages give to the first row.
     """
 
     def __init__(
@@ -47,34 +47,42 @@ class BlockEStep:
         self.n_components, self._second = n_components, second
         self._n_threads, self._first_row = n_threads, first_row
 
-    def _kernels(self) -> Iterator[Kernel]:
+    def _block_esteps(self) -> Iterator[BlockedEStep]:
         row = self._first_row
         for block in open_blocks(self._blocks):
             samples = Samples(block, units=self._units, first_row=row)
             row += samples.n_samples
-            yield Kernel(
+            yield BlockedEStep(
                 samples, self.n_components, self._second, strict=True, n_threads=self._n_threads
             )
 
     def count(self) -> int:
-        """Look at every row, whether it is finite, and return how many there are."""
-        return sum(kernel.samples.n_samples for kernel in self._kernels())
+        """Return the number of rows, after a pass that checks that all of them are finite."""
+        return sum(estep.samples.n_samples for estep in self._block_esteps())
 
     def expect(self, parameters: Parameters) -> Totals:
         """Return sums over all blocks."""
-        return reduce(operator.add, (kernel.expect(parameters) for kernel in self._kernels()))
+        return reduce(operator.add, (estep.expect(parameters) for estep in self._block_esteps()))
 
     def support_sums(self, parameters: Parameters) -> FloatArray:
         """Sum responsibilities and their squares, shape (2, K)."""
-        return reduce(operator.add, (kernel.support_sums(parameters) for kernel in self._kernels()))
+        return reduce(
+            operator.add, (estep.support_sums(parameters) for estep in self._block_esteps())
+        )
 
     def support(self, parameters: Parameters) -> FloatArray:
-        """How many rows each component rests on, shape (K,)."""
-        return rows_behind(self.support_sums(parameters))
+        """Return how many rows each component rests on, shape (K,)."""
+        return support_of(self.support_sums(parameters))
 
 
 def open_blocks(blocks: Blocks) -> Iterator[Any]:
-    """Begin a pass."""
+    """Begin a pass over the blocks.
+
+    Raises
+    ------
+    TypeError
+        If `blocks` is an iterator, which can be read once only.
+    """
     source = blocks() if callable(blocks) else blocks
     if source is blocks and iter(source) is source:
         raise TypeError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,9 +14,22 @@ from gmm_em.core.types import FloatArray
 class Totals:
     """Sums over rows, in the samples' inner units.
 
-    `first` and `second` are moments about `origin`, which has one row per component. `second`
-    has shape (K, D, D), (K, D) or (D, D). `objective` is the log-likelihood plus a log-prior,
-    where there is one; who knows the prior sets it.
+    Attributes
+    ----------
+    log_likelihood : float
+        Weighted sum over rows of the log-density.
+    counts : ndarray, shape (K,)
+        Sums of the responsibilities times the rows' weights, ``w_n r_kn``.
+    first : ndarray, shape (K, D)
+        Sums of ``w_n r_kn (x_n - origin_k)``.
+    second : ndarray, shape (K, D, D), (K, D) or (D, D)
+        Sums of ``w_n r_kn (x_n - origin_k) (x_n - origin_k)^T``: all of them, their diagonals, or
+        their sum over components, as the covariance structure's `second` says.
+    origin : ndarray, shape (K, D)
+        One origin per component.
+    objective : float
+        What EM maximises: the log-likelihood, plus the log-density of the prior where there is
+        one. An E-step knows no prior and leaves it NaN; the maximisation problem sets it.
     """
 
     log_likelihood: float
@@ -36,6 +50,56 @@ class Totals:
         )
 
 
-def rows_behind(sums: FloatArray) -> FloatArray:
-    """Return how many rows components rest on, shape (K,), from `Kernel.support_sums`."""
+class BatchedTotals(NamedTuple):
+    """Sums over rows for R mixtures: the arrays of `Totals` with a leading axis.
+
+    Attributes
+    ----------
+    log_likelihood : ndarray, shape (R,)
+    counts : ndarray, shape (R, K)
+    first, origin : ndarray, shape (R, K, D)
+    second : ndarray, shape (R, K, D, D), (R, K, D) or (R, D, D)
+    """
+
+    log_likelihood: FloatArray
+    counts: FloatArray
+    first: FloatArray
+    second: FloatArray
+    origin: FloatArray
+
+    def of(self, run: int) -> Totals:
+        """Return the sums of one mixture."""
+        return Totals(
+            float(self.log_likelihood[run]),
+            self.counts[run],
+            self.first[run],
+            self.second[run],
+            self.origin[run],
+        )
+
+    @classmethod
+    def stack(cls, totals: list[Totals]) -> BatchedTotals:
+        """Return the sums of several mixtures as one value."""
+        return cls(
+            np.array([one.log_likelihood for one in totals]),
+            np.stack([one.counts for one in totals]),
+            np.stack([one.first for one in totals]),
+            np.stack([one.second for one in totals]),
+            np.stack([one.origin for one in totals]),
+        )
+
+
+def support_of(sums: FloatArray) -> FloatArray:
+    """Return how many rows each component rests on, ``(sum_n r)^2 / sum_n r^2``.
+
+    Parameters
+    ----------
+    sums : ndarray, shape (2, K)
+        Sums of the responsibilities and of their squares. A row of weight w counts as w rows.
+
+    Returns
+    -------
+    ndarray, shape (K,)
+        The effective sample size of weighted sums (Kish 1965); 0 for an empty component.
+    """
     return np.asarray(sums[0] ** 2 / np.maximum(sums[1], np.finfo(np.float64).tiny))

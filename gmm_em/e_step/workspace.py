@@ -1,4 +1,4 @@
-"""Buffers and partial sums of the threads that share an E-step."""
+"""The memory that the threads of an E-step work in: buffers for a block, and sums over blocks."""
 
 from __future__ import annotations
 
@@ -10,34 +10,55 @@ import numpy as np
 from gmm_em.core.types import FloatArray
 
 
-class Views(NamedTuple):
-    """Contiguous buffers for a block of n rows."""
+class BlockBuffers(NamedTuple):
+    """Contiguous buffers for a block of n rows.
+
+    Attributes
+    ----------
+    phi : ndarray, shape (P, n)
+        Features of the rows.
+    posterior : ndarray, shape (K, n)
+        Weighted log-densities, then responsibilities.
+    log_density : ndarray, shape (n,)
+        Log-density of the mixture.
+    norm : ndarray, shape (n,)
+        What the unnormalised responsibilities of a row sum to.
+    """
 
     phi: FloatArray
     posterior: FloatArray
-    row: FloatArray
-    total: FloatArray
+    log_density: FloatArray
+    norm: FloatArray
 
 
 class Workspace:
-    """Buffers of one thread."""
+    """The buffers of one thread, which it uses for one block after another.
+
+    Parameters
+    ----------
+    size : int
+        Number of features phi of a row, P.
+    n_components : int
+    columns : int
+        Rows of the longest block.
+    """
 
     def __init__(self, size: int, n_components: int, columns: int) -> None:
         self._phi = np.empty(size * columns)
         self._posterior = np.empty(n_components * columns)
         self._row = np.empty((2, columns))
         self._shape = (size, n_components)
-        self._views: dict[int, Views] = {}
+        self._buffers: dict[int, BlockBuffers] = {}
 
-    def views(self, n: int) -> Views:
-        """Return the buffers for `n` columns; the last block may have fewer than the others."""
-        if n not in self._views:
-            self._views[n] = self._cut(n)
-        return self._views[n]
+    def buffers(self, n: int) -> BlockBuffers:
+        """Return buffers for a block of `n` rows; the last block may be shorter than the others."""
+        if n not in self._buffers:
+            self._buffers[n] = self._cut(n)
+        return self._buffers[n]
 
-    def _cut(self, n: int) -> Views:
+    def _cut(self, n: int) -> BlockBuffers:
         size, n_components = self._shape
-        return Views(
+        return BlockBuffers(
             self._phi[: size * n].reshape(size, n),
             self._posterior[: n_components * n].reshape(n_components, n),
             self._row[0, :n],
@@ -46,30 +67,35 @@ class Workspace:
 
 
 @dataclass
-class Lane:
-    """Sums over the blocks of one lane."""
+class LaneSums:
+    """Sums over the blocks of one lane.
+
+    Attributes
+    ----------
+    log_likelihood : float
+    sums : ndarray, shape (K, P), or None
+        Of each component's responsibilities times phi; None before the first block.
+    first : ndarray, shape (W, D), or None
+        Of the responsibilities of the W whitened components times z; None where there are none.
+    second : ndarray, shape (W, D, D), or None
+        Of the same times z z^T.
+    """
 
     log_likelihood: float = 0.0
     sums: FloatArray | None = None
     first: FloatArray | None = None
     second: FloatArray | None = None
 
-    def add(
-        self,
-        log_likelihood: float,
-        sums: FloatArray,
-        first: FloatArray | None,
-        second: FloatArray | None,
-    ) -> None:
-        """Add a block's sums, or another lane's."""
-        self.log_likelihood += log_likelihood
-        if self.sums is None:
-            self.sums, self.first, self.second = sums, first, second
-            return
-        self.sums += sums
-        if self.first is not None:
-            assert first is not None
-            self.first += first
-        if self.second is not None:
-            assert second is not None
-            self.second += second
+    def add(self, other: LaneSums) -> None:
+        """Add a block's sums, or another lane's, whose arrays this one may keep and change."""
+        self.log_likelihood += other.log_likelihood
+        self.sums = _added(self.sums, other.sums)
+        self.first = _added(self.first, other.first)
+        self.second = _added(self.second, other.second)
+
+
+def _added(into: FloatArray | None, values: FloatArray | None) -> FloatArray | None:
+    if into is None or values is None:
+        return values if into is None else into
+    into += values
+    return into

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from gmm_em.core.checks import check_sample_weight
 from gmm_em.core.sklearn_checks import (
     ConvergenceWarning,
-    NotFittedError,
-    check_feature_names,
     check_rows,
     feature_names,
     sklearn_or,
@@ -21,9 +17,8 @@ from gmm_em.core.sklearn_checks import (
 from gmm_em.core.types import FloatArray, IntArray
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.registry import get_structure
-from gmm_em.e_step.blocked import evaluate
-from gmm_em.e_step.missing import evaluate_missing
 from gmm_em.e_step.streaming import Blocks, open_blocks
+from gmm_em.estimator.fitted_mixture import FittedMixture, generator_seed
 from gmm_em.estimator.initial_values import initial_values
 from gmm_em.fitting.ascent import remaining_gain
 from gmm_em.fitting.fit import fit_blocks, fit_em
@@ -32,8 +27,6 @@ from gmm_em.fitting.problem import DegenerateError
 from gmm_em.fitting.result import EMResult
 from gmm_em.fitting.starts.partial import PartialStart
 from gmm_em.fitting.verbose import Progress
-from gmm_em.inference import criteria
-from gmm_em.inference.standard_errors import StandardErrors, standard_errors
 from gmm_em.mixture import Mixture
 from gmm_em.rows.samples import Samples
 
@@ -41,7 +34,7 @@ from gmm_em.rows.samples import Samples
 _RIDGE = 1e-6
 
 
-class GaussianMixtureEM:
+class GaussianMixtureEM(FittedMixture):
     """Gaussian mixture fitted by maximum likelihood, a drop-in for ``sklearn``'s.
 
     Takes the constructor arguments of ``sklearn.mixture.GaussianMixture`` and has its attributes
@@ -113,7 +106,7 @@ class GaussianMixtureEM:
     gmm_em.fit_em : The same as a function.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parameters of scikit-learn's class
         self,
         n_components: int = 1,
         *,
@@ -175,7 +168,7 @@ class GaussianMixtureEM:
             "n_init": self.n_init,
             "init_params": self.init_params,
             "sample_weight": sample_weight,
-            "random_state": _seed(self.random_state),
+            "random_state": generator_seed(self.random_state),
             "callback": progress,
             "missing": self.missing,
         }
@@ -197,10 +190,7 @@ class GaussianMixtureEM:
             progress.end(result)
         float32 = np.dtype(rows.dtype) == np.float32
         self._set(result, np.float32 if float32 else np.float64)
-        if names is not None:
-            self.feature_names_in_ = names
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
+        self._set_feature_names(names)
         return self
 
     def fit_blocks(self, blocks: Blocks) -> Self:
@@ -221,7 +211,7 @@ class GaussianMixtureEM:
             **self._options(np.shape(first)[1]),
             n_init=self.n_init,
             init_params=self.init_params,
-            random_state=_seed(self.random_state),
+            random_state=generator_seed(self.random_state),
         )
         self._set(result, np.float64)
         return self
@@ -285,182 +275,3 @@ class GaussianMixtureEM:
         self.covariances_ = structure.compact(mixture.covariances).astype(dtype)
         self.precisions_cholesky_ = structure.compact(upper).astype(dtype)
         self.precisions_ = structure.compact(upper @ upper.transpose(0, 2, 1)).astype(dtype)
-
-    # Using the fit ---------------------------------------------------------------------------
-
-    def _check_fitted(self) -> Mixture:
-        if not hasattr(self, "mixture_"):
-            raise sklearn_or(NotFittedError)(
-                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with "
-                "appropriate arguments before using this estimator."
-            )
-        return self.mixture_
-
-    def _evaluate(self, X: Any) -> tuple[FloatArray, FloatArray, np.dtype[Any]]:
-        mixture = self._check_fitted()
-        name = type(self).__name__
-        check_feature_names(name, feature_names(X), getattr(self, "feature_names_in_", None))
-        rows = check_rows(X)
-        if rows.shape[1] != mixture.n_features:
-            raise ValueError(
-                f"X has {rows.shape[1]} features, but {name} is expecting {mixture.n_features} "
-                "features as input"
-            )
-        if self.missing == "mar":
-            log_prob, responsibilities = evaluate_missing(mixture, rows)
-        else:
-            structure = get_structure(self.covariance_type)
-            log_prob, responsibilities = evaluate(mixture, rows, structure.second)
-        return log_prob, responsibilities, np.dtype(rows.dtype)
-
-    def predict(self, X: Any) -> IntArray:
-        """Most probable component of each row, shape (N,)."""
-        _, responsibilities, _ = self._evaluate(X)
-        return np.asarray(responsibilities.argmax(axis=1), dtype=np.int64)
-
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Responsibilities, shape (N, K)."""
-        _, responsibilities, dtype = self._evaluate(X)
-        return responsibilities.astype(np.float32 if dtype == np.float32 else np.float64)
-
-    def score_samples(self, X: Any) -> FloatArray:
-        """Log-density of each row, shape (N,)."""
-        log_prob, _, dtype = self._evaluate(X)
-        return log_prob.astype(np.float32 if dtype == np.float32 else np.float64)
-
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Mean log-density over rows, weighted by `sample_weight` of shape (N,)."""
-        log_prob, _, _ = self._evaluate(X)
-        weight = _weights(sample_weight, log_prob.shape[0])
-        return float(weight @ log_prob / weight.sum())
-
-    def sample(self, n_samples: int = 1) -> tuple[FloatArray, IntArray]:
-        """Draw rows from the fitted mixture, with the component each came from.
-
-        As in scikit-learn, rows are ordered by component.
-        """
-        mixture = self._check_fitted()
-        if n_samples < 1:
-            raise ValueError(
-                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least "
-                "one sample."
-            )
-        X, labels = mixture.sample(int(n_samples), np.random.default_rng(_seed(self.random_state)))
-        order = np.argsort(labels, kind="stable")
-        return X[order], labels[order]
-
-    def aic(self, X: Any, sample_weight: Any = None) -> float:
-        """Akaike's criterion on `X`; smaller is better."""
-        total, _ = self._total(X, sample_weight)
-        return criteria.aic(total, self._n_parameters())
-
-    def bic(self, X: Any, sample_weight: Any = None) -> float:
-        """Schwarz's criterion on `X`; smaller is better (mclust prints minus this)."""
-        total, weight = self._total(X, sample_weight)
-        return criteria.bic(total, self._n_parameters(), float(weight.sum()))
-
-    def icl(self, X: Any, sample_weight: Any = None) -> float:
-        """Integrated completed likelihood on `X`; smaller is better (mclust prints minus this)."""
-        log_prob, responsibilities, _ = self._evaluate(X)
-        weight = _weights(sample_weight, log_prob.shape[0])
-        total = float(weight @ log_prob)
-        return criteria.icl(total, self._n_parameters(), responsibilities, weight)
-
-    def standard_errors(
-        self, X: Any, sample_weight: Any = None, *, method: str = "information"
-    ) -> StandardErrors:
-        """Compute standard errors of weights, means and covariance entries at the fit.
-
-        See :func:`gmm_em.standard_errors`.
-        """
-        mixture = self._check_fitted()
-        return standard_errors(
-            X,
-            mixture,
-            covariance_type=self.covariance_type,
-            sample_weight=sample_weight,
-            method=method,
-        )
-
-    def _total(self, X: Any, sample_weight: Any) -> tuple[float, FloatArray]:
-        log_prob, _, _ = self._evaluate(X)
-        weight = _weights(sample_weight, log_prob.shape[0])
-        return float(weight @ log_prob), weight
-
-    def _n_parameters(self) -> int:
-        mixture = self._check_fitted()
-        return criteria.n_parameters(mixture.n_components, mixture.n_features, self.covariance_type)
-
-    # scikit-learn's conventions --------------------------------------------------------------
-
-    @classmethod
-    def _parameter_names(cls) -> list[str]:
-        return sorted(name for name in inspect.signature(cls.__init__).parameters if name != "self")
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the constructor's parameters."""
-        return {name: getattr(self, name) for name in self._parameter_names()}
-
-    def set_params(self, **params: Any) -> Self:
-        """Set constructor parameters by name."""
-        names = self._parameter_names()
-        for name, value in params.items():
-            if name not in names:
-                raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {self}. Valid parameters are: "
-                    f"{names}."
-                )
-            setattr(self, name, value)
-        return self
-
-    def __sklearn_tags__(self) -> Any:
-        """Describe the estimator to scikit-learn, which alone calls this."""
-        from sklearn.utils import InputTags, Tags, TargetTags
-
-        return Tags(
-            estimator_type="density_estimator",
-            target_tags=TargetTags(required=False),
-            input_tags=InputTags(allow_nan=self.missing == "mar"),
-        )
-
-    def _repr_html_(self) -> str:
-        from gmm_em.core.html import mixture_table, table
-
-        if not hasattr(self, "mixture_"):
-            return table(
-                f"{self!r}, not fitted",
-                ("parameter", "value"),
-                [[name, repr(value)] for name, value in self.get_params().items()],
-            )
-        state = "converged" if self.converged_ else "not converged"
-        caption = (
-            f"{self!r}: {state} after {self.n_iter_} iterations, "
-            f"log-likelihood {self.log_likelihood_:.2f}"
-        )
-        names = getattr(self, "feature_names_in_", None)
-        return mixture_table(self.mixture_, caption, None if names is None else list(names))
-
-    def __repr__(self) -> str:
-        defaults = inspect.signature(type(self).__init__).parameters
-        shown = []
-        for name in inspect.signature(type(self).__init__).parameters:
-            if name == "self":
-                continue
-            value, default = getattr(self, name), defaults[name].default
-            if value is not default and repr(value) != repr(default):
-                shown.append(f"{name}={value!r}")
-        return f"{type(self).__name__}({', '.join(shown)})"
-
-
-def _weights(sample_weight: Any, n_samples: int) -> FloatArray:
-    if sample_weight is None:
-        return np.ones(n_samples)
-    return check_sample_weight(sample_weight, n_samples)
-
-
-def _seed(random_state: Any) -> Any:
-    """Turn scikit-learn's RandomState, too, into something NumPy's generators start from."""
-    if isinstance(random_state, np.random.RandomState):
-        words: NDArray[np.uint32] = random_state.randint(0, 2**32, size=4, dtype=np.uint32)
-        return np.random.SeedSequence(words.tolist())
-    return random_state

@@ -13,7 +13,8 @@ from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.registry import get_structure
 from gmm_em.e_step.dask_chunks import take_rows
 from gmm_em.e_step.missing import read_with_missing
-from gmm_em.e_step.streaming import BlockEStep, Blocks, first_pass
+from gmm_em.e_step.registry import Reading, open_stream
+from gmm_em.e_step.streaming import Blocks, first_pass
 from gmm_em.fitting.finish import finish, from_start
 from gmm_em.fitting.options import Callback, Options, Plan
 from gmm_em.fitting.posing import ProblemMaker
@@ -204,10 +205,16 @@ random_state, callback, snapshots, accelerate
     structure = get_structure(covariance_type)
     poser = ProblemMaker(n_components, structure, check_ridge(reg_covar), prior, None, False)
     pilot = poser.pose(sample, None)
-    units = (pilot.samples.centre, pilot.samples.scale)
-    estep = BlockEStep(blocks, units, n_components, structure.second)
+    reading = Reading(n_components, structure, PILOT_ROWS)
+    stream = open_stream(blocks, pilot.samples, n_rows, reading)
     problem = Problem(
-        pilot.samples, estep, structure, poser.reg_covar, pilot.penalty, n_rows=n_rows
+        pilot.samples,
+        stream.estep,
+        structure,
+        poser.reg_covar,
+        pilot.penalty,
+        n_rows=n_rows,
+        log_jacobian=stream.log_jacobian,
     )
     if isinstance(init, Mixture):
         return from_start(problem, init, options)

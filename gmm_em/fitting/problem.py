@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from gmm_em.core.types import FloatArray, IntArray
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.projection import structured
-from gmm_em.e_step.batched import BatchedEStep, BatchedTotals
-from gmm_em.e_step.blocked import Kernel
+from gmm_em.e_step.blocked import BlockedEStep
 from gmm_em.e_step.features import SingularError
-from gmm_em.e_step.protocol import EStep
-from gmm_em.e_step.totals import Totals
+from gmm_em.e_step.protocol import EStep, ManyEStep
+from gmm_em.e_step.totals import BatchedTotals, Totals
 from gmm_em.fitting.prior import Penalty
 from gmm_em.rows.samples import Parameters, Samples
 
@@ -72,7 +71,7 @@ class Problem:
         Rows the E-step sees, where `samples` holds only some of them.
     log_jacobian : float, optional
         What the change of units adds to the log-likelihood, where values are missing.
-    batched : BatchedEStep, optional
+    many : ManyEStep, optional
         The E-step for many mixtures at a time, which a search needs.
     """
 
@@ -86,12 +85,13 @@ class Problem:
         *,
         n_rows: int | None = None,
         log_jacobian: float | None = None,
-        batched: BatchedEStep | None = None,
+        many: ManyEStep | None = None,
     ) -> None:
         self.samples = samples
         self.n_components = estep.n_components
         self.n_rows = samples.n_samples if n_rows is None else n_rows
-        self.total_weight = samples.total_weight if n_rows is None else float(n_rows)
+        whole = n_rows is None or n_rows == samples.n_samples
+        self.total_weight = samples.total_weight if whole else float(self.n_rows)
         if log_jacobian is None:
             log_jacobian = self.total_weight * float(np.log(samples.scale).sum())
         self._log_jacobian = log_jacobian
@@ -99,8 +99,8 @@ class Problem:
         self.penalty = penalty
         self._estep = estep
         # What can say responsibilities, where all rows are complete and in memory.
-        self._row_estep = estep if isinstance(estep, Kernel) else None
-        self._batched = batched
+        self._row_estep = estep if isinstance(estep, BlockedEStep) else None
+        self._many = many
         self._ridge = np.diag(reg_covar / samples.scale**2) if np.any(reg_covar) else None
 
     @property
@@ -136,9 +136,9 @@ class Problem:
         DegenerateError
             Where a covariance of any of them is singular; `expect` says of which.
         """
-        assert self._batched is not None
+        assert self._many is not None
         try:
-            totals = self._batched.expect(parameters)
+            totals = self._many.expect(parameters)
         except SingularError as error:
             raise DegenerateError(str(error)) from None
         totals = totals._replace(log_likelihood=totals.log_likelihood - self._log_jacobian)
@@ -153,8 +153,8 @@ class Problem:
 
     def log_density(self, parameters: Parameters, index: IntArray) -> FloatArray:
         """Log-density of chosen rows under R mixtures, in inner units, shape (R, n)."""
-        assert self._batched is not None
-        return self._batched.log_density(parameters, index)
+        assert self._many is not None
+        return self._many.log_density(parameters, index)
 
     def responsibilities(self, parameters: Parameters) -> FloatArray:
         """Responsibilities of all rows, shape (K, N), where `by_row` says they are known."""

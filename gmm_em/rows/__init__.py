@@ -1,1 +1,4 @@
-"""TODO-INIT."""
+"""The data as the E-step reads them: units, blocks of rows, memory maps.
+
+Imports: core, mixture.
+"""

@@ -1,7 +1,8 @@
 """Memory maps that are larger than memory: pages that were read are given back at once.
 
-The pages of a map count as memory of the process until the system needs them elsewhere. A pass
-over a large file would so seem to hold it whole, and be stopped where memory is limited.
+The pages of a map count as memory of the process until the system needs them elsewhere. After a
+pass over a large file the process would seem to hold the whole file, and a system that limits the
+memory of a process would stop it.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ import numpy as np
 
 from gmm_em.core.types import FloatArray
 
-# With a page that is read the system maps those around it too, in aligned groups of this size...
+# With a page that is read, the system maps the pages around it too, in aligned groups of this size.
 _AROUND = max(1 << 16, mmap.PAGESIZE)
-# ... which for so many rows, far apart, makes 16 MiB.
+# So many rows that are far apart then hold 16 MiB of pages.
 _ROWS_AT_A_TIME = 256
 
 
@@ -32,7 +33,8 @@ def release(rows: Any) -> None:
         owner = getattr(owner, "base", None)
     if owner is None or owner.mode != "r" or not hasattr(mmap, "MADV_DONTNEED"):
         return
-    pages = owner._mmap  # type: ignore[attr-defined]
+    # A memmap has no public name for the map that it lies on.
+    pages = owner._mmap  # type: ignore[attr-defined] # noqa: SLF001
     if pages is None or not rows.size or not rows.flags.c_contiguous:
         return
     begin = rows.ctypes.data - np.frombuffer(pages, np.uint8).ctypes.data

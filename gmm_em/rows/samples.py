@@ -1,4 +1,4 @@
-"""The data as the loops want it: centred, scaled, feature by feature, a block of rows at a time."""
+"""The rows as the loops read them: centred, scaled, transposed, a block at a time."""
 
 from __future__ import annotations
 
@@ -13,15 +13,36 @@ from gmm_em.core.types import FloatArray
 from gmm_em.mixture import Mixture
 from gmm_em.rows.memory_maps import pick, release
 
+# A feature whose values differ by more than this in the inner units is refused: the squares of the
+# differences would overflow.
 _LARGEST = 1e150
+# A feature whose values differ by less than this, in its own units, is refused: the squares of
+# the differences would underflow.
 _SMALLEST = 1e-150
-# Rows that are copied at a time, and rows from which centre and scale are taken.
+# Rows that are copied at a time.
 _COPY_ROWS = 1 << 14
-# With more features than this, transposing anew in every pass costs next to nothing.
+# With more features than this no transposed copy is kept, because transposing the rows in every
+# pass then takes little of the time.
 _COPIED_FEATURES = 24
+# Rows from which centre and scale are taken.
 _PILOT_ROWS = 1 << 11
 # Fewer different values than this do not show a grid.
 _FEWEST_GAPS = 4
+
+
+class Parameters(NamedTuple):
+    """A mixture in the samples' inner units, which the loops pass around without checking it.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (K,)
+    means : ndarray, shape (K, D)
+    covariances : ndarray, shape (K, D, D)
+    """
+
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
 
 
 class Samples:
@@ -41,13 +62,14 @@ class Samples:
     units : tuple of ndarray, shape (D,), optional
         Centre and scale to use, instead of the data's own.
     first_row : int, default 0
-        What an error calls the first row.
+        Number that error messages give to the first row.
 
     Attributes
     ----------
     centre, scale : ndarray, shape (D,)
-        A row is seen as ``(x - centre) / scale``. Neither need be exact statistics: they keep
-        rounding errors small. The scales are powers of two, so dividing is exact.
+        A row is seen as ``(x - centre) / scale``. They keep rounding errors small, for which
+        rough values of mean and standard deviation are good enough. The scales are powers of
+        two, so that dividing by them is exact.
     constant : ndarray of bool, shape (D,)
         Features that have one value only.
     """
@@ -85,7 +107,7 @@ class Samples:
 
     @property
     def log_jacobian(self) -> float:
-        """What the change of units adds to the total log-likelihood."""
+        """What the change to the inner units adds to the total log-likelihood."""
         return self.total_weight * float(np.log(self.scale).sum())
 
     @classmethod
@@ -162,6 +184,7 @@ class Samples:
         )
 
     def _convert(self, start: int, stop: int, out: FloatArray | None = None) -> FloatArray:
+        """Read rows and return them in the inner units, transposed: shape (D, stop - start)."""
         read = self._rows[start:stop]
         rows = np.asarray(read, dtype=np.float64)
         if out is None:
@@ -172,9 +195,10 @@ class Samples:
         return out
 
     def _set_units(self, common_scale: bool) -> None:
+        """Take centre and scale from a few rows, evenly spaced over all of them."""
         step = max(1, self.n_samples // _PILOT_ROWS)
         pilot = pick(self._rows, slice(None, None, step)).T.copy()
-        # Non-finite entries are reported, with their place, by the scan that follows.
+        # The scan that follows reports values that are not finite, with their place.
         with np.errstate(all="ignore"):
             self.centre = pilot.mean(axis=1)
             pilot -= self.centre[:, None]
@@ -207,7 +231,7 @@ class Samples:
             with single_threaded_blas() as available:
                 run_all(scan, range(len(starts)), available)
         with np.errstate(invalid="ignore"):
-            # Squares of anything larger would overflow; NaN compares as false.
+            # NaN compares as false, so it counts as not finite, too.
             finite = highs - lows < _LARGEST
         if not finite.all():
             self._report(int(starts[int((~finite).any(axis=1).argmax())]))
@@ -221,6 +245,7 @@ class Samples:
             )
 
     def _report(self, start: int) -> None:
+        """Raise an error that names the first bad value of the rows from `start` on."""
         rows = np.asarray(self._rows[start : start + _COPY_ROWS], dtype=np.float64)
         bad = ~np.isfinite(rows)
         if not bad.any():
@@ -256,11 +281,11 @@ def mixture_units(mixture: Mixture) -> tuple[FloatArray, FloatArray]:
 
 
 def _sliceable(X: Any) -> Any:
-    """Return `X` as something two-dimensional whose rows can be sliced."""
+    """Return `X`, or an array of its values, so that it has two dimensions and slices of rows."""
     if not (hasattr(X, "shape") and hasattr(X, "dtype") and hasattr(X, "__getitem__")):
         X = _as_array(X)
     elif not hasattr(X, "__array_function__") or np.dtype(X.dtype).kind not in "fiub":
-        # Data frames slice by column; object and complex arrays need a look of their own.
+        # Slicing a data frame takes columns. Object and complex arrays are checked by NumPy.
         X = _as_array(X)
     if len(X.shape) != 2:
         hint = "; use X.reshape(-1, 1) for one feature" if len(X.shape) == 1 else ""
@@ -278,11 +303,3 @@ def _as_array(X: Any) -> FloatArray:
         return np.asarray(array, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"X must be a numeric matrix of shape (n, d): {error}") from None
-
-
-class Parameters(NamedTuple):
-    """A mixture in the samples' inner units, unchecked: what the loop passes around."""
-
-    weights: FloatArray
-    means: FloatArray
-    covariances: FloatArray

@@ -6,10 +6,10 @@ import kaleido
 import numpy as np
 import pytest
 
-from experiments.comparison import compare_fits
-from experiments.datasets import Dataset
-from experiments.errors import UsageError
-from experiments.plots import save_figure
+from experiments.api.comparing import compare_fits
+from experiments.core.errors import UsageError
+from experiments.datasets.dataset import Dataset
+from experiments.report.saving import save_figure
 from gmm_em import Mixture
 from tests.experiments.made import made_bayes, made_em
 

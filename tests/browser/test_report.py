@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from experiments import compare
-from experiments.comparison import compare_fits
-from experiments.datasets import Dataset
-from experiments.engines import fit_engines
-from experiments.report.blocks import Section
-from experiments.report.page import write_report
+from experiments.api.comparing import compare_fits
+from experiments.datasets.dataset import Dataset
+from experiments.engines.fit import fit_engines
+from experiments.report.comparison.page import write_report
+from experiments.report.page.blocks import Section
 from gmm_bayes import MixtureDraws
 from gmm_em import Mixture
 from tests.browser.pages import check_everything, contrast, eventually, rgb
@@ -257,7 +257,7 @@ def test_one_engine_alone_has_a_report(engine, open_page, tmp_path):
 
 
 def test_a_page_without_figures_needs_no_library(open_page, tmp_path):
-    from experiments.report.shell import render, write
+    from experiments.report.page.shell import render, write
 
     page = open_page(write(render("T", "lead", [Section("s", "S", [])]), tmp_path / "p.html"))
     assert page.evaluate("typeof Plotly") == "undefined"

@@ -5,19 +5,19 @@ import re
 import numpy as np
 import pytest
 
-from experiments import components
-from experiments.components import compare_components
-from experiments.config import load_config, shipped_configs
-from experiments.datasets import Dataset
-from experiments.report.sweep import write_sweep_report
-from experiments.runner import run_experiment
-from experiments.sbc_figure import write_page
-from experiments.sbc_run import Calibrated
-from experiments.sweep import run_sweep
+from experiments.api.run import run_experiment
+from experiments.calibration.result import Calibrated
+from experiments.config.load import load_config, shipped_configs
+from experiments.datasets.dataset import Dataset
+from experiments.report.calibration import write_page
+from experiments.report.sweep.page import write_sweep_report
+from experiments.selection import choose as choosing
+from experiments.sweeps.run import run_sweep
 from gmm_em import Mixture
 from tests.browser.pages import SECTIONS, check_everything, eventually
-from tests.experiments.sweeping import sweep_config
-from tests.experiments.test_components import fit_at_once
+from tests.experiments.api.test_components import fit_at_once
+from tests.experiments.made import compare_components
+from tests.experiments.sweeps.sweeping import sweep_config
 
 SWEEP = ("Conclusion", "Along the axis", "Error, coverage, agreement and cost", "Point by point",
          "Cell by cell", "Failed cells", "How it was made")  # fmt: skip
@@ -103,7 +103,7 @@ def test_failed_cells_say_why(page):
 
 
 def test_choice_of_components_is_whole_and_fits(open_page, tmp_path, monkeypatch):
-    monkeypatch.setattr(components, "fit_engines", fit_at_once)
+    monkeypatch.setattr(choosing, "fit_engines", fit_at_once)
     truth = Mixture([0.6, 0.4], [[0.0, 0.0], [4.0, 3.0]], [np.eye(2), np.eye(2)])
     rng = np.random.default_rng(11)
     dataset = Dataset("made", truth.sample(120, rng)[0], ("u", "v"), truth.sample(60, rng)[0])

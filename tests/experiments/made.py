@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
-from experiments.engines import LEVELS, Fit, Step, central
-from experiments.parameters import Parameters, combine
+from experiments.analysis.analyse import Terms
+from experiments.api.components import ComponentsComparison
+from experiments.engines.contract import LEVELS, Fit, Step, central
+from experiments.selection.choose import choose
+from experiments.values.parameters import Parameters, combine
 from gmm_bayes import MixtureDraws
 from gmm_em import Mixture
 
@@ -83,3 +86,9 @@ def made_bayes(
         },
         draws=draws,
     )
+
+
+def compare_components(dataset, n_components, engines, options, experiment=""):
+    """Fit and compare a data set at several numbers of components, as `compare` does arrays."""
+    terms = Terms(experiment)
+    return ComponentsComparison.of(choose(dataset, n_components, engines, options, terms))

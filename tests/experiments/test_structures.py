@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture
 
-from experiments.comparison import compare, compare_fits
-from experiments.datasets import Dataset
-from experiments.engines import fit_engines
-from experiments.errors import UsageError
-from experiments.parameters import Layout, Parameters
-from experiments.streams import stream
+from experiments.api.comparing import compare, compare_fits
+from experiments.core.errors import UsageError
+from experiments.core.seeds import stream
+from experiments.datasets.dataset import Dataset
+from experiments.engines.fit import fit_engines
+from experiments.values.parameters import Layout, Parameters
 from gmm_em import Mixture
 from gmm_em.inference.criteria import n_parameters
 
@@ -124,11 +124,11 @@ def test_an_engine_that_does_not_declare_structures_is_given_full_ones_only(monk
             self.options = options
 
         def fit(self, X, n_components, seed, progress):
-            from experiments.engines import Fit
+            from experiments.engines.contract import Fit
 
             return Fit(mixture=truth_of("full"), seconds=0.0)
 
-    monkeypatch.setattr("experiments.engines.load_engine", lambda name: Plain)
+    monkeypatch.setattr("experiments.engines.registry.load_engine", lambda name: Plain)
     X, _ = truth_of("full").sample(50, 1)
     dataset = Dataset("made", X, ("u", "v"))
     assert compare_fits(dataset, fit_engines(dataset, 2, ["plain"], {}, 0)).n_components == 2

@@ -4,7 +4,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from gmm_em import DegenerateError, Mixture, expect, fit_em
-from gmm_em.e_step.blocked import Kernel
+from gmm_em.e_step.blocked import BlockedEStep
 from gmm_em.rows.samples import Parameters, Samples
 
 KINDS = ["full", "tied", "diag", "spherical"]
@@ -144,10 +144,10 @@ def test_blocks_and_threads_change_nothing(problem, columns, threads):
     X, start, _ = draw(problem)
     samples = Samples(X)
     parameters = Parameters(*samples.inner(start))
-    one = Kernel(samples, start.n_components).expect(parameters)
-    many = Kernel(samples, start.n_components, block_columns=columns, n_threads=threads).expect(
-        parameters
-    )
+    one = BlockedEStep(samples, start.n_components).expect(parameters)
+    many = BlockedEStep(
+        samples, start.n_components, block_columns=columns, n_threads=threads
+    ).expect(parameters)
     assert many.log_likelihood == pytest.approx(one.log_likelihood, rel=1e-12)
     for name in ("counts", "first", "second"):
         np.testing.assert_allclose(getattr(many, name), getattr(one, name), atol=1e-10)

@@ -9,7 +9,7 @@ import pytest
 
 from gmm_em import GaussianMixtureEM, expect, fit_em
 from gmm_em.covariance.registry import get_structure
-from gmm_em.e_step.blocked import Kernel
+from gmm_em.e_step.blocked import BlockedEStep
 from gmm_em.fitting.problem import Problem
 from gmm_em.rows.samples import Parameters, Samples
 
@@ -141,7 +141,7 @@ def test_covariances_are_symmetric_to_the_last_digit(kind):
     structure = get_structure(kind)
     rows = 0.1 * rng.normal(size=(50, 3)) + np.where(rng.random((50, 1)) < 0.5, 10.0, -10.0)
     samples = Samples(rows, units=(np.zeros(3), np.ones(3)))
-    problem = Problem(samples, Kernel(samples, 2, structure.second), structure)
+    problem = Problem(samples, BlockedEStep(samples, 2, structure.second), structure)
     means = np.array([[10.0] * 3, [-10.0] * 3])
     start = Parameters(np.full(2, 0.5), means, np.stack([0.01 * np.eye(3)] * 2))
     covariances = problem.maximize(problem.expect(start)).covariances

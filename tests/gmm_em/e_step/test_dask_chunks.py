@@ -69,7 +69,7 @@ def test_chunks_of_unknown_size_are_told(rows):
 
 @pytest.mark.slow
 def test_on_a_cluster_every_chunk_is_summed_by_who_has_it(rows):
-    from distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster  # noqa: PLC0415 - only this slow test needs it
 
     options = {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
     with (

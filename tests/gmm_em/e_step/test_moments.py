@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gmm_em import Mixture, Moments, expect, fit_em, maximize
-from gmm_em.e_step.blocked import Kernel, evaluate
+from gmm_em.e_step.blocked import BlockedEStep, evaluate
 from gmm_em.rows.samples import Parameters, Samples
 
 KINDS = ["full", "tied", "diag", "spherical"]
@@ -100,7 +100,7 @@ def test_blocks_and_threads_change_nothing_beyond_rounding(make_mixture, kind, s
     samples = Samples(X)
     parameters = Parameters(*samples.inner(mixture))
     results = [
-        Kernel(samples, 3, kind, block_columns=columns, n_threads=threads).expect(parameters)
+        BlockedEStep(samples, 3, kind, block_columns=columns, n_threads=threads).expect(parameters)
         for columns, threads in [(1_000, 1), (64, 1), (64, 2), (97, 5), (1, 3)]
     ]
     expected = mixture.log_likelihood(X) + 1_000 * np.log(samples.scale).sum()

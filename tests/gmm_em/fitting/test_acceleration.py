@@ -3,7 +3,7 @@ import pytest
 
 from gmm_em import ConjugatePrior, Mixture, fit_em
 from gmm_em.covariance.registry import get_structure
-from gmm_em.e_step.blocked import Kernel
+from gmm_em.e_step.blocked import BlockedEStep
 from gmm_em.fitting.acceleration import Chart, InverseHessian
 from gmm_em.fitting.ascent import remaining_gain
 from gmm_em.fitting.problem import Problem
@@ -19,7 +19,7 @@ def test_the_gradient_agrees_with_finite_differences(faithful, kind, penalised):
     samples = Samples(faithful, common_scale=structure.common_scale)
     prior = ConjugatePrior(concentration=3.0, kappa=0.5)
     penalty = prior.resolve(samples, 3) if penalised else None
-    problem = Problem(samples, Kernel(samples, 3, structure.second), structure, 0.0, penalty)
+    problem = Problem(samples, BlockedEStep(samples, 3, structure.second), structure, 0.0, penalty)
     mixture = fit_em(faithful, 3, covariance_type=kind, random_state=0, max_iter=3).mixture
     chart = Chart(problem, Parameters(*samples.inner(mixture)))
     x = 0.1 * np.random.default_rng(0).normal(size=chart.size)
@@ -38,7 +38,7 @@ def test_the_chart_begins_at_its_centre(make_mixture):
     mixture = make_mixture(3, 2)
     X, _ = mixture.sample(50, 0)
     samples = Samples(X)
-    problem = Problem(samples, Kernel(samples, 3), get_structure("full"))
+    problem = Problem(samples, BlockedEStep(samples, 3), get_structure("full"))
     centre = Parameters(*samples.inner(mixture))
     chart = Chart(problem, centre)
     for found, expected in zip(chart.point(np.zeros(chart.size)).parameters, centre, strict=True):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from arviz_stats.base import array_stats
 
-from experiments.config import load_config
-from experiments.datasets import load_dataset
-from experiments.streams import stream
+from experiments.config.load import load_config
+from experiments.core.seeds import stream
+from experiments.datasets.load import load_dataset
 from gmm_bayes import GaussianMixtureBayes, Gibbs, MixtureDraws, NIWPrior, relabel
 from gmm_em import Mixture
 

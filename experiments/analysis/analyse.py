@@ -1,0 +1,175 @@
+"""From fits, and a truth where there is one, to the values of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from experiments.analysis.agreement import agree, joint_distance
+from experiments.analysis.certificate import certify
+from experiments.analysis.distances import DensityComparison
+from experiments.analysis.engine_result import engine_result
+from experiments.analysis.illustrate import illustrate
+from experiments.analysis.likelihoods import RowScores, log_likelihoods
+from experiments.analysis.matching import in_one_order
+from experiments.analysis.null_reasons import null_reasons
+from experiments.analysis.prediction import score
+from experiments.analysis.summary import summarise
+from experiments.analysis.thresholds import thresholds_with
+from experiments.analysis.verdict import Judge
+from experiments.core.errors import UsageError
+from experiments.core.seeds import stream
+from experiments.datasets.dataset import Dataset
+from experiments.engines.contract import Fit
+from experiments.storage.layout import COMPARISON, POSTERIOR
+from experiments.values.base import ParameterValues
+from experiments.values.comparison import ComparisonValues, DatasetInfo
+from experiments.values.illustration import NOTHING
+from experiments.values.parameters import Layout
+
+# Rows drawn for the Monte Carlo estimate of a distance between two densities.
+DENSITY_SAMPLES = 20_000
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a comparison is made under, apart from the data and the fits.
+
+    Attributes
+    ----------
+    experiment : str
+        Name of the experiment; by default the data set's.
+    seed : int
+        The seed that the fits were made with.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        What the covariances of all fits leave free.
+    thresholds : mapping of str to (warn, fail)
+        Entries that replace those of `experiments.analysis.thresholds.THRESHOLDS`.
+    """
+
+    experiment: str = ""
+    seed: int = 0
+    covariance_type: str = "full"
+    thresholds: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What a comparison found, with the fits that it was made from.
+
+    Attributes
+    ----------
+    values : ComparisonValues
+        What `comparison.json` holds.
+    fits : mapping of str to Fit
+        By engine, their components in the order of `values`.
+    row_scores : RowScores
+        Log scores row by row, which the choice of a number of components pairs.
+    """
+
+    values: ComparisonValues
+    fits: Mapping[str, Fit]
+    row_scores: RowScores
+
+    def write_into(self, folder: Path) -> None:
+        """Write `comparison.json` and, where there is one, `posterior.nc` into a folder."""
+        write_values(self.values, self.fits, folder)
+
+
+def write_values(values: ComparisonValues, fits: Mapping[str, Fit], folder: Path) -> None:
+    """Write `comparison.json` and, of a fit with a posterior, `posterior.nc` into a folder."""
+    (folder / COMPARISON).write_text(values.to_json() + "\n", encoding="utf-8")
+    for fit in fits.values():
+        if fit.posterior is not None:
+            fit.posterior.to_netcdf(folder / POSTERIOR, engine="h5netcdf")
+
+
+def analyse(
+    dataset: Dataset, fits: Mapping[str, Fit], terms: Terms, *, illustrated: bool = True
+) -> Analysis:
+    """Compare ready fits of one data set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    fits : mapping of str to Fit
+        By engine; all with the same number of components, at least one.
+    terms : Terms
+    illustrated : bool, default True
+        Whether to choose what the report draws, and to say why a value is null; without it there
+        is no report.
+
+    Raises
+    ------
+    UsageError
+        If there are no fits, or a threshold is not allowed.
+    """
+    judge = Judge(thresholds_with(terms.thresholds))
+    if not fits:
+        raise UsageError("no fits to compare, allowed is at least one")
+    fits, matchings = in_one_order(dataset.truth, fits)
+    info = dataset_info(dataset)
+    n_components = next(iter(fits.values())).mixture.n_components
+    layout = Layout(n_components, info.n_features, terms.covariance_type)
+    densities = None
+    if dataset.truth is not None:
+        densities = DensityComparison(
+            dataset.truth, DENSITY_SAMPLES, stream(terms.seed, "densities")
+        )
+    results = {
+        name: engine_result(name, dataset, fit, matchings[name], layout, densities)
+        for name, fit in fits.items()
+    }
+    posterior = fits["bayes"].draws if "bayes" in fits else None
+    scores = None if posterior is None else score(posterior, dataset.X, leave_one_out=True)
+    likelihoods, row_scores = log_likelihoods(dataset, fits, results, scores)
+    agreement = certificate = None
+    if "em" in fits and posterior is not None and scores is not None:
+        em, bayes = fits["em"], fits["bayes"]
+        joint = joint_distance(em.mixture, posterior, layout)
+        if em.uncertainty is not None:
+            agreement = agree(em, bayes, posterior, joint, layout)
+        certificate = certify(
+            em.mixture,
+            dataset.X,
+            posterior,
+            scores.draws,
+            layout.n_free,
+            joint,
+            covariance_type=terms.covariance_type,
+        )
+    values = ComparisonValues(
+        experiment=terms.experiment or dataset.name,
+        seed=terms.seed,
+        dataset=info,
+        n_components=n_components,
+        covariance_type=terms.covariance_type,
+        truth=None if dataset.truth is None else ParameterValues.of(dataset.truth),
+        engines=results,
+        log_likelihood=likelihoods,
+        agreement=agreement,
+        certificate=certificate,
+        verdict=judge.findings(results, likelihoods, agreement, certificate, info, layout),
+        summary=summarise(results, likelihoods, agreement, certificate),
+        reasons={},
+        illustration=illustrate(dataset, fits, layout, None if scores is None else scores.draws)
+        if illustrated
+        else NOTHING,
+    )
+    if illustrated:
+        values = values.model_copy(update={"reasons": null_reasons(values)})
+    return Analysis(values, fits, row_scores)
+
+
+def dataset_info(dataset: Dataset) -> DatasetInfo:
+    """Say what was fitted."""
+    return DatasetInfo(
+        name=dataset.name,
+        n_samples=dataset.X.shape[0],
+        n_features=dataset.X.shape[1],
+        n_test=0 if dataset.X_test is None else len(dataset.X_test),
+        sha256=dataset.sha256,
+        feature_names=list(dataset.feature_names),
+        note=dataset.note,
+    )

@@ -1,0 +1,127 @@
+"""What one engine found, against the truth where it is known."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+
+from experiments.analysis.clustering import score_labels
+from experiments.analysis.distances import DensityComparison, errors_against
+from experiments.analysis.matching import Matching
+from experiments.datasets.dataset import Dataset
+from experiments.engines.contract import Fit
+from experiments.values.comparison import (
+    ClusteringValues,
+    CoverageValues,
+    EngineResult,
+    IntervalValues,
+    MatchingValues,
+    MonteCarloValue,
+    ParameterValues,
+    TrainTest,
+)
+from experiments.values.parameters import Layout, Parameters
+from gmm_em import Mixture
+from gmm_em.e_step import observed
+
+# What `intervals` in the file holds; the other levels follow it.
+MAIN_LEVEL = 0.95
+
+
+def engine_result(
+    name: str,
+    dataset: Dataset,
+    fit: Fit,
+    matching: Matching,
+    layout: Layout,
+    densities: DensityComparison | None,
+) -> EngineResult:
+    """Summarise a fit whose components already stand in the common order.
+
+    Parameters
+    ----------
+    name : str
+        Of the engine.
+    dataset : Dataset
+    fit : Fit
+    matching : Matching
+        Its components against the truth's.
+    layout : Layout
+        Which parameters are free.
+    densities : DensityComparison or None
+        Around the truth, where it is known.
+    """
+    truth = dataset.truth
+    return EngineResult(
+        title=fit.title or name,
+        mixture=ParameterValues.of(fit.mixture),
+        uncertainty=None if fit.uncertainty is None else ParameterValues.of(fit.uncertainty),
+        more_uncertainty={
+            method: ParameterValues.of(errors) for method, errors in fit.more_uncertainty.items()
+        },
+        intervals=IntervalValues.of(MAIN_LEVEL, fit.intervals[MAIN_LEVEL])
+        if fit.intervals
+        else None,
+        more_intervals=[
+            IntervalValues.of(level, bounds)
+            for level, bounds in fit.intervals.items()
+            if level != MAIN_LEVEL
+        ],
+        coverage=_coverage(truth, fit, layout) if truth and fit.intervals else None,
+        log_likelihood=train_test(fit.mixture, dataset),
+        matching=_matching_values(matching),
+        errors=None if truth is None else errors_against(truth, fit.mixture, matching.pairs),
+        density_errors=None
+        if densities is None
+        else {
+            name: MonteCarloValue(value=found.value, se=found.se)
+            for name, found in densities.distances(fit.mixture).items()
+        },
+        clustering=None
+        if truth is None
+        else ClusteringValues(
+            **asdict(score_labels(truth, fit.mixture, dataset.X, matching.partners))
+        ),
+        seconds=fit.seconds,
+        diagnostics=dict(fit.diagnostics),
+    )
+
+
+def train_test(mixture: Mixture, dataset: Dataset) -> TrainTest:
+    """Return a mixture's total log-likelihood of the rows fitted and of those held out."""
+    return TrainTest(
+        train=observed.log_likelihood(mixture, dataset.X),
+        test=None if dataset.X_test is None else mixture.log_likelihood(dataset.X_test),
+    )
+
+
+def _matching_values(matching: Matching) -> MatchingValues:
+    """Write a matching down, its components numbered from 1."""
+    return MatchingValues(
+        partners=[None if k is None else k + 1 for k in matching.partners],
+        unmatched=[k for k, partner in enumerate(matching.partners, start=1) if partner is None],
+        missing=[k + 1 for k in matching.missing],
+        distance=matching.distance,
+        second_distance=matching.second_distance,
+        ambiguity=matching.ambiguity,
+        draws_ambiguity=matching.draws_ambiguity,
+        uncertain=[k + 1 for k in matching.uncertain],
+    )
+
+
+def _coverage(truth: Mixture, fit: Fit, layout: Layout) -> list[CoverageValues] | None:
+    if truth.n_components != layout.n_components:
+        return None
+    alike = layout.fits(truth.covariances)
+    # Where the truth lacks the structure of the fit there is no true value of its covariances.
+    counted = np.array([alike or "covariance" not in name for name in layout.names])
+    values = layout.values(Parameters.of(truth))[counted]
+    found = []
+    for level, bounds in sorted(fit.intervals.items()):
+        lower, upper = (layout.values(bound)[counted] for bound in bounds)
+        inside = (lower <= values) & (values <= upper)
+        found.append(
+            CoverageValues(level=level, n_inside=int(inside.sum()), n_parameters=inside.size)
+        )
+    return found

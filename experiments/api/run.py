@@ -1,0 +1,65 @@
+"""One experiment: from a config to a run directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from experiments.analysis.analyse import Terms, analyse
+from experiments.analysis.thresholds import thresholds_with
+from experiments.api.comparison import Comparison
+from experiments.api.components import ComponentsComparison
+from experiments.api.saving import write_run
+from experiments.config.experiment import ExperimentConfig
+from experiments.core.progress import Report, silent
+from experiments.core.seeds import stream
+from experiments.datasets.load import load_dataset
+from experiments.engines.fit import fit_engines
+from experiments.selection.choose import choose
+from experiments.storage.runs import check_target
+
+
+def run_experiment(
+    config: ExperimentConfig, directory: str | Path, progress: Report = silent
+) -> Comparison | ComponentsComparison:
+    """Load the data, fit every engine, compare, and write the run directory.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+    directory : str or Path
+        Where the run directory goes; it appears once everything is done.
+    progress : callable
+        Called with (stage, done, total) as the work goes on.
+
+    Raises
+    ------
+    UsageError
+        If the data, the config or the directory cannot be used.
+    """
+    directory = Path(directory)
+    check_target(directory)
+    thresholds_with(config.thresholds)
+    comparison = compare_config(config, progress)
+    progress("Report", 0, 1)
+    write_run(directory, comparison, config.to_toml())
+    progress("Report", 1, 1)
+    return comparison
+
+
+def compare_config(
+    config: ExperimentConfig, progress: Report = silent
+) -> Comparison | ComponentsComparison:
+    """Load the data of a config, fit every engine, and compare; nothing is written."""
+    # A truth that the config leaves to be drawn has as many components as are fitted: of several
+    # numbers there is no telling, so that it has to say.
+    count = config.n_components if isinstance(config.n_components, int) else None
+    dataset = load_dataset(config.data, config.name, stream(config.seed, "data"), count)
+    options: dict[str, Any] = {name: config.engine_options(name) for name in config.engines}
+    terms = Terms(config.name, config.seed, config.covariance_type, config.thresholds)
+    if not isinstance(config.n_components, int):
+        choice = choose(dataset, config.n_components, config.engines, options, terms, progress)
+        return ComponentsComparison.of(choice)
+    how = (config.seed, progress, config.covariance_type)
+    fits = fit_engines(dataset, config.n_components, config.engines, options, *how)
+    return Comparison.of(analyse(dataset, fits, terms))

@@ -1,0 +1,82 @@
+"""The command line: `gmm-compare`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from experiments.cli.commands import SUMMARIES, examples
+from experiments.core.errors import UsageError
+
+EPILOG = examples(
+    "gmm-compare run quickstart                 a known mixture: who recovers it?",
+    "gmm-compare run old-faithful --set seed=7  real data, another seed",
+    "gmm-compare fit mydata.csv -k 3            your own table of numbers",
+    "gmm-compare run my.toml --out results      your own experiment",
+    "gmm-compare configs                        what ships",
+    "gmm-compare completion bash >> ~/.bashrc   the Tab key completes",
+) + (
+    "\n\nEvery command has a --help with examples. Exit status: 0 done, 1 the work failed, 2 "
+    "something that you can put right, said in one line."
+)
+
+
+class Commands(click.Group):
+    """The commands of `experiments.cli.commands`, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of a day's work."""
+        return list(SUMMARIES)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return the command called `name`, or None."""
+        if name not in SUMMARIES:
+            return None
+        command: click.Command = import_module(f"experiments.cli.commands.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="gmm-compare")
+def cli() -> None:
+    """Fit a Gaussian mixture by EM and by Bayes, and learn whether to believe it.
+
+    The answer is a table, a verdict in plain sentences, and a folder with one HTML report and every
+    number in it.
+    """
+
+
+def main() -> None:
+    """Run the command line; exit 0 done, 1 the work failed, 2 the caller's mistake."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(2)
+    except click.ClickException as error:
+        _fail(error.format_message(), 2)
+    except UsageError as error:
+        _fail(str(error), 2)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted: nothing was written", 130)
+    except BrokenPipeError:
+        # The reader has left: what it has not read is not missed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        _fail(f"{error.filename or 'input/output'}: {error.strerror or error}", 1)
+    sys.exit(status or 0)
+
+
+def _fail(message: str, status: int) -> None:
+    line = " ".join(message.split())
+    click.echo(f"gmm-compare: {line}", err=True)
+    sys.exit(status)

@@ -1,0 +1,131 @@
+"""`gmm-compare fit`: the user's own table."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from experiments.cli.commands import examples
+from experiments.cli.completers import complete_engines, complete_override
+from experiments.cli.show_run import run_and_show
+from experiments.core.errors import UsageError
+
+RANGE = re.compile(r"\s*(\d{1,9})\s*-\s*(\d{1,9})\s*")
+LIST = re.compile(r"\s*-?\d{1,9}\s*(,\s*-?\d{1,9}\s*)*")
+MAX_NUMBERS = 100
+
+
+@click.command(
+    "fit",
+    epilog=examples(
+        "gmm-compare fit mydata.csv -k 3",
+        "gmm-compare fit mydata.csv -k 3 --columns length,width --seed 7",
+        "gmm-compare fit mydata.csv -k 1-6",
+        "gmm-compare fit mydata.csv -k 3 --missing drop",
+        "gmm-compare fit mydata.csv -k 3 --engines em,bayes,sklearn",
+        "gmm-compare fit mydata.csv -k 3 --set bayes.draws=4000",
+        "gmm-compare fit mydata.parquet -k 2 --json > comparison.json",
+    ),
+)
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "-k",
+    "--components",
+    required=True,
+    metavar="K",
+    help="Number of components: 3, or several to choose from, 1-6 or 2,4,8.",
+)
+@click.option(
+    "--columns",
+    metavar="A,B",
+    help="Names of the columns to use.  [default: every column of numbers]",
+)
+@click.option(
+    "--missing",
+    type=click.Choice(["refuse", "drop", "keep"]),
+    default="refuse",
+    show_default=True,
+    help="What to do with missing values: say so and stop, leave out the rows that have one, or "
+    "fit what was observed, which only EM can.",
+)
+@click.option(
+    "--engines",
+    metavar="A,B",
+    shell_complete=complete_engines,
+    help="What to fit and compare.  [default: em,bayes; with --missing keep: em]",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the whole run.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Run directory.  [default: runs/NAME-kK]"
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    shell_complete=complete_override,
+    help="Override any key of a config, for example em.n_init=50; may be repeated.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print comparison.json instead of the table.")
+def command(
+    data: Path,
+    components: str,
+    columns: str | None,
+    missing: str,
+    engines: str | None,
+    seed: int,
+    out: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Fit your own table: a CSV or Parquet file, or a .npy array.
+
+    A text file (.csv, .tsv, .txt) has a header line; its separator (comma, semicolon, tab, | or
+    spaces) and a decimal comma are told from it. Every column of numbers is used unless --columns
+    names some; the answer says which were, and which were left out.
+
+    Of one number of components the answer is a table of estimates with their uncertainties, then
+    the verdict: whether EM and the posterior agree, and which to believe. Of several it is a table
+    of criteria (BIC, ICL, LOO, marginal likelihood), and what each of them chooses.
+    """
+    from experiments.config.load import apply_override, parse_config, safe_name
+
+    table: dict[str, Any] = {"source": "file", "path": str(data.resolve()), "missing": missing}
+    if columns is not None:
+        table["columns"] = _names(columns)
+    values: dict[str, Any] = {
+        "name": safe_name(f"{data.stem}-k{components}"),
+        "seed": seed,
+        "n_components": _numbers(components),
+        "data": table,
+    }
+    if engines is not None:
+        values["engines"] = _names(engines)
+    elif missing == "keep":
+        values["engines"] = ["em"]
+    for override in overrides:
+        apply_override(values, override)
+    config = parse_config(values, "gmm-compare fit")
+    run_and_show(config, out or Path("runs") / config.name, as_json)
+
+
+def _numbers(text: str) -> int | list[int]:
+    """Read one number, or several: a range with both ends, or a list."""
+    if found := RANGE.fullmatch(text):
+        first, last = map(int, found.groups())
+        if first <= last < first + MAX_NUMBERS:
+            return list(range(first, last + 1))
+    elif LIST.fullmatch(text):
+        numbers = [int(part) for part in text.split(",")]
+        return numbers[0] if len(numbers) == 1 else numbers
+    raise UsageError(
+        f"--components {text}: allowed is a number, a range or a list, such as 3, 1-6 or 2,4,8 "
+        f"(a range of at most {MAX_NUMBERS})"
+    )
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]

@@ -1,0 +1,75 @@
+"""`gmm-compare sbc`: simulation-based calibration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from experiments.cli.commands import examples
+from experiments.cli.completers import complete_config, complete_override
+
+
+@click.command(
+    "sbc",
+    epilog=examples(
+        "gmm-compare sbc sbc-nuts                      a config that ships",
+        "gmm-compare sbc my.toml --n-sims 1000         your own prior",
+    ),
+)
+@click.argument("config", shell_complete=complete_config)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Where it goes.  [default: runs/NAME-sbc]"
+)
+@click.option(
+    "--n-sims", type=int, default=300, show_default=True, help="Data sets to draw from the prior."
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    shell_complete=complete_override,
+    help="Override a key of the config, for example bayes.sampler=gibbs; may be repeated.",
+)
+def command(config: str, out: Path | None, n_sims: int, overrides: tuple[str, ...]) -> int:
+    """Check that a sampler draws the posterior: simulation-based calibration.
+
+    Truths are drawn from the config's prior, data of the config's size from the truths, and the
+    ranks of the truths among the draws of their posteriors must be uniform (Talts et al. 2018). A
+    run that was cut off goes on where it was. Exit status 1: not calibrated.
+    """
+    from rich.console import Console
+
+    from experiments.calibration.result import PAGE
+    from experiments.calibration.run import run_calibration
+    from experiments.config.load import load_config
+    from experiments.report.calibration import write_page
+    from experiments.terminal.progress import bars
+
+    loaded = load_config(config, overrides)
+    directory = out or Path("runs") / f"{loaded.name}-sbc"
+    with bars(Console(stderr=True)) as progress:
+        try:
+            result = run_calibration(loaded, directory, n_sims, progress)
+            write_page(result, directory / PAGE)
+        except KeyboardInterrupt:
+            click.echo(
+                f"gmm-compare: interrupted: what was done is kept in {directory}, "
+                "the same command goes on",
+                err=True,
+            )
+            return 130
+    width = max(map(len, result.p_values))
+    click.echo(f"{'quantity':<{width}}  p-value")
+    for name, p_value in result.p_values.items():
+        mark = "  not uniform" if name in result.rejected else ""
+        click.echo(f"{name:<{width}}  {p_value:7.2g}{mark}")
+    click.echo(f"\n{result.sentence}")
+    if result.n_short:
+        click.echo(
+            f"Simulations with draws worth fewer than {result.n_ranks - 1} independent ones: "
+            f"{result.n_short} of {result.n_sims}."
+        )
+    click.echo(f"Figure: {directory / PAGE}")
+    return 0 if result.calibrated else 1

@@ -1,0 +1,72 @@
+"""`gmm-compare sweep`: many experiments from one config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from experiments.cli.commands import examples
+from experiments.cli.completers import complete_config, complete_override
+
+
+@click.command(
+    "sweep",
+    epilog=examples(
+        "gmm-compare sweep initialisation --quick",
+        "gmm-compare sweep my.toml --workers 8 --out results/mine",
+        "gmm-compare sweep my.toml --scheduler tcp://host:8786",
+        "gmm-compare sweep my.toml --set sweep.seeds=100 --retry-failed",
+    ),
+)
+@click.argument("config", metavar="CONFIG", shell_complete=complete_config)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Where the sweep goes.  [default: runs/NAME]"
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Processes on this machine; 0: this one only.  [default: one a processor]",
+)
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="An existing dask cluster, for example tcp://host:8786."
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    shell_complete=complete_override,
+    help="Override a key of the config, for example sweep.seeds=50; may be repeated.",
+)
+@click.option("--quick", is_flag=True, help="The small size that the config's [quick] table says.")
+@click.option("--retry-failed", is_flag=True, help="Run the cells that failed earlier again.")
+@click.option("--json", "as_json", is_flag=True, help="Print every cell as JSON.")
+def command(
+    config: str,
+    out: Path | None,
+    workers: int | None,
+    scheduler: str | None,
+    overrides: tuple[str, ...],
+    quick: bool,
+    retry_failed: bool,
+    as_json: bool,
+) -> int:
+    """Run the cells of a config's [sweep] table that are not done yet.
+
+    Interrupt it at any moment: the same command goes on from there. Numbers do not depend on the
+    workers. Exit status 1: some cells failed, the rest are kept.
+    """
+    from experiments.cli.show_sweep import sweep_and_show, sweep_target
+    from experiments.config.load import load_config
+
+    loaded = load_config(config, overrides, quick)
+    return sweep_and_show(
+        loaded,
+        sweep_target(loaded, out),
+        as_json,
+        n_workers=workers,
+        scheduler=scheduler,
+        retry_failed=retry_failed,
+    )

@@ -1,0 +1,72 @@
+"""The experiment config: its schema, its defaults, and how it is found and read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+import tomli_w
+from pydantic import Field, model_validator
+
+from experiments.config.conclusion import Conclusion
+from experiments.config.data import Data
+from experiments.config.engines import BayesSettings, EMSettings
+from experiments.config.section import PositiveInt, Section
+from experiments.config.sweep import SweepSettings
+
+
+class ExperimentConfig(Section):
+    """One experiment: data, number of components, and how each engine fits them."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    """Name of the experiment, also of its run directory: letters, digits, '.', '_' and '-'."""
+    description: str = ""
+    """The question that the experiment asks."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Determines every random number of the run."""
+    n_components: PositiveInt | Annotated[list[PositiveInt], Field(min_length=1)]
+    """Number of mixture components K; of several, each is fitted, and criteria choose."""
+    covariance_type: Literal["full", "tied", "diag", "spherical"] = "full"
+    """What the covariances of every fit leave free, as in scikit-learn."""
+    engines: list[str] = Field(default=["em", "bayes"], min_length=1)
+    """What is fitted and compared: em, bayes, sklearn, sklearn-bayes, kmeans, or a plug-in."""
+    data: Data
+    """What is fitted to."""
+    em: EMSettings = EMSettings()
+    """The maximum-likelihood fit."""
+    bayes: BayesSettings = BayesSettings()
+    """The posterior."""
+    settings: dict[str, dict[str, Any]] = Field(default={})
+    """Settings of the other engines, a table under each one's name."""
+
+    thresholds: dict[str, list[float]] = Field(default={})
+    """Entries of the verdict's table of thresholds to replace, each [warn, fail]."""
+    sweep: SweepSettings | None = None
+    """Makes the config a sweep: many experiments with something varied."""
+    conclusion: Conclusion | None = None
+    """What the one sentence at the end of a sweep is about."""
+    quick: dict[str, Any] = Field(default={})
+    """What `--quick` changes: dotted keys and their values; a table adds to the one it meets."""
+
+    def engine_options(self, name: str) -> dict[str, Any]:
+        """Return the settings of an engine, as its own schema expects them."""
+        own: dict[str, Section] = {"em": self.em, "bayes": self.bayes}
+        return own[name].model_dump() if name in own else self.settings.get(name, {})
+
+    @property
+    def kind(self) -> str:
+        """What running it means: "sweep", "choose-k" (several numbers of components) or "run"."""
+        if self.sweep is not None:
+            return "sweep"
+        return "run" if isinstance(self.n_components, int) else "choose-k"
+
+    @model_validator(mode="after")
+    def _engines_once(self) -> Self:
+        if len(set(self.engines)) < len(self.engines):
+            raise ValueError(f"engines: {self.engines} names an engine twice")
+        if unused := sorted(set(self.settings) - set(self.engines)):
+            raise ValueError(f"settings.{unused[0]}: no such engine among {self.engines}")
+        return self
+
+    def to_toml(self) -> str:
+        """Return the config with every default written out, as a TOML document."""
+        return tomli_w.dumps(self.model_dump(exclude_none=True))

@@ -1,0 +1,82 @@
+"""The posterior as an engine."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from experiments.config.engines import BayesSettings
+from experiments.config.section import Section
+from experiments.core.progress import Report
+from experiments.core.types import FloatArray
+from experiments.engines.contract import Fit, central
+from experiments.engines.fit import ALL_COVARIANCE_TYPES
+from experiments.values.parameters import Parameters, combine
+from gmm_bayes import GaussianMixtureBayes, prior_from_dict
+
+
+@dataclass(frozen=True)
+class BayesEngine:
+    """The posterior; its standard deviations and equal-tailed credible intervals."""
+
+    options: BayesSettings
+    settings: ClassVar[type[Section]] = BayesSettings
+    covariance_types: ClassVar[tuple[str, ...]] = ALL_COVARIANCE_TYPES
+
+    def fit(
+        self,
+        X: FloatArray,
+        n_components: int,
+        seed: np.random.SeedSequence,
+        progress: Report,
+        *,
+        covariance_type: str = "full",
+    ) -> Fit:
+        """Draw the posterior and summarise it."""
+        options = self.options
+        start = time.perf_counter()
+        stage = "posterior draws"
+        progress(stage, 0, options.chains * (options.tune + options.draws))
+        model = GaussianMixtureBayes(
+            n_components,
+            covariance_type=covariance_type,
+            prior=prior_from_dict(options.prior.model_dump(exclude_none=True)),
+            sampler=options.sampler,
+            draws=options.draws,
+            tune=options.tune,
+            chains=options.chains,
+            random_state=seed,
+            progressbar=False,
+        ).fit(X, callback=lambda done, total: progress(stage, done, total))
+        if model.posterior_["posterior"].attrs["interrupted"]:
+            # The sampler hands over what it has; half a posterior must not pass for a whole one.
+            raise KeyboardInterrupt
+        evidence = _evidence(model) if options.evidence else {}
+        draws = model.draws_
+        every = Parameters.of(draws)
+        return Fit(
+            title="posterior",
+            mixture=model.mixture_,
+            uncertainty=combine(lambda values: values.std(axis=(0, 1), ddof=1), every),
+            intervals=central(every, axis=(0, 1)),
+            seconds=time.perf_counter() - start,
+            diagnostics={**model.diagnostics_.to_dict(), "n_draws": len(draws), **evidence},
+            draws=draws,
+            permutations=model.permutations_,
+            posterior=model.posterior_,
+        )
+
+
+def _evidence(model: GaussianMixtureBayes) -> dict[str, Any]:
+    """Return the log marginal likelihood with its error, or why there is none."""
+    try:
+        value, error = model.log_marginal_likelihood()
+    except ValueError as reason:
+        return {"no_log_marginal_likelihood": str(reason)}
+    return {
+        "log_marginal_likelihood": value,
+        "log_marginal_likelihood_se": error if np.isfinite(error) else None,
+    }

@@ -1,0 +1,207 @@
+"""EM with restarts as an engine."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.config.engines import EMSettings
+from experiments.config.section import Section
+from experiments.core.progress import Report
+from experiments.core.types import FloatArray
+from experiments.engines.contract import Fit, Step, central
+from experiments.engines.fit import ALL_COVARIANCE_TYPES
+from experiments.values.parameters import Parameters
+from gmm_em import (
+    Bootstrap,
+    DegenerateError,
+    EMResult,
+    InformationError,
+    Run,
+    bootstrap,
+    fit_em,
+    standard_errors,
+)
+from gmm_em.e_step import observed
+from gmm_em.inference.criteria import aic, bic, icl, n_parameters
+from gmm_em.matching import match
+
+# Of a run that the report shows step by step.
+MAX_STEPS = 40
+# Covariance entries of all its iterations: 160 MB.
+MAX_KEPT = 20_000_000
+
+
+@dataclass(frozen=True)
+class EMEngine:
+    """Maximum likelihood by EM with restarts.
+
+    Standard errors and intervals are those of the bootstrap; without one, standard errors are
+    those of the information matrix, and there are no intervals.
+    """
+
+    options: EMSettings
+    settings: ClassVar[type[Section]] = EMSettings
+    accepts_missing: ClassVar[bool] = True
+    covariance_types: ClassVar[tuple[str, ...]] = ALL_COVARIANCE_TYPES
+
+    def fit(
+        self,
+        X: FloatArray,
+        n_components: int,
+        seed: np.random.SeedSequence,
+        progress: Report,
+        *,
+        covariance_type: str = "full",
+    ) -> Fit:
+        """Fit by EM, then bootstrap the estimate."""
+        options = self.options
+        start = time.perf_counter()
+        seed_fit, seed_bootstrap = seed.spawn(2)
+        how: dict[str, Any] = {
+            "covariance_type": covariance_type,
+            "max_iter": options.max_iter,
+            "tol": options.tol,
+            "reg_covar": options.reg_covar,
+            "missing": "mar" if np.isnan(X).any() else "error",
+        }
+        stage = "EM restarts"
+        progress(stage, 0, options.n_init)
+        result = fit_em(
+            X,
+            n_components,
+            init_params=options.init_params,
+            n_init=options.n_init,
+            random_state=seed_fit,
+            callback=lambda run, iteration, value: progress(stage, run, options.n_init),
+            **how,
+        )
+        seconds_fit = time.perf_counter() - start
+        progress(stage, options.n_init, options.n_init)
+        asymptotic, reasons = _asymptotic(X, result)
+        uncertainty, replicates = asymptotic.get("information"), None
+        if options.n_bootstrap:
+            progress("EM bootstrap", 0, 1)
+            replicates = bootstrap(
+                X,
+                result.mixture,
+                n_bootstrap=options.n_bootstrap,
+                covariance_type=covariance_type,
+                reg_covar=options.reg_covar,
+                missing=how["missing"],
+                random_state=seed_bootstrap,
+            )
+            uncertainty = Parameters.of(replicates.standard_errors)
+            progress("EM bootstrap", 1, 1)
+        seconds = time.perf_counter() - start
+        # Runs on a sample of the rows have log-likelihoods of their own.
+        complete = [i for i, run in enumerate(result.runs) if run.n_rows == len(X)]
+        return Fit(
+            title="EM",
+            mixture=result.mixture,
+            uncertainty=uncertainty,
+            intervals={} if replicates is None else central(Parameters.of(replicates), axis=0),
+            seconds=seconds,
+            more_uncertainty=asymptotic,
+            diagnostics={
+                "seconds": {"fit": seconds_fit},
+                **_em_diagnostics(result, X, replicates),
+                **reasons,
+            },
+            paths=tuple(result.runs[i].trace for i in complete),
+            finished=tuple(result.runs[i].converged for i in complete),
+            best_path=complete.index(result.best),
+            # Not a closure: a fit can be pickled, and sent to another process.
+            steps=partial(_shown_runs, X, result, complete, how),
+            replicates=None if replicates is None else Parameters.of(replicates),
+        )
+
+
+def _shown_runs(
+    X: FloatArray, result: EMResult, complete: list[int], how: dict[str, Any]
+) -> dict[int, tuple[Step, ...]]:
+    """Run the best restart again, and one that ended in a worse optimum, keeping their steps.
+
+    Each under its place in `complete`, the runs on all rows. Only for these are the mixtures on
+    the way kept: for all restarts they would need more memory than the data. Where even those of
+    one run would, nothing is kept.
+    """
+    chosen = [result.best]
+    # The optimum that most runs fell for, of those that are not the best.
+    if worse := [optimum for optimum in result.optima if result.best not in optimum.runs]:
+        chosen.append(max(worse, key=lambda optimum: optimum.n_runs).runs[0])
+    size = result.mixture.covariances.size
+    shown = {}
+    for index in chosen:
+        run = result.runs[index]
+        if run.trace.size * size > MAX_KEPT:
+            continue
+        try:
+            again = fit_em(X, len(run.start.weights), init=run.start, snapshots=True, **how).runs[0]
+        except DegenerateError:
+            # Rounding decides where a run on the verge of collapse ends.
+            continue
+        shown[complete.index(index)] = _some_steps(again, match(result.mixture, again.mixture))
+    return shown
+
+
+def _some_steps(run: Run, order: NDArray[np.intp]) -> tuple[Step, ...]:
+    """Choose iterations: all of the first few, then ever fewer, where most happens early."""
+    size = len(run.snapshots)
+    chosen = np.arange(size)
+    if size > MAX_STEPS:
+        # Early on, log-spaced numbers repeat: take many and thin what is left.
+        spaced = np.unique(np.geomspace(1, size, 8 * MAX_STEPS).astype(int) - 1)
+        chosen = spaced[np.unique(np.linspace(0, len(spaced) - 1, MAX_STEPS).astype(int))]
+    return tuple(Step(int(i), float(run.trace[i]), run.snapshots[i].permute(order)) for i in chosen)
+
+
+def _asymptotic(X: FloatArray, result: EMResult) -> tuple[dict[str, Parameters], dict[str, str]]:
+    """Return standard errors by method and, where there are none, the reason."""
+    errors, reasons = {}, {}
+    if np.isnan(X).any():
+        why = "values are missing: only the bootstrap takes account of that"
+        return {}, {"no_information": why, "no_sandwich": why}
+    for method in ("information", "sandwich"):
+        try:
+            found = standard_errors(
+                X, result.mixture, covariance_type=result.covariance_type, method=method
+            )
+            errors[method] = Parameters.of(found)
+        except InformationError as error:
+            reasons[f"no_{method}"] = str(error)
+    return errors, reasons
+
+
+def _em_diagnostics(
+    result: EMResult, X: FloatArray, replicates: Bootstrap | None
+) -> dict[str, Any]:
+    value, n_free = (
+        result.log_likelihood,
+        n_parameters(result.mixture.n_components, X.shape[1], result.covariance_type),
+    )
+    return {
+        "converged": result.converged,
+        "n_iter": result.n_iter,
+        "n_init": len(result.runs),
+        "n_converged": sum(optimum.n_runs for optimum in result.optima),
+        "n_best": result.n_reached,
+        "best_restart": result.best + 1,
+        "optima": [
+            {"log_likelihood": optimum.objective, "n_runs": optimum.n_runs}
+            for optimum in result.optima
+        ],
+        "n_degenerate": result.n_degenerate,
+        "spurious": result.spurious,
+        "n_parameters": n_free,
+        "aic": aic(value, n_free),
+        "bic": bic(value, n_free, len(X)),
+        "icl": icl(value, n_free, observed.responsibilities(result.mixture, X)),
+        "n_bootstrap": 0 if replicates is None else len(replicates.weights),
+        "n_bootstrap_failed": 0 if replicates is None else replicates.n_failed,
+    }

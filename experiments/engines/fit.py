@@ -1,0 +1,125 @@
+"""Fit one data set by several engines."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, SupportsIndex, cast
+
+from experiments.core.errors import FitError, UsageError
+from experiments.core.progress import Report, silent
+from experiments.core.seeds import stream
+from experiments.datasets.collinear import why_collinear
+from experiments.datasets.dataset import Dataset
+from gmm_em import DegenerateError
+from gmm_em.covariance.registry import STRUCTURES
+
+if TYPE_CHECKING:
+    pass
+from experiments.engines.contract import Engine, Fit, StructuredEngine
+from experiments.engines.registry import make_engine
+
+ALL_COVARIANCE_TYPES = tuple(STRUCTURES)
+
+
+def fit_engines(
+    dataset: Dataset,
+    n_components: int,
+    names: Sequence[str],
+    options: Mapping[str, Mapping[str, Any]],
+    seed: int,
+    progress: Report = silent,
+    covariance_type: str = "full",
+) -> dict[str, Fit]:
+    """Fit a data set by each engine named; everything is checked before the first one starts.
+
+    Raises
+    ------
+    UsageError
+        If an engine, an option, the number of components or the structure of covariances is not
+        allowed.
+    FitError
+        If an engine cannot fit these data.
+    """
+    n_components = check_components(n_components, len(dataset.X))
+    engines = {name: make_engine(name, options.get(name, {})) for name in names}
+    if unused := sorted(set(options) - set(names)):
+        raise UsageError(f"options for '{unused[0]}', allowed is {', '.join(names)}")
+    if dataset.has_missing:
+        _check_missing(dataset.name, engines)
+    for name, engine in engines.items():
+        _check_structure(name, engine, covariance_type)
+    fits = {}
+    for name, engine in engines.items():
+        task = (dataset.X, n_components, stream(seed, name), progress)
+        try:
+            fits[name] = _fit(engine, task, covariance_type)
+        except ValueError as error:
+            why = ""
+            # Any other error has a reason of its own.
+            if isinstance(error, DegenerateError):
+                why = _collinear(dataset, covariance_type)
+            raise FitError(f"{dataset.name}: {name} cannot fit it: {why or error}") from error
+    return fits
+
+
+def _collinear(dataset: Dataset, covariance_type: str) -> str:
+    """Say which column makes every full covariance singular, if one does."""
+    if covariance_type not in ("full", "tied"):
+        return ""
+    why = why_collinear(dataset.X, dataset.feature_names)
+    return why and (
+        f"{why}, allowed with {covariance_type} covariances are columns that do not follow from "
+        "others: leave it out, or take covariance_type = 'diag'"
+    )
+
+
+def _fit(engine: Engine, task: tuple[Any, ...], covariance_type: str) -> Fit:
+    if _structures(engine) is None:
+        return engine.fit(*task)
+    return cast("StructuredEngine", engine).fit(*task, covariance_type=covariance_type)
+
+
+def _structures(engine: Engine) -> tuple[str, ...] | None:
+    """Return what an engine declares; None for one that knows of full covariances only."""
+    return getattr(engine, "covariance_types", None)
+
+
+def _check_structure(name: str, engine: Engine, covariance_type: str) -> None:
+    if covariance_type not in ALL_COVARIANCE_TYPES:
+        raise UsageError(
+            f"covariance_type = {covariance_type!r}: allowed is {', '.join(ALL_COVARIANCE_TYPES)}"
+        )
+    allowed = _structures(engine) or ("full",)
+    if covariance_type not in allowed:
+        raise UsageError(
+            f"covariance_type = '{covariance_type}': engine '{name}' fits {', '.join(allowed)}"
+        )
+
+
+def _check_missing(name: str, engines: Mapping[str, Engine]) -> None:
+    refusing = [e for e, engine in engines.items() if not getattr(engine, "accepts_missing", False)]
+    if refusing:
+        raise UsageError(
+            f"{name}: has missing values, which {', '.join(refusing)} cannot fit, allowed is "
+            "engines = ['em']"
+        )
+
+
+def check_components(n_components: object, n_samples: int) -> int:
+    """Return a number of components as an integer, between 1 and the number of rows.
+
+    Raises
+    ------
+    UsageError
+        If it is not.
+    """
+    try:
+        count = operator.index(cast(SupportsIndex, n_components))
+    except TypeError:
+        raise UsageError(
+            f"n_components = {n_components!r}: allowed is a whole number of at least 1"
+        ) from None
+    if not 1 <= count <= n_samples:
+        raise UsageError(f"n_components = {count}: allowed is 1 to {n_samples}, the number of rows")
+    return count

@@ -1,0 +1,90 @@
+"""The engines by name: ours, and those that other packages register."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import ValidationError
+
+from experiments.config.messages import describe
+from experiments.core.errors import UsageError
+
+if TYPE_CHECKING:
+    pass
+from experiments.engines.contract import Engine
+
+
+def engine_versions(names: Sequence[str]) -> dict[str, str]:
+    """Return the versions of the packages that other engines than our own come from."""
+    known = available_engines()
+    found = {}
+    for name in names:
+        distribution = known[name].dist if name in known and name not in OWN else None
+        if distribution is not None:
+            found[name] = f"{distribution.name}=={distribution.version}"
+    return found
+
+
+GROUP = "gmm_compare.engines"
+
+
+OWN = {
+    "em": "experiments.engines.em:EMEngine",
+    "bayes": "experiments.engines.bayes:BayesEngine",
+    "sklearn": "experiments.engines.baselines:SklearnEngine",
+    "sklearn-bayes": "experiments.engines.baselines:SklearnBayesEngine",
+    "kmeans": "experiments.engines.baselines:KMeansEngine",
+}
+
+
+@cache
+def available_engines() -> dict[str, EntryPoint]:
+    """Return every engine by name, this package's own first; nothing is imported yet."""
+    own = {name: EntryPoint(name, value, GROUP) for name, value in OWN.items()}
+    return {**{point.name: point for point in entry_points(group=GROUP)}, **own}
+
+
+def load_engine(name: str) -> type[Engine]:
+    """Import the engine of that name.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or the package that registered it cannot be imported.
+    """
+    known = available_engines()
+    if name not in known:
+        raise UsageError(f"engine '{name}' is not known, allowed is {', '.join(known)}")
+    try:
+        return cast("type[Engine]", known[name].load())
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"engine '{name}' ({known[name].value}) cannot be loaded: {error}"
+        ) from None
+
+
+def make_engine(name: str, options: Mapping[str, Any]) -> Engine:
+    """Make the engine of that name from its settings.
+
+    Raises
+    ------
+    UsageError
+        If there is no such engine, or a setting is not allowed.
+    """
+    kind = load_engine(name)
+    try:
+        settings = kind.settings.model_validate(_plain(options))
+    except ValidationError as error:
+        raise UsageError(f"{name}: {describe(error, kind.settings)}") from None
+    return kind(settings)
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Let a prior be given as an object as well as a table."""
+    return {
+        key: value.to_dict() if hasattr(value, "to_dict") else value
+        for key, value in options.items()
+    }

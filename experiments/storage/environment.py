@@ -1,0 +1,37 @@
+"""What made a result: when, by which command, where, and with which versions."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    pass
+
+
+PACKAGES = ("gmm-compare", "numpy", "scipy", "pymc", "nutpie", "numba", "arviz", "xarray", "plotly")
+
+
+def environment() -> dict[str, Any]:
+    """Return what made a result: when, by which command, where, and with which versions."""
+    return {
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        # `python -m experiments` is the same program.
+        "command": [Path(sys.argv[0]).name.replace("__main__.py", "gmm-compare"), *sys.argv[1:]],
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "versions": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,333 @@
+"""The comparison as plain values: what `comparison.json` holds, field by field.
+
+Numbers are finite; where one cannot be given there is null. Components stand in one order
+throughout: the truth's where there is one, otherwise by decreasing weight of the first engine.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, FiniteFloat
+
+from experiments.values.base import FileValue, ParameterValues, Value
+from experiments.values.illustration import Illustration
+from experiments.values.parameters import Layout, Parameters
+
+SCHEMA_VERSION = 1
+
+Level = Literal["ok", "warn", "fail"]
+
+
+class IntervalValues(Value):
+    """Equal-tailed intervals, parameter by parameter."""
+
+    level: FiniteFloat
+    """Nominal coverage."""
+    lower: ParameterValues
+    upper: ParameterValues
+
+    @classmethod
+    def of(cls, level: float, bounds: tuple[Parameters, Parameters]) -> Self:
+        """Turn arrays of lower and upper bounds into plain lists."""
+        lower, upper = map(ParameterValues.of, bounds)
+        return cls(level=level, lower=lower, upper=upper)
+
+
+class DatasetInfo(Value):
+    """What was fitted."""
+
+    name: str
+    n_samples: int
+    n_features: int
+    n_test: int
+    sha256: str
+    """Of the rows to fit: shape, then values as little-endian float64 in C order."""
+    feature_names: list[str]
+    note: str = ""
+    """What a reader should know: columns left out, departures from the truth."""
+
+
+class TrainTest(Value):
+    """Total log-likelihood of the rows fitted and, where there are any, of the rows held out."""
+
+    train: FiniteFloat
+    test: FiniteFloat | None
+
+
+class MonteCarloValue(Value):
+    """A Monte Carlo estimate and its standard error."""
+
+    value: FiniteFloat
+    se: FiniteFloat
+
+
+class ClusteringValues(Value):
+    """Labels of the fitted rows against the Bayes-optimal labels of the truth."""
+
+    adjusted_rand: FiniteFloat
+    agreement: FiniteFloat
+    """Share of rows with the same label; that of a component which the truth lacks is wrong."""
+    regret: FiniteFloat
+    """Probability of a right label lost per row."""
+
+
+class MatchingValues(Value):
+    """How an engine's components correspond to the truth's: see matching.py.
+
+    Components are numbered from 1. The next best assignment tells how sure the labels are.
+    """
+
+    partners: list[int | None]
+    """Of each component the truth's that it is, null for one that the truth lacks; without a
+    truth, itself."""
+    unmatched: list[int]
+    """Components that the truth lacks."""
+    missing: list[int]
+    """Components of the truth that the engine lacks."""
+    distance: FiniteFloat | None
+    """Of the assignment, to the truth and to the first engine together; null for the first
+    engine where there is no truth."""
+    second_distance: FiniteFloat | None
+    """Of the next best assignment; null where there is none."""
+    ambiguity: FiniteFloat
+    """`distance` / `second_distance`: 0 is certain, 1 a tie."""
+    draws_ambiguity: FiniteFloat | None
+    """The same for a posterior's draws against its point: what one draw in ten exceeds."""
+    uncertain: list[int]
+    """Components that the next best assignment exchanges."""
+
+
+class CoverageValues(Value):
+    """How many true parameters an engine's intervals hold."""
+
+    level: FiniteFloat
+    n_inside: int
+    n_parameters: int
+
+
+class EngineResult(Value):
+    """What one engine found."""
+
+    title: str
+    """What tables and figures call the engine."""
+    mixture: ParameterValues
+    """The estimate: EM's optimum, or the posterior mean."""
+    uncertainty: ParameterValues | None
+    """Bootstrap standard errors for EM, posterior sd for the posterior; null for baselines."""
+    more_uncertainty: dict[str, ParameterValues] = Field(default={})
+    """EM's asymptotic standard errors, by method: "information" and "sandwich"."""
+    intervals: IntervalValues | None
+    """Bootstrap percentile intervals for EM, credible intervals for the posterior."""
+    log_likelihood: TrainTest
+    """At the estimate."""
+    matching: MatchingValues
+    """Which component of the truth each component is, and how surely."""
+    more_intervals: list[IntervalValues] = Field(default=[])
+    """The same at other levels."""
+    coverage: list[CoverageValues] | None = None
+    """Of the true parameters, level by level; null without a truth of as many components."""
+    errors: dict[str, FiniteFloat | list[FiniteFloat | None] | None] | None
+    """Distances of the parameters from the truth's, null where none is known. A list has a number
+    for each component of the truth, null for one that the engine lacks; weights without a
+    counterpart are compared with zero."""
+    density_errors: dict[str, MonteCarloValue] | None = None
+    """Distances of the whole density from the truth's; null where no truth is known."""
+    clustering: ClusteringValues | None = None
+    """Null where no truth is known."""
+    seconds: FiniteFloat
+    """Wall-clock time of the fit."""
+    diagnostics: dict[str, Any]
+    """Whether the engine did its work, in its own terms."""
+
+
+class Spread(Value):
+    """Summary of one number over posterior draws."""
+
+    mean: FiniteFloat
+    sd: FiniteFloat
+    max: FiniteFloat
+    min: FiniteFloat
+
+
+class PosteriorLogLikelihood(Value):
+    """Log-likelihood of the posterior at its point estimate and over its draws."""
+
+    at_point: FiniteFloat
+    at_point_test: FiniteFloat | None
+    draws: Spread
+    draws_test: Spread | None
+    log_predictive: FiniteFloat
+    """Log pointwise predictive density of the fitted rows, summed."""
+    log_predictive_test: FiniteFloat | None
+    """The same of the rows held out."""
+    loo: LeaveOneOutValues | None
+    """Null where there are too few draws."""
+
+
+class LogLikelihoods(Value):
+    """Total log-likelihoods side by side."""
+
+    truth: TrainTest | None
+    em: TrainTest | None
+    bayes: PosteriorLogLikelihood | None
+    differences: list[ScoreDifference] = Field(default=[])
+    """Of the fitted rows, every two of truth, em and bayes (its predictive density)."""
+    differences_test: list[ScoreDifference] = Field(default=[])
+    """The same of the rows held out."""
+
+
+class ScoreDifference(Value):
+    """Mean difference of two log scores per row."""
+
+    first: str
+    second: str
+    mean: FiniteFloat
+    """first - second, per row."""
+    se: FiniteFloat
+    """Standard error of the mean of paired differences."""
+
+
+class LeaveOneOutValues(Value):
+    """Pareto-smoothed importance-sampling leave-one-out of the posterior."""
+
+    elpd: FiniteFloat
+    """Expected log predictive density, summed over the fitted rows."""
+    se: FiniteFloat
+    """Standard error of `elpd`."""
+    n_effective: FiniteFloat
+    """Effective number of parameters."""
+    max_pareto_k: FiniteFloat
+    n_high_pareto_k: int
+    """Rows whose estimate is unreliable."""
+    n_draws: int
+    """Posterior draws used."""
+
+
+class JointValues(Value):
+    """EM's distance from the posterior mean over all free parameters at once."""
+
+    squared: FiniteFloat
+    """Squared Mahalanobis distance in the posterior covariance."""
+    n_parameters: int
+    tail_probability: FiniteFloat
+    """Share of a normal posterior that lies farther out."""
+
+
+class Agreement(Value):
+    """EM against the posterior, parameter by parameter and jointly."""
+
+    z_scores: ParameterValues
+    """(EM's estimate - posterior mean) / posterior standard deviation."""
+    z_score_errors: ParameterValues
+    """Monte Carlo standard error of each z-score."""
+    quantiles: ParameterValues
+    """Share of posterior draws below EM's estimate."""
+    sd_ratios: ParameterValues
+    """EM's standard error / posterior standard deviation."""
+    parameters: list[str]
+    """Names of the parameters compared; structural zeros and repeated entries, whose numbers above
+    mean nothing, are none."""
+    n_parameters: int
+    """Free parameters compared: K - 1 weights, the means, the covariances' free entries."""
+    max_abs_z: FiniteFloat
+    worst_parameter: str
+    """Where the z-score is largest in absolute value; components and features from 1."""
+    method: str
+    """What EM's standard errors come from: "bootstrap", or "information" without one."""
+    median_sd_ratio: FiniteFloat
+    median_sd_ratio_by_method: dict[str, FiniteFloat] = Field(default={})
+    """The same for EM's standard errors by other methods."""
+    mean_sd_ratio: FiniteFloat
+    """Geometric mean of the ratios."""
+    mean_sd_ratio_by_method: dict[str, FiniteFloat] = Field(default={})
+    """The same for EM's standard errors by other methods."""
+    joint: JointValues | None
+    """Null where there are too few draws for the parameters' joint distribution."""
+
+
+class OptimumValues(Value):
+    """A distinct optimum that EM reached from posterior draws."""
+
+    log_likelihood: FiniteFloat
+    n_reached: int
+    """Restarts that ended there."""
+    mixture: ParameterValues
+
+
+class Certificate(Value):
+    """What the posterior says about EM's optimum, and EM about it: see certificate.py.
+
+    Null where every draw has collapsed, so that there is nothing to compare with.
+    """
+
+    em: FiniteFloat
+    """EM's log-likelihood."""
+    best_draw: FiniteFloat | None = None
+    """The highest log-likelihood of a posterior draw."""
+    margin: FiniteFloat | None = None
+    """em - best_draw: negative only when EM is caught in a local optimum."""
+    n_draws_above: int = 0
+    """Draws with a higher log-likelihood than EM's, beyond the tolerance."""
+    n_draws: int
+    n_collapsed: int
+    """Draws with a component shrunk onto a point or repeated values; left out of the others."""
+    tolerance: FiniteFloat
+    """Log-likelihoods closer than this count as one optimum."""
+    better_by: FiniteFloat = 0.0
+    """How much higher a draw, or EM restarted from one, gets than EM: zero at a global optimum."""
+    n_restarts: int = 0
+    """EM runs from posterior draws."""
+    optima: list[OptimumValues] = Field(default=[])
+    """The distinct optima that those runs reached, best first."""
+    deviance_mean: FiniteFloat | None = None
+    """Mean over draws of 2 (em - draw); tends to the number of parameters."""
+    deviance_distance: FiniteFloat | None = None
+    """Kolmogorov-Smirnov distance of the deviance from its chi-square limit."""
+    n_parameters: int
+    """Free parameters: the limit's degrees of freedom."""
+    em_mode_unvisited: bool = False
+    """Whether EM found a mode that no chain visited."""
+
+
+class Finding(Value):
+    """One sentence of the verdict and the number it rests on."""
+
+    id: str
+    level: Level
+    text: str
+    value: FiniteFloat
+    """The number that was judged."""
+    threshold: FiniteFloat
+    """What it was judged by."""
+
+
+class ComparisonValues(FileValue):
+    """Everything in `comparison.json`."""
+
+    schema_version: Annotated[int, Field(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)] = SCHEMA_VERSION
+    experiment: str
+    seed: int
+    dataset: DatasetInfo
+    n_components: int
+    covariance_type: str = "full"
+    """What the covariances of every fit leave free: full, tied, diag or spherical."""
+    truth: ParameterValues | None
+    engines: dict[str, EngineResult]
+    log_likelihood: LogLikelihoods
+    agreement: Agreement | None
+    """Null unless both EM and the posterior were fitted."""
+    certificate: Certificate | None
+    """Null unless both EM and the posterior were fitted."""
+    verdict: list[Finding]
+    summary: dict[str, FiniteFloat]
+    """The comparison in single numbers under dotted names, for tables: see summary.py."""
+    reasons: dict[str, str]
+    """Why a value is null: a sentence for the dotted path of each null in this file, or of a
+    part above it."""
+    illustration: Illustration
+
+    @property
+    def layout(self) -> Layout:
+        """Which parameters are free, and their names."""
+        return Layout(self.n_components, self.dataset.n_features, self.covariance_type)

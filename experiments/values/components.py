@@ -1,0 +1,62 @@
+"""The choice of a number of components as plain values: what `components.json` holds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, FiniteFloat
+
+from experiments.values.base import FileValue, Value
+from experiments.values.comparison import SCHEMA_VERSION, DatasetInfo, Finding
+
+
+class CriterionValue(Value):
+    """One criterion at one number of components."""
+
+    n_components: int
+    value: FiniteFloat | None
+    """Null where there is none."""
+    se: FiniteFloat | None
+    """Standard error of `value`: over rows, or Monte Carlo; null for an information criterion."""
+    worse_by: FiniteFloat | None
+    """How much worse than the best, on the scale of a log-likelihood: 0 for the best. Of an
+    information criterion, half the difference. Null where there is no value to be trusted."""
+    worse_by_se: FiniteFloat | None
+    """Standard error of `worse_by`, of paired differences where rows are the same; null as `se`."""
+    reason: str = ""
+    """Why there is no value, or why it is not to be trusted and so not chosen."""
+
+
+class Criterion(Value):
+    """One way to choose."""
+
+    id: str
+    title: str
+    engine: str
+    """Whose fits it judges."""
+    higher_is_better: bool
+    values: list[CriterionValue]
+    chosen: int | None
+    """The number of components with the best value; null where there is none to be trusted."""
+    nearly_as_good: int | None
+    """The fewest components that are worse than the best by no more than one standard error of the
+    difference, or by no more than 1: a Bayes factor below e is "not worth more than a bare mention"
+    (Kass & Raftery 1995)."""
+
+
+class ComponentsValues(FileValue):
+    """Everything in `components.json`; the comparison of each number is in a folder of its own."""
+
+    schema_version: Annotated[int, Field(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)] = SCHEMA_VERSION
+    experiment: str
+    seed: int
+    dataset: DatasetInfo
+    covariance_type: str
+    n_components: list[int]
+    """The numbers tried, ascending."""
+    true_components: int | None
+    """Of the mixture that the data were drawn from; null where it is not known."""
+    criteria: list[Criterion]
+    failures: dict[str, str]
+    """Numbers of components that could not be fitted, and why."""
+    verdict: list[Finding]

@@ -1,0 +1,123 @@
+"""How the rows of an E-step are cut into blocks, and matrix products into tiles.
+
+The constants are tuned for OpenBLAS and for the caches of a processor's cores. They decide how long
+an E-step takes; of its results they change the last digits only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gmm_em.core.types import FloatArray
+
+# Rows per block: enough that the interpreter's share is small, few enough for the caches.
+_BLOCK_COLUMNS = 8192
+# Most elements of phi per block, for the caches.
+_PHI_ELEMENTS = 600_000
+_MIN_COLUMNS = 64
+# OpenBLAS multiplies matrices of up to this many multiplications without packing them. Packing
+# takes half as long again where W and R have few rows, so longer blocks are multiplied in tiles.
+_SMALL_PRODUCT = 1_000_000
+# Tiles are multiples of this many rows.
+_TILE_STEP = 32
+# OpenBLAS starts threads from a few hundred thousand multiplications.
+_TINY_PRODUCT = 1 << 16
+# Most elements of the sums of all lanes together.
+_LANE_ELEMENTS = 1 << 20
+_MAX_LANES = 64
+# Below this many elements of work, starting a second thread costs more than it saves.
+_SERIAL_ELEMENTS = 1 << 15
+
+
+@dataclass(frozen=True)
+class BlockPlan:
+    """The blocks of an E-step, the lanes that they are dealt to, and the tiles of its products.
+
+    Attributes
+    ----------
+    n_rows : int
+    columns : int
+        Rows of a block; the last one may have fewer.
+    tile : int
+        Rows that are multiplied at a time.
+    n_lanes : int
+        A lane is a run of blocks that one thread works on. Their number depends on the data
+        alone, so that results do not depend on the number of threads.
+    tiny : bool
+        Whether products are so small that BLAS uses one thread without being told.
+    """
+
+    n_rows: int
+    columns: int
+    tile: int
+    n_lanes: int
+    tiny: bool
+
+    @classmethod
+    def of(
+        cls, shape: tuple[int, int], n_components: int, size: int, columns: int | None = None
+    ) -> BlockPlan:
+        """Plan an E-step.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            N and D.
+        n_components : int
+        size : int
+            Number of features phi of a row, P.
+        columns : int, optional
+            Rows of a block, by default chosen for the processor's caches.
+        """
+        n, d = shape
+        wanted = columns or min(_BLOCK_COLUMNS, max(_MIN_COLUMNS, _PHI_ELEMENTS // size))
+        n_blocks = -(-n // wanted)
+        if columns is None and n * (size + n_components) > _SERIAL_ELEMENTS:
+            # An even number of equal blocks keeps two threads equally busy.
+            n_blocks += n_blocks % 2
+        equal = -(-n // n_blocks)
+        if columns is None and n_blocks > 1 and equal % 64 == 0:
+            # Rows of memory that are a power of two apart share cache lines.
+            equal += 8
+        multiplications = n_components * size
+        tile = max(_TILE_STEP, _SMALL_PRODUCT // multiplications // _TILE_STEP * _TILE_STEP)
+        lanes = _LANE_ELEMENTS // (n_components * (size + d * d))
+        n_lanes = min(-(-n // equal), max(2, min(lanes, _MAX_LANES)))
+        tiny = n_lanes == 1 and n * multiplications <= _TINY_PRODUCT
+        return cls(n, equal, tile, n_lanes, tiny)
+
+    @property
+    def starts(self) -> range:
+        """First rows of the blocks."""
+        return range(0, self.n_rows, self.columns)
+
+    def lane(self, lane: int) -> range:
+        """First rows of the blocks of one lane, which follow each other in the data."""
+        # A file is read from front to back that way.
+        starts = self.starts
+        first = lane * len(starts) // self.n_lanes
+        last = (lane + 1) * len(starts) // self.n_lanes
+        return starts[first:last]
+
+    def project(self, coefficients: FloatArray, phi: FloatArray, out: FloatArray) -> None:
+        """Write ``W @ phi`` to `out`, shape (K, n)."""
+        n, tile = phi.shape[1], self.tile
+        if tile >= n or tile < 2 * _TILE_STEP:
+            np.dot(coefficients, phi, out=out)
+            return
+        for start in range(0, n, tile):
+            part = slice(start, start + tile)
+            np.matmul(coefficients, phi[:, part], out=out[:, part])
+
+    def collect(self, posterior: FloatArray, phi: FloatArray) -> FloatArray:
+        """Return ``R @ phi.T``, shape (K, P)."""
+        n, tile = phi.shape[1], self.tile
+        if tile >= n or tile < 8 * _TILE_STEP:
+            return np.asarray(np.dot(posterior, phi.T))
+        out = np.matmul(posterior[:, :tile], phi[:, :tile].T)
+        for start in range(tile, n, tile):
+            part = slice(start, start + tile)
+            out += np.matmul(posterior[:, part], phi[:, part].T)
+        return np.asarray(out)

@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+
+from experiments.analysis.agreement import JointDistance
+from experiments.analysis.certificate import certify, tolerance_for
+from gmm_bayes import MixtureDraws
+from gmm_em import Mixture, fit_em
+from tests.experiments.made import perturbed
+
+CENTRES = [[0.0, 0.0], [7.0, 0.0], [0.0, 7.0], [7.0, 7.0]]
+
+
+def draws_of(mixtures):
+    arrays = ([getattr(m, name) for m in mixtures] for name in ("weights", "means", "covariances"))
+    return MixtureDraws(*(np.array([array]) for array in arrays))
+
+
+def certified(em, X, mixtures, joint=None, n_parameters=23):
+    draws = draws_of(mixtures)
+    return certify(em, X, draws, draws.log_likelihood(X), n_parameters, joint)
+
+
+@pytest.fixture
+def X(rng):
+    truth = Mixture([0.25] * 4, CENTRES, [np.eye(2)] * 4)
+    return truth.sample(400, rng)[0]
+
+
+@pytest.fixture
+def best(X):
+    return fit_em(X, 4, random_state=1).mixture
+
+
+@pytest.fixture
+def planted(X):
+    # One component over two clusters and two components in one: a local optimum of EM.
+    start = Mixture(
+        [0.25] * 4, [[3.5, 0.0], [0.0, 7.0], [7.0, 6.5], [7.0, 7.5]], [np.eye(2) * 2] * 4
+    )
+    return fit_em(X, 4, init=start).mixture
+
+
+def test_the_global_optimum_stands(X, best, rng):
+    certificate = certified(best, X, [perturbed(best, rng) for _ in range(50)])
+    assert certificate.better_by == 0
+    assert certificate.n_draws_above == 0
+    assert certificate.margin > 0
+    assert [optimum.n_reached for optimum in certificate.optima] == [certificate.n_restarts]
+    assert certificate.optima[0].log_likelihood == pytest.approx(best.log_likelihood(X), abs=1e-3)
+    assert not certificate.em_mode_unvisited
+
+
+def test_a_local_optimum_is_caught_and_the_better_one_reported(X, best, planted, rng):
+    certificate = certified(planted, X, [perturbed(best, rng) for _ in range(50)])
+    gain = best.log_likelihood(X) - planted.log_likelihood(X)
+    assert gain > 10, "the planted optimum is worse"
+    assert certificate.better_by == pytest.approx(gain, abs=1e-3)
+    assert certificate.n_draws_above == 50
+    means = np.array(certificate.optima[0].mixture.means)
+    assert np.abs(np.sort(means, axis=0) - np.sort(best.means, axis=0)).max() < 0.01
+
+
+def test_a_local_optimum_above_every_draw_is_caught_by_restarting(X, best, planted, rng):
+    # Draws far down the slope of the better mode: no draw alone gives EM away.
+    low = [perturbed(best, rng, size=0.6) for _ in range(60)]
+    draws = [m for m in low if m.log_likelihood(X) < planted.log_likelihood(X) - 1][:20]
+    assert len(draws) == 20
+    certificate = certified(planted, X, draws)
+    assert certificate.n_draws_above == 0
+    assert certificate.better_by > 10
+
+
+def test_a_mode_that_no_chain_visited_is_reported(X, best, planted, rng):
+    far = JointDistance(5000.0, 23, 0.0)
+    certificate = certified(best, X, [perturbed(planted, rng, 0.01) for _ in range(50)], far)
+    assert certificate.em_mode_unvisited
+    assert {o.n_reached for o in certificate.optima} == {certificate.n_restarts}
+
+
+def test_deviance_of_a_normal_posterior_is_near_its_limit():
+    rng = np.random.default_rng(11)
+    # One component in one dimension: (mean, log sd) is close to normal at this sample size.
+    X = rng.normal(size=(5000, 1))
+    em = fit_em(X, 1).mixture
+    sd = np.sqrt(em.covariances[0, 0, 0])
+    mixtures = [
+        Mixture(
+            [1.0],
+            em.means + sd / np.sqrt(5000) * rng.normal(),
+            em.covariances * np.exp(2 * rng.normal() / np.sqrt(10_000)),
+        )
+        for _ in range(2000)
+    ]
+    certificate = certified(em, X, mixtures, n_parameters=2)
+    # Standard error of the mean of 2000 chi-squares of 2 degrees of freedom: 0.045.
+    assert certificate.deviance_mean == pytest.approx(2.0, abs=0.2)
+    # The 0.999 point of the Kolmogorov-Smirnov distance of 2000 values is 0.044.
+    assert certificate.deviance_distance < 0.05
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
+def test_collapsed_draws_are_counted_apart_whatever_the_units(rng, scale):
+    units = [scale, 1.0]
+    em = Mixture([0.5, 0.5], [[0.0, 0.0], [3.0, 3.0]], [np.eye(2)] * 2)
+    X = em.sample(50, rng)[0]
+    # A line through the second component: thin along a direction that is no axis.
+    along, across = np.array([1.0, 1.0]) / np.sqrt(2), np.array([1.0, -1.0]) / np.sqrt(2)
+    thin = np.outer(along, along) + 1e-6 * np.outer(across, across)
+    collapsed = Mixture(em.weights, em.means, [np.eye(2), thin])
+    mixtures = [m.affine(0.0, units) for m in (em, collapsed)]
+    moved = X * units
+    certificate = certified(mixtures[0], moved, mixtures, n_parameters=11)
+    assert certificate.n_collapsed == 1
+    assert certificate.n_draws == 2
+    every = certified(mixtures[0], moved, mixtures[1:], n_parameters=11)
+    assert every.margin is None
+    assert every.n_collapsed == 1
+
+
+def test_tolerance_grows_with_the_sample_as_rounding_does():
+    assert tolerance_for(100) == 1e-3
+    assert tolerance_for(10**6) == pytest.approx(0.1)

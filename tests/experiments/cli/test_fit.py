@@ -1,0 +1,72 @@
+"""`gmm-compare fit` on tables as people have them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.experiments.cli.running import run
+
+SMALL = [
+    part
+    for setting in ("em.n_init=3", "em.n_bootstrap=8", "bayes.draws=60", "bayes.tune=200",
+                    "bayes.chains=2")
+    for part in ("--set", setting)
+]  # fmt: skip
+
+
+@pytest.fixture
+def penguins(in_tmp):
+    rng = np.random.default_rng(3)
+    lines = ["name,bill length (mm),mass,sex"]
+    for i in range(120):
+        length, mass = rng.normal(38 + 8 * (i % 2), 1.5), rng.normal(3700 + 900 * (i % 2), 150)
+        lines.append(f"p{i},{length:.1f},{'' if i in (5, 9) else f'{mass:.0f}'},f")
+    (in_tmp / "penguins.csv").write_text("\n".join(lines) + "\n")
+    return in_tmp
+
+
+def test_the_answer_says_which_columns_and_rows_were_used(penguins, monkeypatch, capsys):
+    arguments = ("fit", "penguins.csv", "-k", "2", "--missing", "drop", *SMALL)
+    status, out, err = run(monkeypatch, capsys, *arguments)
+    assert (status, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+    said = " ".join(out.split())
+    assert "columns used: bill length (mm), mass; left out: name, sex" in said
+    assert "2 of 120 rows with missing values left out" in said
+    stored = json.loads((penguins / "runs/penguins-k2/comparison.json").read_text())
+    assert stored["dataset"]["n_samples"] == 118
+
+
+def test_missing_values_are_refused_unless_allowed(penguins, monkeypatch, capsys):
+    status, out, err = run(monkeypatch, capsys, "fit", "penguins.csv", "-k", "2")
+    assert (status, out) == (2, "")
+    assert "row 6, column 'mass' is nan (2 such values)" in err
+
+
+def test_em_alone_fits_what_was_observed(penguins, monkeypatch, capsys):
+    arguments = ("fit", "penguins.csv", "-k", "2", "--missing", "keep", "--json", *SMALL[:4])
+    status, out, _ = run(monkeypatch, capsys, *arguments)
+    assert status == 0
+    found = json.loads(out)
+    assert found["dataset"]["n_samples"] == 120
+    assert list(found["engines"]) == ["em"]
+
+
+def test_engines_can_be_named(penguins, monkeypatch, capsys):
+    arguments = ("fit", "penguins.csv", "-k", "2", "--columns", "bill length (mm)", "--engines",
+                 "kmeans,sklearn", "--json")  # fmt: skip
+    status, out, _ = run(monkeypatch, capsys, *arguments)
+    assert status == 0
+    assert list(json.loads(out)["engines"]) == ["kmeans", "sklearn"]
+
+
+def test_many_parameters_leave_the_verdict_in_sight(in_tmp, monkeypatch, capsys):
+    rng = np.random.default_rng(4)
+    rows = rng.normal(size=(150, 11)) + 4.0 * (np.arange(150) % 2)[:, None]
+    np.save(in_tmp / "wide.npy", rows)
+    arguments = ("fit", "wide.npy", "-k", "2", "--engines", "em", *SMALL[:4])
+    status, out, _ = run(monkeypatch, capsys, *arguments)
+    assert status == 0
+    assert "132: see report" in out
+    assert len(out.splitlines()) < 50

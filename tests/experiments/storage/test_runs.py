@@ -1,0 +1,115 @@
+import json
+import os
+
+import numpy as np
+import pytest
+
+from experiments.api.comparing import compare_fits
+from experiments.api.saved import read_run
+from experiments.api.saving import write_run
+from experiments.core.errors import UsageError
+from experiments.core.files import replacing
+from experiments.datasets.dataset import Dataset
+from experiments.storage.runs import check_target
+from gmm_em import Mixture
+from tests.experiments.made import made_em
+
+
+@pytest.fixture
+def comparison(rng):
+    mixture = Mixture([0.6, 0.4], [[0.0, 0.0], [5.0, 1.0]], [np.eye(2)] * 2)
+    dataset = Dataset("made", mixture.sample(60, rng)[0], ("u", "v"), None, mixture)
+    return compare_fits(dataset, {"em": made_em(mixture)}, experiment="made")
+
+
+def test_a_run_directory_is_complete_and_reads_back(tmp_path, comparison):
+    directory = write_run(tmp_path / "deep" / "run", comparison, "name = 'made'\n")
+    names = {path.name for path in directory.iterdir()}
+    assert names == {"comparison.json", "config.toml", "environment.json", "report.html"}
+    assert read_run(directory) == comparison
+    environment = json.loads((directory / "environment.json").read_text())
+    assert environment["versions"]["numpy"] == np.__version__
+    assert [path.name for path in directory.parent.iterdir()] == ["run"], "no scratch is left"
+
+
+def test_the_same_run_again_replaces_itself(tmp_path, comparison):
+    for _ in range(2):
+        write_run(tmp_path / "run", comparison, "name = 'made'\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_another_run_is_moved_aside_never_overwritten(tmp_path, comparison):
+    for text in ("seed = 1", "seed = 2", "seed = 3"):
+        write_run(tmp_path / "run", comparison, text)
+    configs = {path.name: (path / "config.toml").read_text() for path in tmp_path.iterdir()}
+    assert configs == {"run": "seed = 3", "run-1": "seed = 1", "run-2": "seed = 2"}
+
+
+def test_a_run_whose_record_is_damaged_is_kept(tmp_path, comparison):
+    write_run(tmp_path / "run", comparison, "seed = 1")
+    (tmp_path / "run" / "environment.json").write_text("{")
+    write_run(tmp_path / "run", comparison, "seed = 1")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "run-1"]
+
+
+def test_a_failure_while_writing_leaves_the_old_run_and_nothing_else(
+    tmp_path, comparison, monkeypatch
+):
+    write_run(tmp_path / "run", comparison, "seed = 1")
+    before = (tmp_path / "run" / "comparison.json").read_bytes()
+
+    def disk_full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", disk_full)
+    with pytest.raises(OSError, match="No space"):
+        write_run(tmp_path / "run", comparison, "seed = 2")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert (tmp_path / "run" / "comparison.json").read_bytes() == before
+
+
+def test_somebody_elses_folder_is_refused(tmp_path, comparison):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(UsageError, match="holds files that are not a run's"):
+        write_run(tmp_path, comparison)
+    with pytest.raises(UsageError, match="is a file"):
+        check_target(tmp_path / "thesis.tex" / "run")
+    assert (tmp_path / "thesis.tex").read_text() == "precious"
+
+
+def test_an_empty_folder_is_used(tmp_path, comparison):
+    (tmp_path / "run").mkdir()
+    write_run(tmp_path / "run", comparison)
+    assert (tmp_path / "run" / "comparison.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("", "not a comparison"),
+        ("[]", "not a comparison"),
+        ('{"schema_version": 99}', "schema_ver"),
+    ],
+)
+def test_a_foreign_comparison_is_told_in_one_line(tmp_path, content, expected):
+    (tmp_path / "comparison.json").write_text(content)
+    with pytest.raises(UsageError, match=expected) as caught:
+        read_run(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_a_run_is_told(tmp_path):
+    with pytest.raises(UsageError, match=r"no comparison\.json"):
+        read_run(tmp_path)
+
+
+def test_replacing_keeps_the_old_file_when_the_work_fails(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(FileNotFoundError), replacing(path) as scratch:
+        scratch.with_name("elsewhere").joinpath("file").write_text("half")
+    assert path.read_text() == "old"
+    with replacing(path) as scratch:
+        scratch.write_text("new")
+    assert path.read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
