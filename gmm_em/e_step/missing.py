@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
+from gmm_em.core.numbers import as_numbers
 from gmm_em.core.types import LOG_2PI, FloatArray, IndexArray, Second
 from gmm_em.covariance.layout import reduce_second
 from gmm_em.e_step.features import SingularError, refuse_collapsed
 from gmm_em.e_step.totals import Totals, support_of
 from gmm_em.mixture import Mixture
-from gmm_em.rows.samples import Parameters, Samples, mixture_units
+from gmm_em.rows.samples import LARGEST, Parameters, Samples, mixture_units
 
 
 class Pattern(NamedTuple):
@@ -47,7 +48,7 @@ def read_with_missing(X: ArrayLike) -> FloatArray:
     ValueError
         If it is no matrix, holds infinity, or has a column without any observed value.
     """
-    array = np.asarray(X, dtype=np.float64)
+    array = np.asarray(as_numbers(X), dtype=np.float64)
     if array.ndim != 2:
         raise ValueError(f"X must be two-dimensional (n, d), got shape {array.shape}")
     if np.isinf(array).any():
@@ -137,8 +138,10 @@ class MissingEStep:
 
 def evaluate_missing(mixture: Mixture, X: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Log-density of what is observed of each row (N,), and responsibilities (N, K)."""
-    array = np.asarray(X, dtype=np.float64)
+    array = np.asarray(as_numbers(X), dtype=np.float64)
     centre, scale = mixture_units(mixture)
+    if (np.abs(array - centre) > LARGEST * scale).any():
+        raise ValueError("X holds values too large for float64 arithmetic")
     estep = MissingEStep((array - centre) / scale, None, "full", mixture.n_components)
     covariances = mixture.covariances / (scale[:, None] * scale)
     parameters = Parameters(mixture.weights, (mixture.means - centre) / scale, covariances)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from gmm_em.core.types import FloatArray
 from gmm_em.covariance.base import CovarianceStructure
+from gmm_em.e_step.missing import imputed, read_with_missing
 from gmm_em.e_step.registry import OpenedRows, Reading, open_rows
 from gmm_em.fitting.prior import ConjugatePrior
 from gmm_em.fitting.problem import ConstantFeatureError, Problem
@@ -14,6 +17,16 @@ from gmm_em.rows.samples import Samples
 
 # Rows of a chunked array that are read to choose units and the defaults of a prior.
 _CHUNK_ROWS = 5_000
+
+# What keeps covariances from being singular where there is no maximum, in units of the features'
+# variances.
+_RIDGE = 1e-6
+
+
+def fallback_ridge(X: Any, sample_weight: Any, *, missing: bool) -> FloatArray:
+    """Return a millionth of each feature's variance, shape (D,), for data without a maximum."""
+    rows = imputed(read_with_missing(X)) if missing else X
+    return np.asarray(_RIDGE * Samples(rows, sample_weight).variances())
 
 
 @dataclass(frozen=True)

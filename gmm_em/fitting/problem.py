@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +35,17 @@ class ConstantFeatureError(DegenerateError):
     feature : int
     """
 
-    def __init__(self, feature: int) -> None:
+    def __init__(self, feature: int, name: str | None = None) -> None:
+        called = f"feature {feature}" if name is None else f"feature {feature} ({name})"
         super().__init__(
-            f"feature {feature} is constant, so every covariance would be singular: drop it, "
+            f"{called} is constant, so every covariance would be singular: drop it, "
             "or set reg_covar > 0"
         )
         self.feature = feature
+
+    def named(self, names: Any) -> ConstantFeatureError:
+        """Return the same error with the feature's name, where the features have names."""
+        return self if names is None else type(self)(self.feature, str(names[self.feature]))
 
 
 class CompleteData(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gmm_em.core.checks import check_sample_weight
+from gmm_em.core.numbers import as_numbers, is_plain
 from gmm_em.core.threads import run_all, single_threaded_blas
 from gmm_em.core.types import FloatArray
 from gmm_em.mixture import Mixture
@@ -15,7 +16,7 @@ from gmm_em.rows.memory_maps import pick, release
 
 # A feature whose values differ by more than this in the inner units is refused: the squares of the
 # differences would overflow.
-_LARGEST = 1e150
+LARGEST = 1e150
 # A feature whose values differ by less than this, in its own units, is refused: the squares of
 # the differences would underflow.
 _SMALLEST = 1e-150
@@ -232,7 +233,7 @@ class Samples:
                 run_all(scan, range(len(starts)), available)
         with np.errstate(invalid="ignore"):
             # NaN compares as false, so it counts as not finite, too.
-            finite = highs - lows < _LARGEST
+            finite = (highs < LARGEST) & (lows > -LARGEST)
         if not finite.all():
             self._report(int(starts[int((~finite).any(axis=1).argmax())]))
         lowest, highest = lows.min(axis=0), highs.max(axis=0)
@@ -282,24 +283,16 @@ def mixture_units(mixture: Mixture) -> tuple[FloatArray, FloatArray]:
 
 def _sliceable(X: Any) -> Any:
     """Return `X`, or an array of its values, so that it has two dimensions and slices of rows."""
-    if not (hasattr(X, "shape") and hasattr(X, "dtype") and hasattr(X, "__getitem__")):
-        X = _as_array(X)
-    elif not hasattr(X, "__array_function__") or np.dtype(X.dtype).kind not in "fiub":
-        # Slicing a data frame takes columns. Object and complex arrays are checked by NumPy.
-        X = _as_array(X)
+    if not is_plain(X):
+        try:
+            X = np.asarray(as_numbers(X), dtype=np.float64)
+        except TypeError as error:
+            raise ValueError(f"X must be a numeric matrix of shape (n, d): {error}") from None
+        except ValueError as error:
+            raise ValueError(f"X must be a numeric matrix: {error}") from None
     if len(X.shape) != 2:
         hint = "; use X.reshape(-1, 1) for one feature" if len(X.shape) == 1 else ""
         raise ValueError(f"X must be two-dimensional (n, d), got shape {tuple(X.shape)}{hint}")
     if X.shape[0] < 1 or X.shape[1] < 1:
         raise ValueError(f"X must have at least one row and one column, got {tuple(X.shape)}")
     return X
-
-
-def _as_array(X: Any) -> FloatArray:
-    array = np.asarray(X)
-    if array.dtype.kind == "c":
-        raise ValueError("Complex data not supported: X must be real")
-    try:
-        return np.asarray(array, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"X must be a numeric matrix of shape (n, d): {error}") from None
