@@ -79,11 +79,8 @@ class BatchedEStep:
         self._second: Second = second
         self._map = feature_map(second, samples.n_features)
         self._n_threads = n_threads
+        self._kept = self._map.size * samples.n_samples <= _FEATURE_ELEMENTS
         self._phi: FloatArray | None = None
-        if self._map.size * samples.n_samples <= _FEATURE_ELEMENTS:
-            self._phi = np.empty((self._map.size, samples.n_samples))
-            with np.errstate(all="ignore"):
-                self._map.fill(samples.block(0, samples.n_samples), self._phi)
         self._square: FloatArray | None = None
 
     def expect(self, parameters: Parameters) -> BatchedTotals:
@@ -102,6 +99,8 @@ class BatchedEStep:
         n_runs, k, d = parameters.means.shape
         with np.errstate(all="ignore"):
             prepared = self._prepare(parameters)
+            if self._kept and self._phi is None:
+                self._phi = self._features(0, self._samples.n_samples)
             starts, columns = self._blocks(n_runs * k)
             n_lanes = min(_LANES, len(starts))
             lanes = [self._lane(n_runs, k, len(prepared.whitened)) for _ in range(n_lanes)]
@@ -149,6 +148,11 @@ class BatchedEStep:
         columns = max(_MIN_COLUMNS, min(n, _BLOCK_ELEMENTS // per_column))
         columns = -(-n // -(-n // columns))
         return range(0, n, columns), columns
+
+    def _features(self, start: int, stop: int) -> FloatArray:
+        phi = np.empty((self._map.size, stop - start))
+        self._map.fill(self._samples.block(start, stop), phi)
+        return phi
 
     def _lane(self, n_runs: int, k: int, n_whitened: int) -> _Lane:
         d = self._samples.n_features
@@ -215,11 +219,7 @@ class BatchedEStep:
     ) -> None:
         stop = min(start + columns, self._samples.n_samples)
         block = self._samples.block(start, stop)
-        if self._phi is None:
-            phi = np.empty((self._map.size, stop - start))
-            self._map.fill(block, phi)
-        else:
-            phi = self._phi[:, start:stop]
+        phi = self._features(start, stop) if self._phi is None else self._phi[:, start:stop]
         joint, deviations = self._joint(block, phi, prepared)
         n_runs = lane.log_likelihood.shape[0]
         posterior = joint.reshape(n_runs, -1, stop - start)

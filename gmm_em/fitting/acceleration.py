@@ -61,7 +61,13 @@ class Chart:
         self.factors = np.linalg.cholesky(covariances)
         k, d = centre.means.shape
         self._split = (k, k + k * d)
-        self.size = k + k * d + problem.structure.n_parameters(k, d)
+        self.size = self.size_of(problem)
+
+    @staticmethod
+    def size_of(problem: Problem) -> int:
+        """Number of coordinates."""
+        k, d = problem.n_components, problem.samples.n_features
+        return k + k * d + problem.structure.n_parameters(k, d)
 
     def point(self, x: FloatArray) -> Point:
         """Mixture at coordinates `x`."""

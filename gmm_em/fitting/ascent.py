@@ -74,6 +74,8 @@ class Climb:
     accelerate : bool, default True
         Allow quasi-Newton steps after the first 12.
     keep_path : bool, default False
+    warm_up : int, default 12
+        Plain steps before the first accelerated one.
     report : callable, optional
         Called as ``report(n_iter, log_likelihood)`` after every E-step.
 
@@ -97,8 +99,9 @@ class Climb:
         accelerate: bool = True,
         keep_path: bool = False,
         report: Report | None = None,
+        warm_up: int = WARM_UP,
     ) -> None:
-        self._problem = problem
+        self._problem, self._warm_up = problem, warm_up
         self._tol = tol * problem.total_weight
         self._report = report
         self._keep_path = keep_path
@@ -186,7 +189,7 @@ class Climb:
 
     def _climb(self, until: int) -> None:
         while not self.finished and self.n_iter < until:
-            if self._accelerate and self.n_iter >= WARM_UP:
+            if self._accelerate and self.n_iter >= self._warm_up:
                 self._accelerated_step(until)
             else:
                 self._em_step()

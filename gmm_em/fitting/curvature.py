@@ -15,6 +15,8 @@ from gmm_em.rows.samples import Parameters
 
 # Multiplications that one look at the curvature may cost.
 _MOST_WORK = 6e7
+# Of longer data a sample is asked, so that the rows need not be in memory at once.
+_MOST_ROWS = 5_000
 # Curvatures smaller than this, per unit of the complete data's information, are taken as this.
 _LEAST = 1e-3
 # A stationary point with a curvature more negative than this is a saddle.
@@ -23,9 +25,11 @@ _SADDLE = 1e-3
 
 def affordable(problem: Problem, size: int) -> bool:
     """Whether the curvature is known, and worth its price, for so many parameters."""
-    structure = problem.structure
-    known = problem.by_row and (structure.separate or structure.second == "pooled")
-    return known and float(problem.samples.n_samples) * size**2 < _MOST_WORK
+    source = problem if problem.pilot is None else problem.pilot
+    structure, n_rows = source.structure, source.samples.n_samples
+    known = source.by_row and n_rows == source.n_rows and n_rows <= _MOST_ROWS
+    known = known and (structure.separate or structure.second == "pooled")
+    return known and float(n_rows) * size**2 < _MOST_WORK
 
 
 def inverse_curvature(problem: Problem, parameters: Parameters, factors: FloatArray) -> FloatArray:
@@ -56,6 +60,12 @@ def way_up(problem: Problem, parameters: Parameters, factors: FloatArray) -> Flo
 def _eigen(
     problem: Problem, parameters: Parameters, factors: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
+    pilot = problem.pilot
+    if pilot is not None:
+        # The coordinates are relative to the components, and so the same in any units.
+        mixture = problem.samples.outer(*parameters)
+        problem, parameters = pilot, Parameters(*pilot.samples.inner(mixture))
+        factors = np.linalg.cholesky(parameters.covariances[: factors.shape[0]])
     missing = _missing_information(problem, parameters, factors)
     values, vectors = np.linalg.eigh(np.eye(missing.shape[0]) - missing)
     return values, vectors

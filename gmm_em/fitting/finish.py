@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gmm_em.fitting.acceleration import Chart
+from gmm_em.fitting.ascent import WARM_UP
+from gmm_em.fitting.curvature import affordable
 from gmm_em.fitting.maxima import Atlas, Maximum
 from gmm_em.fitting.options import Options
 from gmm_em.fitting.problem import DegenerateError, Problem
@@ -17,6 +20,8 @@ from gmm_em.fitting.spurious import why_spurious
 from gmm_em.mixture import Mixture
 from gmm_em.rows.samples import Parameters
 
+# Plain steps from the maximum of a sample, before steps that know the curvature there.
+_SETTLED = 2
 # At most so many maxima of a sample are carried to convergence on all rows, ...
 _FULL_RUNS = 3
 # ... those that the sample cannot tell from the best: by so many standard errors.
@@ -105,12 +110,15 @@ def _on_all_rows(
 ) -> tuple[list[Run], tuple[Optimum, ...]]:
     """Climb on all rows from the best maxima of a sample."""
     out: list[Run] = []
+    problem.pilot = search.problem
+    size = Chart.size_of(problem)
+    warm_up = _SETTLED if affordable(problem, size) else WARM_UP
     atlas = Atlas(problem.total_weight)
     for maximum in _promising(search, runs):
         origin = maximum.run if isinstance(maximum, Maximum) else maximum
         start = Parameters(*problem.samples.inner(runs[origin].mixture))
         index = len(runs) + len(out)
-        climb = options.climb(problem, start, index)
+        climb = options.climb(problem, start, index, warm_up)
         climb.advance(options.max_iter)
         reason = why_spurious(problem, climb.parameters) if climb.converged else ""
         run = record(problem, climb, spurious=reason, kind="sample", keep_order=keep_order)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from gmm_em.core.checks import check_count, check_number
-from gmm_em.fitting.ascent import Beginning, Climb, Report
+from gmm_em.fitting.ascent import WARM_UP, Beginning, Climb, Report
 from gmm_em.fitting.problem import Problem
 from gmm_em.fitting.starts.partial import PartialStart
 from gmm_em.fitting.starts.strategy import check_kind
@@ -40,7 +40,13 @@ class Options:
             callback,
         )
 
-    def climb(self, problem: Problem, start: Parameters | Beginning, index: int) -> Climb:
+    def climb(
+        self,
+        problem: Problem,
+        start: Parameters | Beginning,
+        index: int,
+        warm_up: int = WARM_UP,
+    ) -> Climb:
         """Begin run number `index`, or take it up."""
         return Climb(
             problem,
@@ -49,6 +55,7 @@ class Options:
             accelerate=self.accelerate,
             keep_path=self.snapshots,
             report=self._report(index),
+            warm_up=warm_up,
         )
 
     def _report(self, index: int) -> Report | None:

@@ -76,6 +76,8 @@ class Problem:
         Rows the E-step sees, where `samples` holds only some of them.
     log_jacobian : float, optional
         What the change of units adds to the log-likelihood, where values are missing.
+    pilot : Problem, optional
+        The same problem for a sample of the rows, which is cheap to ask for the curvature.
     many : ManyEStep, optional
         The E-step for many mixtures at a time, which a search needs.
     """
@@ -91,6 +93,7 @@ class Problem:
         n_rows: int | None = None,
         log_jacobian: float | None = None,
         many: ManyEStep | None = None,
+        pilot: Problem | None = None,
     ) -> None:
         self.samples = samples
         self.n_components = estep.n_components
@@ -106,6 +109,7 @@ class Problem:
         # What can say responsibilities, where all rows are complete and in memory.
         self._row_estep = estep if isinstance(estep, BlockedEStep) else None
         self._many = many
+        self.pilot = pilot
         self._ridge = np.diag(reg_covar / samples.scale**2) if np.any(reg_covar) else None
 
     @property
