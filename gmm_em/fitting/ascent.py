@@ -14,7 +14,7 @@ from gmm_em.rows.samples import Parameters
 
 # Plain steps before acceleration: they leave the start's neighbourhood and settle in a basin.
 # Short runs from many starts are as long, so that a run alone and one of many take the same path.
-WARM_UP = 12
+WARM_UP = 24
 # Objectives this close, relatively, cannot be told apart from rounding.
 _ROUNDING = 1e-14
 # Trial steps along one direction before EM's own step is taken.
@@ -72,9 +72,9 @@ class Climb:
         A mixture, or the first steps of a run.
     tol : float
     accelerate : bool, default True
-        Allow quasi-Newton steps after the first 12.
+        Allow quasi-Newton steps after the first 24.
     keep_path : bool, default False
-    warm_up : int, default 12
+    warm_up : int, default 24
         Plain steps before the first accelerated one.
     report : callable, optional
         Called as ``report(n_iter, log_likelihood)`` after every E-step.

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gmm_em.core.types import FloatArray
+from gmm_em.fitting.acceleration import Chart
 from gmm_em.fitting.ascent import WARM_UP, Climb
 from gmm_em.fitting.maxima import Atlas, Maximum, Unseen, unseen
 from gmm_em.fitting.options import Options, Plan
@@ -44,6 +45,10 @@ _UNSEEN = 0.1
 # The first round is enough where so large a part of its kinds agrees, or where every other maximum
 # is lower by so much per unit of weight.
 _MOST, _CLEAR = 0.6, 0.05
+# With more rows than this the first round may be enough by a glance at its short runs: a run may
+# still come higher by so many times its last gain, and is close to a maximum where the mean squared
+# log-ratio is below this, and N times it below the number of parameters.
+_GLANCE_ROWS, _PROMISE, _CLOSE = 800, 20.0, 0.02
 # So many starts without a maximum are enough.
 _HOPELESS = 40
 # On many rows a run is given up where it is lower than the best by so much per unit of weight, and
@@ -116,6 +121,10 @@ class Search:
         self._few = n <= _FEW_ROWS
         self._loose = _LOOSE_FEW if self._few else _LOOSE_MANY
         self._drawn = 0
+        # Runs whose ends are not looked at yet, and for which other run some of them have left.
+        self._wait = False
+        self._waiting: list[tuple[int, dict[int, int | Maximum]]] = []
+        self._left: dict[int, int] = {}
 
     # How long it goes on -----------------------------------------------------------------------
 
@@ -133,8 +142,13 @@ class Search:
             self._adapt()
 
     def _adapt(self) -> None:
-        most = MOST_STARTS_FEW if self._few else MOST_STARTS_MANY
-        self._round(_FIRST_ROUND)
+        most = MOST_STARTS_FEW if self._few and self.problem.by_row else MOST_STARTS_MANY
+        if self.problem.n_rows > _GLANCE_ROWS and self.problem.smooth:
+            if self._glance():
+                self.stopped = "most kinds of starts agree"
+                return
+        else:
+            self._round(_FIRST_ROUND)
         self._improve()
         if self._agreed():
             self.stopped = "most kinds of starts agree"
@@ -152,6 +166,84 @@ class Search:
                 return
         self.stopped = f"the limit of {most} starts was reached"
 
+    def _glance(self) -> bool:
+        """Make the first round, and return whether its short runs show that it is enough.
+
+        Only the best run is carried to convergence, and those that may still come higher. Where
+        most of the others are as close to its maximum as the data could tell, and a split and
+        merge of its components leads nowhere higher, their ends are not looked at.
+        """
+        self._wait = True
+        self._round(_FIRST_ROUND)
+        best = self._carry_promising(0)
+        if best is not None and self._near(best):
+            offset = len(self.trails)
+            self._split_and_merge(best)
+            if self._carry_promising(offset) is best and self._near(best):
+                self._wait = False
+                return True
+        self._wait = False
+        waiting, self._waiting = self._waiting, []
+        for offset, followers in waiting:
+            self._resolve(offset, followers)
+        return False
+
+    def _carry_promising(self, offset: int) -> Maximum | None:
+        """Carry on the runs from number `offset` that may come higher than the best maximum."""
+        order = range(offset, len(self.trails))
+        for index in sorted(order, key=lambda i: -self.trails[i].climb.objective):
+            trail, best = self.trails[index], self.atlas.best
+            climb = trail.climb
+            if trail.resolved or climb.degenerate or index in self._left:
+                continue
+            gain = climb.trace[-1] - climb.trace[-2] if len(climb.trace) > 1 else np.inf
+            close = best is not None and not best.spurious
+            if close and climb.objective + _PROMISE * gain < best.objective:
+                continue
+            if close and climb.objective < best.objective and self._distance(trail, best) < 1.0:
+                continue
+            self._carry(trail, index)
+        return self.atlas.best
+
+    def _distance(self, trail: Trail, maximum: Maximum) -> float:
+        """How far a run is from a maximum, in units of what the data could not tell apart."""
+        problem = self.problem
+        profile = problem.log_density(
+            Parameters(*(array[None] for array in trail.climb.parameters)), self.probe
+        )[0]
+        square = problem.total_weight * float(np.mean((profile - maximum.profile) ** 2))
+        size = Chart.size_of(problem) - 1
+        return square / min(size, _CLOSE * problem.total_weight)
+
+    def _near(self, best: Maximum) -> bool:
+        """Whether most kinds of starts came close to a maximum; their runs then count for it."""
+        if best.spurious:
+            return False
+        drawn = [i for i, trail in enumerate(self.trails) if trail.kind != SPLIT]
+        met = set(best.hits)
+        for i in range(len(self.trails)):
+            trail = self.trails[i]
+            if trail.climb.degenerate or trail.resolved:
+                continue
+            leader = self._left.get(i)
+            if leader in met or self._distance(trail, best) < 1.0:
+                met.add(i)
+        kinds_met = {self.trails[i].kind for i in drawn if i in met}
+        enough = len(kinds_met) >= _MOST * len({self.trails[i].kind for i in drawn})
+        margin = _CLEAR * self.problem.total_weight
+        others = [self.trails[i].climb.objective for i in drawn if i not in met]
+        alone = all(value < best.objective - margin for value in others)
+        if len(kinds_met) < self._enough_kinds or not (enough or alone):
+            return False
+        for i in met.difference(best.hits):
+            self.trails[i].maximum, self.trails[i].resolved = best, True
+            best.hits.append(i)
+        return True
+
+    @property
+    def _enough_kinds(self) -> int:
+        return min(_KINDS, len({trail.kind for trail in self.trails if trail.kind != SPLIT}))
+
     def _agreed(self) -> bool:
         """Whether most kinds led to the best maximum, or none to another that is nearly as high."""
         best = self.atlas.best
@@ -159,7 +251,7 @@ class Search:
             return False
         drawn = [trail for trail in self.trails if trail.kind != SPLIT]
         agreeing = {trail.kind for trail in drawn if trail.maximum is best}
-        if len(agreeing) < _KINDS:
+        if len(agreeing) < self._enough_kinds:
             return False
         if len(agreeing) >= _MOST * len({trail.kind for trail in drawn}):
             return True
@@ -172,7 +264,7 @@ class Search:
         if best is None or best.spurious:
             return False
         found = [trail for trail in self.trails if trail.maximum is best and trail.kind != SPLIT]
-        if len(found) < _HITS or len({trail.kind for trail in found}) < _KINDS:
+        if len(found) < _HITS or len({t.kind for t in found}) < self._enough_kinds:
             return False
         n_starts, n_once = self._counts()
         return n_once < _UNSEEN * n_starts
@@ -212,14 +304,19 @@ class Search:
             before = self.atlas.best
             if before is None:
                 return
-            mixture = self.trails[before.run].climb.parameters
+            self._split_and_merge(before)
+            if self.atlas.best is before:
+                return
+
+    def _split_and_merge(self, best: Maximum) -> None:
+        """Make starts of one maximum."""
+        if self.problem.by_row:
+            mixture = self.trails[best.run].climb.parameters
             joint = self.problem.responsibilities(mixture)
             proposals = split_merge(
                 self._rows.seen(mixture), joint, self.problem.structure, _SPLITS_FEW if self._few else _SPLITS_MANY
             )
             self._follow([self._rows.inner(one) for one in proposals], None)
-            if self.atlas.best is before:
-                return
 
     def _follow(self, proposals: Sequence[Parameters], starts: Sequence[Start] | None) -> None:
         """Run from the proposals until their ends are known."""
@@ -244,7 +341,13 @@ class Search:
             start = None if starts is None else starts[i]
             name, random = (SPLIT, False) if start is None else (start.name, start.random)
             self.trails.append(Trail(name, random, climb))
-        self._resolve(offset, followers)
+        if self._wait:
+            self._waiting.append((offset, followers))
+            self._left |= {
+                offset + i: offset + goal for i, goal in followers.items() if isinstance(goal, int)
+            }
+        else:
+            self._resolve(offset, followers)
 
     def _advance(self, batch: Batch) -> dict[int, int | Maximum]:
         """Make the first steps; return the runs that left for another run, or a maximum."""
@@ -286,6 +389,8 @@ class Search:
         carried = 0
         for i in order:
             trail = fresh[i]
+            if trail.resolved:
+                continue
             goal = followers.get(i)
             if isinstance(goal, int):
                 # The one it left for was higher, and has been followed to its end.
