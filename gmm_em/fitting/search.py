@@ -47,8 +47,9 @@ _UNSEEN = 0.1
 _MOST, _CLEAR = 0.6, 0.05
 # With more rows than this the first round may be enough by a glance at its short runs: a run may
 # still come higher by so many times its last gain, and is close to a maximum where the mean squared
-# log-ratio is below this, and N times it below the number of parameters.
-_GLANCE_ROWS, _PROMISE, _CLOSE = 800, 20.0, 0.02
+# log-ratio is below this, and N times it below three times the number of parameters. Half of the
+# kinds are enough, because all that may come higher are followed.
+_GLANCE_ROWS, _PROMISE, _CLOSE, _PER_PARAMETER, _HALF = 800, 20.0, 0.02, 3.0, 0.5
 # So many starts without a maximum are enough.
 _HOPELESS = 40
 # On many rows a run is given up where it is lower than the best by so much per unit of weight, and
@@ -196,9 +197,8 @@ class Search:
             climb = trail.climb
             if trail.resolved or climb.degenerate or index in self._left:
                 continue
-            gain = climb.trace[-1] - climb.trace[-2] if len(climb.trace) > 1 else np.inf
             close = best is not None and not best.spurious
-            if close and climb.objective + _PROMISE * gain < best.objective:
+            if close and climb.objective + _to_come(climb.trace) < best.objective:
                 continue
             if close and climb.objective < best.objective and self._distance(trail, best) < 1.0:
                 continue
@@ -212,7 +212,7 @@ class Search:
             Parameters(*(array[None] for array in trail.climb.parameters)), self.probe
         )[0]
         square = problem.total_weight * float(np.mean((profile - maximum.profile) ** 2))
-        size = Chart.size_of(problem) - 1
+        size = _PER_PARAMETER * (Chart.size_of(problem) - 1)
         return square / min(size, _CLOSE * problem.total_weight)
 
     def _near(self, best: Maximum) -> bool:
@@ -229,7 +229,7 @@ class Search:
             if leader in met or self._distance(trail, best) < 1.0:
                 met.add(i)
         kinds_met = {self.trails[i].kind for i in drawn if i in met}
-        enough = len(kinds_met) >= _MOST * len({self.trails[i].kind for i in drawn})
+        enough = len(kinds_met) >= _HALF * len({self.trails[i].kind for i in drawn})
         margin = _CLEAR * self.problem.total_weight
         others = [self.trails[i].climb.objective for i in drawn if i not in met]
         alone = all(value < best.objective - margin for value in others)
@@ -379,7 +379,13 @@ class Search:
                 met[active[i]] = leader.run
             else:
                 leaders.add(active[i], heights[i], profiles[i], "")
-        batch.leave(list(met))
+        low: list[int] = []
+        if self._wait:
+            # Their first steps are made later, if they are wanted.
+            top = max(heights) - _CLEAR * self.problem.total_weight
+            traces = {run: batch.runs[run].trace for run in active}
+            low = [run for run, trace in traces.items() if trace[-1] + _to_come(trace) < top]
+        batch.leave([*met, *low])
         return met
 
     def _resolve(self, offset: int, followers: dict[int, int | Maximum]) -> None:
@@ -424,3 +430,13 @@ class Search:
         profile = self.problem.log_density(stack, self.probe)[0]
         trail.maximum = self.atlas.add(index, climb.objective, profile, reason)
         return not reason
+
+
+def _to_come(trace: Sequence[float]) -> float:
+    """A generous estimate of what a run will still gain."""
+    if len(trace) < 3:
+        return np.inf
+    before, last = trace[-2] - trace[-3], trace[-1] - trace[-2]
+    most = _PROMISE * last
+    # Aitken's estimate where gains shrink geometrically, twice over.
+    return min(most, 2.0 * last * last / (before - last)) if before > last else most

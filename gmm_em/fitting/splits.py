@@ -50,19 +50,16 @@ def split_merge(
     order = np.argsort(-overlap[first, second], kind="stable")
     pairs = list(zip(first[order].tolist(), second[order].tolist(), strict=True))
     out: list[Parameters] = []
-    for way in (_along, _inside):
-        for a, b in pairs:
-            merged = _merged(mixture, a, b)
-            for j in range(merged.weights.shape[0]):
-                out.append(way(merged, j))
-    # Both ways and all components of the closest pair come before the next pair.
-    n_pairs, per_pair = len(pairs), k - 1
-    index = np.arange(len(out)).reshape(2, n_pairs, per_pair).transpose(1, 2, 0).ravel()
-    chosen = [out[i] for i in index[:limit]]
-    return [
-        one._replace(covariances=structured(structure, one.weights, one.covariances))
-        for one in chosen
-    ]
+    for a, b in pairs:
+        merged = _merged(mixture, a, b)
+        for j in range(k - 1):
+            for way in (_along, _inside):
+                if len(out) == limit:
+                    return out
+                one = way(merged, j)
+                covariances = structured(structure, one.weights, one.covariances)
+                out.append(one._replace(covariances=covariances))
+    return out
 
 
 def _merged(mixture: Parameters, a: int, b: int) -> Parameters:
