@@ -139,6 +139,8 @@ def _promising(search: Search, runs: list[Run]) -> list[Maximum | int]:
     if best is None:
         return [max(range(len(runs)), key=lambda i: (not runs[i].degenerate, runs[i].objective))]
     problem, chosen = search.problem, [best]
+    if search.agreed:
+        return [best]
     others = [maximum for maximum in search.atlas.maxima if maximum is not best]
     for other in sorted(others, key=lambda maximum: (bool(maximum.spurious), -maximum.objective)):
         ratio = best.profile - other.profile

@@ -50,6 +50,8 @@ _MOST, _CLEAR = 0.6, 0.05
 # log-ratio is below this, and N times it below three times the number of parameters. Half of the
 # kinds are enough, because all that may come higher are followed.
 _GLANCE_ROWS, _PROMISE, _CLOSE, _PER_PARAMETER, _HALF = 800, 20.0, 0.02, 3.0, 0.5
+# How often components of a maximum are split and merged, as long as it helps.
+_IMPROVEMENTS = 5
 # So many starts without a maximum are enough.
 _HOPELESS = 40
 # On many rows a run is given up where it is lower than the best by so much per unit of weight, and
@@ -107,6 +109,8 @@ class Search:
         The maxima that they led to.
     stopped : str
         Why the search ended.
+    agreed : bool
+        Whether a glance at the first round was enough.
     """
 
     def __init__(
@@ -116,6 +120,7 @@ class Search:
         self.trails: list[Trail] = []
         self.atlas = Atlas(problem.total_weight)
         self.stopped = ""
+        self.agreed = False
         self._rows = Rows.of(problem.samples, problem.structure, _START_ROWS)
         n = problem.samples.n_samples
         self.probe = np.unique(np.linspace(0, n - 1, _PROBE_ROWS).astype(np.int64))
@@ -146,6 +151,7 @@ class Search:
         most = MOST_STARTS_FEW if self._few and self.problem.by_row else MOST_STARTS_MANY
         if self.problem.n_rows > _GLANCE_ROWS and self.problem.smooth:
             if self._glance():
+                self.agreed = True
                 self.stopped = "most kinds of starts agree"
                 return
         else:
@@ -177,10 +183,13 @@ class Search:
         self._wait = True
         self._round(_FIRST_ROUND)
         best = self._carry_promising(0)
-        if best is not None and self._near(best):
-            offset = len(self.trails)
-            self._split_and_merge(best)
-            if self._carry_promising(offset) is best and self._near(best):
+        for _ in range(_IMPROVEMENTS):
+            if best is None or not self._near(best):
+                break
+            before, offset = best, len(self.trails)
+            self._split_and_merge(before)
+            best = self._carry_promising(offset)
+            if best is before and self._near(best):
                 self._wait = False
                 return True
         self._wait = False
@@ -221,9 +230,8 @@ class Search:
             return False
         drawn = [i for i, trail in enumerate(self.trails) if trail.kind != SPLIT]
         met = set(best.hits)
-        for i in range(len(self.trails)):
-            trail = self.trails[i]
-            if trail.climb.degenerate or trail.resolved:
+        for i, trail in enumerate(self.trails):
+            if trail.climb.degenerate or trail.climb.converged:
                 continue
             leader = self._left.get(i)
             if leader in met or self._distance(trail, best) < 1.0:
@@ -235,8 +243,11 @@ class Search:
         alone = all(value < best.objective - margin for value in others)
         if len(kinds_met) < self._enough_kinds or not (enough or alone):
             return False
-        for i in met.difference(best.hits):
-            self.trails[i].maximum, self.trails[i].resolved = best, True
+        for i in sorted(met.difference(best.hits)):
+            trail = self.trails[i]
+            if trail.maximum is not None:
+                trail.maximum.hits.remove(i)
+            trail.maximum, trail.resolved = best, True
             best.hits.append(i)
         return True
 
@@ -300,7 +311,7 @@ class Search:
 
     def _improve(self) -> None:
         """Split and merge components of the best maximum, and again where that helped."""
-        for _ in range(5):
+        for _ in range(_IMPROVEMENTS):
             before = self.atlas.best
             if before is None:
                 return

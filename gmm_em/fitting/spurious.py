@@ -8,7 +8,7 @@ from gmm_em.fitting.problem import Problem
 from gmm_em.rows.samples import Parameters
 
 # A component narrower than this fraction of the data's own rounding noise fits the rounding.
-_RESOLVED = 0.3
+_RESOLVED = 0.7
 # Rows beyond the fewest that make a covariance non-singular.
 _SPARE_ROWS = 0.5
 
