@@ -30,7 +30,7 @@ _PAIR_ELEMENTS = 1 << 20
 # No coordinate moves by more than this many units of one row's information in a step.
 _MAX_STEP = 1.0
 # How far a run steps off a saddle point, in units of one row's information.
-_NUDGE = 0.1
+_NUDGE = 0.3
 # Steps after which a computed curvature is computed again.
 _REFRESH = 4
 _TINY = float(np.finfo(np.float64).tiny)
@@ -178,15 +178,16 @@ class InverseHessian:
 
 
 def away_from_saddle(problem: Problem, parameters: Parameters) -> list[Parameters]:
-    """Mixtures a little off a saddle point, on both sides; none where it is a maximum."""
+    """Mixtures a little off a point that may be a saddle; none where it is a maximum."""
     chart = Chart(problem, parameters)
     if not curvature.affordable(problem, chart.size):
         return []
-    direction = curvature.way_up(problem, parameters, chart.factors)
-    if direction is None:
-        return []
-    # Short enough for the curvature to decide, long enough to leave in a few steps.
-    return [chart.point(sign * _NUDGE * direction).parameters for sign in (1.0, -1.0)]
+    directions = curvature.ways_up(problem, parameters, chart.factors)
+    return [
+        chart.point(length * direction).parameters
+        for direction in directions
+        for length in (_NUDGE, -_NUDGE)
+    ]
 
 
 class QuasiNewton:

@@ -202,8 +202,11 @@ class Climb:
         """Leave the point that the run has converged to, where it is a saddle point."""
         assert self._totals is not None
         for parameters in away_from_saddle(self._problem, self.parameters):
-            totals = self._problem.expect(parameters)
-            if totals.objective > self.objective:
+            try:
+                totals = self._problem.expect(parameters)
+            except DegenerateError:
+                continue
+            if totals.objective > self.objective + _noise(self.objective):
                 self._escapes += 1
                 self._newton, self.converged = None, False
                 self._move(parameters, totals)

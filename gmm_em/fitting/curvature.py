@@ -19,8 +19,8 @@ _MOST_WORK = 6e7
 _MOST_ROWS = 5_000
 # Curvatures smaller than this, per unit of the complete data's information, are taken as this.
 _LEAST = 1e-3
-# A stationary point with a curvature more negative than this is a saddle.
-_SADDLE = 1e-3
+# Where a curvature is less than this the point may be a saddle, in so many directions at most.
+_FLAT, _DIRECTIONS = 1e-3, 4
 
 
 def affordable(problem: Problem, size: int) -> bool:
@@ -48,13 +48,14 @@ def inverse_curvature(problem: Problem, parameters: Parameters, factors: FloatAr
     return np.asarray((vectors / np.maximum(np.abs(values), _LEAST)) @ vectors.T)
 
 
-def way_up(problem: Problem, parameters: Parameters, factors: FloatArray) -> FloatArray | None:
-    """Direction in which a stationary point is a minimum, of unit length; None at a maximum.
+def ways_up(problem: Problem, parameters: Parameters, factors: FloatArray) -> FloatArray:
+    """Directions in which a stationary point may be no maximum, of unit length, shape (n, p).
 
-    EM stops at saddle points, too: where two components coincide, for example.
+    EM stops at saddle points, too. Where two components coincide the surface is flat in the
+    direction that parts them, and only higher derivatives tell whether it rises.
     """
     values, vectors = _eigen(problem, parameters, factors)
-    return None if values[0] > -_SADDLE else vectors[:, 0]
+    return np.asarray(vectors[:, values < _FLAT][:, :_DIRECTIONS].T)
 
 
 def _eigen(
