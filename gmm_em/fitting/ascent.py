@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gmm_em.core.threads import single_threaded_blas
 from gmm_em.e_step.totals import Totals
 from gmm_em.fitting.acceleration import InverseHessian, QuasiNewton, away_from_saddle
 from gmm_em.fitting.problem import DegenerateError, Problem
@@ -21,6 +22,8 @@ _ROUNDING = 1e-14
 _MAX_TRIALS = 6
 # How often a run may step off a saddle point.
 _MAX_ESCAPES = 5
+# Steps of EM that put right what the straight step off the point has upset.
+_SETTLE = 3
 
 Report = Callable[[int, float], None]
 
@@ -139,9 +142,9 @@ class Climb:
     def advance(self, until: int) -> None:
         """Iterate until `n_iter` is `until`, or the run has finished."""
         try:
-            self._climb(until)
-            while self._at_end(until) and self._escape():
-                self._climb(until)
+            # BLAS would wake its threads for every small matrix.
+            with single_threaded_blas():
+                self._climb_and_escape(until)
         except DegenerateError as error:
             self.degenerate = str(error)
         except np.linalg.LinAlgError:
@@ -187,6 +190,11 @@ class Climb:
         if remaining < self._tol:
             self.converged = True
 
+    def _climb_and_escape(self, until: int) -> None:
+        self._climb(until)
+        while self._at_end(until) and self._escape():
+            self._climb(until)
+
     def _climb(self, until: int) -> None:
         while not self.finished and self.n_iter < until:
             if self._accelerate and self.n_iter >= self._warm_up:
@@ -204,6 +212,9 @@ class Climb:
         for parameters in away_from_saddle(self._problem, self.parameters):
             try:
                 totals = self._problem.expect(parameters)
+                for _ in range(_SETTLE):
+                    parameters = self._problem.maximize(totals)
+                    totals = self._problem.expect(parameters)
             except DegenerateError:
                 continue
             if totals.objective > self.objective + _noise(self.objective):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gmm_em.core.threads import single_threaded_blas
 from gmm_em.core.types import FloatArray
 from gmm_em.fitting.acceleration import Chart
 from gmm_em.fitting.ascent import WARM_UP, Climb
@@ -136,6 +137,11 @@ class Search:
 
     def run(self) -> None:
         """Search."""
+        # BLAS would wake its threads for every small matrix; the E-steps have threads of their own.
+        with single_threaded_blas():
+            self._run()
+
+    def _run(self) -> None:
         plan = self.plan
         if self.problem.n_components == 1 or (plan.partial and plan.partial.decides):
             # One maximum, which EM reaches in one step from anywhere; or one start.
