@@ -43,7 +43,8 @@ def as_numbers(X: Any) -> FloatArray:
     TypeError, ValueError
         If it holds anything but real numbers: dates and durations are none.
     """
-    array = np.ma.asarray(X) if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
+    mask = np.ma.getmaskarray(X) if isinstance(X, np.ma.MaskedArray) else None
+    array = np.asarray(X)
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported\n{X}\n")
     if array.dtype.kind in "SU":
@@ -62,9 +63,8 @@ def as_numbers(X: Any) -> FloatArray:
             array[np.reshape(missing, array.shape)] = np.nan
     dtype = np.float32 if array.dtype == np.float32 else np.float64
     try:
-        if isinstance(array, np.ma.MaskedArray):
-            return np.asarray(array.astype(dtype).filled(np.nan))
-        return np.asarray(array, dtype=dtype)
+        numbers: FloatArray = np.asarray(array, dtype=dtype)
+        return numbers if mask is None else np.where(mask, np.nan, numbers)
     except TypeError as error:
         raise TypeError(f"argument must be a string or a number: {error}") from None
     except ValueError as error:

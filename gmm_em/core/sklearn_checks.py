@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_em.core.numbers import as_numbers, is_plain
-from gmm_em.core.types import FloatArray
 
 
 class ConvergenceWarning(UserWarning):

@@ -11,7 +11,7 @@ from gmm_em.covariance.base import CovarianceStructure
 def structured(
     structure: CovarianceStructure, counts: FloatArray, covariances: FloatArray
 ) -> FloatArray:
-    """The matrices of a structure that are closest to given ones, in the sense of its M-step.
+    """Return the matrices of a structure that are closest to given ones, as its M-step sees it.
 
     Parameters
     ----------

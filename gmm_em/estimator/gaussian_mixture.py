@@ -30,7 +30,6 @@ from gmm_em.fitting.result import EMResult
 from gmm_em.fitting.starts.partial import PartialStart
 from gmm_em.fitting.verbose import Progress
 from gmm_em.mixture import Mixture
-from gmm_em.rows.samples import Samples
 
 
 class GaussianMixtureEM(FittedMixture):

@@ -65,7 +65,7 @@ class Chart:
 
     @staticmethod
     def size_of(problem: Problem) -> int:
-        """Number of coordinates."""
+        """Return the number of coordinates."""
         k, d = problem.n_components, problem.samples.n_features
         return k + k * d + problem.structure.n_parameters(k, d)
 

@@ -50,7 +50,7 @@ def from_start(problem: Problem, init: Mixture, options: Options) -> EMResult:
         keep_order=True,
         start=init if begun is given else None,
     )
-    optima = ()
+    optima: tuple[Optimum, ...] = ()
     if run.converged and not run.degenerate:
         optima = (Optimum(run.objective, (0,), {"given": 1}),)
     return choose((run,), optima, problem)
@@ -145,7 +145,10 @@ def _promising(search: Search, runs: list[Run]) -> list[Maximum | int]:
     for other in sorted(others, key=lambda maximum: (bool(maximum.spurious), -maximum.objective)):
         ratio = best.profile - other.profile
         error = float(np.std(ratio)) * np.sqrt(problem.n_rows)
-        if best.objective - other.objective < _ERRORS * error * problem.total_weight / problem.n_rows:
+        if (
+            best.objective - other.objective
+            < _ERRORS * error * problem.total_weight / problem.n_rows
+        ):
             chosen.append(other)
     return list(chosen[:_FULL_RUNS])
 

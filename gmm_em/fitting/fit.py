@@ -31,7 +31,7 @@ from gmm_em.mixture import Mixture
 PILOT_ROWS = 5_000
 
 
-def fit_em(
+def fit_em(  # noqa: PLR0913 - the public face
     X: Any,
     n_components: int,
     *,
@@ -83,8 +83,8 @@ def fit_em(
         Exactly this many starts. By default the search makes 10 starts of ten kinds, which are
         enough where most kinds agree. Otherwise it goes on until the best maximum was reached by
         four starts of three kinds and one more start finds a new maximum with a probability
-        estimated below 0.1, but makes at most MOSTFEW starts (MOSTMANY on more than 2000 rows).
-    init_params : {"auto", "ward", "model-based", "quantiles", "kmeans", "k-means++", "random", \\
+        estimated below 0.1, but makes at most 154 starts (46 on more than 2000 rows).
+    init_params : {"auto", "ward", "model-based", "quantiles", "kmeans", "k-means++", "random", \
 "random_from_data", "tight_rows", "neighbourhoods", "nested", "textbook"}
         How runs begin; "auto" mixes the kinds that find what others miss.
     init : Mixture or PartialStart, optional
@@ -156,7 +156,7 @@ def fit_em(
     return unit.restore(finish(search, problem, options))
 
 
-def fit_blocks(
+def fit_blocks(  # noqa: PLR0913 - the public face
     blocks: Blocks,
     n_components: int,
     *,

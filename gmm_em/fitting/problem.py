@@ -82,7 +82,7 @@ class Problem:
         The E-step for many mixtures at a time, which a search needs.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - rows, structure, prior and how they are read
         self,
         samples: Samples,
         estep: EStep,

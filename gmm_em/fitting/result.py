@@ -192,9 +192,7 @@ def distinct_optima(runs: tuple[Run, ...], n_rows: int, tolerance: float) -> tup
         else:
             groups.append([i])
     return tuple(
-        Optimum(
-            runs[group[0]].objective, tuple(group), dict(Counter(runs[i].kind for i in group))
-        )
+        Optimum(runs[group[0]].objective, tuple(group), dict(Counter(runs[i].kind for i in group)))
         for group in groups
     )
 

@@ -25,8 +25,13 @@ class Streams:
     def of(cls, random_state: Seed) -> Streams:
         """Return the streams of a seed; a Generator gives other streams at every use."""
         if isinstance(random_state, np.random.Generator):
-            seed = random_state.bit_generator.seed_seq
-            use = seed.n_children_spawned
+            own = random_state.bit_generator.seed_seq
+            if not isinstance(own, np.random.SeedSequence):
+                raise TypeError(
+                    "random_state must be a Generator with a SeedSequence, got one with "
+                    f"{type(own).__name__}"
+                )
+            seed, use = own, own.n_children_spawned
             seed.spawn(1)
         elif isinstance(random_state, np.random.SeedSequence):
             seed, use = random_state, 0

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_em.core.types import FloatArray, IntArray
-from gmm_em.e_step.batched import BatchedTotals
+from gmm_em.e_step.totals import BatchedTotals
 from gmm_em.fitting.ascent import Beginning, remaining_gain
 from gmm_em.fitting.problem import DegenerateError, Problem
 from gmm_em.rows.samples import Parameters
 
 # Called with the place of a run among the starts, its E-steps so far, and its log-likelihood.
 Report = Callable[[int, int, float], None]
+
 
 class Batch:
     """Runs that are advanced together.

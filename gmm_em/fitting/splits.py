@@ -79,7 +79,9 @@ def _merged(mixture: Parameters, a: int, b: int) -> Parameters:
     )
 
 
-def _replaced(mixture: Parameters, j: int, means: FloatArray, covariances: FloatArray) -> Parameters:
+def _replaced(
+    mixture: Parameters, j: int, means: FloatArray, covariances: FloatArray
+) -> Parameters:
     """Component `j` replaced by two of half its weight."""
     rest = [i for i in range(mixture.weights.shape[0]) if i != j]
     half = np.full(2, 0.5 * mixture.weights[j])
@@ -100,7 +102,7 @@ def _along(mixture: Parameters, j: int) -> Parameters:
 
 
 def _inside(mixture: Parameters, j: int) -> Parameters:
-    """A narrow half inside a wide one."""
+    """Put a narrow half inside a wide one."""
     means = np.stack([mixture.means[j], mixture.means[j]])
     covariance = mixture.covariances[j]
     return _replaced(mixture, j, means, np.stack([covariance * _NARROW**2, covariance]))

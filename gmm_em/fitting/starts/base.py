@@ -96,7 +96,7 @@ class Rows:
         return phi
 
     def scatters(self, R: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Counts (K,), means (K, D) and scatters (K, D, D) of weighted responsibilities (N, K)."""
+        """Sum weighted responsibilities (N, K): counts (K,), means (K, D), scatters (K, D, D)."""
         k, d = R.shape[1], self.X.shape[1]
         least = 1e-3 * self.weight.sum() / k
         if d <= _QUADRATIC_FEATURES:
@@ -104,8 +104,10 @@ class Rows:
             counts = np.maximum(sums[:, 0], least)
             means = sums[:, 1 : d + 1] / counts[:, None]
             second = QuadraticMap(d).second(sums)
-            return counts, means, second - sums[:, 0, None, None] * (
-                means[:, :, None] * means[:, None, :]
+            return (
+                counts,
+                means,
+                second - sums[:, 0, None, None] * (means[:, :, None] * means[:, None, :]),
             )
         counts = np.maximum(R.sum(axis=0), least)
         means = (R.T @ self.X) / counts[:, None]

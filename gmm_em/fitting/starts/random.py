@@ -174,7 +174,7 @@ def _neighbours(
     distances = squared_distances(X, X[chosen])
     size = min(max(size, 2), n)
     limits = np.partition(distances, size - 1, axis=0)[size - 1]
-    return (distances <= limits).astype(np.float64)
+    return np.asarray(distances <= limits, dtype=np.float64)
 
 
 def _of_few(rows: Rows, R: FloatArray, structure: CovarianceStructure) -> Parameters:
