@@ -146,10 +146,7 @@ class Judge:
 
     def _em_optimum(self, em: EngineResult) -> Finding:
         found = em.diagnostics
-        reached = (
-            f"{found['n_best']} of {found['n_converged']} EM runs carried to convergence reached "
-            "the best optimum"
-        )
+        reached = _search_sentence(found)
         finding = self._finding(
             "em-optimum",
             found["n_best"] / max(1, found["n_converged"]),
@@ -229,3 +226,20 @@ def _components(numbers: Sequence[int]) -> str:
     if len(numbers) < 2:
         return f"Component {''.join(map(str, numbers))} and one without a counterpart"
     return f"Components {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+
+
+def _search_sentence(found: dict[str, Any]) -> str:
+    """Say what EM's search met: who led to the best maximum, and how likely it missed one."""
+    n_maxima = len(found["optima"])
+    text = (
+        f"{found['n_best']} of {found['n_converged']} EM starts that led to a maximum led to the "
+        f"best one, from {found['kinds_best']} kinds of start; "
+    )
+    text += "no other was met" if n_maxima == 1 else f"{n_maxima} maxima were met"
+    if found["unseen"]:
+        kind, worst = max(found["unseen"].items(), key=lambda item: item[1]["probability"])
+        text += (
+            f"; one more random start finds a new one with a probability of at most "
+            f"{worst['probability']:.2f} ({worst['lower']:.2f} to {worst['upper']:.2f}, {kind})"
+        )
+    return text

@@ -54,10 +54,10 @@ class GaussianMixtureEM(FittedMixture):
     max_iter : int, default 1000
         At most this many E-steps after the first, per run; 0 keeps the best start.
     n_init : int, optional
-        Number of starts, by default 60 on up to 2000 rows and 30 on more: short runs from all
-        of them, the better half to convergence.
-    init_params : {"auto", "ward", "quantiles", "kmeans", "k-means++", "random", \
-"random_from_data", "textbook"}, default "auto"
+        Exactly this many starts. By default as many as it takes, up to 154 on up to 2000 rows and
+        46 on more; see :func:`gmm_em.fit_em` for when the search stops.
+    init_params : {"auto", "ward", "model-based", "quantiles", "kmeans", "k-means++", "random", \
+"random_from_data", "tight_rows", "neighbourhoods", "nested", "textbook"}, default "auto"
     weights_init : array_like, shape (K,), optional
     means_init : array_like, shape (K, D), optional
     precisions_init : array_like, optional
@@ -71,7 +71,7 @@ class GaussianMixtureEM(FittedMixture):
     prior : ConjugatePrior, optional
         Maximise the posterior density instead of the likelihood.
     accelerate : bool, default True
-        Quasi-Newton steps after ten EM steps.
+        Quasi-Newton steps after 24 EM steps.
     missing : {"error", "mar"}, default "error"
         What to do with NaN: refuse it, or treat it as missing at random.
 

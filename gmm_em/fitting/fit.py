@@ -57,10 +57,10 @@ def fit_em(  # noqa: PLR0913 - the public face
     Starts of different kinds are made and followed to the maxima that they lead to, until more
     are unlikely to find a better one (:mod:`gmm_em.fitting.search`). The highest maximum is
     returned, components by decreasing weight. On more than 5000 rows the search looks at a sample
-    of 5000, and the best of what it found is carried to convergence on all rows. Runs in which a component
-    collapses onto a point or a hyperplane, or becomes empty, are refused: the likelihood is
-    unbounded there. Maxima that rest on a handful of rows, or on the data's rounding, are
-    returned only where there is no other.
+    of 5000, and the best of what it found is carried to convergence on all rows. Runs in which a
+    component collapses onto a point or a hyperplane, or becomes empty, are refused: the
+    likelihood is unbounded there. Maxima that rest on a handful of rows, or on the data's
+    rounding, are returned only where there is no other.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def fit_em(  # noqa: PLR0913 - the public face
     snapshots : bool, default False
         Keep the mixture after every E-step in the records of the runs.
     accelerate : bool, default True
-        Take quasi-Newton steps after twelve EM steps, guarded so that the objective never falls.
+        Take quasi-Newton steps after 24 EM steps, guarded so that the objective never falls.
     n_final : int, optional
         Carry at most so many of the starts to convergence, each by itself. By default a run is
         left where it has come close to a maximum that is known already, and all others are

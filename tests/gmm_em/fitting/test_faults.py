@@ -20,7 +20,7 @@ def two_clouds(shift=8.0, n=30):
     ]
 
 
-# Starts outside the family ------------------------------------------------------------------------
+# Starts outside the family -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -57,7 +57,7 @@ def test_a_warm_start_from_another_structure():
     )
 
 
-# Degenerate data with missing values ---------------------------------------------------------------
+# Degenerate data with missing values -------------------------------------------------------------
 
 
 def collinear():
@@ -122,7 +122,7 @@ def test_a_constant_column_that_the_structure_can_hold():
     assert result.log_likelihood == pytest.approx(expected, abs=1e-3)
 
 
-# What is no number, and what is missing -------------------------------------------------------------
+# What is no number, and what is missing ---------------------------------------------------------
 
 
 def test_masked_entries_are_missing():
