@@ -2,8 +2,9 @@
 
 Short runs from many starts look at the same rows, so that one matrix product ``W @ phi`` serves
 all of them, and one call of the interpreter does the work of many. What is computed for each is
-what :class:`gmm_em.e_step.blocked.BlockedEStep` computes, see :mod:`gmm_em.e_step.features`. Blocks
-of rows are dealt to a fixed number of lanes, so that results do not depend on the number of threads.
+what :class:`gmm_em.e_step.blocked.BlockedEStep` computes, see :mod:`gmm_em.e_step.features`.
+Blocks of rows are dealt to a fixed number of lanes, so that results do not depend on the number of
+threads.
 """
 
 from __future__ import annotations
