@@ -40,7 +40,7 @@ _GLANCE_ROWS = 800
 _HALF = 0.5
 # How often components of a maximum are split and merged, as long as it helps.
 _IMPROVEMENTS = 5
-# Attempts to split and merge, on few rows and on many.
+# Attempts to split and merge, on few rows, and on many or at a glance.
 _SPLITS_FEW = 12
 _SPLITS_MANY = 6
 # So many starts without a maximum are enough.
@@ -165,7 +165,7 @@ class Search(Trails):
         drawn = [i for i, trail in enumerate(self.trails) if trail.kind != SPLIT]
         met = set(best.hits)
         for i, trail in enumerate(self.trails):
-            if trail.climb.degenerate or trail.climb.converged:
+            if trail.climb.degenerate or trail.carried:
                 continue
             leader = self.left.get(i)
             if leader in met or self.distance(trail, best) < 1.0:
@@ -251,6 +251,6 @@ class Search(Trails):
                 self._rows.seen(mixture),
                 joint,
                 self.problem.structure,
-                _SPLITS_FEW if self.few else _SPLITS_MANY,
+                _SPLITS_MANY if self.wait or not self.few else _SPLITS_FEW,
             )
             self.follow([self._rows.inner(one) for one in proposals], None)

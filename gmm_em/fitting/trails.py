@@ -56,6 +56,8 @@ class Trail:
         None where the run degenerated, or was left before its end was known.
     resolved : bool
         Whether its end is known.
+    carried : bool
+        Whether it was carried to its end by itself.
     """
 
     kind: str
@@ -63,6 +65,7 @@ class Trail:
     climb: Climb
     maximum: Maximum | None = None
     resolved: bool = False
+    carried: bool = False
 
 
 class Trails:
@@ -206,7 +209,7 @@ class Trails:
         """Carry a run to convergence; return whether it found a maximum to be trusted."""
         climb = trail.climb
         climb.advance(self._options.max_iter)
-        trail.resolved = True
+        trail.resolved = trail.carried = True
         if climb.degenerate or not climb.converged:
             return False
         reason = why_spurious(self.problem, climb.parameters)
