@@ -38,6 +38,8 @@ _MOST = 0.6
 # enough, because all that may come higher are followed.
 _GLANCE_ROWS = 800
 _HALF = 0.5
+# On fewer rows a start costs little, and maxima that few starts find are many: at least so many.
+_FEWEST = 100
 # How often components of a maximum are split and merged, as long as it helps.
 _IMPROVEMENTS = 5
 # Attempts to split and merge, on few rows, and on many or at a glance.
@@ -104,7 +106,7 @@ class Search(Trails):
         else:
             self._round(_FIRST_ROUND)
         self._improve()
-        if self._agreed():
+        if self.problem.n_rows > _GLANCE_ROWS and self._agreed():
             self.stopped = "most kinds of starts agree"
             return
         while self._drawn < most:
@@ -210,6 +212,8 @@ class Search(Trails):
             return False
         found = [trail for trail in self.trails if trail.maximum is best and trail.kind != SPLIT]
         if len(found) < _HITS or len({t.kind for t in found}) < self._enough_kinds:
+            return False
+        if self.problem.n_rows <= _GLANCE_ROWS and self._drawn < _FEWEST:
             return False
         n_starts, n_once = self._counts()
         return n_once < _UNSEEN * n_starts
