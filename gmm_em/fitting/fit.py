@@ -81,9 +81,10 @@ def fit_em(  # noqa: PLR0913 - the public face
         At most this many E-steps after the first, per run; 0 returns the start.
     n_init : int, optional
         Exactly this many starts. By default the search makes 10 starts of ten kinds, which are
-        enough where most kinds agree and there are more than 800 rows. Otherwise it goes on until the best maximum was reached by
-        four starts of three kinds and one more start finds a new maximum with a probability
-        estimated below 0.1, but makes at most 154 starts (46 on more than 2000 rows).
+        enough where most kinds agree and there are more than 800 rows. Otherwise it goes on until
+        the best maximum was reached by four starts of three kinds and one more start finds a new
+        maximum with a probability estimated below 0.1, but makes at most 154 starts (46 on more
+        than 2000 rows).
     init_params : {"auto", "ward", "model-based", "quantiles", "kmeans", "k-means++", "random", \
 "random_from_data", "tight_rows", "neighbourhoods", "nested", "textbook"}
         How runs begin; "auto" mixes the kinds that find what others miss.
