@@ -179,14 +179,34 @@ class Mixture:
     def responsibilities(self, X: ArrayLike) -> FloatArray:
         """Probability of each component given each row, shape (N, K); rows sum to 1."""
         log_prob = self.component_log_prob(X)
-        log_prob -= log_prob.max(axis=1, keepdims=True)
+        top = log_prob.max(axis=1, keepdims=True)
+        if np.isneginf(top).any():
+            far = np.isneginf(top[:, 0])
+            log_prob[far] = self._nearest(np.asarray(X, dtype=np.float64)[far])
+            top[far] = 0.0
+        log_prob -= top
         np.exp(log_prob, out=log_prob)
         log_prob /= log_prob.sum(axis=1, keepdims=True)
         return log_prob
 
     def predict(self, X: ArrayLike) -> IntArray:
         """Most probable component of each row, shape (N,)."""
-        return np.asarray(self.component_log_prob(X).argmax(axis=1), dtype=np.int64)
+        return np.asarray(self.responsibilities(X).argmax(axis=1), dtype=np.int64)
+
+    def _nearest(self, X: FloatArray) -> FloatArray:
+        """Log-responsibilities of rows so far away that every density is zero in float64.
+
+        They belong to the component that is nearest in Mahalanobis distance, which far away does
+        not depend on the means.
+        """
+        directions = X / np.abs(X).max(axis=1, keepdims=True)
+        whitened = np.linalg.solve(self.scale_trils[:, None], directions[None, :, :, None])[..., 0]
+        distances = (whitened**2).sum(axis=-1)
+        distances[self.weights == 0.0] = np.inf
+        nearest = distances.argmin(axis=0)
+        out = np.full((X.shape[0], self.n_components), -np.inf)
+        out[np.arange(X.shape[0]), nearest] = 0.0
+        return out
 
     # New values from this one ----------------------------------------------------------------
 

@@ -155,13 +155,10 @@ class Judge:
         return self._finding("posterior-collapsed", share, text, text)
 
     def _optimum(self, title: str, found: Mapping[str, Any]) -> Iterator[Finding]:
-        """Judge how many restarts reached the best optimum, where an engine counts them."""
-        if not {"n_best", "n_converged"} <= found.keys():
+        """Judge how many starts reached the best optimum, where an engine counts them."""
+        if not {"n_best", "n_converged", "kinds_best"} <= found.keys():
             return
-        reached = (
-            f"{found['n_best']} of {found['n_converged']} {title} runs carried to convergence "
-            "reached the best optimum"
-        )
+        reached = _search_sentence(title, found)
         finding = self._finding(
             "em-optimum",
             found["n_best"] / max(1, found["n_converged"]),
@@ -249,3 +246,20 @@ def _components(numbers: Sequence[int]) -> str:
     if len(numbers) < 2:
         return f"Component {''.join(map(str, numbers))} and one without a counterpart"
     return f"Components {listed([str(number) for number in numbers])}"
+
+
+def _search_sentence(title: str, found: Mapping[str, Any]) -> str:
+    """Say what a search met: who led to the best maximum, and how likely it missed one."""
+    n_maxima = len(found["optima"])
+    text = (
+        f"{found['n_best']} of {found['n_converged']} {title} starts that led to a maximum led to "
+        f"the best one, from {found['kinds_best']} kinds of start; "
+    )
+    text += "no other was met" if n_maxima == 1 else f"{n_maxima} maxima were met"
+    if found["unseen"]:
+        kind, worst = max(found["unseen"].items(), key=lambda item: item[1]["probability"])
+        text += (
+            f"; one more random start finds a new one with a probability of at most "
+            f"{worst['probability']:.2f} ({worst['lower']:.2f} to {worst['upper']:.2f}, {kind})"
+        )
+    return text

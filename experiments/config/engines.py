@@ -13,11 +13,22 @@ class EMSettings(Section):
     """How the maximum-likelihood fit is made."""
 
     init_params: Literal[
-        "auto", "ward", "quantiles", "kmeans", "k-means++", "random", "random_from_data", "textbook"
+        "auto",
+        "ward",
+        "model-based",
+        "quantiles",
+        "kmeans",
+        "k-means++",
+        "random",
+        "random_from_data",
+        "tight_rows",
+        "neighbourhoods",
+        "nested",
+        "textbook",
     ] = "auto"
     """How restarts begin; "auto" mixes all ways."""
-    n_init: PositiveInt = 30
-    """Number of restarts: short runs, the best half of which are carried to convergence."""
+    n_init: PositiveInt | None = None
+    """Exactly so many starts; by default the search makes as many as it takes, up to a limit."""
     max_iter: PositiveInt = 1000
     """Most EM iterations of a restart."""
     tol: Positive = 1e-10

@@ -70,18 +70,23 @@ class EMEngine:
             "missing": "mar" if np.isnan(X).any() else "error",
         }
         stage = "EM restarts"
-        progress(stage, 0, options.n_init)
+
+        def told(run: int, iteration: int, value: float) -> None:
+            # How many starts there will be is not known before, unless a number was asked for.
+            progress(stage, run, options.n_init or run + 1)
+
+        progress(stage, 0, options.n_init or 1)
         result = fit_em(
             X,
             n_components,
             init_params=options.init_params,
             n_init=options.n_init,
             random_state=seed_fit,
-            callback=lambda run, iteration, value: progress(stage, run, options.n_init),
+            callback=told,
             **how,
         )
         seconds_fit = time.perf_counter() - start
-        progress(stage, options.n_init, options.n_init)
+        progress(stage, len(result.runs), len(result.runs))
         asymptotic, reasons = _asymptotic(X, result)
         uncertainty, replicates = asymptotic.get("information"), None
         if options.n_bootstrap:
@@ -191,6 +196,17 @@ def _em_diagnostics(
         "n_init": len(result.runs),
         "n_converged": sum(optimum.n_runs for optimum in result.optima),
         "n_best": result.n_reached,
+        "kinds_best": len(result.hits),
+        "search_stopped": result.stopped,
+        "unseen": {
+            kind: {
+                "n_starts": found.n_starts,
+                "probability": found.probability,
+                "lower": found.lower,
+                "upper": found.upper,
+            }
+            for kind, found in result.unseen.items()
+        },
         "best_restart": result.best + 1,
         "optima": [
             {"log_likelihood": optimum.objective, "n_runs": optimum.n_runs}

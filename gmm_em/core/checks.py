@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gmm_em.core.numbers import as_numbers
 from gmm_em.core.types import FloatArray
 
 
@@ -22,7 +23,7 @@ def check_matrix(X: ArrayLike, *, n_features: int | None = None, min_rows: int =
         The number of rows that is required.
     """
     try:
-        array = np.asarray(X, dtype=np.float64)
+        array = np.asarray(as_numbers(X), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"X must be a numeric matrix of shape (n, d): {error}") from None
     if array.ndim != 2:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_em.core.types import FloatArray
+from gmm_em.core.numbers import as_numbers, is_plain
 
 
 class ConvergenceWarning(UserWarning):
@@ -55,6 +55,8 @@ def feature_names(X: Any) -> NDArray[np.object_] | None:
     ------
     TypeError
         If only some are.
+    ValueError
+        If two are equal.
     """
     columns = getattr(X, "columns", None)
     if columns is None or not hasattr(X, "shape"):
@@ -66,6 +68,9 @@ def feature_names(X: Any) -> NDArray[np.object_] | None:
             "Feature names are only supported if all input features have string names, but your "
             "input has mixed types of column names"
         )
+    if kinds == {True} and len(set(names)) < len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise ValueError(f"feature names must differ, got {twice!r} more than once")
     return names if kinds == {True} else None
 
 
@@ -79,14 +84,8 @@ def check_rows(X: Any, *, min_samples: int = 1) -> Any:
             "Sparse data was passed, but dense data is required. Use '.toarray()' to convert to a "
             "dense numpy array."
         )
-    ready = (
-        hasattr(X, "__array_function__")
-        and hasattr(X, "dtype")
-        and np.dtype(X.dtype).kind in "fiub"
-        and not hasattr(X, "iloc")
-    )
-    if not ready:
-        X = _converted(X)
+    if not is_plain(X):
+        X = as_numbers(X)
     if len(X.shape) != 2:
         found = f"Expected 2D array, got {len(X.shape)}D array instead"
         raise ValueError(
@@ -100,22 +99,6 @@ def check_rows(X: Any, *, min_samples: int = 1) -> Any:
                 f"minimum of {least} is required."
             )
     return X
-
-
-def _converted(X: Any) -> FloatArray:
-    array = np.asarray(X)
-    if array.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported\n{X}\n")
-    if array.dtype.kind in "SU":
-        raise ValueError("dtype='numeric' is not compatible with arrays of bytes/strings")
-    if array.dtype == np.float32:
-        return array
-    try:
-        return np.asarray(array, dtype=np.float64)
-    except TypeError as error:
-        raise TypeError(f"argument must be a string or a number: {error}") from None
-    except ValueError as error:
-        raise ValueError(f"X must hold numbers: {error}") from None
 
 
 def check_feature_names(

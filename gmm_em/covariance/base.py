@@ -11,7 +11,7 @@ name the class in :mod:`gmm_em.covariance.registry`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from gmm_em.core.types import FloatArray, Second
 from gmm_em.covariance.layout import reduce_second
@@ -29,11 +29,21 @@ class CovarianceStructure(ABC):
         or one matrix summed over components.
     common_scale : bool
         Whether rescaling features one by one would leave the family.
+    separate : bool
+        Whether a component's matrix follows from its own count and scatter only, so that the
+        components of several mixtures can be given to `covariances` as if they were one's.
+        A class has to say so itself; it is not inherited.
     """
 
     name: ClassVar[str]
     second: ClassVar[Second]
     common_scale: ClassVar[bool] = False
+    separate: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Take `separate` from no parent: a class that changes the M-step may not be so."""
+        super().__init_subclass__(**kwargs)
+        cls.separate = bool(cls.__dict__.get("separate", False))
 
     @abstractmethod
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:

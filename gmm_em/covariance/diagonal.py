@@ -16,6 +16,7 @@ class Diagonal(CovarianceStructure):
 
     name = "diag"
     second = "diagonal"
+    separate = True
 
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:

@@ -16,6 +16,7 @@ class Full(CovarianceStructure):
 
     name = "full"
     second = "full"
+    separate = True
 
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:

@@ -16,6 +16,7 @@ class Spherical(CovarianceStructure):
 
     name = "spherical"
     second = "diagonal"
+    separate = True
     common_scale = True
 
     @override

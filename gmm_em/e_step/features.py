@@ -281,7 +281,7 @@ def density(features: FeatureMap, parameters: Parameters, *, strict: bool = Fals
         raise SingularError("a component collapsed onto a hyperplane") from None
     deviations = factors.diagonal(0, 1, 2)
     if strict:
-        _refuse_collapsed(covariances, deviations)
+        refuse_collapsed(covariances, deviations)
     precisions = np.linalg.inv(covariances)
     linear = (precisions @ parameters.means[:, :, None])[:, :, 0]
     quadratic = np.add.reduce(linear * parameters.means, axis=1)
@@ -306,10 +306,14 @@ def density(features: FeatureMap, parameters: Parameters, *, strict: bool = Fals
     )
 
 
-def _refuse_collapsed(covariances: FloatArray, deviations: FloatArray) -> None:
+def refuse_collapsed(covariances: FloatArray, deviations: FloatArray) -> None:
     """Refuse covariances (K, D, D) with a zero among the diagonals of L, which are `deviations`.
 
     A diagonal entry of L is a feature's standard deviation given the features before it.
+
+    Raises
+    ------
+    SingularError
     """
     # A component that is wider than this, in units of the data, is far from a collapse.
     if deviations.min() > 1e-3:

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
+from gmm_em.core.numbers import as_numbers
 from gmm_em.core.types import LOG_2PI, FloatArray, IndexArray, Second
 from gmm_em.covariance.layout import reduce_second
-from gmm_em.e_step.features import SingularError
+from gmm_em.e_step.features import SingularError, refuse_collapsed
 from gmm_em.e_step.totals import Totals, support_of
 from gmm_em.mixture import Mixture
-from gmm_em.rows.samples import Parameters, Samples, mixture_units
+from gmm_em.rows.samples import LARGEST, Parameters, Samples, mixture_units
 
 
 class Pattern(NamedTuple):
@@ -47,7 +48,7 @@ def read_with_missing(X: ArrayLike) -> FloatArray:
     ValueError
         If it is no matrix, holds infinity, or has a column without any observed value.
     """
-    array = np.asarray(X, dtype=np.float64)
+    array = np.asarray(as_numbers(X), dtype=np.float64)
     if array.ndim != 2:
         raise ValueError(f"X must be two-dimensional (n, d), got shape {array.shape}")
     if np.isinf(array).any():
@@ -95,6 +96,11 @@ class MissingEStep:
     def expect(self, parameters: Parameters) -> Totals:
         """Return log-likelihood of the observed values and completed moments about the means."""
         k, d = parameters.means.shape
+        try:
+            factors = np.linalg.cholesky(parameters.covariances)
+        except np.linalg.LinAlgError:
+            raise SingularError("a component collapsed onto a hyperplane") from None
+        refuse_collapsed(parameters.covariances, factors.diagonal(0, 1, 2))
         log_likelihood = 0.0
         counts, first, second = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
         for pattern in self._patterns:
@@ -132,8 +138,10 @@ class MissingEStep:
 
 def evaluate_missing(mixture: Mixture, X: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Log-density of what is observed of each row (N,), and responsibilities (N, K)."""
-    array = np.asarray(X, dtype=np.float64)
+    array = np.asarray(as_numbers(X), dtype=np.float64)
     centre, scale = mixture_units(mixture)
+    if (np.abs(array - centre) > LARGEST * scale).any():
+        raise ValueError("X holds values too large for float64 arithmetic")
     estep = MissingEStep((array - centre) / scale, None, "full", mixture.n_components)
     covariances = mixture.covariances / (scale[:, None] * scale)
     parameters = Parameters(mixture.weights, (mixture.means - centre) / scale, covariances)

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gmm_em.core.types import FloatArray
-from gmm_em.e_step.totals import Totals
+from gmm_em.core.types import FloatArray, IndexArray
+from gmm_em.e_step.totals import BatchedTotals, Totals
 from gmm_em.rows.samples import Parameters
 
 
@@ -64,3 +64,19 @@ class RowwiseEStep(EStep, Protocol):
 
         Of a row with missing values it is the marginal log-density of what was observed.
         """
+
+
+class ManyEStep(Protocol):
+    """The E-step of many mixtures over the same rows."""
+
+    def expect(self, parameters: Parameters) -> BatchedTotals:
+        """Return sums over rows for weights (R, K), means (R, K, D), covariances (R, K, D, D).
+
+        Raises
+        ------
+        SingularError
+            If a covariance of any mixture is not positive definite.
+        """
+
+    def log_density(self, parameters: Parameters, index: IndexArray) -> FloatArray:
+        """Return the log-density of chosen rows under each mixture, shape (R, n)."""

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from gmm_em.covariance.base import CovarianceStructure
+from gmm_em.e_step.batched import BatchedEStep, OneByOne
 from gmm_em.e_step.blocked import BlockedEStep
 from gmm_em.e_step.dask_chunks import ChunkEStep, check_chunks, is_chunked, take_rows
 from gmm_em.e_step.missing import MissingEStep, imputed, missing_log_jacobian
-from gmm_em.e_step.protocol import EStep
+from gmm_em.e_step.protocol import EStep, ManyEStep
 from gmm_em.e_step.streaming import Blocks, StreamedEStep
 from gmm_em.rows.samples import Samples
 
@@ -56,12 +57,15 @@ class OpenedRows(NamedTuple):
         Number of rows that `estep` sees.
     log_jacobian : float
         What the change to the inner units adds to the log-likelihood.
+    many : ManyEStep, optional
+        Sees the same rows under many mixtures at a time; only of rows in memory.
     """
 
     samples: Samples
     estep: EStep
     n_rows: int
     log_jacobian: float
+    many: ManyEStep | None = None
 
 
 class RowReader(Protocol):
@@ -93,7 +97,8 @@ class RowsWithMissingValues:
         rows = (X - samples.centre) / samples.scale
         second = reading.structure.second
         estep = MissingEStep(rows, samples.weight, second, reading.n_components)
-        return OpenedRows(samples, estep, samples.n_samples, missing_log_jacobian(X, samples))
+        log_jacobian = missing_log_jacobian(X, samples)
+        return OpenedRows(samples, estep, samples.n_samples, log_jacobian, OneByOne(estep))
 
 
 class ChunkedRows:
@@ -133,7 +138,8 @@ class CompleteRows:
             strict=True,
             n_threads=reading.n_threads,
         )
-        return OpenedRows(samples, estep, samples.n_samples, samples.log_jacobian)
+        many = BatchedEStep(samples, reading.structure.second, reading.n_threads)
+        return OpenedRows(samples, estep, samples.n_samples, samples.log_jacobian, many)
 
 
 READERS: tuple[RowReader, ...] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,6 +47,45 @@ class Totals:
             self.first + other.first,
             self.second + other.second,
             self.origin,
+        )
+
+
+class BatchedTotals(NamedTuple):
+    """Sums over rows for R mixtures: the arrays of `Totals` with a leading axis.
+
+    Attributes
+    ----------
+    log_likelihood : ndarray, shape (R,)
+    counts : ndarray, shape (R, K)
+    first, origin : ndarray, shape (R, K, D)
+    second : ndarray, shape (R, K, D, D), (R, K, D) or (R, D, D)
+    """
+
+    log_likelihood: FloatArray
+    counts: FloatArray
+    first: FloatArray
+    second: FloatArray
+    origin: FloatArray
+
+    def of(self, run: int) -> Totals:
+        """Return the sums of one mixture."""
+        return Totals(
+            float(self.log_likelihood[run]),
+            self.counts[run],
+            self.first[run],
+            self.second[run],
+            self.origin[run],
+        )
+
+    @classmethod
+    def stack(cls, totals: list[Totals]) -> BatchedTotals:
+        """Return the sums of several mixtures as one value."""
+        return cls(
+            np.array([one.log_likelihood for one in totals]),
+            np.stack([one.counts for one in totals]),
+            np.stack([one.first for one in totals]),
+            np.stack([one.second for one in totals]),
+            np.stack([one.origin for one in totals]),
         )
 
 

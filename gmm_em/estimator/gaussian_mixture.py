@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gmm_em.core.numbers import in_dtype
 from gmm_em.core.sklearn_checks import (
     ConvergenceWarning,
     check_rows,
@@ -22,16 +23,13 @@ from gmm_em.estimator.fitted_mixture import FittedMixture, generator_seed
 from gmm_em.estimator.initial_values import initial_values
 from gmm_em.fitting.ascent import remaining_gain
 from gmm_em.fitting.fit import fit_blocks, fit_em
+from gmm_em.fitting.posing import fallback_ridge
 from gmm_em.fitting.prior import ConjugatePrior
-from gmm_em.fitting.problem import DegenerateError
+from gmm_em.fitting.problem import ConstantFeatureError, DegenerateError
 from gmm_em.fitting.result import EMResult
 from gmm_em.fitting.starts.partial import PartialStart
 from gmm_em.fitting.verbose import Progress
 from gmm_em.mixture import Mixture
-from gmm_em.rows.samples import Samples
-
-# What is added to the covariances where there is no maximum, in units of the features' variances.
-_RIDGE = 1e-6
 
 
 class GaussianMixtureEM(FittedMixture):
@@ -56,10 +54,10 @@ class GaussianMixtureEM(FittedMixture):
     max_iter : int, default 1000
         At most this many E-steps after the first, per run; 0 keeps the best start.
     n_init : int, optional
-        Number of starts, by default 60 on up to 2000 rows and 30 on more: short runs from all
-        of them, the better half to convergence.
-    init_params : {"auto", "ward", "quantiles", "kmeans", "k-means++", "random", \
-"random_from_data", "textbook"}, default "auto"
+        Exactly this many starts. By default as many as it takes, up to 154 on up to 2000 rows and
+        46 on more; see :func:`gmm_em.fit_em` for when the search stops.
+    init_params : {"auto", "ward", "model-based", "quantiles", "kmeans", "k-means++", "random", \
+"random_from_data", "tight_rows", "neighbourhoods", "nested", "textbook"}, default "auto"
     weights_init : array_like, shape (K,), optional
     means_init : array_like, shape (K, D), optional
     precisions_init : array_like, optional
@@ -73,7 +71,7 @@ class GaussianMixtureEM(FittedMixture):
     prior : ConjugatePrior, optional
         Maximise the posterior density instead of the likelihood.
     accelerate : bool, default True
-        Quasi-Newton steps after ten EM steps.
+        Quasi-Newton steps after 24 EM steps.
     missing : {"error", "mar"}, default "error"
         What to do with NaN: refuse it, or treat it as missing at random.
 
@@ -174,10 +172,14 @@ class GaussianMixtureEM(FittedMixture):
         }
         try:
             result = fit_em(rows, self.n_components, **options)
+        except ConstantFeatureError as error:
+            raise error.named(names) from None
         except DegenerateError:
             if self.reg_covar is not None:
                 raise
-            options["reg_covar"] = _RIDGE * Samples(rows, sample_weight).variances()
+            options["reg_covar"] = fallback_ridge(
+                rows, sample_weight, missing=self.missing == "mar"
+            )
             result = fit_em(rows, self.n_components, **options)
             warnings.warn(
                 "The likelihood has no maximum on these data: every run degenerated, so a "
@@ -270,8 +272,9 @@ class GaussianMixtureEM(FittedMixture):
         self.lower_bound_ = float(trace[-1]) / total
         self.lower_bounds_ = (result.trace[1:] / total).tolist()
         upper = np.linalg.inv(mixture.scale_trils).transpose(0, 2, 1)
+        precisions = upper @ upper.transpose(0, 2, 1)
         self.weights_ = mixture.weights.astype(dtype)
-        self.means_ = mixture.means.astype(dtype)
-        self.covariances_ = structure.compact(mixture.covariances).astype(dtype)
-        self.precisions_cholesky_ = structure.compact(upper).astype(dtype)
-        self.precisions_ = structure.compact(upper @ upper.transpose(0, 2, 1)).astype(dtype)
+        self.means_ = in_dtype(mixture.means, dtype)
+        self.covariances_ = in_dtype(structure.compact(mixture.covariances), dtype)
+        self.precisions_cholesky_ = in_dtype(structure.compact(upper), dtype)
+        self.precisions_ = in_dtype(structure.compact(precisions), dtype)

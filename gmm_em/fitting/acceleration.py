@@ -19,6 +19,7 @@ import numpy as np
 
 from gmm_em.core.types import FloatArray
 from gmm_em.e_step.totals import Totals
+from gmm_em.fitting import curvature
 from gmm_em.fitting.problem import Problem
 from gmm_em.rows.samples import Parameters
 
@@ -28,6 +29,10 @@ _PAIRS = 30
 _PAIR_ELEMENTS = 1 << 20
 # No coordinate moves by more than this many units of one row's information in a step.
 _MAX_STEP = 1.0
+# How far a run steps off a saddle point, in units of one row's information.
+_NUDGE = 0.3
+# Steps after which a computed curvature is computed again.
+_REFRESH = 4
 _TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -53,10 +58,16 @@ class Chart:
         self._roots = np.sqrt(np.maximum(centre.weights, 1e-10))
         shared = problem.structure.second == "pooled"
         covariances = centre.covariances[:1] if shared else centre.covariances
-        self._factors = np.linalg.cholesky(covariances)
+        self.factors = np.linalg.cholesky(covariances)
         k, d = centre.means.shape
         self._split = (k, k + k * d)
-        self.size = k + k * d + problem.structure.n_parameters(k, d)
+        self.size = self.size_of(problem)
+
+    @staticmethod
+    def size_of(problem: Problem) -> int:
+        """Return the number of coordinates."""
+        k, d = problem.n_components, problem.samples.n_features
+        return k + k * d + problem.structure.n_parameters(k, d)
 
     def point(self, x: FloatArray) -> Point:
         """Mixture at coordinates `x`."""
@@ -66,11 +77,11 @@ class Chart:
         weights = np.exp(logits - logits.max())
         weights /= weights.sum()
         steps = x[a:b].reshape(k, d, 1) / self._roots[:, None, None]
-        means = self._centre.means + (self._factors @ steps)[:, :, 0]
+        means = self._centre.means + (self.factors @ steps)[:, :, 0]
         log_factors = self._problem.structure.to_log_factors(x[b:], self._roots, d)
         # A step far too long overflows; its objective is then not finite, and it is shortened.
         with np.errstate(over="ignore", invalid="ignore"):
-            factors = self._factors @ _exponential(log_factors)
+            factors = self.factors @ _exponential(log_factors)
             covariances = factors @ factors.transpose(0, 2, 1)
         if covariances.shape[0] != k:
             covariances = np.repeat(covariances, k, axis=0)
@@ -81,7 +92,7 @@ class Chart:
         parameters = point.parameters
         data = self._problem.complete(totals, parameters.means)
         relative = _exponential(point.log_factors)
-        whiteners = np.linalg.inv(self._factors @ relative)
+        whiteners = np.linalg.inv(self.factors @ relative)
         # Sums over components that share a matrix have been taken already.
         weights = data.weight_counts - data.weight_counts.sum() * parameters.weights
         whitened = (whiteners @ data.first[:, :, None])[:, :, 0]
@@ -111,10 +122,17 @@ def _exponential(log_factors: FloatArray) -> FloatArray:
 
 
 class InverseHessian:
-    """BFGS approximation of the inverse of minus the Hessian; the identity to begin with."""
+    """BFGS approximation of the inverse of minus the Hessian.
 
-    def __init__(self, size: int) -> None:
-        self._dense = np.eye(size) if size <= _DENSE else None
+    Parameters
+    ----------
+    size : int
+    begin : ndarray, shape (size, size), optional
+        What it is to begin with; by default the identity.
+    """
+
+    def __init__(self, size: int, begin: FloatArray | None = None) -> None:
+        self._dense = np.eye(size) if begin is None and size <= _DENSE else begin
         self._steps: list[FloatArray] = []
         self._changes: list[FloatArray] = []
         self._limit = min(_PAIRS, _PAIR_ELEMENTS // size)
@@ -159,6 +177,19 @@ class InverseHessian:
         self._dense -= cross + cross.T
 
 
+def away_from_saddle(problem: Problem, parameters: Parameters) -> list[Parameters]:
+    """Mixtures a little off a point that may be a saddle; none where it is a maximum."""
+    chart = Chart(problem, parameters)
+    if not curvature.affordable(problem, chart.size):
+        return []
+    directions = curvature.ways_up(problem, parameters, chart.factors)
+    return [
+        chart.point(length * direction).parameters
+        for direction in directions
+        for length in (_NUDGE, -_NUDGE)
+    ]
+
+
 class QuasiNewton:
     """One accelerated climb from a point that EM has reached.
 
@@ -171,7 +202,12 @@ class QuasiNewton:
     def __init__(self, problem: Problem, parameters: Parameters, totals: Totals) -> None:
         self._problem = problem
         self._chart = Chart(problem, parameters)
-        self._inverse = InverseHessian(self._chart.size)
+        begin = None
+        if curvature.affordable(problem, self._chart.size):
+            begin = curvature.inverse_curvature(problem, parameters, self._chart.factors)
+        self._inverse = InverseHessian(self._chart.size, begin)
+        # Steps until a curvature is worth computing again; a sample of the rows is asked once.
+        self._left = np.inf if begin is None or problem.pilot is not None else _REFRESH
         self.totals = totals
         self._point = self._chart.point(np.zeros(self._chart.size))
         self._gradient = self._chart.gradient(self._point, totals)
@@ -195,8 +231,14 @@ class QuasiNewton:
             self._length = 1.0 if longest <= _MAX_STEP else _MAX_STEP / longest
         return self._chart.point(self._point.x + self._length * self._direction), self._length
 
+    @property
+    def outdated(self) -> bool:
+        """Whether the curvature was computed so many steps ago that it is worth doing again."""
+        return self._left <= 0
+
     def accept(self, point: Point, totals: Totals) -> None:
         """Move to a point, learning from the change of the gradient."""
+        self._left -= 1
         gradient = self._chart.gradient(point, totals)
         self._inverse.update(point.x - self._point.x, self._gradient - gradient)
         self._point, self.totals, self._gradient = point, totals, gradient

@@ -3,22 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from gmm_em.core.threads import single_threaded_blas
 from gmm_em.e_step.totals import Totals
-from gmm_em.fitting.acceleration import InverseHessian, QuasiNewton
+from gmm_em.fitting.acceleration import InverseHessian, QuasiNewton, away_from_saddle
 from gmm_em.fitting.problem import DegenerateError, Problem
 from gmm_em.rows.samples import Parameters
 
 # Plain steps before acceleration: they leave the start's neighbourhood and settle in a basin.
-WARM_UP = 10
+# Short runs from many starts are as long, so that a run alone and one of many take the same path.
+WARM_UP = 24
 # Objectives this close, relatively, cannot be told apart from rounding.
 _ROUNDING = 1e-14
 # Trial steps along one direction before EM's own step is taken.
 _MAX_TRIALS = 6
+# How often a run may step off a saddle point.
+_MAX_ESCAPES = 5
+# Steps of EM that put right what the straight step off the point has upset.
+_SETTLE = 3
 
 Report = Callable[[int, float], None]
+
+
+@dataclass
+class Beginning:
+    """The first steps of a run, which were made elsewhere.
+
+    Attributes
+    ----------
+    start, parameters : Parameters
+        Where it began, and where it is.
+    totals : Totals, optional
+        The E-step at `parameters`; None where there was none.
+    trace, log_likelihoods : list of float
+    path : list of Parameters
+    converged : bool
+    degenerate : str
+    """
+
+    start: Parameters
+    parameters: Parameters
+    totals: Totals | None = None
+    trace: list[float] = field(default_factory=list)
+    log_likelihoods: list[float] = field(default_factory=list)
+    path: list[Parameters] = field(default_factory=list)
+    converged: bool = False
+    degenerate: str = ""
 
 
 class Climb:
@@ -38,11 +71,14 @@ class Climb:
     Parameters
     ----------
     problem : Problem
-    start : Parameters
+    start : Parameters or Beginning
+        A mixture, or the first steps of a run.
     tol : float
     accelerate : bool, default True
-        Allow quasi-Newton steps after the first 10.
+        Allow quasi-Newton steps after the first 24.
     keep_path : bool, default False
+    warm_up : int, default 24
+        Plain steps before the first accelerated one.
     report : callable, optional
         Called as ``report(n_iter, log_likelihood)`` after every E-step.
 
@@ -60,29 +96,33 @@ class Climb:
     def __init__(
         self,
         problem: Problem,
-        start: Parameters,
+        start: Parameters | Beginning,
         *,
         tol: float,
         accelerate: bool = True,
         keep_path: bool = False,
         report: Report | None = None,
+        warm_up: int = WARM_UP,
     ) -> None:
-        self._problem = problem
+        self._problem, self._warm_up = problem, warm_up
         self._tol = tol * problem.total_weight
         self._report = report
         self._keep_path = keep_path
-        k, d = start.means.shape
+        begun = start if isinstance(start, Beginning) else Beginning(start, start)
+        k, d = begun.start.means.shape
         size = k + k * d + problem.structure.n_parameters(k, d)
         self._accelerate = accelerate and problem.smooth and InverseHessian.worthwhile(size)
         self._newton: QuasiNewton | None = None
-        self.start = self.parameters = start
-        self.trace: list[float] = []
-        self.log_likelihoods: list[float] = []
-        self.path: list[Parameters] = []
-        self.converged = False
-        self.degenerate = ""
-        self._totals: Totals | None = None
-        self._try_first()
+        self._escapes = 0
+        self.start, self.parameters = begun.start, begun.parameters
+        self.trace = begun.trace
+        self.log_likelihoods = begun.log_likelihoods
+        self.path = begun.path
+        self.converged = begun.converged
+        self.degenerate = begun.degenerate
+        self._totals = begun.totals
+        if self._totals is None and not self.degenerate:
+            self._try_first()
 
     @property
     def n_iter(self) -> int:
@@ -102,13 +142,14 @@ class Climb:
     def advance(self, until: int) -> None:
         """Iterate until `n_iter` is `until`, or the run has finished."""
         try:
-            while not self.finished and self.n_iter < until:
-                if self._accelerate and self.n_iter >= WARM_UP:
-                    self._accelerated_step(until)
-                else:
-                    self._em_step()
+            # BLAS would wake its threads for every small matrix.
+            with single_threaded_blas():
+                self._climb_and_escape(until)
         except DegenerateError as error:
             self.degenerate = str(error)
+        except np.linalg.LinAlgError:
+            # The accelerator's factors see a collapse that the E-step still could evaluate.
+            self.degenerate = "a component collapsed onto a point or a hyperplane"
 
     def _try_first(self) -> None:
         try:
@@ -149,6 +190,40 @@ class Climb:
         if remaining < self._tol:
             self.converged = True
 
+    def _climb_and_escape(self, until: int) -> None:
+        self._climb(until)
+        while self._at_end(until) and self._escape():
+            self._climb(until)
+
+    def _climb(self, until: int) -> None:
+        while not self.finished and self.n_iter < until:
+            if self._accelerate and self.n_iter >= self._warm_up:
+                self._accelerated_step(until)
+            else:
+                self._em_step()
+
+    def _at_end(self, until: int) -> bool:
+        more = self._accelerate and self._escapes < _MAX_ESCAPES and self.n_iter < until
+        return more and self.converged and not self.degenerate
+
+    def _escape(self) -> bool:
+        """Leave the point that the run has converged to, where it is a saddle point."""
+        assert self._totals is not None
+        for parameters in away_from_saddle(self._problem, self.parameters):
+            try:
+                totals = self._problem.expect(parameters)
+                for _ in range(_SETTLE):
+                    parameters = self._problem.maximize(totals)
+                    totals = self._problem.expect(parameters)
+            except DegenerateError:
+                continue
+            if totals.objective > self.objective + _noise(self.objective):
+                self._escapes += 1
+                self._newton, self.converged = None, False
+                self._move(parameters, totals)
+                return True
+        return False
+
     def _accelerated_step(self, until: int) -> None:
         assert self._totals is not None
         if self._newton is None:
@@ -166,6 +241,9 @@ class Climb:
             if np.isfinite(objective) and newton.sufficient(objective, length):
                 gain = objective - self._totals.objective
                 newton.accept(point, totals)
+                if newton.outdated:
+                    # The curvature is looked at again from here.
+                    self._newton = None
                 self._move(point.parameters, totals)
                 expected = newton.predicted_gain * self._problem.total_weight
                 # A model that has yet to learn the curvature expects too little.

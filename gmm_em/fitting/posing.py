@@ -9,19 +9,29 @@ import numpy as np
 
 from gmm_em.core.types import FloatArray
 from gmm_em.covariance.base import CovarianceStructure
-from gmm_em.e_step.blocked import BlockedEStep as Kernel
-from gmm_em.e_step.dask_chunks import ChunkEStep, check_chunks, is_chunked, take_rows
-from gmm_em.e_step.missing import MissingEStep, imputed, missing_log_jacobian
-from gmm_em.e_step.protocol import EStep
+from gmm_em.e_step.missing import imputed, read_with_missing
+from gmm_em.e_step.registry import OpenedRows, Reading, open_rows
 from gmm_em.fitting.prior import ConjugatePrior
-from gmm_em.fitting.problem import DegenerateError, Problem
-from gmm_em.fitting.restarts import PILOT_ROWS
+from gmm_em.fitting.problem import ConstantFeatureError, Problem
 from gmm_em.rows.samples import Samples
+
+# Rows of a chunked array that are read to choose units and the defaults of a prior.
+_CHUNK_ROWS = 5_000
+
+# What keeps covariances from being singular where there is no maximum, in units of the features'
+# variances.
+_RIDGE = 1e-6
+
+
+def fallback_ridge(X: Any, sample_weight: Any, *, missing: bool) -> FloatArray:
+    """Return a millionth of each feature's variance, shape (D,), for data without a maximum."""
+    rows = imputed(read_with_missing(X)) if missing else X
+    return np.asarray(_RIDGE * Samples(rows, sample_weight).variances())
 
 
 @dataclass(frozen=True)
 class ProblemMaker:
-    """Turns rows into a problem."""
+    """Turns rows into a problem; the attributes are arguments of :func:`gmm_em.fit_em`."""
 
     n_components: int
     structure: CovarianceStructure
@@ -31,39 +41,34 @@ class ProblemMaker:
     missing: bool
 
     def pose(self, X: Any, weight: Any) -> Problem:
-        """Return the problem of fitting rows `X` with weights, or None for equal ones."""
-        if is_chunked(X) and weight is None and not self.missing:
-            if not X.shape[0] <= PILOT_ROWS:
-                return self._pose_chunks(X)
-            X = np.asarray(X)
-        complete = imputed(X) if self.missing else X
-        samples = Samples(complete, weight, common_scale=self.structure.common_scale)
+        """Pose the problem for rows (N, D) with weights (N,) or None.
+
+        Raises
+        ------
+        ValueError
+            If the rows cannot be used, or are fewer than the components.
+        DegenerateError
+            If a feature is constant, and nothing keeps its variance from being zero.
+        """
+        reading = Reading(
+            self.n_components, self.structure, _CHUNK_ROWS, self.n_threads, self.missing
+        )
+        return self.problem(open_rows(X, weight, reading))
+
+    def problem(self, opened: OpenedRows) -> Problem:
+        """Pose the problem for rows that are open."""
+        samples = opened.samples
         self._check(samples)
         penalty = None if self.prior is None else self.prior.resolve(samples, self.n_components)
-        second = self.structure.second
-        estep: EStep
-        log_jacobian = None
-        if self.missing:
-            estep = MissingEStep(
-                (X - samples.centre) / samples.scale, samples.weight, second, self.n_components
-            )
-            log_jacobian = missing_log_jacobian(X, samples)
-        else:
-            estep = Kernel(
-                samples, self.n_components, second, strict=True, n_threads=self.n_threads
-            )
         return Problem(
-            samples, estep, self.structure, self.reg_covar, penalty, log_jacobian=log_jacobian
-        )
-
-    def _pose_chunks(self, X: Any) -> Problem:
-        check_chunks(X)
-        index = np.arange(0, X.shape[0], max(1, X.shape[0] // PILOT_ROWS))
-        sample = self.pose(take_rows(X, index), None)
-        units = (sample.samples.centre, sample.samples.scale)
-        estep = ChunkEStep(X, units, self.n_components, self.structure.second)
-        return Problem(
-            sample.samples, estep, self.structure, self.reg_covar, sample.penalty, n_rows=X.shape[0]
+            samples,
+            opened.estep,
+            self.structure,
+            self.reg_covar,
+            penalty,
+            n_rows=opened.n_rows,
+            log_jacobian=opened.log_jacobian,
+            many=opened.many,
         )
 
     def _check(self, samples: Samples) -> None:
@@ -72,8 +77,7 @@ class ProblemMaker:
                 "Expected n_samples >= n_components but got n_components = "
                 f"{self.n_components}, n_samples = {samples.n_samples}"
             )
-        if samples.constant.any() and not self.reg_covar.any() and self.prior is None:
-            raise DegenerateError(
-                f"feature {int(samples.constant.argmax())} is constant, so every covariance "
-                "would be singular: drop it, or set reg_covar > 0"
-            )
+        holds = self.structure.common_scale and not samples.constant.all()
+        held = holds or self.reg_covar.any() or self.prior is not None
+        if samples.constant.any() and not held:
+            raise ConstantFeatureError(int(samples.constant.argmax()))

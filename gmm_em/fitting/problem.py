@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gmm_em.core.types import FloatArray
+from gmm_em.core.types import FloatArray, IntArray
 from gmm_em.covariance.base import CovarianceStructure
+from gmm_em.covariance.projection import structured
+from gmm_em.e_step.blocked import BlockedEStep
 from gmm_em.e_step.features import SingularError
-from gmm_em.e_step.protocol import EStep
-from gmm_em.e_step.totals import Totals
+from gmm_em.e_step.protocol import EStep, ManyEStep
+from gmm_em.e_step.totals import BatchedTotals, Totals
 from gmm_em.fitting.prior import Penalty
 from gmm_em.rows.samples import Parameters, Samples
 
 # Fewer rows than this are none.
 _EMPTY = 1e-8
+# Covariances that differ by less, relatively, from their structure's closest are in the family.
+_OUTSIDE = 1e-9
 
 
 class DegenerateError(ValueError):
     """A component collapsed onto a point or a hyperplane, or became empty."""
+
+
+class ConstantFeatureError(DegenerateError):
+    """A feature has one value only, which no covariance of the structure can hold.
+
+    Attributes
+    ----------
+    feature : int
+    """
+
+    def __init__(self, feature: int, name: str | None = None) -> None:
+        called = f"feature {feature}" if name is None else f"feature {feature} ({name})"
+        super().__init__(
+            f"{called} is constant, so every covariance would be singular: drop it, "
+            "or set reg_covar > 0"
+        )
+        self.feature = feature
+
+    def named(self, names: Any) -> ConstantFeatureError:
+        """Return the same error with the feature's name, where the features have names."""
+        return self if names is None else type(self)(self.feature, str(names[self.feature]))
 
 
 class CompleteData(NamedTuple):
@@ -50,9 +76,13 @@ class Problem:
         Rows the E-step sees, where `samples` holds only some of them.
     log_jacobian : float, optional
         What the change of units adds to the log-likelihood, where values are missing.
+    pilot : Problem, optional
+        The same problem for a sample of the rows, which is cheap to ask for the curvature.
+    many : ManyEStep, optional
+        The E-step for many mixtures at a time, which a search needs.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - rows, structure, prior and how they are read
         self,
         samples: Samples,
         estep: EStep,
@@ -62,17 +92,24 @@ class Problem:
         *,
         n_rows: int | None = None,
         log_jacobian: float | None = None,
+        many: ManyEStep | None = None,
+        pilot: Problem | None = None,
     ) -> None:
         self.samples = samples
         self.n_components = estep.n_components
         self.n_rows = samples.n_samples if n_rows is None else n_rows
-        self.total_weight = samples.total_weight if n_rows is None else float(n_rows)
+        whole = n_rows is None or n_rows == samples.n_samples
+        self.total_weight = samples.total_weight if whole else float(self.n_rows)
         if log_jacobian is None:
             log_jacobian = self.total_weight * float(np.log(samples.scale).sum())
         self._log_jacobian = log_jacobian
         self.structure = structure
         self.penalty = penalty
         self._estep = estep
+        # What can say responsibilities, where all rows are complete and in memory.
+        self._row_estep = estep if isinstance(estep, BlockedEStep) else None
+        self._many = many
+        self.pilot = pilot
         self._ridge = np.diag(reg_covar / samples.scale**2) if np.any(reg_covar) else None
 
     @property
@@ -100,6 +137,74 @@ class Problem:
             )
         return totals
 
+    def expect_each(self, parameters: Parameters) -> tuple[BatchedTotals, FloatArray]:
+        """E-step of R mixtures, and their objectives (R,).
+
+        Raises
+        ------
+        DegenerateError
+            Where a covariance of any of them is singular; `expect` says of which.
+        """
+        assert self._many is not None
+        try:
+            totals = self._many.expect(parameters)
+        except SingularError as error:
+            raise DegenerateError(str(error)) from None
+        totals = totals._replace(log_likelihood=totals.log_likelihood - self._log_jacobian)
+        if self.penalty is None:
+            return totals, totals.log_likelihood
+        shared = self.structure.second == "pooled"
+        prior = [
+            self.penalty.log_density(Parameters(*one), shared)
+            for one in zip(*parameters, strict=True)
+        ]
+        return totals, totals.log_likelihood + np.array(prior)
+
+    def log_density(self, parameters: Parameters, index: IntArray) -> FloatArray:
+        """Log-density of chosen rows under R mixtures, in inner units, shape (R, n)."""
+        assert self._many is not None
+        return self._many.log_density(parameters, index)
+
+    def responsibilities(self, parameters: Parameters) -> FloatArray:
+        """Responsibilities of all rows, shape (K, N), where `by_row` says they are known."""
+        assert self._row_estep is not None
+        return self._row_estep.evaluate(parameters)[1]
+
+    @property
+    def by_row(self) -> bool:
+        """Whether all rows are complete and in memory."""
+        return self._row_estep is not None
+
+    def maximize_each(self, totals: BatchedTotals) -> Parameters:
+        """M-step of R mixtures none of which has an empty component."""
+        n_runs, k, d = totals.first.shape
+        if self.penalty is not None or not self.structure.separate:
+            each = [self.maximize(totals.of(run)) for run in range(n_runs)]
+            return Parameters(*(np.stack(arrays) for arrays in zip(*each, strict=True)))
+        # Every component is for itself, so those of all mixtures are treated as those of one.
+        flat = Totals(
+            np.nan,
+            totals.counts.reshape(-1),
+            totals.first.reshape(-1, d),
+            totals.second.reshape(n_runs * k, *totals.second.shape[2:]),
+            totals.origin.reshape(-1, d),
+        )
+        joint = self._plain(flat)
+        covariances = joint.covariances
+        if self._ridge is not None:
+            covariances = covariances + self._ridge
+        weights = totals.counts / totals.counts.sum(axis=1, keepdims=True)
+        return Parameters(
+            weights, joint.means.reshape(n_runs, k, d), covariances.reshape(n_runs, k, d, d)
+        )
+
+    def empty(self, counts: FloatArray) -> NDArray[np.bool_]:
+        """Whether any component of each mixture is empty, from counts of shape (..., K)."""
+        # A prior on the means holds a component up even where it has no rows.
+        if self.penalty and self.penalty.kappa:
+            return np.zeros(counts.shape[:-1], dtype=bool)
+        return ~(counts.min(axis=-1) > _EMPTY * min(1.0, self.total_weight / self.n_rows))
+
     def maximize(self, totals: Totals) -> Parameters:
         """M-step.
 
@@ -109,16 +214,25 @@ class Problem:
             Where a component has collapsed or is empty.
         """
         counts = totals.counts
-        # A prior on the means holds a component up even where it has no rows.
-        if not counts.min() > _EMPTY and not (self.penalty and self.penalty.kappa):
+        if self.empty(counts):
             raise DegenerateError(f"component {int(counts.argmin())} became empty")
         parameters = self._plain(totals) if self.penalty is None else self._penalised(totals)
         if self._ridge is None:
             return parameters
         return parameters._replace(covariances=parameters.covariances + self._ridge)
 
+    def in_family(self, start: Parameters) -> Parameters:
+        """Return a start whose covariances have the structure, the closest where they had not."""
+        closest = structured(self.structure, start.weights, start.covariances)
+        allowed = _OUTSIDE * np.abs(start.covariances).max(axis=(1, 2), keepdims=True)
+        # A start inside the family is taken to the last digit.
+        if (np.abs(closest - start.covariances) <= allowed).all():
+            return start
+        return start._replace(covariances=closest)
+
     def safe_start(self, start: Parameters) -> Parameters:
         """Add what `reg_covar` or the prior would to the covariances of a start."""
+        start = self.in_family(start)
         covariances = start.covariances
         if self._ridge is not None:
             covariances = covariances + self._ridge
@@ -163,6 +277,7 @@ class Problem:
             # Symmetric to the last digit, which is all that is left of a component that collapses.
             square = offset[:, :, None] * offset[:, None, :]
             scatter = totals.second - square * counts[:, None, None]
+            scatter = 0.5 * (scatter + scatter.transpose(0, 2, 1))
         elif self.structure.second == "diagonal":
             scatter = totals.second - totals.first * offset
         else:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from gmm_em.core.types import FloatArray
+from gmm_em.fitting.maxima import Unseen
+from gmm_em.matching import component_distances
 from gmm_em.mixture import Mixture
+
+# Matched components closer than this, on average, are the same.
+_SAME = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +44,10 @@ class Run:
         The mixture at each entry of `trace`, where asked for; otherwise empty.
     n_rows : int
         Rows the trace speaks of: fewer than in the data for short runs on a sample of them.
+    kind : str
+        How it began: a name of `init_params`, "split and merge" where it was made from a maximum
+        that was found before, "given" for a start of the user's, "sample" for the maximum of a
+        sample of the rows.
     """
 
     start: Mixture
@@ -49,6 +60,7 @@ class Run:
     spurious: str = ""
     snapshots: tuple[Mixture, ...] = ()
     n_rows: int = 0
+    kind: str = ""
 
     @property
     def objective(self) -> float:
@@ -64,11 +76,16 @@ class Optimum:
     ----------
     objective : float
     runs : tuple of int
-        Which runs reached it.
+        Which runs reached it, the one that stands for it first. A run that had come close to a
+        maximum which was known already was left there, and counts.
+    hits : dict of str to int
+        How many of the starts of each kind led to it. Starts that looked at a sample of the rows
+        count for the maximum on all rows that their own led to.
     """
 
     objective: float
     runs: tuple[int, ...]
+    hits: dict[str, int] = field(default_factory=dict)
 
     @property
     def n_runs(self) -> int:
@@ -99,6 +116,12 @@ class EMResult:
     covariance_type : str
     total_weight : float
         Sum of the row weights: the number of rows, where none were given.
+    unseen : dict of str to Unseen
+        For each random kind of start, how likely one more start of it finds a maximum that this
+        search has not met: the Good-Turing estimate, with its interval. Where the data have many
+        rows it speaks of a sample of them.
+    stopped : str
+        Why the search made no more starts.
     """
 
     mixture: Mixture
@@ -111,6 +134,21 @@ class EMResult:
     optima: tuple[Optimum, ...] = field(repr=False)
     covariance_type: str
     total_weight: float
+    unseen: dict[str, Unseen] = field(default_factory=dict, repr=False)
+    stopped: str = ""
+
+    @property
+    def hits(self) -> dict[str, int]:
+        """How many of the starts of each kind led to the best maximum."""
+        for optimum in self.optima:
+            if self.best in optimum.runs:
+                return optimum.hits
+        return {}
+
+    @property
+    def n_starts(self) -> dict[str, int]:
+        """How many starts of each kind the search made."""
+        return dict(Counter(run.kind for run in self.runs if run.kind != "sample"))
 
     @property
     def n_reached(self) -> int:
@@ -132,7 +170,12 @@ class EMResult:
 
 
 def distinct_optima(runs: tuple[Run, ...], n_rows: int, tolerance: float) -> tuple[Optimum, ...]:
-    """Group converged runs on `n_rows` rows whose objectives differ by at most `tolerance`."""
+    """Group converged runs on `n_rows` rows by the maximum that they reached.
+
+    Two runs reached the same one where their objectives differ by at most `tolerance` and their
+    mixtures are close: the sum of :func:`gmm_em.matching.component_distances` over the components,
+    matched and weighted, is below 0.01.
+    """
     reached = [
         i
         for i, run in enumerate(runs)
@@ -140,8 +183,21 @@ def distinct_optima(runs: tuple[Run, ...], n_rows: int, tolerance: float) -> tup
     ]
     groups: list[list[int]] = []
     for i in sorted(reached, key=lambda i: -runs[i].objective):
-        if groups and runs[groups[-1][0]].objective - runs[i].objective <= tolerance:
-            groups[-1].append(i)
+        for group in groups:
+            first = runs[group[0]]
+            near = runs[group[-1]].objective - runs[i].objective <= tolerance
+            if near and _distance(first.mixture, runs[i].mixture) < _SAME:
+                group.append(i)
+                break
         else:
             groups.append([i])
-    return tuple(Optimum(runs[group[0]].objective, tuple(group)) for group in groups)
+    return tuple(
+        Optimum(runs[group[0]].objective, tuple(group), dict(Counter(runs[i].kind for i in group)))
+        for group in groups
+    )
+
+
+def _distance(a: Mixture, b: Mixture) -> float:
+    distances = component_distances(a, b)
+    rows, columns = linear_sum_assignment(distances)
+    return float(a.weights[rows] @ distances[rows, columns])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gmm_em.core.checks import check_sample_weight
+from gmm_em.core.numbers import as_numbers, is_plain
 from gmm_em.core.threads import run_all, single_threaded_blas
 from gmm_em.core.types import FloatArray
 from gmm_em.mixture import Mixture
@@ -14,7 +16,7 @@ from gmm_em.rows.memory_maps import pick, release
 
 # A feature whose values differ by more than this in the inner units is refused: the squares of the
 # differences would overflow.
-_LARGEST = 1e150
+LARGEST = 1e150
 # A feature whose values differ by less than this, in its own units, is refused: the squares of
 # the differences would underflow.
 _SMALLEST = 1e-150
@@ -25,6 +27,8 @@ _COPY_ROWS = 1 << 14
 _COPIED_FEATURES = 24
 # Rows from which centre and scale are taken.
 _PILOT_ROWS = 1 << 11
+# Fewer different values than this do not show a grid.
+_FEWEST_GAPS = 4
 
 
 class Parameters(NamedTuple):
@@ -133,21 +137,16 @@ class Samples:
             return np.ascontiguousarray(self._columns[:, index].T)
         return (self.rows(index) - self.centre) / self.scale
 
+    @cached_property
     def resolution(self) -> FloatArray:
         """Spacing of the grid the data are rounded to, per feature; 0 where there is none.
 
-        Shape (D,), in the inner units. A feature is on a grid when fewer than half of (up to
-        2000) values differ; the spacing is the smallest difference.
+        Shape (D,), in the inner units. A feature is on a grid when the differences of (up to
+        2000) values next to each other are multiples of the smallest one, which for values that
+        were not rounded is never so.
         """
         rows = self.take(slice(None, None, max(1, self.n_samples // 2000)))
-        out = np.zeros(self.n_features)
-        for j, column in enumerate(rows.T):
-            gaps = np.diff(np.sort(column))
-            # Decimal fractions are not exact: equal values may differ in their last digits.
-            gaps = gaps[gaps > 1e-9 * max(1.0, float(np.abs(column).max()))]
-            if 0 < gaps.shape[0] < 0.5 * rows.shape[0]:
-                out[j] = gaps.min()
-        return out
+        return np.array([_grid(np.sort(column)) for column in rows.T])
 
     def moments(self) -> tuple[FloatArray, FloatArray]:
         """Weighted mean (D,) and covariance (D, D) of all rows, in the inner units."""
@@ -234,7 +233,7 @@ class Samples:
                 run_all(scan, range(len(starts)), available)
         with np.errstate(invalid="ignore"):
             # NaN compares as false, so it counts as not finite, too.
-            finite = highs - lows < _LARGEST
+            finite = (highs < LARGEST) & (lows > -LARGEST)
         if not finite.all():
             self._report(int(starts[int((~finite).any(axis=1).argmax())]))
         lowest, highest = lows.min(axis=0), highs.max(axis=0)
@@ -258,6 +257,24 @@ class Samples:
         raise ValueError(f"Input X contains {name} (row {row}, column {column})")
 
 
+def _grid(values: FloatArray) -> float:
+    """Spacing of sorted values that all lie on one grid; 0 where they do not."""
+    # Decimal fractions are not exact: equal values may differ in their last digits.
+    error = 1e-9 * max(1.0, float(np.abs(values[[0, -1]]).max()))
+    gaps = np.diff(values)
+    gaps = gaps[gaps > error]
+    if gaps.shape[0] < _FEWEST_GAPS:
+        return 0.0
+    spacing = float(gaps.min())
+    if spacing < 100.0 * error:
+        return 0.0
+    multiples = np.round(gaps / spacing)
+    # The mean over all gaps is more exact than the smallest one.
+    spacing = float(gaps.sum() / multiples.sum())
+    off_grid = np.abs(gaps - spacing * multiples) > 2.0 * error + 1e-6 * spacing
+    return 0.0 if off_grid.any() else spacing
+
+
 def mixture_units(mixture: Mixture) -> tuple[FloatArray, FloatArray]:
     """Centre and scale of data that follow a mixture."""
     deviations = np.sqrt(np.diagonal(mixture.covariance))
@@ -266,24 +283,16 @@ def mixture_units(mixture: Mixture) -> tuple[FloatArray, FloatArray]:
 
 def _sliceable(X: Any) -> Any:
     """Return `X`, or an array of its values, so that it has two dimensions and slices of rows."""
-    if not (hasattr(X, "shape") and hasattr(X, "dtype") and hasattr(X, "__getitem__")):
-        X = _as_array(X)
-    elif not hasattr(X, "__array_function__") or np.dtype(X.dtype).kind not in "fiub":
-        # Slicing a data frame takes columns. Object and complex arrays are checked by NumPy.
-        X = _as_array(X)
+    if not is_plain(X):
+        try:
+            X = np.asarray(as_numbers(X), dtype=np.float64)
+        except TypeError as error:
+            raise ValueError(f"X must be a numeric matrix of shape (n, d): {error}") from None
+        except ValueError as error:
+            raise ValueError(f"X must be a numeric matrix: {error}") from None
     if len(X.shape) != 2:
         hint = "; use X.reshape(-1, 1) for one feature" if len(X.shape) == 1 else ""
         raise ValueError(f"X must be two-dimensional (n, d), got shape {tuple(X.shape)}{hint}")
     if X.shape[0] < 1 or X.shape[1] < 1:
         raise ValueError(f"X must have at least one row and one column, got {tuple(X.shape)}")
     return X
-
-
-def _as_array(X: Any) -> FloatArray:
-    array = np.asarray(X)
-    if array.dtype.kind == "c":
-        raise ValueError("Complex data not supported: X must be real")
-    try:
-        return np.asarray(array, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"X must be a numeric matrix of shape (n, d): {error}") from None

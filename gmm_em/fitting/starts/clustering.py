@@ -1,7 +1,8 @@
-"""Starts that cluster the rows first."""
+"""Starts that cluster the rows by distance."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import override
 
 import numpy as np
@@ -11,9 +12,7 @@ from gmm_em.core.types import FloatArray, IntArray
 from gmm_em.fitting.starts.base import Assignment, Rows, one_hot, squared_distances
 
 # Hierarchical clustering takes time and memory that grow as the square of the rows.
-_WARD_ROWS = 500
-
-
+HIERARCHICAL_ROWS = 400
 _LLOYD_ITERATIONS = 30
 
 
@@ -27,8 +26,7 @@ class KMeans(Assignment):
         self, rows: Rows, n_components: int, rng: np.random.Generator
     ) -> FloatArray:
         centres = rows.X[plus_plus(rows, n_components, rng)]
-        labels = lloyd(rows, centres)
-        return one_hot(labels, n_components)
+        return one_hot(lloyd(rows, centres), n_components)
 
 
 class PlusPlus(Assignment):
@@ -48,22 +46,23 @@ class Ward(Assignment):
     """Ward's hierarchical clustering of (a sample of) the rows; the same whatever the seed."""
 
     name = "ward"
+    random = False
 
     @override
     def responsibilities(
         self, rows: Rows, n_components: int, rng: np.random.Generator
     ) -> FloatArray:
         X = rows.X
-        step = -(-X.shape[0] // _WARD_ROWS)
+        step = -(-X.shape[0] // HIERARCHICAL_ROWS)
         tree = linkage(X[::step], "ward")
-        R = one_hot(_cut(tree, n_components), n_components)
-        centres = (R.T @ X[::step]) / R.sum(axis=0)[:, None]
+        R = one_hot(cut(tree, n_components), n_components)
         if step == 1:
             return R
+        centres = (R.T @ X[::step]) / R.sum(axis=0)[:, None]
         return one_hot(squared_distances(X, centres).argmin(axis=1), n_components)
 
 
-def _cut(tree: FloatArray, n_clusters: int) -> IntArray:
+def cut(tree: FloatArray, n_clusters: int) -> IntArray:
     """Labels of the leaves when the last ``n_clusters - 1`` merges are undone.
 
     Unlike SciPy's ``fcluster`` it gives as many clusters as asked for where heights are tied.
@@ -89,15 +88,14 @@ class Quantiles(Assignment):
     """
 
     name = "quantiles"
+    random = False
 
     @override
     def responsibilities(
         self, rows: Rows, n_components: int, rng: np.random.Generator
     ) -> FloatArray:
-        X, weight, _ = rows
-        centred = X - X.mean(axis=0)
-        axis = np.linalg.eigh(centred.T @ centred)[1][:, -1]
-        order = np.argsort(centred @ axis, kind="stable")
+        X, weight = rows.X, rows.weight
+        order = np.argsort(X @ rows.principal[1][:, -1], kind="stable")
         share = np.cumsum(weight[order]) - 0.5 * weight[order]
         labels = np.empty(X.shape[0], dtype=np.int64)
         labels[order] = np.minimum(n_components * share / weight.sum(), n_components - 1)
@@ -113,21 +111,19 @@ class Whitened(Assignment):
     def __init__(self, start: Assignment) -> None:
         self._start = start
         self.name = f"whitened {start.name}"
+        # A class attribute of `Start`, which here depends on the start that is wrapped.
+        self.random = start.random  # type: ignore[misc]
 
     @override
     def responsibilities(
         self, rows: Rows, n_components: int, rng: np.random.Generator
     ) -> FloatArray:
-        centred = rows.X - rows.X.mean(axis=0)
-        values, vectors = np.linalg.eigh(centred.T @ centred / centred.shape[0])
-        scale = np.sqrt(np.maximum(values, 1e-12 * values.max()))
-        white = rows._replace(X=centred @ (vectors / scale))
-        return self._start.responsibilities(white, n_components, rng)
+        return self._start.responsibilities(replace(rows, X=rows.white), n_components, rng)
 
 
 def plus_plus(rows: Rows, n_components: int, rng: np.random.Generator) -> IntArray:
     """Choose K rows by k-means++, the best of a few candidates at each step."""
-    X, weight, _ = rows
+    X, weight = rows.X, rows.weight
     n_candidates = 2 + int(np.log(n_components))
     chosen = np.empty(n_components, dtype=np.int64)
     chosen[0] = rng.choice(X.shape[0], p=weight / weight.sum())
@@ -145,7 +141,7 @@ def plus_plus(rows: Rows, n_components: int, rng: np.random.Generator) -> IntArr
 
 def lloyd(rows: Rows, centres: FloatArray) -> IntArray:
     """Labels after Lloyd's iterations from the given centres."""
-    X, weight, _ = rows
+    X, weight = rows.X, rows.weight
     labels = squared_distances(X, centres).argmin(axis=1)
     for _ in range(_LLOYD_ITERATIONS):
         assigned = one_hot(labels, centres.shape[0]) * weight[:, None]

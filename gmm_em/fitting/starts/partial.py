@@ -30,15 +30,21 @@ class PartialStart:
     means: ArrayLike | None = None
     covariances: ArrayLike | None = None
 
+    @property
+    def decides(self) -> bool:
+        """Whether nothing of the start is left to chance, as the means are given."""
+        return self.means is not None
+
     def complete(
         self, samples: Samples, structure: CovarianceStructure, proposals: list[Parameters]
     ) -> list[Parameters]:
         """Return starts in inner units, from the proposals where `means` are not given."""
         if self.means is not None:
-            rows = Rows.of(samples)
+            rows = Rows.of(samples, structure)
             means = (np.asarray(self.means, dtype=np.float64) - samples.centre) / samples.scale
-            nearest = one_hot(squared_distances(rows.X, means).argmin(axis=1), means.shape[0])
-            guess = from_responsibilities(rows, nearest, structure)
+            centres = (means - rows.centre) / rows.scale
+            nearest = one_hot(squared_distances(rows.X, centres).argmin(axis=1), means.shape[0])
+            guess = rows.inner(from_responsibilities(rows, nearest, structure))
             proposals = [guess._replace(means=means)]
         if self.weights is not None:
             weights = np.asarray(self.weights, dtype=np.float64)

@@ -37,7 +37,9 @@ def fit_at_once(dataset, k, engines, options, seed, progress, covariance_type):
     """Fits that take no time: EM's optimum, and draws around it; four components fail."""
     if k == 4:
         raise FitError(f"{dataset.name}: em cannot fit it: a component collapsed. Try fewer.")
-    em = fit_em(dataset.X, k, random_state=1)
+    # Three components are fitted by a few steps from one start, so that draws lead higher.
+    poor = {"init_params": "ward", "n_init": 1, "max_iter": 3} if k == 3 else {}
+    em = fit_em(dataset.X, k, random_state=1, **poor)
     rng = np.random.default_rng(k)
     found = {"em": made_em(em.mixture), "bayes": made_bayes(em.mixture, rng, n_draws=60)}
     n_free = n_parameters(k, 2)
@@ -204,7 +206,7 @@ def test_each_engine_alone_has_its_own_criteria(dataset, fitted):
 
 
 def test_local_optima_are_told_with_what_they_lack(found):
-    # EM's three components here are one run from one start: the posterior's draws lead higher.
+    # EM's three components here are a few steps from one start: the posterior's draws lead higher.
     gain = found[3].certificate.better_by
     assert gain > 0
     texts = {finding.id: finding.text for finding in found.verdict}

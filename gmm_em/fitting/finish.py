@@ -1,0 +1,201 @@
+"""From what a search found to the result: the best maxima on all rows, and which one is the fit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from gmm_em.fitting.acceleration import Chart
+from gmm_em.fitting.ascent import WARM_UP
+from gmm_em.fitting.curvature import affordable
+from gmm_em.fitting.maxima import Atlas, Maximum
+from gmm_em.fitting.options import Options
+from gmm_em.fitting.problem import DegenerateError, Problem
+from gmm_em.fitting.records import record
+from gmm_em.fitting.result import EMResult, Optimum, Run
+from gmm_em.fitting.search import Search
+from gmm_em.fitting.spurious import why_spurious
+from gmm_em.mixture import Mixture
+from gmm_em.rows.samples import Parameters
+
+# Plain steps from the maximum of a sample, before steps that know the curvature there.
+_SETTLED = 2
+# At most so many maxima of a sample are carried to convergence on all rows, ...
+_FULL_RUNS = 3
+# ... those that the sample cannot tell from the best: by so many standard errors.
+_ERRORS = 4.0
+
+
+def from_start(problem: Problem, init: Mixture, options: Options) -> EMResult:
+    """One run, from the user's mixture."""
+    expected = (problem.n_components, problem.samples.n_features)
+    if (init.n_components, init.n_features) != expected:
+        raise ValueError(
+            f"init has {init.n_components} components in {init.n_features} dimensions, but "
+            f"{expected[0]} in {expected[1]} are asked for"
+        )
+    given = Parameters(*problem.samples.inner(init))
+    begun = problem.in_family(given)
+    climb = options.climb(problem, begun, 0)
+    if not climb.trace:
+        raise refusal([climb.degenerate])
+    climb.advance(options.max_iter)
+    run = record(
+        problem,
+        climb,
+        spurious=why_spurious(problem, climb.parameters) if climb.converged else "",
+        kind="given",
+        keep_order=True,
+        start=init if begun is given else None,
+    )
+    optima: tuple[Optimum, ...] = ()
+    if run.converged and not run.degenerate:
+        optima = (Optimum(run.objective, (0,), {"given": 1}),)
+    return choose((run,), optima, problem)
+
+
+def finish(search: Search, problem: Problem, options: Options) -> EMResult:
+    """Carry the best maxima of a search to convergence on all rows, where it saw a sample only.
+
+    Parameters
+    ----------
+    search : Search
+        That has run.
+    problem : Problem
+        With all rows; the search's own where it saw them all.
+    options : Options
+    """
+    partial = search.plan.partial
+    keep_order = partial is not None and partial.decides
+    # A start that is singular from the first has not run.
+    begun = [i for i, trail in enumerate(search.trails) if trail.climb.trace]
+    if not begun:
+        raise refusal([trail.climb.degenerate for trail in search.trails])
+    runs = [
+        record(
+            search.problem,
+            trail.climb,
+            spurious="" if trail.maximum is None else trail.maximum.spurious,
+            kind=trail.kind,
+            keep_order=keep_order,
+        )
+        for trail in search.trails
+        if trail.climb.trace
+    ]
+    place = {trail: run for run, trail in enumerate(begun)}
+    for maximum in search.atlas.maxima:
+        maximum.run = place[maximum.run]
+        maximum.hits = [place[trail] for trail in maximum.hits]
+    if problem is search.problem:
+        optima = _optima(search.atlas.maxima, runs)
+    else:
+        more, optima = _on_all_rows(search, problem, options, runs, keep_order)
+        runs += more
+    return choose(tuple(runs), optima, problem, search)
+
+
+def _optima(maxima: Sequence[Maximum], runs: Sequence[Run]) -> tuple[Optimum, ...]:
+    out = []
+    for maximum in sorted(maxima, key=lambda maximum: -maximum.objective):
+        others = [i for i in maximum.hits if i != maximum.run]
+        hits = dict(Counter(runs[i].kind for i in maximum.hits if runs[i].kind != "sample"))
+        out.append(Optimum(maximum.objective, (maximum.run, *others), hits))
+    return tuple(out)
+
+
+def _on_all_rows(
+    search: Search, problem: Problem, options: Options, runs: list[Run], keep_order: bool
+) -> tuple[list[Run], tuple[Optimum, ...]]:
+    """Climb on all rows from the best maxima of a sample."""
+    out: list[Run] = []
+    problem.pilot = search.problem
+    size = Chart.size_of(problem)
+    warm_up = _SETTLED if affordable(problem, size) else WARM_UP
+    atlas = Atlas(problem.total_weight)
+    for maximum in _promising(search, runs):
+        origin = maximum.run if isinstance(maximum, Maximum) else maximum
+        start = Parameters(*problem.samples.inner(runs[origin].mixture))
+        index = len(runs) + len(out)
+        climb = options.climb(problem, start, index, warm_up)
+        climb.advance(options.max_iter)
+        reason = why_spurious(problem, climb.parameters) if climb.converged else ""
+        run = record(problem, climb, spurious=reason, kind="sample", keep_order=keep_order)
+        out.append(run)
+        if climb.converged and not run.degenerate:
+            pilot = search.problem
+            inner = Parameters(*(a[None] for a in pilot.samples.inner(run.mixture)))
+            profile = pilot.log_density(inner, search.probe)[0]
+            reached = atlas.add(index, climb.objective, profile, reason)
+            if isinstance(maximum, Maximum):
+                reached.hits.extend(maximum.hits)
+    return out, _optima(atlas.maxima, [*runs, *out])
+
+
+def _promising(search: Search, runs: list[Run]) -> list[Maximum | int]:
+    """Maxima of the sample that may be the best on all rows; failing that, the best run."""
+    best = search.atlas.best
+    if best is None:
+        return [max(range(len(runs)), key=lambda i: (not runs[i].degenerate, runs[i].objective))]
+    problem, chosen = search.problem, [best]
+    if search.agreed:
+        return [best]
+    others = [maximum for maximum in search.atlas.maxima if maximum is not best]
+    for other in sorted(others, key=lambda maximum: (bool(maximum.spurious), -maximum.objective)):
+        ratio = best.profile - other.profile
+        error = float(np.std(ratio)) * np.sqrt(problem.n_rows)
+        if (
+            best.objective - other.objective
+            < _ERRORS * error * problem.total_weight / problem.n_rows
+        ):
+            chosen.append(other)
+    return list(chosen[:_FULL_RUNS])
+
+
+def choose(
+    runs: tuple[Run, ...],
+    optima: tuple[Optimum, ...],
+    problem: Problem,
+    search: Search | None = None,
+) -> EMResult:
+    """Take the best sound maximum; failing that a spurious or, with reg_covar, any one."""
+    candidates = [i for i, run in enumerate(runs) if run.n_rows == problem.n_rows]
+    usable = [i for i in candidates if not runs[i].degenerate]
+    if not usable and not problem.smooth:
+        usable = [i for i in candidates if runs[i].trace.size]
+    if not usable:
+        raise refusal([run.degenerate for run in runs])
+
+    def merit(i: int) -> tuple[bool, float]:
+        return not runs[i].spurious, runs[i].objective
+
+    # Unfinished runs compete by what they reached, but are not examined for spuriousness.
+    finished = [i for i in usable if runs[i].converged] or usable
+    best = max(finished, key=merit)
+    run = runs[best]
+    return EMResult(
+        run.mixture,
+        run.log_likelihood,
+        run.trace,
+        run.converged,
+        run.n_iter,
+        runs,
+        best,
+        optima,
+        problem.structure.name,
+        problem.total_weight,
+        {} if search is None else search.unseen(),
+        "one start was given" if search is None else search.stopped,
+    )
+
+
+def refusal(reasons: list[str]) -> DegenerateError:
+    """Return the error that says why every run was refused."""
+    found = "; ".join(sorted(set(reasons))[:3])
+    return DegenerateError(
+        "Fitting the mixture model failed because some components have ill-defined empirical "
+        "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
+        "number of components, increase reg_covar, or scale the input data. Every one of "
+        f"{len(reasons)} runs was refused: {found}."
+    )

@@ -1,0 +1,260 @@
+"""The search for the best maximum on one set of rows.
+
+Rounds of starts of different kinds are advanced a few steps together; what does not end where
+others have ended is carried to convergence, and told from what is known by the distance between
+the mixtures (:mod:`gmm_em.fitting.maxima`). Then one component of the best maximum is split and
+two are merged (:mod:`gmm_em.fitting.splits`). A search without a given number of starts ends when
+several kinds agree, or when one more start is unlikely to find anything new, or at its limit.
+"""
+
+from __future__ import annotations
+
+from gmm_em.core.threads import single_threaded_blas
+from gmm_em.fitting.maxima import Maximum
+from gmm_em.fitting.options import Options, Plan
+from gmm_em.fitting.problem import Problem
+from gmm_em.fitting.seeds import Streams
+from gmm_em.fitting.splits import split_merge
+from gmm_em.fitting.starts.base import Rows
+from gmm_em.fitting.starts.strategy import kinds, propose
+from gmm_em.fitting.trails import CLEAR, SPLIT, Trails, to_come
+
+# Rows that starts look at.
+_START_ROWS = 2_000
+# Starts in the first round, and in every later one.
+_FIRST_ROUND = 10
+_ROUND = 18
+# The search ends after this many starts, on few rows and on many.
+MOST_STARTS_FEW = 154
+MOST_STARTS_MANY = 46
+# It ends earlier where the best maximum was reached so often, by so many kinds, ...
+_HITS = 4
+_KINDS = 3
+# ... and one more start finds a new maximum with less than this probability.
+_UNSEEN = 0.1
+# The first round is enough where so large a part of its kinds agrees.
+_MOST = 0.6
+# With more rows than this a glance at its short runs may show it: then half of the kinds are
+# enough, because all that may come higher are followed.
+_GLANCE_ROWS = 800
+_HALF = 0.5
+# On fewer rows a start costs little, and maxima that few starts find are many: at least so many.
+_FEWEST = 100
+# How often components of a maximum are split and merged, as long as it helps.
+_IMPROVEMENTS = 5
+# Attempts to split and merge, on few rows, and on many or at a glance.
+_SPLITS_FEW = 12
+_SPLITS_MANY = 6
+# So many starts without a maximum are enough.
+_HOPELESS = 40
+
+
+class Search(Trails):
+    """A search on one problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    plan : Plan
+    options : Options
+    streams : Streams
+
+    Attributes
+    ----------
+    plan : Plan
+    stopped : str
+        Why the search ended.
+    agreed : bool
+        Whether a glance at the first round was enough.
+    """
+
+    def __init__(self, problem: Problem, plan: Plan, options: Options, streams: Streams) -> None:
+        super().__init__(problem, options, plan.n_final)
+        self.plan, self._streams = plan, streams
+        self.stopped = ""
+        self.agreed = False
+        self._rows = Rows.of(problem.samples, problem.structure, _START_ROWS)
+        self._drawn = 0
+
+    # How long it goes on -----------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Search."""
+        # BLAS would wake its threads for every small matrix; the E-steps have threads of their own.
+        with single_threaded_blas():
+            self._run()
+
+    def _run(self) -> None:
+        plan = self.plan
+        if self.problem.n_components == 1 or (plan.partial and plan.partial.decides):
+            # One maximum, which EM reaches in one step from anywhere; or one start.
+            self._round(1)
+            self.stopped = "there is one start only"
+        elif plan.n_init is not None:
+            self._round(plan.n_init)
+            self.stopped = f"{plan.n_init} starts were asked for"
+        else:
+            self._adapt()
+
+    def _adapt(self) -> None:
+        most = MOST_STARTS_FEW if self.few and self.problem.by_row else MOST_STARTS_MANY
+        if self.problem.n_rows > _GLANCE_ROWS and self.problem.smooth:
+            if self._glance():
+                self.agreed = True
+                self.stopped = "most kinds of starts agree"
+                return
+        else:
+            self._round(_FIRST_ROUND)
+        self._improve()
+        if self.problem.n_rows > _GLANCE_ROWS and self._agreed():
+            self.stopped = "most kinds of starts agree"
+            return
+        while self._drawn < most:
+            if self._drawn >= _HOPELESS and not self.atlas.maxima:
+                self.stopped = f"none of {self._drawn} starts converged"
+                return
+            before = self.atlas.best
+            self._round(min(_ROUND, most - self._drawn))
+            if self.atlas.best is not before:
+                self._improve()
+            elif self._settled():
+                self.stopped = "one more start is unlikely to find another maximum"
+                return
+        self.stopped = f"the limit of {most} starts was reached"
+
+    def _glance(self) -> bool:
+        """Make the first round, and return whether its short runs show that it is enough.
+
+        Only the best run is carried to convergence, and those that may still come higher. Where
+        most of the others are as close to its maximum as the data could tell, and a split and
+        merge of its components leads nowhere higher, their ends are not looked at.
+        """
+        self.wait = True
+        self._round(_FIRST_ROUND)
+        best = self._carry_promising(0)
+        for _ in range(_IMPROVEMENTS):
+            if best is None or not self._near(best):
+                break
+            before, offset = best, len(self.trails)
+            self._split_and_merge(before)
+            best = self._carry_promising(offset)
+            if best is before and self._near(best):
+                self.wait = False
+                return True
+        self.resolve_waiting()
+        return False
+
+    def _carry_promising(self, offset: int) -> Maximum | None:
+        """Carry on the runs from number `offset` that may come higher than the best maximum."""
+        order = range(offset, len(self.trails))
+        for index in sorted(order, key=lambda i: -self.trails[i].climb.objective):
+            trail, best = self.trails[index], self.atlas.best
+            climb = trail.climb
+            if trail.resolved or climb.degenerate or index in self.left:
+                continue
+            if best is not None and not best.spurious:
+                if climb.objective + to_come(climb.trace) < best.objective:
+                    continue
+                if climb.objective < best.objective and self.distance(trail, best) < 1.0:
+                    continue
+            self.carry(trail, index)
+        return self.atlas.best
+
+    def _near(self, best: Maximum) -> bool:
+        """Whether most kinds of starts came close to a maximum; their runs then count for it."""
+        if best.spurious:
+            return False
+        drawn = [i for i, trail in enumerate(self.trails) if trail.kind != SPLIT]
+        met = set(best.hits)
+        for i, trail in enumerate(self.trails):
+            if trail.climb.degenerate or trail.carried:
+                continue
+            leader = self.left.get(i)
+            if leader in met or self.distance(trail, best) < 1.0:
+                met.add(i)
+        kinds_met = {self.trails[i].kind for i in drawn if i in met}
+        enough = len(kinds_met) >= _HALF * len({self.trails[i].kind for i in drawn})
+        margin = CLEAR * self.problem.total_weight
+        others = [self.trails[i].climb.objective for i in drawn if i not in met]
+        alone = all(value < best.objective - margin for value in others)
+        if len(kinds_met) < self._enough_kinds or not (enough or alone):
+            return False
+        for i in sorted(met.difference(best.hits)):
+            trail = self.trails[i]
+            if trail.maximum is not None:
+                trail.maximum.hits.remove(i)
+            trail.maximum, trail.resolved = best, True
+            best.hits.append(i)
+        return True
+
+    @property
+    def _enough_kinds(self) -> int:
+        return min(_KINDS, len({trail.kind for trail in self.trails if trail.kind != SPLIT}))
+
+    def _agreed(self) -> bool:
+        """Whether most kinds led to the best maximum, or none to another that is nearly as high."""
+        best = self.atlas.best
+        if best is None or best.spurious:
+            return False
+        drawn = [trail for trail in self.trails if trail.kind != SPLIT]
+        agreeing = {trail.kind for trail in drawn if trail.maximum is best}
+        if len(agreeing) < self._enough_kinds:
+            return False
+        if len(agreeing) >= _MOST * len({trail.kind for trail in drawn}):
+            return True
+        margin = CLEAR * self.problem.total_weight
+        others = [maximum for maximum in self.atlas.maxima if maximum is not best]
+        return all(other.objective < best.objective - margin for other in others)
+
+    def _settled(self) -> bool:
+        best = self.atlas.best
+        if best is None or best.spurious:
+            return False
+        found = [trail for trail in self.trails if trail.maximum is best and trail.kind != SPLIT]
+        if len(found) < _HITS or len({t.kind for t in found}) < self._enough_kinds:
+            return False
+        if self.problem.n_rows <= _GLANCE_ROWS and self._drawn < _FEWEST:
+            return False
+        n_starts, n_once = self._counts()
+        return n_once < _UNSEEN * n_starts
+
+    def _counts(self) -> tuple[int, int]:
+        each = self.unseen().values()
+        return sum(one.n_starts for one in each), sum(one.n_once for one in each)
+
+    # Rounds --------------------------------------------------------------------------------------
+
+    def _round(self, n: int) -> None:
+        """Make `n` more starts."""
+        first = self._drawn
+        self._drawn += n
+        starts = kinds(self.plan.init_params, first, n)
+        rngs = [self._streams.start(i) for i in range(first, first + n)]
+        k, structure = self.problem.n_components, self.problem.structure
+        proposals = propose(self._rows, k, structure, starts, rngs)
+        if self.plan.partial is not None:
+            proposals = self.plan.partial.complete(self.problem.samples, structure, proposals)
+        self.follow(proposals, starts)
+
+    def _improve(self) -> None:
+        """Split and merge components of the best maximum, and again where that helped."""
+        for _ in range(_IMPROVEMENTS):
+            before = self.atlas.best
+            if before is None:
+                return
+            self._split_and_merge(before)
+            if self.atlas.best is before:
+                return
+
+    def _split_and_merge(self, best: Maximum) -> None:
+        """Make starts of one maximum."""
+        if self.problem.by_row:
+            mixture = self.trails[best.run].climb.parameters
+            joint = self.problem.responsibilities(mixture)
+            proposals = split_merge(
+                self._rows.seen(mixture),
+                joint,
+                self.problem.structure,
+                _SPLITS_MANY if self.wait or not self.few else _SPLITS_FEW,
+            )
+            self.follow([self._rows.inner(one) for one in proposals], None)
