@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from gmm_bayes.estimators.gaussian_mixture import GaussianMixtureBayes
     from gmm_bayes.evaluation.diagnostics import Diagnostics
     from gmm_bayes.labels.relabelling import relabel
+    from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
     from gmm_bayes.priors.lkj import LKJPrior
     from gmm_bayes.priors.niw import NIWPrior
     from gmm_bayes.priors.registry import prior_from_dict
@@ -27,6 +28,7 @@ __all__ = [
     "Diagnostics",
     "GaussianMixtureBayes",
     "Gibbs",
+    "InverseWishartPrior",
     "LKJPrior",
     "MixtureDraws",
     "NIWPrior",
@@ -43,6 +45,7 @@ _HOMES = {
     "Diagnostics": "evaluation.diagnostics",
     "GaussianMixtureBayes": "estimators.gaussian_mixture",
     "Gibbs": "samplers.gibbs.sampler",
+    "InverseWishartPrior": "priors.inverse_wishart",
     "LKJPrior": "priors.lkj",
     "MixtureDraws": "draws",
     "NIWPrior": "priors.niw",

@@ -13,8 +13,7 @@ from gmm_bayes.core.limits import MAX_POINTWISE
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.evidence import Evidence
-from gmm_bayes.priors.lkj import LKJPrior
-from gmm_bayes.priors.niw import NIWPrior
+from gmm_bayes.priors.base import Prior
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,7 +28,7 @@ class FittedModel:
     draws : MixtureDraws
         Aligned, in the data's own units.
     X : ndarray of shape (N, D)
-    prior : LKJPrior or NIWPrior
+    prior : InverseWishartPrior, LKJPrior or NIWPrior
     covariance_type : str
     cores : int or None
     evidence : Evidence or None
@@ -38,7 +37,7 @@ class FittedModel:
 
     draws: MixtureDraws
     X: FloatArray
-    prior: LKJPrior | NIWPrior
+    prior: Prior
     covariance_type: str
     cores: int | None
     evidence: Evidence | None

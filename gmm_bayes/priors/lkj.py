@@ -10,10 +10,12 @@ from scipy.special import logit
 
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.priors.base import Prior
+from gmm_bayes.priors.data_scale import DataScale
 from gmm_bayes.priors.hyperparameters import (
     PerFeature,
     Scale,
     check_scale,
+    check_widths,
     number,
     per_feature,
 )
@@ -110,22 +112,16 @@ class LKJPrior(Prior):
     @override
     def check_width(self, n_features: int) -> None:
         """Raise ValueError if a per-feature hyperparameter has not `n_features` entries."""
-        for name in ("mean_loc", "mean_scale", "sd_scale"):
-            value = getattr(self, name)
-            if isinstance(value, tuple) and len(value) != n_features:
-                raise ValueError(
-                    f"prior's {name} has {len(value)} entries, but the data have {n_features} "
-                    "features; give one number, or one for each feature"
-                )
+        check_widths(self, ("mean_loc", "mean_scale", "sd_scale"), n_features)
 
     def sd_scales(self, sd_scale: Any, structure: Structure) -> Any:
         """Return `sd_scale` (D,) as the scales of the structure's free standard deviations."""
         return structure.pooled(sd_scale**2.0) ** 0.5
 
     @override
-    def terms(self, loc: FloatArray, scale: FloatArray, structure: Structure) -> PriorTerms:
-        """Return the density on data standardised by `loc` and `scale` (D,)."""
-        mean_loc, mean_scale, sd_scale = self.standardised(loc, scale)
+    def terms(self, data: DataScale, structure: Structure) -> PriorTerms:
+        """Return the density on data standardised as `data` say."""
+        mean_loc, mean_scale, sd_scale = self.standardised(data.loc, data.scale)
         return independent_terms(
             structure, mean_loc, mean_scale, self.sd_scales(sd_scale, structure), self.eta
         )
