@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gmm_bayes.core.checks import ImproperPosteriorWarning
     from gmm_bayes.draws import MixtureDraws
     from gmm_bayes.estimators.gaussian_mixture import GaussianMixtureBayes
     from gmm_bayes.evaluation.diagnostics import Diagnostics
@@ -28,6 +29,7 @@ __all__ = [
     "Diagnostics",
     "GaussianMixtureBayes",
     "Gibbs",
+    "ImproperPosteriorWarning",
     "InverseWishartPrior",
     "LKJPrior",
     "MixtureDraws",
@@ -45,6 +47,7 @@ _HOMES = {
     "Diagnostics": "evaluation.diagnostics",
     "GaussianMixtureBayes": "estimators.gaussian_mixture",
     "Gibbs": "samplers.gibbs.sampler",
+    "ImproperPosteriorWarning": "core.checks",
     "InverseWishartPrior": "priors.inverse_wishart",
     "LKJPrior": "priors.lkj",
     "MixtureDraws": "draws",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gmm_bayes.core.checks import (
+    ImproperPosteriorWarning,
     check_count,
     check_data,
     check_enough_samples,
@@ -142,6 +144,9 @@ class GaussianMixtureBayes(PosteriorEstimator):
         ------
         TypeError, ValueError
             If the data or a parameter cannot be used; the message says which and why.
+        ImproperPosteriorWarning
+            Before sampling, if the prior leaves the posterior of these data improper. It is sampled
+            all the same, but has no marginal likelihood.
         KeyboardInterrupt
             If interrupted before every chain has a draw to keep. Later, what was drawn is kept,
             and ``posterior_`` is marked as interrupted.
@@ -155,6 +160,9 @@ class GaussianMixtureBayes(PosteriorEstimator):
         cores = None if self.cores is None else check_count("cores", self.cores)
         seed = seed_sequence(self.random_state)
         total = chains * (draws + tune)
+        improper = prior.improper_on(data, n_components, get_structure(covariance_type))
+        if improper is not None:
+            warnings.warn(improper, ImproperPosteriorWarning, stacklevel=3)
         with reporting(total, shown=self.progressbar, callback=callback) as progress:
             task = Task(
                 X=data,
@@ -171,7 +179,7 @@ class GaussianMixtureBayes(PosteriorEstimator):
             sampled = sampler.sample(task)
         self.n_features_in_ = data.shape[1]
         self._set_feature_names(names)
-        self._keep(summarise(task, sampled, self._feature_names()))
+        self._keep(summarise(task, sampled, self._feature_names(), improper))
         return self
 
     def _checked(self, X: ArrayLike) -> tuple[FloatArray, int, str]:

@@ -33,6 +33,8 @@ class FittedModel:
     cores : int or None
     evidence : Evidence or None
         Where the sampler gave it.
+    improper : str or None
+        Why the posterior is improper, if it is.
     """
 
     draws: MixtureDraws
@@ -41,6 +43,7 @@ class FittedModel:
     covariance_type: str
     cores: int | None
     evidence: Evidence | None
+    improper: str | None = None
 
     def log_marginal_likelihood(self, rng: np.random.Generator) -> Evidence:
         """Return the sampler's own log marginal likelihood, or that of bridge sampling.
@@ -48,8 +51,10 @@ class FittedModel:
         Raises
         ------
         ValueError
-            If there are too few draws for bridge sampling.
+            If the posterior is improper, or there are too few draws for bridge sampling.
         """
+        if self.improper is not None:
+            raise ValueError(f"there is no log marginal likelihood: {self.improper}")
         if self.evidence is not None:
             return self.evidence
         # That module loads numba, which takes half a second.

@@ -53,6 +53,13 @@ class Prior(ABC):
         """Return the same prior with every hyperparameter that follows from the data as numbers."""
         return self
 
+    def improper_on(self, X: FloatArray, n_components: int, structure: Structure) -> str | None:
+        """Return why the posterior given `X` (N, D) has no finite integral, or None if it has one.
+
+        The answer is one sentence.
+        """
+        return None
+
     @property
     def in_own_units(self) -> bool:
         """Whether the hyperparameters are in the data's own units."""

@@ -19,6 +19,7 @@ from gmm_bayes.priors.hyperparameters import (
     number,
     per_feature,
 )
+from gmm_bayes.priors.properness import largest_tie
 from gmm_bayes.priors.terms import (
     PriorTerms,
     independent_terms,
@@ -48,6 +49,11 @@ class LKJPrior(Prior):
     component means where data are. ``HalfNormal(1)`` says that no component is much wider than all
     the data together, which is true by construction, and leaves small ones free. ``LKJ(1)`` is
     uniform over correlation matrices (Lewandowski, Kurowicka & Joe 2009).
+
+    Half-normal standard deviations do not vanish at zero. So the posterior of two or more
+    components is improper where a value occurs twice in a feature, as in almost all rounded data: a
+    component that collapses onto the tied rows has an infinite integral. A fit warns of that, and
+    refuses the marginal likelihood. :class:`InverseWishartPrior` has no such gap.
 
     Parameters
     ----------
@@ -124,6 +130,23 @@ class LKJPrior(Prior):
         mean_loc, mean_scale, sd_scale = self.standardised(data.loc, data.scale)
         return independent_terms(
             structure, mean_loc, mean_scale, self.sd_scales(sd_scale, structure), self.eta
+        )
+
+    @override
+    def improper_on(self, X: FloatArray, n_components: int, structure: Structure) -> str | None:
+        """Return why the posterior given `X` has no finite integral, or None if it has one.
+
+        Let a component collapse onto c tied rows, its standard deviation s towards zero. Its
+        likelihood grows as ``s**-c``, the mean has to stay within s, and the prior of s does not
+        vanish, so that the integral of ``s**(1 - c)`` has no finite value from c = 2 on.
+        """
+        tie = largest_tie(X, n_components, structure)
+        if tie is None:
+            return None
+        return (
+            f"the posterior is improper: {tie.n_rows} rows have {tie.place}, and under an LKJPrior "
+            "the probability of a component that collapses onto them has no upper bound; use "
+            "prior=InverseWishartPrior()"
         )
 
     @override

@@ -190,7 +190,7 @@ def test_pointwise_likelihood_and_units_are_those_of_the_data(rng):
 def test_predictive_draws_follow_the_mixture(rng):
     """Means and covariance of 4000 rows of one mixture; z-scores below 5 fail less than 1e-5."""
     X = rng.normal(size=(4000, 2))
-    model = build_model(X, 2)
+    model = build_model(X, 2, LKJPrior())
     mixture = Mixture([0.3, 0.7], [[-2.0, 0.0], [1.0, 3.0]], [np.eye(2), [[1.0, 0.6], [0.6, 2.0]]])
     loc, scale = X.mean(axis=0), X.std(axis=0)
     sds = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
