@@ -6,10 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gmm_bayes.core.checks import ImproperPosteriorWarning
     from gmm_bayes.draws import MixtureDraws
     from gmm_bayes.estimators.gaussian_mixture import GaussianMixtureBayes
     from gmm_bayes.evaluation.diagnostics import Diagnostics
     from gmm_bayes.labels.relabelling import relabel
+    from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
     from gmm_bayes.priors.lkj import LKJPrior
     from gmm_bayes.priors.niw import NIWPrior
     from gmm_bayes.priors.registry import prior_from_dict
@@ -27,6 +29,8 @@ __all__ = [
     "Diagnostics",
     "GaussianMixtureBayes",
     "Gibbs",
+    "ImproperPosteriorWarning",
+    "InverseWishartPrior",
     "LKJPrior",
     "MixtureDraws",
     "NIWPrior",
@@ -43,6 +47,8 @@ _HOMES = {
     "Diagnostics": "evaluation.diagnostics",
     "GaussianMixtureBayes": "estimators.gaussian_mixture",
     "Gibbs": "samplers.gibbs.sampler",
+    "ImproperPosteriorWarning": "core.checks",
+    "InverseWishartPrior": "priors.inverse_wishart",
     "LKJPrior": "priors.lkj",
     "MixtureDraws": "draws",
     "NIWPrior": "priors.niw",

@@ -17,7 +17,8 @@ from experiments.core.errors import FitError, UsageError
 from experiments.core.seeds import stream
 from experiments.core.types import FloatArray
 from experiments.datasets.load import load_dataset
-from gmm_bayes import LKJPrior, MixtureDraws, NIWPrior, prior_from_dict
+from gmm_bayes import MixtureDraws, prior_from_dict
+from gmm_bayes.priors.base import Prior
 from gmm_bayes.samplers.contract import Sampler, Task
 from gmm_bayes.samplers.registry import get_sampler
 from gmm_em import Mixture
@@ -54,7 +55,7 @@ class Calibration:
 
     Parameters
     ----------
-    prior : LKJPrior or NIWPrior
+    prior : InverseWishartPrior, LKJPrior or NIWPrior
         On the data's own scale: a prior that looks at the data is none to draw truths from.
     sampler : Sampler
     n_samples, n_features, n_components : int
@@ -70,7 +71,7 @@ class Calibration:
         are too few rows.
     """
 
-    prior: LKJPrior | NIWPrior
+    prior: Prior
     sampler: Sampler
     n_samples: int
     n_features: int
@@ -86,6 +87,11 @@ class Calibration:
             raise UsageError(
                 "bayes.prior.scale = 'standardised': the prior would depend on the data that are "
                 "drawn from it, allowed for calibration is 'data'"
+            )
+        if self.prior.takes_from_data is not None:
+            raise UsageError(
+                f"bayes.prior.{self.prior.takes_from_data} is not given, so the prior would depend "
+                "on the data that are drawn from it, allowed for calibration are numbers"
             )
         least = max(2, self.n_components)
         if self.n_samples < least:

@@ -65,8 +65,28 @@ class LKJSettings(Section):
     """Whether the prior speaks of standardised features or of the data's own units."""
 
 
+class InverseWishartSettings(Section):
+    """Prior that keeps every posterior proper, the default: `gmm_bayes.InverseWishartPrior`."""
+
+    kind: Literal["inverse-wishart"]
+    """Which family of priors."""
+    concentration: Positive = 2.0
+    """weights ~ Dirichlet(concentration, ..., concentration)."""
+    mean_loc: float | Vector = 0.0
+    """means ~ Normal(mean_loc, mean_scale) per feature."""
+    mean_scale: Positive | list[Positive] = 1.0
+    """Standard deviation of the prior of the means."""
+    nu: Positive | None = None
+    """covariances ~ InverseWishart(nu, psi); by default the number of features plus 2."""
+    psi: Positive | list[Positive] | Matrix | None = None
+    """Scale: a multiple of the identity, a diagonal, or a matrix; by default the data's covariance
+    divided by K ** (2 / D)."""
+    scale: Literal["standardised", "data"] = "standardised"
+    """Whether the prior speaks of standardised features or of the data's own units."""
+
+
 class NIWSettings(Section):
-    """Conjugate prior, needed by the Gibbs sampler: `gmm_bayes.NIWPrior`."""
+    """Conjugate prior: `gmm_bayes.NIWPrior`."""
 
     kind: Literal["niw"]
     """Which family of priors."""
@@ -89,7 +109,7 @@ def _lkj_by_default(values: Any) -> Any:
 
 
 Prior = Annotated[
-    Annotated[LKJSettings | NIWSettings, Field(discriminator="kind")],
+    Annotated[InverseWishartSettings | LKJSettings | NIWSettings, Field(discriminator="kind")],
     BeforeValidator(_lkj_by_default),
 ]
 
@@ -98,21 +118,25 @@ class BayesSettings(Section):
     """How the posterior is drawn."""
 
     sampler: Literal["nuts", "gibbs", "smc", "advi"] = "nuts"
-    """The sampling algorithm; "gibbs" needs the prior of kind "niw", "advi" is approximate."""
+    """The sampling algorithm; "gibbs" does not take the prior of kind "lkj", "advi" is
+    approximate."""
     draws: Annotated[int, Field(ge=4)] = 1000
     """Draws kept per chain."""
     tune: Annotated[int, Field(ge=1)] = 1000
     """Draws per chain spent on tuning, not kept."""
     chains: PositiveInt = 4
     """Number of chains."""
-    prior: Prior = LKJSettings()
+    prior: Prior = InverseWishartSettings(kind="inverse-wishart")
     """The prior."""
     evidence: bool | None = None
     """Whether to estimate the log marginal likelihood; by default where several numbers of
     components are compared."""
 
     @model_validator(mode="after")
-    def _gibbs_is_conjugate(self) -> Self:
-        if self.sampler == "gibbs" and self.prior.kind != "niw":
-            raise ValueError("bayes.sampler = 'gibbs': allowed with bayes.prior.kind = 'niw' only")
+    def _gibbs_has_conditionals(self) -> Self:
+        if self.sampler == "gibbs" and self.prior.kind == "lkj":
+            raise ValueError(
+                "bayes.sampler = 'gibbs': allowed with bayes.prior.kind = 'inverse-wishart' or "
+                "'niw' only"
+            )
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ from experiments.core.types import FloatArray
 from experiments.engines.contract import Fit, central
 from experiments.engines.fit import ALL_COVARIANCE_TYPES
 from experiments.values.parameters import Parameters, combine
-from gmm_bayes import GaussianMixtureBayes, prior_from_dict
+from gmm_bayes import GaussianMixtureBayes, ImproperPosteriorWarning, prior_from_dict
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,20 @@ class BayesEngine:
         start = time.perf_counter()
         stage = "posterior draws"
         progress(stage, 0, options.chains * (options.tune + options.draws))
-        model = GaussianMixtureBayes(
-            n_components,
-            covariance_type=covariance_type,
-            prior=prior_from_dict(options.prior.model_dump(exclude_none=True)),
-            sampler=options.sampler,
-            draws=options.draws,
-            tune=options.tune,
-            chains=options.chains,
-            random_state=seed,
-            progressbar=False,
-        ).fit(X, callback=lambda done, total: progress(stage, done, total))
+        with warnings.catch_warnings():
+            # The diagnostics say the same in their problems.
+            warnings.simplefilter("ignore", ImproperPosteriorWarning)
+            model = GaussianMixtureBayes(
+                n_components,
+                covariance_type=covariance_type,
+                prior=prior_from_dict(options.prior.model_dump(exclude_none=True)),
+                sampler=options.sampler,
+                draws=options.draws,
+                tune=options.tune,
+                chains=options.chains,
+                random_state=seed,
+                progressbar=False,
+            ).fit(X, callback=lambda done, total: progress(stage, done, total))
         if model.posterior_["posterior"].attrs["interrupted"]:
             # An interrupted sampler returns the draws that it has, which are not a whole posterior.
             raise KeyboardInterrupt

@@ -52,6 +52,10 @@ def check_data(
     return data
 
 
+class ImproperPosteriorWarning(UserWarning):
+    """The prior does not keep the posterior from having an infinite integral on these data."""
+
+
 def check_count(name: str, value: Any, *, minimum: int = 1) -> int:
     """Return `value` as an int of at least `minimum`.
 

@@ -121,10 +121,10 @@ def _layout(n_values, n_features, prior, shared):  # type: ignore[no-untyped-def
 
 @inlined()
 def _add_conjugate_prior(prior, mean, whitener, first, second):  # type: ignore[no-untyped-def]
-    """Add a normal-inverse-Wishart prior to a component's whitened moments; return its exponent.
+    """Add a conjugate prior to a component's whitened moments; return its exponent.
 
     It acts as kappa rows at the prior mean, and as rows with scatter psi around the component's
-    mean.
+    mean. A prior whose psi is zero has neither.
     """
     kappa, psi = prior.kappa, prior.psi
     n_features = mean.shape[0]
@@ -300,7 +300,7 @@ def _add_component(k, value, prior, components, sums, gradient):  # type: ignore
     """
     mean, whitener = components.means[k], components.whiteners[k]
     n_features = mean.shape[0]
-    if prior.log_det_power > 0.0:
+    if prior.psi[0, 0] > 0.0:
         value += _add_conjugate_prior(prior, mean, whitener, sums.first[k], sums.second[k])
         sums.counts[k] += prior.log_det_power
         for i in range(n_features):

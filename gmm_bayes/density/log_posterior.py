@@ -12,6 +12,7 @@ from scipy.special import gammaln
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.packed import packed_log_density
 from gmm_bayes.priors.base import Prior
+from gmm_bayes.priors.data_scale import DataScale
 from gmm_bayes.priors.terms import PriorTerms
 from gmm_bayes.space.scaling import Scaling
 from gmm_bayes.space.structures import FULL, Structure
@@ -25,20 +26,22 @@ class LogPosterior:
     Calling it with an unconstrained vector returns ``(value, gradient)``. The vector and the value
     (every constant and Jacobian included, data in their own units) are those of the PyMC model of
     :func:`gmm_bayes.build_model` with an LKJPrior: ``model.compile_logp()`` gives the same number.
-    With an NIWPrior it is the same posterior, but the model has other coordinates.
+    With another prior it is the same posterior, but the model has other coordinates.
 
     Parameters
     ----------
     X : ndarray of shape (N, D)
         The data in their own units.
     n_components : int
-    prior : LKJPrior or NIWPrior
+    prior : Prior
     structure : Structure, default full
 
     Attributes
     ----------
     scaling : Scaling
         Standardisation of the data; the unconstrained vector is on the standardised scale.
+    written_out_prior : Prior
+        The prior with every hyperparameter that follows from the data as numbers.
     space : UnconstrainedSpace
     packed : ndarray
         What the compiled density reads, in one array (:mod:`gmm_bayes.density.packed`).
@@ -56,13 +59,16 @@ class LogPosterior:
     prior: Prior
     structure: Structure = FULL
     scaling: Scaling = field(init=False)
+    written_out_prior: Prior = field(init=False, repr=False)
     space: UnconstrainedSpace = field(init=False)
     packed: FloatArray = field(init=False, repr=False)
     packed_prior: FloatArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         scaling = Scaling.from_data(self.X, self.structure)
-        terms = self.prior.terms(scaling.loc, scaling.scale, self.structure)
+        data = DataScale.of(self.X, self.n_components, self.structure, scaling)
+        object.__setattr__(self, "written_out_prior", self.prior.written_out(data))
+        terms = self.prior.terms(data, self.structure)
         space = UnconstrainedSpace(self.n_components, self.X.shape[1], self.structure)
         object.__setattr__(self, "scaling", scaling)
         object.__setattr__(self, "space", space)

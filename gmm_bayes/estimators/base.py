@@ -175,7 +175,8 @@ class PosteriorEstimator(SklearnParams, ABC):
         Raises
         ------
         ValueError
-            If there are too few draws: bridge sampling needs about four per parameter.
+            If the posterior is improper, or there are too few draws: bridge sampling needs about
+            four per parameter.
         """
         self._check_fitted()
         if self._evidence is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gmm_bayes.core.checks import (
+    ImproperPosteriorWarning,
     check_count,
     check_data,
     check_enough_samples,
@@ -20,8 +22,7 @@ from gmm_bayes.core.types import FloatArray
 from gmm_bayes.estimators.base import PosteriorEstimator
 from gmm_bayes.estimators.summary import summarise
 from gmm_bayes.plots import plot_prior_predictive
-from gmm_bayes.priors.lkj import LKJPrior
-from gmm_bayes.priors.niw import NIWPrior
+from gmm_bayes.priors.base import Prior
 from gmm_bayes.priors.predictive import sample_prior_predictive
 from gmm_bayes.priors.registry import check_prior
 from gmm_bayes.samplers.contract import Sampler, Task
@@ -47,12 +48,13 @@ class GaussianMixtureBayes(PosteriorEstimator):
         The number of components, K.
     covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
         What the covariances leave free, as in :class:`gmm_em.GaussianMixtureEM`.
-    prior : LKJPrior or NIWPrior, optional
-        By default weakly informative on standardised data: ``LKJPrior()``, or ``NIWPrior()`` where
-        the sampler needs a conjugate prior.
+    prior : InverseWishartPrior, LKJPrior or NIWPrior, optional
+        By default ``InverseWishartPrior()`` for every sampler: weakly informative on standardised
+        data, with a proper posterior whatever the data.
     sampler : {"nuts", "gibbs", "advi", "smc"} or Sampler, default "nuts"
-        "gibbs" takes an :class:`NIWPrior`, the others either prior; "advi" only approximates the
-        posterior. A name, or an object such as ``gmm_bayes.NUTS(backend="pymc")``.
+        "gibbs" takes an :class:`InverseWishartPrior` or an :class:`NIWPrior`, the others any prior;
+        "advi" only approximates the posterior. A name, or an object such as
+        ``gmm_bayes.NUTS(backend="pymc")``.
     draws : int, default 1000
         Kept draws per chain; at least 4, the fewest that can be diagnosed.
     tune : int, default 1000
@@ -102,7 +104,7 @@ class GaussianMixtureBayes(PosteriorEstimator):
         n_components: int = 1,
         *,
         covariance_type: str = "full",
-        prior: LKJPrior | NIWPrior | None = None,
+        prior: Prior | None = None,
         sampler: str | Sampler = "nuts",
         draws: int = 1000,
         tune: int = 1000,
@@ -142,6 +144,9 @@ class GaussianMixtureBayes(PosteriorEstimator):
         ------
         TypeError, ValueError
             If the data or a parameter cannot be used; the message says which and why.
+        ImproperPosteriorWarning
+            Before sampling, if the prior leaves the posterior of these data improper. It is sampled
+            all the same, but has no marginal likelihood.
         KeyboardInterrupt
             If interrupted before every chain has a draw to keep. Later, what was drawn is kept,
             and ``posterior_`` is marked as interrupted.
@@ -155,6 +160,9 @@ class GaussianMixtureBayes(PosteriorEstimator):
         cores = None if self.cores is None else check_count("cores", self.cores)
         seed = seed_sequence(self.random_state)
         total = chains * (draws + tune)
+        improper = prior.improper_on(data, n_components, get_structure(covariance_type))
+        if improper is not None:
+            warnings.warn(improper, ImproperPosteriorWarning, stacklevel=3)
         with reporting(total, shown=self.progressbar, callback=callback) as progress:
             task = Task(
                 X=data,
@@ -171,7 +179,7 @@ class GaussianMixtureBayes(PosteriorEstimator):
             sampled = sampler.sample(task)
         self.n_features_in_ = data.shape[1]
         self._set_feature_names(names)
-        self._keep(summarise(task, sampled, self._feature_names()))
+        self._keep(summarise(task, sampled, self._feature_names(), improper))
         return self
 
     def _checked(self, X: ArrayLike) -> tuple[FloatArray, int, str]:
@@ -181,7 +189,7 @@ class GaussianMixtureBayes(PosteriorEstimator):
         n_components = check_n_components(self.n_components, data.shape[0])
         return data, n_components, get_structure(self.covariance_type).name
 
-    def _sampler_and_prior(self, n_features: int) -> tuple[Sampler, LKJPrior | NIWPrior]:
+    def _sampler_and_prior(self, n_features: int) -> tuple[Sampler, Prior]:
         """Return the sampler, and the prior that it is to use."""
         sampler = get_sampler(self.sampler)
         prior = sampler.default_prior() if self.prior is None else self.prior

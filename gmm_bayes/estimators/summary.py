@@ -46,7 +46,12 @@ class Summary:
     model: FittedModel
 
 
-def summarise(task: Task, sampled: Sampled, feature_names: list[str] | None = None) -> Summary:
+def summarise(
+    task: Task,
+    sampled: Sampled,
+    feature_names: list[str] | None = None,
+    improper: str | None = None,
+) -> Summary:
     """Align, diagnose and lay out what a sampler returned for a task.
 
     Parameters
@@ -55,6 +60,8 @@ def summarise(task: Task, sampled: Sampled, feature_names: list[str] | None = No
     sampled : Sampled
     feature_names : list of str, optional
         Coordinates of the features; 0, ..., D - 1 by default.
+    improper : str, optional
+        Why the posterior is improper. Then it has no evidence.
     """
     aligned, permutations = relabel(sampled.draws)
     pointwise = None
@@ -70,14 +77,20 @@ def summarise(task: Task, sampled: Sampled, feature_names: list[str] | None = No
         log_likelihood,
         sampled.stats,
         get_structure(task.covariance_type),
-        sampled.problems,
+        (*([] if improper is None else [improper]), *sampled.problems),
         sampled.notes,
     )
     attributes = {**sampled.attributes, "interrupted": int(sampled.interrupted)}
+    if improper is not None:
+        attributes = {
+            name: value
+            for name, value in attributes.items()
+            if not name.startswith("log_marginal_likelihood")
+        }
     posterior = to_datatree(
         aligned, sampled.stats, task.X, pointwise, attributes, feature_names, sampled.paths
     )
     model = FittedModel(
-        aligned, task.X, task.prior, task.covariance_type, task.cores, sampled.evidence
+        aligned, task.X, task.prior, task.covariance_type, task.cores, sampled.evidence, improper
     )
     return Summary(aligned, permutations, log_likelihood, diagnostics, posterior, model)

@@ -58,7 +58,8 @@ class Diagnostics:
     n_labelings : int
         How many different labellings occurred.
     problems : tuple of str
-        One sentence each; empty if the posterior can be trusted as far as these diagnostics tell.
+        One sentence each, causes before what follows from them; empty if the posterior can be
+        trusted as far as these diagnostics tell. Each sentence ends in what to change.
     notes : tuple of str
         What these diagnostics cannot tell of draws by this sampler, one sentence each.
     """
@@ -162,12 +163,12 @@ def diagnose(
     changed = (permutations[:, 1:] != permutations[:, :-1]).any(axis=-1)
     found = [
         *problems,
-        *stuck_chains(log_likelihood),
         *collapsed_chains(aligned),
         *separate_modes(log_likelihood, label_free),
-        *unreliable_rows("parameter", parameters, aligned.n_chains),
-        *unreliable_rows("label-free quantity", label_free, aligned.n_chains),
+        *stuck_chains(log_likelihood),
         *sampler_failures(n_divergent, n_max_treedepth, bfmi, len(aligned)),
+        *unreliable_rows("parameter", parameters, aligned.n_chains, aligned.n_draws),
+        *unreliable_rows("label-free quantity", label_free, aligned.n_chains, aligned.n_draws),
     ]
     return Diagnostics(
         parameters=parameters,

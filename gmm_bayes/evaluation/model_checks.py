@@ -13,8 +13,7 @@ from gmm_bayes.core.limits import MAX_POINTWISE
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.evidence import Evidence
-from gmm_bayes.priors.lkj import LKJPrior
-from gmm_bayes.priors.niw import NIWPrior
+from gmm_bayes.priors.base import Prior
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,19 +28,22 @@ class FittedModel:
     draws : MixtureDraws
         Aligned, in the data's own units.
     X : ndarray of shape (N, D)
-    prior : LKJPrior or NIWPrior
+    prior : InverseWishartPrior, LKJPrior or NIWPrior
     covariance_type : str
     cores : int or None
     evidence : Evidence or None
         Where the sampler gave it.
+    improper : str or None
+        Why the posterior is improper, if it is.
     """
 
     draws: MixtureDraws
     X: FloatArray
-    prior: LKJPrior | NIWPrior
+    prior: Prior
     covariance_type: str
     cores: int | None
     evidence: Evidence | None
+    improper: str | None = None
 
     def log_marginal_likelihood(self, rng: np.random.Generator) -> Evidence:
         """Return the sampler's own log marginal likelihood, or that of bridge sampling.
@@ -49,8 +51,10 @@ class FittedModel:
         Raises
         ------
         ValueError
-            If there are too few draws for bridge sampling.
+            If the posterior is improper, or there are too few draws for bridge sampling.
         """
+        if self.improper is not None:
+            raise ValueError(f"there is no log marginal likelihood: {self.improper}")
         if self.evidence is not None:
             return self.evidence
         # That module loads numba, which takes half a second.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def unreliable_rows(what: str, table: pd.DataFrame, n_chains: int) -> Iterator[str]:
+_MOST_TIMES_LONGER = 20
+"""Most times as many draws as there are that a sentence proposes."""
+
+
+def unreliable_rows(
+    what: str, table: pd.DataFrame, n_chains: int, n_draws: int = 1000
+) -> Iterator[str]:
     """Yield sentences of the rows of a summary table that are beyond a limit.
 
     Parameters
@@ -33,7 +40,8 @@ def unreliable_rows(what: str, table: pd.DataFrame, n_chains: int) -> Iterator[s
         What a row of the table is.
     table : pandas.DataFrame
         From :func:`gmm_bayes.evaluation.quantities.summary_table`.
-    n_chains : int
+    n_chains, n_draws : int
+        Chains, and draws of each.
     """
 
     def named(rows: pd.DataFrame) -> str:
@@ -44,14 +52,20 @@ def unreliable_rows(what: str, table: pd.DataFrame, n_chains: int) -> Iterator[s
     if len(apart):
         yield (
             f"R-hat of {named(apart)} is {apart['r_hat'].iloc[0]:.3f}, above {MAX_R_HAT}: "
-            "the chains do not agree"
+            f"the chains do not agree; sample longer, with tune={2 * n_draws} and "
+            f"draws={2 * n_draws}, or use sampler='smc'"
         )
     lowest = table[["ess_bulk", "ess_tail"]].min(axis=1).sort_values()
     few = table.loc[lowest.index[lowest < MIN_ESS_PER_CHAIN * n_chains]]
     if len(few):
-        yield f"{named(few)} has {lowest.iloc[0]:.0f} effective draws, too few: sample longer"
+        enough = n_draws * math.ceil(MIN_ESS_PER_CHAIN * n_chains / max(lowest.iloc[0], 1.0))
+        longer = min(max(enough, 2 * n_draws), _MOST_TIMES_LONGER * n_draws)
+        yield (
+            f"{named(few)} has {lowest.iloc[0]:.0f} effective draws, too few: sample longer, "
+            f"with draws={longer}"
+        )
     if table["verdict"].eq("too few draws").any():
-        yield f"there are too few draws per chain to diagnose any {what}"
+        yield f"there are too few draws per chain to diagnose any {what}: use draws=1000"
 
 
 def stuck_chains(log_likelihood: FloatArray) -> Iterator[str]:
@@ -61,8 +75,8 @@ def stuck_chains(log_likelihood: FloatArray) -> Iterator[str]:
     stuck = np.flatnonzero(np.ptp(log_likelihood, axis=1) == 0.0)
     if stuck.size:
         yield (
-            f"chains {_listed(stuck)} are stuck: every draw is the same; sample from another seed "
-            "or use a more informative prior"
+            f"chains {_listed(stuck)} are stuck: every draw is the same; use another random_state, "
+            "or prior=InverseWishartPrior()"
         )
 
 
@@ -88,8 +102,8 @@ def collapsed_chains(draws: MixtureDraws) -> Iterator[str]:
     if collapsed.size:
         yield (
             f"chains {_listed(collapsed)}: a component collapsed onto rows that are tied in some "
-            "direction, where the likelihood has no upper bound; sample from another seed, with "
-            "fewer components, or with a prior that keeps standard deviations away from zero"
+            "direction, where the likelihood has no upper bound; use prior=InverseWishartPrior(), "
+            "which keeps standard deviations away from zero, or fewer components"
         )
 
 
@@ -99,7 +113,8 @@ def separate_modes(log_likelihood: FloatArray, label_free: pd.DataFrame) -> Iter
         levels = ", ".join(f"{level:.1f}" for level in log_likelihood.mean(axis=1))
         yield (
             f"chains are in different modes (mean log-likelihood by chain: {levels}), which no "
-            "relabelling reconciles; averages over all chains mean nothing"
+            "relabelling reconciles; averages over all chains mean nothing; use sampler='smc' or "
+            "sampler='gibbs', which move between modes"
         )
 
 
@@ -115,10 +130,16 @@ def sampler_failures(
     if n_divergent > MAX_DIVERGENT_SHARE * n_draws:
         yield (
             f"{n_divergent} of {n_draws} transitions diverged: part of the posterior may be "
-            "missing; raise target_accept or use a more informative prior"
+            "missing; use sampler=NUTS(target_accept=0.99) or a more informative prior"
         )
     if n_max_treedepth > MAX_CUT_SHORT_SHARE * n_draws:
-        yield f"{n_max_treedepth} of {n_draws} trajectories were cut short: raise max_treedepth"
+        yield (
+            f"{n_max_treedepth} of {n_draws} trajectories were cut short: use "
+            "sampler=NUTS(max_treedepth=12)"
+        )
     low = [value for value in bfmi if value < MIN_BFMI]
     if low:
-        yield f"E-BFMI is {min(low):.2f} in {len(low)} chains, below {MIN_BFMI}: sample longer"
+        yield (
+            f"E-BFMI is {min(low):.2f} in {len(low)} chains, below {MIN_BFMI}: sample longer, with "
+            "tune=2000 and draws=4000"
+        )

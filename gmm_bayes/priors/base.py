@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from gmm_bayes.core.types import FloatArray
+from gmm_bayes.priors.data_scale import DataScale
 from gmm_bayes.priors.hyperparameters import Scale, arguments, plain
 from gmm_bayes.priors.terms import PriorTerms
 from gmm_bayes.space.structures import Structure, get_structure
@@ -34,14 +35,30 @@ class Prior(ABC):
         """Raise ValueError if a hyperparameter does not fit `n_features` features."""
 
     @abstractmethod
-    def terms(self, loc: FloatArray, scale: FloatArray, structure: Structure) -> PriorTerms:
-        """Return the density on data standardised by `loc` and `scale` (D,)."""
+    def terms(self, data: DataScale, structure: Structure) -> PriorTerms:
+        """Return the density on data standardised as `data` say."""
 
     @abstractmethod
     def draw_components(
         self, rng: np.random.Generator, n_components: int, n_features: int, structure: Structure
     ) -> tuple[FloatArray, FloatArray]:
         """Return means (K, D) and covariances (K, D, D) drawn from the prior."""
+
+    @property
+    def takes_from_data(self) -> str | None:
+        """The hyperparameter that follows from the data by default, or None if none does."""
+        return None
+
+    def written_out(self, data: DataScale) -> Self:
+        """Return the same prior with every hyperparameter that follows from the data as numbers."""
+        return self
+
+    def improper_on(self, X: FloatArray, n_components: int, structure: Structure) -> str | None:
+        """Return why the posterior given `X` (N, D) has no finite integral, or None if it has one.
+
+        The answer is one sentence.
+        """
+        return None
 
     @property
     def in_own_units(self) -> bool:
@@ -90,9 +107,15 @@ class Prior(ABC):
         Raises
         ------
         ValueError
-            If a hyperparameter does not fit `n_features` features.
+            If a hyperparameter does not fit `n_features` features, or follows from the data, which
+            are not here.
         """
         self.check_width(n_features)
+        if self.takes_from_data is not None:
+            raise ValueError(
+                f"prior's {self.takes_from_data} follows from the data, which are not given here; "
+                "give it as a number, or call GaussianMixtureBayes.sample_prior_predictive"
+            )
         weights = rng.dirichlet(np.full(n_components, self.concentration))
         structure = get_structure(covariance_type)
         return Mixture(weights, *self.draw_components(rng, n_components, n_features, structure))

@@ -65,6 +65,11 @@ class InverseGammas:
         return np.asarray(sds[:, :, None] * np.eye(self.n_features))
 
 
+def degrees_of_freedom(nu: float | None, n_features: int) -> float:
+    """Return `nu`, by default the vaguest integer that gives the covariance a mean."""
+    return n_features + 2.0 if nu is None else nu
+
+
 def static_length(values: Any) -> int:
     """Return the length of the first axis of an array or of a symbolic tensor of known shape."""
     return int(values.type.shape[0] if hasattr(values, "type") else values.shape[0])

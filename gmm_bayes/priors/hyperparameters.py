@@ -11,6 +11,7 @@ import numpy as np
 
 Scale = Literal["standardised", "data"]
 PerFeature = float | tuple[float, ...]
+ScaleMatrix = float | tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 _SCALES: tuple[str, ...] = get_args(Scale)
 
@@ -38,7 +39,7 @@ def per_feature(name: str, value: Any, *, positive: bool) -> PerFeature:
     return number(name, value, positive=positive)
 
 
-def scale_matrix(value: Any) -> float | tuple[float, ...] | tuple[tuple[float, ...], ...]:
+def scale_matrix(value: Any) -> ScaleMatrix:
     """Return a multiple of the identity, a diagonal or a whole matrix as plain floats."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
@@ -57,6 +58,23 @@ def scale_matrix(value: Any) -> float | tuple[float, ...] | tuple[tuple[float, .
     if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] <= 0.0:
         raise ValueError("prior's psi must be symmetric and positive definite")
     return tuple(tuple(float(v) for v in row) for row in matrix)
+
+
+def check_widths(prior: Any, names: Sequence[str], n_features: int) -> None:
+    """Raise ValueError if a hyperparameter of those names is for another number of features."""
+    for name in names:
+        value = getattr(prior, name)
+        if isinstance(value, tuple) and len(value) != n_features:
+            raise ValueError(
+                f"prior's {name} is for {len(value)} features, but the data have {n_features}; "
+                "give one number, or one for each feature"
+            )
+
+
+def check_dof(nu: float | None, n_features: int) -> None:
+    """Raise ValueError if an inverse-Wishart distribution cannot have `nu` degrees of freedom."""
+    if nu is not None and nu <= n_features - 1:
+        raise ValueError(f"prior's nu must be more than D - 1 = {n_features - 1}, but is {nu:g}")
 
 
 def check_scale(scale: Any) -> None:

@@ -10,13 +10,16 @@ from scipy.special import logit
 
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.priors.base import Prior
+from gmm_bayes.priors.data_scale import DataScale
 from gmm_bayes.priors.hyperparameters import (
     PerFeature,
     Scale,
     check_scale,
+    check_widths,
     number,
     per_feature,
 )
+from gmm_bayes.priors.properness import largest_tie
 from gmm_bayes.priors.terms import (
     PriorTerms,
     independent_terms,
@@ -46,6 +49,11 @@ class LKJPrior(Prior):
     component means where data are. ``HalfNormal(1)`` says that no component is much wider than all
     the data together, which is true by construction, and leaves small ones free. ``LKJ(1)`` is
     uniform over correlation matrices (Lewandowski, Kurowicka & Joe 2009).
+
+    Half-normal standard deviations do not vanish at zero. So the posterior of two or more
+    components is improper where a value occurs twice in a feature, as in almost all rounded data: a
+    component that collapses onto the tied rows has an infinite integral. A fit warns of that, and
+    refuses the marginal likelihood. :class:`InverseWishartPrior` has no such gap.
 
     Parameters
     ----------
@@ -110,24 +118,35 @@ class LKJPrior(Prior):
     @override
     def check_width(self, n_features: int) -> None:
         """Raise ValueError if a per-feature hyperparameter has not `n_features` entries."""
-        for name in ("mean_loc", "mean_scale", "sd_scale"):
-            value = getattr(self, name)
-            if isinstance(value, tuple) and len(value) != n_features:
-                raise ValueError(
-                    f"prior's {name} has {len(value)} entries, but the data have {n_features} "
-                    "features; give one number, or one for each feature"
-                )
+        check_widths(self, ("mean_loc", "mean_scale", "sd_scale"), n_features)
 
     def sd_scales(self, sd_scale: Any, structure: Structure) -> Any:
         """Return `sd_scale` (D,) as the scales of the structure's free standard deviations."""
         return structure.pooled(sd_scale**2.0) ** 0.5
 
     @override
-    def terms(self, loc: FloatArray, scale: FloatArray, structure: Structure) -> PriorTerms:
-        """Return the density on data standardised by `loc` and `scale` (D,)."""
-        mean_loc, mean_scale, sd_scale = self.standardised(loc, scale)
+    def terms(self, data: DataScale, structure: Structure) -> PriorTerms:
+        """Return the density on data standardised as `data` say."""
+        mean_loc, mean_scale, sd_scale = self.standardised(data.loc, data.scale)
         return independent_terms(
             structure, mean_loc, mean_scale, self.sd_scales(sd_scale, structure), self.eta
+        )
+
+    @override
+    def improper_on(self, X: FloatArray, n_components: int, structure: Structure) -> str | None:
+        """Return why the posterior given `X` has no finite integral, or None if it has one.
+
+        Let a component collapse onto c tied rows, its standard deviation s towards zero. Its
+        likelihood grows as ``s**-c``, the mean has to stay within s, and the prior of s does not
+        vanish, so that the integral of ``s**(1 - c)`` has no finite value from c = 2 on.
+        """
+        tie = largest_tie(X, n_components, structure)
+        if tie is None:
+            return None
+        return (
+            f"the posterior is improper: {tie.n_rows} rows have {tie.place}, and under an LKJPrior "
+            "the probability of a component that collapses onto them has no upper bound; use "
+            "prior=InverseWishartPrior()"
         )
 
     @override

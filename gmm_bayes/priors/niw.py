@@ -10,11 +10,15 @@ import numpy as np
 
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.priors.base import Prior
-from gmm_bayes.priors.conjugate import conjugate_law, static_length
+from gmm_bayes.priors.conjugate import conjugate_law, degrees_of_freedom, static_length
+from gmm_bayes.priors.data_scale import DataScale
 from gmm_bayes.priors.hyperparameters import (
     PerFeature,
     Scale,
+    ScaleMatrix,
+    check_dof,
     check_scale,
+    check_widths,
     number,
     per_feature,
     scale_matrix,
@@ -77,7 +81,7 @@ class NIWPrior(Prior):
     mean_loc: PerFeature = 0.0
     kappa: float = 0.1
     nu: float | None = None
-    psi: float | tuple[float, ...] | tuple[tuple[float, ...], ...] = 0.25
+    psi: ScaleMatrix = 0.25
     scale: Scale = "standardised"
 
     def __post_init__(self) -> None:
@@ -95,16 +99,8 @@ class NIWPrior(Prior):
     @override
     def check_width(self, n_features: int) -> None:
         """Raise ValueError if a hyperparameter does not fit `n_features` features."""
-        for name in ("mean_loc", "psi"):
-            value = getattr(self, name)
-            if isinstance(value, tuple) and len(value) != n_features:
-                raise ValueError(
-                    f"prior's {name} is for {len(value)} features, but the data have {n_features}"
-                )
-        if self.nu is not None and self.nu <= n_features - 1:
-            raise ValueError(
-                f"prior's nu must be more than D - 1 = {n_features - 1}, but is {self.nu:g}"
-            )
+        check_widths(self, ("mean_loc", "psi"), n_features)
+        check_dof(self.nu, n_features)
 
     def standardised(self, loc: Any, scale: Any) -> tuple[Any, float, float, Any]:
         """Return ``mean_loc`` (D,), ``kappa``, ``nu`` and ``psi`` (D, D) on standardised data.
@@ -112,7 +108,7 @@ class NIWPrior(Prior):
         Only arithmetic on `loc` and `scale` (D,), which may be NumPy arrays or symbolic tensors.
         """
         d = static_length(loc)
-        nu = d + 2.0 if self.nu is None else self.nu
+        nu = degrees_of_freedom(self.nu, d)
         psi = np.asarray(self.psi)
         psi = psi if psi.ndim == 2 else np.diag(np.broadcast_to(psi, d))
         if not self.in_own_units:
@@ -121,9 +117,9 @@ class NIWPrior(Prior):
         return mean_loc, self.kappa, nu, psi / (scale[:, None] * scale[None, :])
 
     @override
-    def terms(self, loc: FloatArray, scale: FloatArray, structure: Structure) -> PriorTerms:
-        """Return the density on data standardised by `loc` and `scale` (D,)."""
-        mean_loc, kappa, nu, psi = self.standardised(loc, scale)
+    def terms(self, data: DataScale, structure: Structure) -> PriorTerms:
+        """Return the density on data standardised as `data` say."""
+        mean_loc, kappa, nu, psi = self.standardised(data.loc, data.scale)
         law = conjugate_law(structure, nu, psi)
         return PriorTerms(conjugate_mean_terms(mean_loc, kappa), law.terms())
 

@@ -9,6 +9,7 @@ import numpy as np
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.priors.base import Prior
+from gmm_bayes.priors.data_scale import DataScale
 from gmm_bayes.space.scaling import Scaling
 from gmm_bayes.space.structures import get_structure
 from gmm_em.core.threads import single_threaded_blas
@@ -31,8 +32,9 @@ def sample_prior_predictive(
 
     Parameters
     ----------
-    prior : LKJPrior or NIWPrior
-        If it is on the standardised scale, `X` gives the location and the scale.
+    prior : InverseWishartPrior, LKJPrior or NIWPrior
+        If it is on the standardised scale, `X` gives the location and the scale, and to the default
+        prior also the correlations.
     X : ndarray of shape (N, D)
         The data, in their own units.
     n_components, n_draws : int
@@ -55,14 +57,16 @@ def sample_prior_predictive(
     import xarray as xr  # noqa: PLC0415 - takes half a second to load
 
     n_samples, n_features = X.shape
-    scaling = Scaling.from_data(X, get_structure(covariance_type))
+    structure = get_structure(covariance_type)
+    scaling = Scaling.from_data(X, structure)
     shift, unit = (
         (np.zeros(n_features), np.ones(n_features))
         if prior.in_own_units
         else (scaling.loc, scaling.scale)
     )
+    known = prior.written_out(DataScale.of(X, n_components, structure, scaling))
     mixtures = [
-        prior.sample(rng, n_components, n_features, covariance_type).affine(shift, unit)
+        known.sample(rng, n_components, n_features, covariance_type).affine(shift, unit)
         for _ in range(n_draws)
     ]
     draws = MixtureDraws(

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gmm_bayes.priors.base import Prior
+from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
 from gmm_bayes.priors.lkj import LKJPrior
 from gmm_bayes.priors.niw import NIWPrior
 
-PRIORS: dict[str, type[LKJPrior] | type[NIWPrior]] = {
-    prior.kind: prior for prior in (LKJPrior, NIWPrior)
+PRIORS: dict[str, type[Prior]] = {
+    prior.kind: prior for prior in (InverseWishartPrior, LKJPrior, NIWPrior)
 }
 
 
-def check_prior(prior: Any, n_features: int) -> LKJPrior | NIWPrior:
+def check_prior(prior: Any, n_features: int) -> Prior:
     """Return the prior, if it is one for data of so many features.
 
     Raises
@@ -21,14 +23,19 @@ def check_prior(prior: Any, n_features: int) -> LKJPrior | NIWPrior:
     TypeError, ValueError
         If it is no prior, or a hyperparameter does not fit.
     """
-    if not isinstance(prior, LKJPrior | NIWPrior):
-        raise TypeError(f"prior must be an LKJPrior or an NIWPrior, but is {prior!r}")
+    if not isinstance(prior, tuple(PRIORS.values())):
+        names = ", ".join(known.__name__ for known in PRIORS.values())
+        raise TypeError(f"prior must be one of {names}, but is {prior!r}")
+    assert isinstance(prior, Prior)
     prior.check_width(n_features)
     return prior
 
 
-def prior_from_dict(values: Mapping[str, Any]) -> LKJPrior | NIWPrior:
-    """Return the prior that a mapping describes: its ``kind`` is "lkj" (the default) or "niw".
+def prior_from_dict(values: Mapping[str, Any]) -> Prior:
+    """Return the prior that a mapping describes: its ``kind`` is a key of :data:`PRIORS`.
+
+    Without a kind it is an :class:`gmm_bayes.LKJPrior`, as in files that were written before other
+    priors existed.
 
     Raises
     ------

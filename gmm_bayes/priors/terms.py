@@ -76,11 +76,7 @@ def independent_terms(
     d = mean_loc.size
     shapes = partial_correlation_shapes(eta, structure, d)
     return PriorTerms(
-        MeanTerms(
-            log_constant=float(-0.5 * d * math.log(2.0 * math.pi) - np.log(mean_scale).sum()),
-            loc=mean_loc,
-            precision=mean_scale**-2.0,
-        ),
+        normal_mean_terms(mean_loc, mean_scale),
         CovarianceTerms(
             log_constant=float(
                 0.5 * sd_scale.size * math.log(2.0 / math.pi)
@@ -93,6 +89,17 @@ def independent_terms(
             log_det_power=0.0,
             psi=np.zeros((d, d)),
         ),
+    )
+
+
+def normal_mean_terms(mean_loc: FloatArray, mean_scale: FloatArray) -> MeanTerms:
+    """Return ``Normal(mean_loc, mean_scale)`` for each feature, both of shape (D,)."""
+    return MeanTerms(
+        log_constant=float(
+            -0.5 * mean_loc.size * math.log(2.0 * math.pi) - np.log(mean_scale).sum()
+        ),
+        loc=mean_loc,
+        precision=mean_scale**-2.0,
     )
 
 

@@ -12,7 +12,10 @@ import pytensor.tensor as pt
 from numpy.typing import ArrayLike
 
 from gmm_bayes.core.checks import check_data, check_n_components
+from gmm_bayes.priors.base import Prior
 from gmm_bayes.priors.conjugate import InverseGammas, InverseWishart, conjugate_law
+from gmm_bayes.priors.data_scale import DataScale
+from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
 from gmm_bayes.priors.lkj import LKJPrior
 from gmm_bayes.priors.niw import NIWPrior
 from gmm_bayes.priors.registry import check_prior
@@ -24,7 +27,7 @@ from gmm_bayes.space.structures import Structure, get_structure
 def build_model(
     X: ArrayLike,
     n_components: int,
-    prior: LKJPrior | NIWPrior | None = None,
+    prior: Prior | None = None,
     covariance_type: str = "full",
 ) -> pm.Model:
     """Return the marginal Gaussian mixture model of `X`.
@@ -33,16 +36,16 @@ def build_model(
     at once: the graph is the same for every number of components.
 
     The free variables live on the standardised scale, where one unit is one standard deviation of
-    the data. With an :class:`LKJPrior`: ``means_standardised`` and ``sds_standardised`` (component,
-    feature), and the canonical partial correlations of each component, each mapped to (0, 1), as
-    ``correlations_unit`` (component, feature_pair). With an :class:`NIWPrior`: the entries of
-    Bartlett's decomposition, ``bartlett_squares`` and ``bartlett_normals``, or, where there are no
-    correlations, ``variances_standardised``; and ``means_noise``, the means' standard normal
-    deviates. A tied covariance's variables have no component axis, a spherical one's no feature
-    axis. In the data's own units are ``weights``
-    (component), ``means`` (component, feature), ``covariances`` (component, feature, feature_bis)
-    and the observed ``x`` (obs, feature), whose log-likelihood, prior and posterior predictive
-    draws PyMC gives as usual.
+    the data. With an :class:`InverseWishartPrior`: ``means_standardised`` (component, feature) and
+    the entries of Bartlett's decomposition, ``bartlett_squares`` and ``bartlett_normals``, or,
+    where there are no correlations, ``variances_standardised``. With an :class:`NIWPrior`: the same
+    entries, and ``means_noise``, the means' standard normal deviates. With an :class:`LKJPrior`:
+    ``means_standardised`` and ``sds_standardised`` (component, feature), and the canonical partial
+    correlations of each component, each mapped to (0, 1), as ``correlations_unit`` (component,
+    feature_pair). A tied covariance's variables have no component axis, a spherical one's no
+    feature axis. In the data's own units are ``weights`` (component), ``means`` (component,
+    feature), ``covariances`` (component, feature, feature_bis) and the observed ``x`` (obs,
+    feature), whose log-likelihood, prior and posterior predictive draws PyMC gives as usual.
 
     The data are in ``pm.Data("X")``: ``pm.set_data({"X": other})`` moves the whole model,
     standardisation included, to another data set of the same number of features.
@@ -53,8 +56,8 @@ def build_model(
         The data.
     n_components : int
         The number of components, K.
-    prior : LKJPrior or NIWPrior, optional
-        By default ``LKJPrior()``.
+    prior : InverseWishartPrior, LKJPrior or NIWPrior, optional
+        By default ``InverseWishartPrior()``.
     covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
         As in :class:`gmm_em.GaussianMixtureEM`. For "spherical", which is spherical in the data's
         own units, all features are standardised by one scale, the root mean square of their
@@ -78,7 +81,7 @@ def build_model(
     data = check_data(X)
     n_components = check_n_components(n_components, data.shape[0])
     n_features = data.shape[1]
-    prior = check_prior(LKJPrior() if prior is None else prior, n_features)
+    prior = check_prior(InverseWishartPrior() if prior is None else prior, n_features)
     structure = get_structure(covariance_type)
     Scaling.from_data(data, structure)  # refuses constant columns
 
@@ -93,7 +96,11 @@ def build_model(
         variances = structure.pooled(pt.specify_shape(observed.var(axis=0), (n_features,)))
         scale = pt.specify_shape(pt.sqrt(variances) * np.ones(n_features), (n_features,))
         weights = _weights(n_components, prior.concentration)
-        means, factors = _COMPONENTS[type(prior)](prior, structure, n_components, loc, scale)
+        centred = (observed - loc) / scale
+        covariance = pt.matmul(centred.T, centred) / observed.shape[0]
+        covariance = pt.specify_shape(covariance, (n_features, n_features))
+        known = DataScale(loc, scale, covariance, n_components, _symmetric_root)
+        means, factors = _COMPONENTS[type(prior)](prior, structure, known)
         means = pm.Deterministic("means", loc + scale * means, dims=("component", "feature"))
         factors = scale[:, None] * factors
         pm.Deterministic(
@@ -116,6 +123,12 @@ def build_model(
     return model
 
 
+def _symmetric_root(matrix: Any) -> Any:
+    """Return the symmetric positive definite matrix whose square is `matrix` (D, D)."""
+    values, vectors = pt.linalg.eigh(matrix)
+    return pt.matmul(vectors * pt.sqrt(values), vectors.T)
+
+
 def _weights(n_components: int, concentration: float) -> Any:
     """Return the weights (K,); a single component's weight is no random variable."""
     if n_components == 1:
@@ -123,12 +136,10 @@ def _weights(n_components: int, concentration: float) -> Any:
     return pm.Dirichlet("weights", np.full(n_components, concentration), dims="component")
 
 
-def _lkj_components(
-    prior: LKJPrior, structure: Structure, n_components: int, loc: Any, scale: Any
-) -> tuple[Any, Any]:
+def _lkj_components(prior: LKJPrior, structure: Structure, data: DataScale) -> tuple[Any, Any]:
     """Return means (K, D) and Cholesky factors (K, D, D) on the standardised scale."""
-    n_features = loc.type.shape[0]
-    mean_loc, mean_scale, sd_scale = prior.standardised(loc, scale)
+    n_features, n_components = data.loc.type.shape[0], data.n_components
+    mean_loc, mean_scale, sd_scale = prior.standardised(data.loc, data.scale)
     means = pm.Normal("means_standardised", mean_loc, mean_scale, dims=("component", "feature"))
     sd_scales = prior.sd_scales(sd_scale, structure)
     if structure.isotropic:
@@ -140,23 +151,36 @@ def _lkj_components(
     return means, _for_every_component(factors, n_components)
 
 
-def _niw_components(
-    prior: NIWPrior, structure: Structure, n_components: int, loc: Any, scale: Any
+def _inverse_wishart_components(
+    prior: InverseWishartPrior, structure: Structure, data: DataScale
 ) -> tuple[Any, Any]:
     """Return means (K, D) and Cholesky factors (K, D, D) on the standardised scale."""
-    mean_loc, kappa, nu, psi = prior.standardised(loc, scale)
-    law = conjugate_law(structure, nu, psi)
-    factors = _CONJUGATE_FACTORS[type(law)](law, structure.n_covariances(n_components))
-    factors = _for_every_component(factors, n_components)
+    mean_loc, mean_scale, nu, psi = prior.standardised(data)
+    means = pm.Normal("means_standardised", mean_loc, mean_scale, dims=("component", "feature"))
+    return means, _conjugate_factors(structure, nu, psi, data.n_components)
+
+
+def _niw_components(prior: NIWPrior, structure: Structure, data: DataScale) -> tuple[Any, Any]:
+    """Return means (K, D) and Cholesky factors (K, D, D) on the standardised scale."""
+    mean_loc, kappa, nu, psi = prior.standardised(data.loc, data.scale)
+    factors = _conjugate_factors(structure, nu, psi, data.n_components)
     noise = pm.Normal("means_noise", dims=("component", "feature"))
     shift = pt.matmul(factors, noise[..., None])[..., 0] / np.sqrt(kappa)
     return mean_loc + shift, factors
 
 
 _COMPONENTS: dict[type, Callable[..., tuple[Any, Any]]] = {
+    InverseWishartPrior: _inverse_wishart_components,
     LKJPrior: _lkj_components,
     NIWPrior: _niw_components,
 }
+
+
+def _conjugate_factors(structure: Structure, nu: float, psi: Any, n_components: int) -> Any:
+    """Return the Cholesky factors (K, D, D) of inverse-Wishart covariances of that structure."""
+    law = conjugate_law(structure, nu, psi)
+    factors = _CONJUGATE_FACTORS[type(law)](law, structure.n_covariances(n_components))
+    return _for_every_component(factors, n_components)
 
 
 def _for_every_component(factors: Any, n_components: int) -> Any:

@@ -16,8 +16,7 @@ import nutpie
 import pymc as pm
 
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.priors.lkj import LKJPrior
-from gmm_bayes.priors.niw import NIWPrior
+from gmm_bayes.priors.base import Prior
 from gmm_bayes.pymc_model.build import build_model
 from gmm_bayes.space.scaling import Scaling
 from gmm_bayes.space.structures import get_structure
@@ -26,9 +25,7 @@ _MAX_MODELS = 8
 _LOCK = threading.Lock()
 
 
-def model_of(
-    X: FloatArray, n_components: int, prior: LKJPrior | NIWPrior, covariance_type: str
-) -> pm.Model:
+def model_of(X: FloatArray, n_components: int, prior: Prior, covariance_type: str) -> pm.Model:
     """Return the process's one model of that kind, with the data `X`.
 
     Its gradient is compiled once.
@@ -37,7 +34,7 @@ def model_of(
     ----------
     X : ndarray of shape (N, D)
     n_components : int
-    prior : LKJPrior or NIWPrior
+    prior : InverseWishartPrior, LKJPrior or NIWPrior
     covariance_type : str
 
     Raises
@@ -52,16 +49,14 @@ def model_of(
         return model
 
 
-def nutpie_model_of(
-    X: FloatArray, n_components: int, prior: LKJPrior | NIWPrior, covariance_type: str
-) -> Any:
+def nutpie_model_of(X: FloatArray, n_components: int, prior: Prior, covariance_type: str) -> Any:
     """Return the process's one model of that kind compiled for nutpie, with the data `X`.
 
     Parameters
     ----------
     X : ndarray of shape (N, D)
     n_components : int
-    prior : LKJPrior or NIWPrior
+    prior : InverseWishartPrior, LKJPrior or NIWPrior
     covariance_type : str
 
     Raises
@@ -77,9 +72,7 @@ def nutpie_model_of(
 
 
 @lru_cache(_MAX_MODELS)
-def _model(
-    n_features: int, n_components: int, prior: LKJPrior | NIWPrior, covariance_type: str
-) -> pm.Model:
+def _model(n_features: int, n_components: int, prior: Prior, covariance_type: str) -> pm.Model:
     """Return the model of that kind, with data that stand in for any."""
     n_samples = n_components + 1
     placeholder = np.arange(float(n_samples * n_features)).reshape(n_samples, n_features)
@@ -90,9 +83,7 @@ def _model(
 
 
 @lru_cache(_MAX_MODELS)
-def _nutpie_model(
-    n_features: int, n_components: int, prior: LKJPrior | NIWPrior, covariance_type: str
-) -> Any:
+def _nutpie_model(n_features: int, n_components: int, prior: Prior, covariance_type: str) -> Any:
     """Return the model of that kind, compiled for nutpie."""
     model = _model(n_features, n_components, prior, covariance_type)
     return nutpie.compile_pymc_model(model, var_names=["weights", "means", "covariances"])

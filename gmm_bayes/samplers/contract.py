@@ -14,8 +14,7 @@ from gmm_bayes.core.progress import Progress
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.evidence import Evidence
-from gmm_bayes.priors.lkj import LKJPrior
-from gmm_bayes.priors.niw import NIWPrior
+from gmm_bayes.priors.base import Prior
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Task:
     X : ndarray of shape (N, D)
         The data in their own units.
     n_components : int
-    prior : LKJPrior or NIWPrior
+    prior : InverseWishartPrior, LKJPrior or NIWPrior
     draws, tune, chains : int
         Kept and discarded iterations of each chain, and how many chains.
     cores : int or None
@@ -41,7 +40,7 @@ class Task:
 
     X: FloatArray
     n_components: int
-    prior: LKJPrior | NIWPrior
+    prior: Prior
     draws: int
     tune: int
     chains: int
@@ -89,7 +88,7 @@ class Sampled:
 class Sampler(Protocol):
     """Anything that can draw a posterior."""
 
-    def default_prior(self) -> LKJPrior | NIWPrior:
+    def default_prior(self) -> Prior:
         """Return the prior to use where none is given."""
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gmm_bayes.priors.lkj import LKJPrior
+from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
 from gmm_bayes.samplers.contract import Sampled, Task
 
 METHODS = ("fullrank_advi", "advi")
@@ -62,9 +62,9 @@ class ADVI:
         if not 0.0 < self.learning_rate < 1.0:
             raise ValueError(f"learning_rate must lie in (0, 1), but is {self.learning_rate!r}")
 
-    def default_prior(self) -> LKJPrior:
-        """Return ``LKJPrior()``."""
-        return LKJPrior()
+    def default_prior(self) -> InverseWishartPrior:
+        """Return ``InverseWishartPrior()``."""
+        return InverseWishartPrior()
 
     def sample(self, task: Task) -> Sampled:
         """Return draws from the approximations.

@@ -120,7 +120,7 @@ def _unpack_whitener(model, theta, at, whitener):  # type: ignore[no-untyped-def
 
 @njit()
 def _add_mean_prior(model, mean, whitener, first, second):  # type: ignore[no-untyped-def]
-    """Add the prior on a mean, which acts as kappa rows at its centre; return their exponent."""
+    """Add a conjugate prior on a mean, as kappa rows at its centre; return their exponent."""
     d = mean.shape[0]
     white = np.zeros(d)
     value = 0.0
@@ -201,8 +201,11 @@ def _add_prior(model, mixture, sums):  # type: ignore[no-untyped-def]
         value += model.concentration * log_weights[k]
         value += _add_mean_prior(model, means[k], whiteners[k], first[k], second[k])
         for i in range(n_features):
-            # The prior on the mean has the component's covariance, hence this determinant.
-            value += math.log(whiteners[k, i, i])
+            if model.kappa > 0.0:
+                # The prior on the mean has the component's covariance, hence this determinant.
+                value += math.log(whiteners[k, i, i])
+            away = means[k, i] - model.mean_loc[i]
+            value -= 0.5 * model.mean_precision[i] * away * away
     size = n_components if model.shared else 1
     for group in range(0, n_components, size):
         for k in range(group + 1, group + size):
@@ -278,11 +281,12 @@ def log_density_and_gradient(theta, model, mixture, gradient):  # type: ignore[n
             acc = 0.0
             for m in range(i, n_features):
                 acc += whiteners[k, m, i] * first[k, m]
-            gradient[at] = acc
+            away = means[k, i] - model.mean_loc[i]
+            gradient[at] = acc - model.mean_precision[i] * away
             at += 1
     size = n_components if model.shared else 1
     for group in range(0, n_components, size):
-        # The mean's prior counts as a row in the power of the determinant.
-        count = counts[group : group + size].sum() + size
+        # A conjugate prior of the mean counts as a row in the power of the determinant.
+        count = counts[group : group + size].sum() + (size if model.kappa > 0.0 else 0)
         at = _scale_slopes(model, count, second[group], whiteners[group], gradient, at)
     return value

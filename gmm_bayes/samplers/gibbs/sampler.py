@@ -1,9 +1,10 @@
-"""The blocked Gibbs sampler for the conjugate prior (Diebolt & Robert 1994): its settings."""
+"""The blocked Gibbs sampler (Diebolt & Robert 1994): its settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
 from gmm_bayes.priors.niw import NIWPrior
 from gmm_bayes.samplers.contract import Sampled, Task
 
@@ -12,13 +13,14 @@ from gmm_bayes.samplers.contract import Sampled, Task
 class Gibbs:
     """Draw all allocations given the parameters, then all parameters given the allocations.
 
-    The prior must be an :class:`gmm_bayes.NIWPrior`. A sweep costs about as much as one EM step and
-    cannot diverge. But sweeps move as slowly as EM converges, so that where components overlap
-    their draws are worth little. There, every sweep is followed by moves on the posterior with the
-    allocations integrated out (:mod:`gmm_bayes.samplers.gibbs.moves`). These moves are fitted to
-    the posterior while tuning and do not change any more when the first draw is kept. They are
-    Metropolis-Hastings steps, so that the chain is exactly stationary whatever was fitted. Where
-    they would be rejected, the chain makes sweeps alone.
+    The prior must be an :class:`gmm_bayes.InverseWishartPrior` or an :class:`gmm_bayes.NIWPrior`,
+    under which the parameters have known distributions given the allocations. A sweep costs about
+    as much as one EM step and cannot diverge. But sweeps move as slowly as EM converges, so that
+    where components overlap their draws are worth little. There, every sweep is followed by moves
+    on the posterior with the allocations integrated out (:mod:`gmm_bayes.samplers.gibbs.moves`).
+    These moves are fitted to the posterior while tuning and do not change any more when the first
+    draw is kept. They are Metropolis-Hastings steps, so that the chain is exactly stationary
+    whatever was fitted. Where they would be rejected, the chain makes sweeps alone.
 
     Chains start apart and find their modes independently. While tuning, each learns of the places
     where the others have been, and may jump there.
@@ -38,9 +40,9 @@ class Gibbs:
 
     marginal_moves: bool = True
 
-    def default_prior(self) -> NIWPrior:
-        """Return ``NIWPrior()``."""
-        return NIWPrior()
+    def default_prior(self) -> InverseWishartPrior:
+        """Return ``InverseWishartPrior()``."""
+        return InverseWishartPrior()
 
     def sample(self, task: Task) -> Sampled:
         """Return the draws that `task` asks for.
@@ -56,10 +58,10 @@ class Gibbs:
         KeyboardInterrupt
             If the user interrupts before every chain has a draw to keep.
         """
-        if not isinstance(task.prior, NIWPrior):
+        if not isinstance(task.prior, InverseWishartPrior | NIWPrior):
             raise ValueError(
-                f"the Gibbs sampler needs an NIWPrior, but the prior is {task.prior!r}; "
-                "sampler 'nuts' takes it"
+                "the Gibbs sampler needs an InverseWishartPrior or an NIWPrior, but the prior is "
+                f"{task.prior!r}; sampler 'nuts' takes it"
             )
         # That module loads numba, which takes half a second.
         from gmm_bayes.samplers.gibbs import run  # noqa: PLC0415 - loads numba

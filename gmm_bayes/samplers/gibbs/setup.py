@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gmm_bayes.priors.conjugate import degrees_of_freedom
+from gmm_bayes.priors.data_scale import DataScale
+from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
 from gmm_bayes.priors.niw import NIWPrior
 from gmm_bayes.samplers.contract import Task
 from gmm_bayes.samplers.gibbs.coordinates import Coordinates, prior_powers
@@ -35,18 +38,20 @@ class Setup:
     model: ConjugateModel
 
     @classmethod
-    def of(cls, task: Task, prior: NIWPrior) -> Setup:
-        """Return the setup for a task and its conjugate prior."""
+    def of(cls, task: Task, prior: InverseWishartPrior | NIWPrior) -> Setup:
+        """Return the setup for a task and its prior."""
         structure = get_structure(task.covariance_type)
         scaling = Scaling.from_data(task.X, structure)
-        terms = prior.terms(scaling.loc, scaling.scale, structure)
+        data = DataScale.of(task.X, task.n_components, structure, scaling)
+        terms = prior.terms(data, structure)
         d = task.X.shape[1]
-        dof = prior.standardised(scaling.loc, scaling.scale)[2] - d + 1.0
+        dof = degrees_of_freedom(prior.nu, d) - d + 1.0
         model = ConjugateModel(
             data=np.ascontiguousarray(scaling.standardise(task.X).T),
             concentration=prior.concentration,
             mean_loc=np.ascontiguousarray(terms.mean.loc, dtype=np.float64),
             kappa=terms.mean.kappa,
+            mean_precision=np.ascontiguousarray(terms.mean.precision, dtype=np.float64),
             dof=dof,
             psi=np.ascontiguousarray(terms.covariance.psi, dtype=np.float64),
             powers=prior_powers(structure, dof, d),

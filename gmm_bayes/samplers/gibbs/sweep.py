@@ -17,7 +17,10 @@ MIN_WEIGHT = 1e-300
 
 
 class ConjugateModel(NamedTuple):
-    """Data and conjugate prior on the standardised scale, as the compiled loops read them.
+    """Data and prior on the standardised scale, as the compiled loops read them.
+
+    The prior of a mean either is conjugate, a normal distribution whose covariance is the
+    component's divided by `kappa`, or does not depend on the covariance. Then `kappa` is 0.
 
     Parameters
     ----------
@@ -27,7 +30,9 @@ class ConjugateModel(NamedTuple):
     mean_loc : ndarray of shape (D,)
         Prior location of the means.
     kappa : float
-        How many rows that location is worth.
+        How many rows that location is worth, or 0.
+    mean_precision : ndarray of shape (D,)
+        Precision of the means' prior that does not depend on the covariance; 0 if kappa is not.
     dof : float
         Prior degrees of freedom of one feature's precision.
     psi : ndarray of shape (D, D)
@@ -42,6 +47,7 @@ class ConjugateModel(NamedTuple):
     concentration: float
     mean_loc: FloatArray
     kappa: float
+    mean_precision: FloatArray
     dof: float
     psi: FloatArray
     powers: FloatArray
@@ -144,9 +150,16 @@ def add_posterior_scatter(model, count, first, second, mean, scatter):  # type: 
     That is its rows' scatter around their own mean, and ``kappa n / (kappa + n)`` times the square
     of that mean's distance from the prior's (Gelman et al. 2013, section 3.6). ``count``, ``first``
     (D,) and ``second`` (D, D) are moments around ``mean`` (D,), which is moved to the posterior's.
+    Where the prior of the mean is not conjugate, the part is ``second`` and the mean stays.
     """
     d = mean.shape[0]
     kappa = model.kappa
+    if kappa == 0.0:
+        # The covariance is drawn given the mean, around which the second moments are.
+        for i in range(d):
+            for j in range(i + 1):
+                scatter[i, j] += second[i, j]
+        return
     for i in range(d):
         step_i = first[i] / count if count > 0.0 else 0.0
         away_i = mean[i] + step_i - model.mean_loc[i]
@@ -223,10 +236,47 @@ def _draw_mean(rng, precision, whitener, mean):  # type: ignore[no-untyped-def]
 
 
 @njit()
+def _draw_mean_given_covariance(rng, model, count, first, whitener, mean):  # type: ignore[no-untyped-def]
+    """Draw a mean whose prior does not depend on the covariance ``(W' W)^-1``.
+
+    With P the prior's precision, the posterior's is ``A = P + count W' W``. ``first`` (D,) is the
+    sum of the rows less the old ``mean`` (D,), so that the new mean is normal around that mean
+    plus ``A^-1 (P (loc - mean) + W' W first)``.
+    """
+    d = mean.shape[0]
+    precision = np.zeros((d, d))
+    push = np.zeros(d)
+    for i in range(d):
+        for j in range(d):
+            acc = 0.0
+            for m in range(max(i, j), d):
+                acc += whitener[m, i] * whitener[m, j]
+            precision[i, j] = count * acc
+            push[i] += acc * first[j]
+        precision[i, i] += model.mean_precision[i]
+        push[i] += model.mean_precision[i] * (model.mean_loc[i] - mean[i])
+    _cholesky(precision)
+    for i in range(d):
+        acc = push[i]
+        for j in range(i):
+            acc -= precision[i, j] * push[j]
+        push[i] = acc / precision[i, i]
+    for i in range(d - 1, -1, -1):
+        acc = push[i] + rng.standard_normal()
+        for j in range(i + 1, d):
+            acc -= precision[j, i] * push[j]
+        push[i] = acc / precision[i, i]
+    for i in range(d):
+        mean[i] += push[i]
+
+
+@njit()
 def gibbs_sweep(rng, model, state):  # type: ignore[no-untyped-def]
     """Draw all allocations given the parameters, then all parameters given the allocations.
 
-    Updates `state` in place and returns how many components have no row.
+    Where the prior of the means is not conjugate, covariances are drawn given the old means, and
+    means given the new covariances. Updates `state` in place and returns how many components have
+    no row.
     """
     weights, means, whiteners = state.weights, state.means, state.whiteners
     n_components, n_features = means.shape
@@ -246,7 +296,10 @@ def gibbs_sweep(rng, model, state):  # type: ignore[no-untyped-def]
         _draw_whitener(rng, model, count, scatter, whiteners[group])
         for k in range(group, group + size):
             whiteners[k] = whiteners[group]
-            _draw_mean(rng, model.kappa + counts[k], whiteners[k], means[k])
+            if model.kappa > 0.0:
+                _draw_mean(rng, model.kappa + counts[k], whiteners[k], means[k])
+            else:
+                _draw_mean_given_covariance(rng, model, counts[k], first[k], whiteners[k], means[k])
     total = 0.0
     empty = 0
     for k in range(n_components):

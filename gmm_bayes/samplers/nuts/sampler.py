@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 
-from gmm_bayes.priors.lkj import LKJPrior
+from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
 from gmm_bayes.samplers.contract import Sampled, Task
 
 
@@ -84,9 +84,9 @@ class NUTS:
                 f"{self.backend!r} are {', '.join(map(repr, allowed))}"
             )
 
-    def default_prior(self) -> LKJPrior:
-        """Return ``LKJPrior()``."""
-        return LKJPrior()
+    def default_prior(self) -> InverseWishartPrior:
+        """Return ``InverseWishartPrior()``."""
+        return InverseWishartPrior()
 
     def sample(self, task: Task) -> Sampled:
         """Return the draws that `task` asks for."""

@@ -198,7 +198,7 @@ def prior_vectors(target: LogPosterior, n: int, rng: np.random.Generator) -> Flo
     Draws whose covariance float64 cannot tell from a singular one are drawn again: they lie off
     the support of :class:`gmm_bayes.density.log_posterior.LogPosterior`.
     """
-    prior, space, scaling = target.prior, target.space, target.scaling
+    prior, space, scaling = target.written_out_prior, target.space, target.scaling
     loc, scale = (
         (scaling.loc, scaling.scale) if prior.in_own_units else (0.0, np.ones(space.n_features))
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gmm_bayes.priors.lkj import LKJPrior
+from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
 from gmm_bayes.samplers.contract import Sampled, Task
 
 
@@ -44,9 +44,9 @@ class SMC:
         if self.max_steps < 2:
             raise ValueError(f"max_steps must be at least 2, but is {self.max_steps!r}")
 
-    def default_prior(self) -> LKJPrior:
-        """Return ``LKJPrior()``."""
-        return LKJPrior()
+    def default_prior(self) -> InverseWishartPrior:
+        """Return ``InverseWishartPrior()``."""
+        return InverseWishartPrior()
 
     def sample(self, task: Task) -> Sampled:
         """Return the draws that `task` asks for.

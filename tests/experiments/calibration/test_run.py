@@ -152,7 +152,10 @@ def test_the_command_prints_p_values_and_a_sentence(whole, tmp_path, monkeypatch
         (["sbc-gibbs", "--n-sims", "3"], "--n-sims 3: allowed is 20 or more"),
         (["sbc-gibbs", "--n-sims", "many"], "'many' is not a valid integer"),
         (["quickstart", "--out", "q"], "quickstart: bayes.prior.scale = 'standardised'"),
-        (["sbc-nuts", "--set", "bayes.sampler=gibbs"], "allowed with bayes.prior.kind = 'niw'"),
+        (
+            ["sbc-nuts", "--set", "bayes.sampler=gibbs"],
+            "allowed with bayes.prior.kind = 'inverse-wish",
+        ),
         (["sbc-nuts", "--set", "bayes.prior.eta=-1"], "bayes.prior.eta = -1"),
     ],
 )

@@ -8,7 +8,7 @@ from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
 from experiments.config.engines import BayesSettings, EMSettings, LKJSettings, NIWSettings
 from experiments.engines.baselines import SklearnSettings
-from gmm_bayes import GaussianMixtureBayes, LKJPrior, NIWPrior
+from gmm_bayes import GaussianMixtureBayes, InverseWishartPrior, LKJPrior, NIWPrior
 from gmm_em import bootstrap, fit_blocks, fit_em
 
 
@@ -44,8 +44,14 @@ def test_a_default_that_stands_twice_is_the_same(settings, target, own):
             assert field.default == there[name], name
 
 
+def test_a_prior_without_a_kind_is_that_of_files_from_before_there_were_kinds():
+    assert BayesSettings(prior={"eta": 2.0}).prior == LKJSettings(eta=2.0)
+
+
 def test_the_prior_by_default_is_the_samplers():
     made = BayesSettings().prior.model_dump(exclude={"kind"})
+    assert InverseWishartPrior(**made) == InverseWishartPrior()
+    made = LKJSettings().model_dump(exclude={"kind"})
     assert LKJPrior(**made) == LKJPrior()
     made = NIWSettings(kind="niw").model_dump(exclude={"kind"})
     assert NIWPrior(**made) == NIWPrior()

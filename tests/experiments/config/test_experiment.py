@@ -57,7 +57,7 @@ def test_a_relative_data_path_starts_at_the_folder_of_the_config(tmp_path):
         ("bayes.prior.mean_scale=[1.0, -2.0]", ["bayes.prior.mean_scale", "allowed"]),
         ("bayes.prior.kind='flat'", ["bayes.prior.kind = 'flat'", "'lkj', 'niw'"]),
         ("bayes.prior.kappa=1.0", ["unknown key 'bayes.prior.kappa'"]),
-        ("bayes.sampler='gibbs'", ["bayes.sampler = 'gibbs'", "niw"]),
+        ("bayes={sampler='gibbs', prior={}}", ["bayes.sampler = 'gibbs'", "niw"]),
         ("engines=[]", ["engines = []", "at least 1"]),
         ("engines=['em', 'em']", ["engines", "twice"]),
         ("settings.sklearn.n_init=3", ["settings.sklearn", "no such engine"]),

@@ -1,11 +1,14 @@
 """The hand-derived density against SciPy, against finite differences and against PyMC."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.linalg import sqrtm
 from scipy.special import betaln
 
-from gmm_bayes import LKJPrior, NIWPrior
+from gmm_bayes import InverseWishartPrior, LKJPrior, NIWPrior
 from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.space.structures import STRUCTURES
 from gmm_bayes.space.unconstrained import UnconstrainedSpace
@@ -18,6 +21,11 @@ CASES = [
     (2, 1, LKJPrior(), "full"),
     (1, 1, LKJPrior(), "full"),
     (5, 4, LKJPrior(0.5, eta=0.4), "full"),
+    (2, 3, InverseWishartPrior(), "full"),
+    (3, 2, InverseWishartPrior(1.5, [4.0, 5.0, 6.0], 2.5, 6.5, [4.0, 2.0, 1.0], "data"), "full"),
+    (2, 2, InverseWishartPrior(1.0, 5.0, [0.2, 3.0], 3.0, [[4.0, 1.0], [1.0, 2.0]]), "full"),
+    (2, 3, InverseWishartPrior(scale="data"), "full"),
+    (1, 2, InverseWishartPrior(), "full"),
     (2, 3, NIWPrior(), "full"),
     (1, 2, NIWPrior(1.5, 0.3, 0.7, 4.0, 0.5), "full"),
     (3, 2, NIWPrior(1.5, [4.0, 5.0, 6.0], 2.5, 6.5, [4.0, 2.0, 1.0], "data"), "full"),
@@ -31,6 +39,9 @@ CASES = [
             (2, 3, LKJPrior(sd_scale=[0.5, 1.5])),
             (3, 2, NIWPrior(1.5, [4.0, 5.0, 6.0], 2.5, 6.5, [4.0, 2.0, 1.0], "data")),
             (2, 3, NIWPrior(1.0, 0.5, 0.2, 3.0, [[4.0, 1.0], [1.0, 2.0]])),
+            (3, 2, InverseWishartPrior(1.5, [4.0, 5.0, 6.0], 2.5, 6.5, [4.0, 2.0, 1.0], "data")),
+            (2, 3, InverseWishartPrior(1.0, 0.5, 0.2)),
+            (2, 2, InverseWishartPrior(scale="data")),
             (1, 2, NIWPrior()),
             (1, 1, LKJPrior()),
         ]
@@ -81,7 +92,7 @@ def test_density_is_likelihood_times_prior_times_jacobian(rng, d, k, prior, cova
     expected += stats.dirichlet(np.full(k, prior.concentration)).logpdf(weights) if k > 1 else 0.0
     # The prior speaks of its own units; densities of standardised values carry the change of units.
     shift, unit = (np.zeros(d), np.ones(d)) if prior.scale == "standardised" else (loc, scale)
-    law = LAWS[type(prior)](prior, d)
+    law = LAWS[type(prior)](_with_numbers(prior, X, scale, k), d)
     own = covariances * unit[:, None] * unit
     centred = shift + unit * means
     expected += sum(law.mean(m, c) for m, c in zip(centred, own, strict=True))
@@ -161,7 +172,34 @@ class _Conjugate:
         return np.sum(law.logpdf(variances))
 
 
-LAWS = {LKJPrior: _Independent, NIWPrior: _Conjugate}
+class _SemiConjugate(_Conjugate):
+    """The densities that InverseWishartPrior's docstring states, from SciPy."""
+
+    def __init__(self, prior: InverseWishartPrior, d: int) -> None:
+        conjugate = NIWPrior(mean_loc=prior.mean_loc, nu=prior.nu, psi=prior.psi)
+        super().__init__(conjugate, d)
+        self.mean_scale = prior.mean_scale
+
+    def mean(self, mean, covariance) -> float:
+        return stats.norm(self.mean_loc, self.mean_scale).logpdf(mean).sum()
+
+
+LAWS = {
+    InverseWishartPrior: _SemiConjugate,
+    LKJPrior: _Independent,
+    NIWPrior: _Conjugate,
+}
+
+
+def _with_numbers(prior, X, scale, k):
+    """The prior, its default scale matrix written out from the formula in its docstring."""
+    if not isinstance(prior, InverseWishartPrior) or prior.psi is not None:
+        return prior
+    covariance = np.atleast_2d(np.cov(X, rowvar=False, bias=True))
+    covariance = covariance / np.outer(scale, scale)
+    unit = scale if prior.scale == "data" else np.ones(len(scale))
+    root = sqrtm(0.99 * covariance + 0.01 * np.diag(np.diag(covariance)))
+    return replace(prior, psi=root / 2.0 / k ** (2.0 / X.shape[1]) * np.outer(unit, unit))
 
 
 def _of_matrix(law, covariance, unit) -> float:

@@ -5,10 +5,21 @@ import pandas as pd
 import pytest
 from arviz_stats.base import array_stats
 
-from gmm_bayes import GaussianMixtureBayes, MixtureDraws, relabel
-from gmm_bayes.core.limits import MAX_R_HAT, MIN_BFMI, MIN_ESS_PER_CHAIN
+from gmm_bayes import (
+    GaussianMixtureBayes,
+    ImproperPosteriorWarning,
+    LKJPrior,
+    MixtureDraws,
+    relabel,
+)
+from gmm_bayes.core.limits import (
+    MAX_R_HAT,
+    MIN_BFMI,
+    MIN_ESS_PER_CHAIN,
+    SEPARATE_MODES_R_HAT,
+)
 from gmm_bayes.evaluation.diagnostics import Diagnostics, diagnose
-from gmm_bayes.evaluation.problems import sampler_failures, unreliable_rows
+from gmm_bayes.evaluation.problems import collapsed_draws, sampler_failures, unreliable_rows
 from gmm_em import Mixture
 
 
@@ -110,12 +121,24 @@ def test_sampler_trouble_is_reported(rng, X):
 
 
 def test_tied_rows_end_in_a_report_and_not_in_an_error(rng):
-    """Thirty rows on one point: the posterior is improper there, and chains fall in."""
+    """Thirty rows on one point: with an LKJPrior the posterior is improper, and chains fall in."""
     X = np.concatenate([np.tile([[2.0, 3.0]], (30, 1)), rng.normal(size=(30, 2))])
-    model = GaussianMixtureBayes(2, draws=200, tune=300, chains=2, random_state=0).fit(X)
-    assert not model.diagnostics_.converged
-    assert "collapsed" in model.diagnostics_.problems[0]
+    model = GaussianMixtureBayes(2, prior=LKJPrior(), draws=200, tune=300, chains=2, random_state=0)
+    with pytest.warns(ImproperPosteriorWarning, match="30 rows have the value 2 in column 0"):
+        model.fit(X)
+    assert "the posterior is improper: 30 rows" in model.diagnostics_.problems[0]
+    assert "collapsed" in model.diagnostics_.problems[1]
     assert np.isfinite(model.mixture_.covariances).all()
+    with pytest.raises(ValueError, match="no log marginal likelihood: the posterior is improper"):
+        model.log_marginal_likelihood()
+
+
+def test_tied_rows_leave_the_default_posterior_sound(rng):
+    X = np.concatenate([np.tile([[2.0, 3.0]], (30, 1)), rng.normal(size=(30, 2))])
+    model = GaussianMixtureBayes(2, draws=500, tune=500, random_state=0).fit(X)
+    assert not collapsed_draws(model.draws_).any()
+    assert model.diagnostics_.max_r_hat < SEPARATE_MODES_R_HAT
+    assert np.isfinite(model.log_marginal_likelihood()).all()
 
 
 @pytest.mark.parametrize(

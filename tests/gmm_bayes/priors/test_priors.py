@@ -6,14 +6,16 @@ import pytest
 import tomli_w
 from scipy import stats
 
-from gmm_bayes import LKJPrior, NIWPrior, prior_from_dict
+from gmm_bayes import InverseWishartPrior, LKJPrior, NIWPrior, prior_from_dict
+from gmm_bayes.priors.data_scale import DataScale
 from gmm_bayes.priors.terms import partial_correlation_shapes
-from gmm_bayes.space.structures import FULL
+from gmm_bayes.space.structures import FULL, STRUCTURES
 from gmm_bayes.space.unconstrained import UnconstrainedSpace
 
 
 def test_defaults_are_the_documented_ones():
     assert LKJPrior() == LKJPrior(2.0, 0.0, 1.0, 1.0, 1.0, scale="standardised")
+    assert InverseWishartPrior() == InverseWishartPrior(2.0, 0.0, 1.0, None, None, "standardised")
     assert NIWPrior() == NIWPrior(2.0, 0.0, 0.1, None, 0.25, scale="standardised")
 
 
@@ -21,6 +23,8 @@ def test_defaults_are_the_documented_ones():
     "prior",
     [
         LKJPrior(1.5, [0.0, 3.0], [1.0, 2.0], 0.5, 2.0, scale="data"),
+        InverseWishartPrior(),
+        InverseWishartPrior(1.5, [0.0, 3.0], [1.0, 2.0], 7.0, [1.0, 2.0], "data"),
         NIWPrior(),
         NIWPrior(1.5, [0.0, 3.0], 0.5, 7.0, [1.0, 2.0]),
         NIWPrior(nu=5, psi=np.array([[2.0, 0.5], [0.5, 1.0]]), scale="data"),
@@ -78,22 +82,65 @@ def test_impossible_conjugate_hyperparameters_are_refused(change, words):
         NIWPrior(**change)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"mean_scale": 0.0}, "mean_scale must be finite and positive"),
+        ({"nu": -1.0}, "nu"),
+        ({"psi": [[1.0, 2.0], [2.0, 1.0]]}, "positive definite"),
+        ({"scale": "raw"}, "'standardised' and 'data'"),
+    ],
+)
+def test_impossible_semi_conjugate_hyperparameters_are_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        InverseWishartPrior(**change)
+
+
+def test_a_scale_matrix_that_follows_from_the_data_cannot_be_drawn_without_them(rng):
+    with pytest.raises(ValueError, match="prior's psi follows from the data"):
+        InverseWishartPrior().sample(rng, 2, 2)
+
+
+@pytest.mark.parametrize("scale", ["standardised", "data"])
+@pytest.mark.parametrize("structure", STRUCTURES.values(), ids=STRUCTURES)
+def test_writing_out_the_scale_matrix_does_not_change_the_density(rng, scale, structure):
+    """Collinear features included: the default scale matrix is positive definite there, too."""
+    X = rng.normal(size=(40, 3)) * [1.0, 5.0, 30.0] + 4.0
+    X[:, 2] = X[:, 0] + X[:, 1]
+    data = DataScale.of(X, 4, structure)
+    prior = InverseWishartPrior(scale=scale)
+    known = prior.written_out(data)
+    assert np.linalg.eigvalsh(known.psi)[0] > 0.0
+    for found, expected in zip(
+        vars(known.terms(data, structure).covariance).values(),
+        vars(prior.terms(data, structure).covariance).values(),
+        strict=True,
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
 def test_unknown_key_or_kind_is_refused():
     with pytest.raises(ValueError, match="unknown key 'etta'"):
         LKJPrior.from_dict({"etta": 1.0})
     with pytest.raises(ValueError, match="kind is 'niw'"):
         LKJPrior.from_dict({"kind": "niw"})
-    with pytest.raises(ValueError, match="kind is 'flat'; allowed are 'lkj', 'niw'"):
+    with pytest.raises(
+        ValueError, match="kind is 'flat'; allowed are 'inverse-wishart', 'lkj', 'niw'"
+    ):
         prior_from_dict({"kind": "flat"})
 
 
 def test_per_feature_hyperparameters_must_fit_the_data():
-    with pytest.raises(ValueError, match="sd_scale has 3 entries, but the data have 2 features"):
+    with pytest.raises(ValueError, match="sd_scale is for 3 features, but the data have 2"):
         LKJPrior(sd_scale=[1.0, 1.0, 1.0]).check_width(2)
     with pytest.raises(ValueError, match="psi is for 2 features, but the data have 3"):
         NIWPrior(psi=[1.0, 1.0]).check_width(3)
     with pytest.raises(ValueError, match="nu must be more than D - 1 = 3, but is 3"):
         NIWPrior(nu=3.0).check_width(4)
+    with pytest.raises(ValueError, match="mean_scale is for 2 features, but the data have 3"):
+        InverseWishartPrior(mean_scale=[1.0, 1.0]).check_width(3)
+    with pytest.raises(ValueError, match="nu must be more than D - 1 = 3, but is 2"):
+        InverseWishartPrior(nu=2.0).check_width(4)
 
 
 def test_data_scale_is_converted():

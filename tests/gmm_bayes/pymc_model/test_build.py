@@ -3,7 +3,7 @@ import pymc as pm
 import pytensor
 import pytest
 
-from gmm_bayes import LKJPrior, NIWPrior, build_model
+from gmm_bayes import InverseWishartPrior, LKJPrior, NIWPrior, build_model
 from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.space.structures import STRUCTURES
 from gmm_em import Mixture
@@ -13,6 +13,7 @@ INTERPRETED = pytensor.compile.mode.Mode(linker="py", optimizer="fast_compile")
 
 
 INFORMATIVE = LKJPrior(1.5, [1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [2.0, 1.0, 3.0], 2.5, "data")
+SEMI_CONJUGATE = InverseWishartPrior(1.5, 5.0, [2.5, 1.0, 3.0], 6.5, [4.0, 2.0, 1.0], "data")
 CONJUGATE = NIWPrior(1.5, [4.0, 5.0, 6.0], 2.5, 6.5, [4.0, 2.0, 1.0], "data")
 
 
@@ -31,22 +32,22 @@ def _point(model: pm.Model, theta: np.ndarray) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize(
     ("d", "k", "prior", "covariance_type"),
     [
-        (2, 3, None, "full"),
+        (2, 3, LKJPrior(), "full"),
         (3, 2, INFORMATIVE, "full"),
         (1, 2, LKJPrior(3.0, 0.2, 2.0, 0.7), "full"),
-        (2, 1, None, "full"),
-        (1, 1, None, "full"),
+        (2, 1, LKJPrior(), "full"),
+        (1, 1, LKJPrior(), "full"),
         (3, 2, INFORMATIVE, "tied"),
         (3, 2, INFORMATIVE, "diag"),
         (3, 2, INFORMATIVE, "spherical"),
-        (1, 2, None, "tied"),
-        (2, 1, None, "spherical"),
+        (1, 2, LKJPrior(), "tied"),
+        (2, 1, LKJPrior(), "spherical"),
     ],
 )
 def test_same_posterior_as_the_closed_form(rng, d, k, prior, covariance_type):
     X = rng.normal(size=(40, d)) * np.arange(1.0, d + 1.0) * 2.0 + 5.0
     model = build_model(X, k, prior, covariance_type)
-    target = LogPosterior(X, k, prior or LKJPrior(), STRUCTURES[covariance_type])
+    target = LogPosterior(X, k, prior, STRUCTURES[covariance_type])
     function = pytensor.function(
         model.value_vars, [model.logp(), model.dlogp()], mode=INTERPRETED, on_unused_input="ignore"
     )
@@ -61,6 +62,12 @@ def test_same_posterior_as_the_closed_form(rng, d, k, prior, covariance_type):
 @pytest.mark.parametrize(
     ("d", "k", "prior", "covariance_type"),
     [
+        (2, 2, None, "full"),
+        (3, 2, SEMI_CONJUGATE, "full"),
+        (3, 2, SEMI_CONJUGATE, "tied"),
+        (3, 2, SEMI_CONJUGATE, "diag"),
+        (3, 2, None, "spherical"),
+        (1, 2, None, "full"),
         (2, 2, NIWPrior(), "full"),
         (1, 2, NIWPrior(1.5, 0.3, 0.7, 4.0, 0.5), "full"),
         (3, 2, CONJUGATE, "full"),
@@ -77,6 +84,7 @@ def test_conjugate_posterior_is_the_closed_form_in_other_coordinates(
     """The densities differ by the Jacobian between the two sets of coordinates, by differences."""
     X = rng.normal(size=(40, d)) * np.arange(1.0, d + 1.0) * 2.0 + 5.0
     model = build_model(X, k, prior, covariance_type)
+    prior = InverseWishartPrior() if prior is None else prior
     target = LogPosterior(X, k, prior, STRUCTURES[covariance_type])
     outputs = [model["weights"], model["means"], model["covariances"]]
     function = pytensor.function(
@@ -102,7 +110,7 @@ def test_conjugate_posterior_is_the_closed_form_in_other_coordinates(
 
 def test_other_data_move_the_whole_model(rng):
     X, other = rng.normal(size=(40, 2)), rng.normal(size=(25, 2)) * 7.0 - 3.0
-    model = build_model(X, 2)
+    model = build_model(X, 2, LKJPrior())
     function = pytensor.function(model.value_vars, model.logp(), mode=INTERPRETED)
     theta = rng.normal(size=LogPosterior(X, 2, LKJPrior()).space.size)
     with model:
@@ -182,7 +190,7 @@ def test_pointwise_likelihood_and_units_are_those_of_the_data(rng):
 def test_predictive_draws_follow_the_mixture(rng):
     """Means and covariance of 4000 rows of one mixture; z-scores below 5 fail less than 1e-5."""
     X = rng.normal(size=(4000, 2))
-    model = build_model(X, 2)
+    model = build_model(X, 2, LKJPrior())
     mixture = Mixture([0.3, 0.7], [[-2.0, 0.0], [1.0, 3.0]], [np.eye(2), [[1.0, 0.6], [0.6, 2.0]]])
     loc, scale = X.mean(axis=0), X.std(axis=0)
     sds = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))

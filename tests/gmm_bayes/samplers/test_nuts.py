@@ -12,6 +12,7 @@ import pytest
 
 from gmm_bayes import NUTS, GaussianMixtureBayes, Gibbs
 from gmm_bayes.density.log_posterior import LogPosterior
+from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
 from gmm_bayes.priors.lkj import LKJPrior
 from gmm_bayes.priors.niw import NIWPrior
 from gmm_bayes.samplers.contract import Task
@@ -47,7 +48,7 @@ def test_impossible_settings_are_refused(change, words):
 
 def test_log_density_in_the_stats_is_the_targets(fitted, two_clusters):
     """`lp` must be the value of the density at the very draws that are returned."""
-    target = LogPosterior(two_clusters, 2, LKJPrior())
+    target = LogPosterior(two_clusters, 2, InverseWishartPrior())
     loc, scale = target.scaling.loc, target.scaling.scale
     lp = fitted.posterior_["sample_stats"]["lp"]
     for chain, draw in [(0, 0), (1, 100)]:

@@ -75,7 +75,10 @@ def test_constant_column_is_no_trouble_under_a_common_variance(rng):
         ({"covariance_type": None}, "is None; allowed are 'full'"),
         ({"prior": NIWPrior(nu=1.0), "covariance_type": "diag"}, "nu must be more than D - 1 = 1"),
         ({"prior": NIWPrior(psi=[1.0, 2.0, 3.0])}, "psi is for 3 features, but the data have 2"),
-        ({"prior": LKJPrior(mean_scale=[1.0])}, "mean_scale has 1 entries, but the data have 2"),
+        (
+            {"prior": LKJPrior(mean_scale=[1.0])},
+            "mean_scale is for 1 features, but the data have 2",
+        ),
     ],
 )
 def test_impossible_settings_are_refused_in_one_sentence(two_clusters, change, words):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_bayes import NIWPrior
+from gmm_bayes import InverseWishartPrior, NIWPrior
 from gmm_bayes.samplers.contract import Task
 from gmm_bayes.samplers.gibbs.coordinates import Coordinates
 from gmm_bayes.samplers.gibbs.marginal_density import MixtureArrays, new_mixture
@@ -21,19 +21,33 @@ class Made(NamedTuple):
     """A problem whose standardised scale is the data's own."""
 
     X: NDArray[np.float64]
-    prior: NIWPrior
+    prior: NIWPrior | InverseWishartPrior
     model: ConjugateModel
     coordinates: Coordinates
 
 
-def made(rng: np.random.Generator, k: int, d: int, covariance_type: str, n: int = 60) -> Made:
+def made(
+    rng: np.random.Generator,
+    k: int,
+    d: int,
+    covariance_type: str,
+    n: int = 60,
+    *,
+    conjugate: bool = True,
+) -> Made:
     X = rng.normal(size=(n, d)) @ (np.eye(d) + 0.3 * np.tri(d))
     X = (X - X.mean(axis=0)) / X.std(axis=0)
-    prior = NIWPrior(1.7, 0.2, 0.7, d + 2.5, np.eye(d) + 0.2, "data")
+    prior = (
+        NIWPrior(1.7, 0.2, 0.7, d + 2.5, np.eye(d) + 0.2, "data")
+        if conjugate
+        else InverseWishartPrior(1.7, 0.2, 0.7, d + 2.5, np.eye(d) + 0.2, "data")
+    )
     return made_of(X, k, prior, covariance_type)
 
 
-def made_of(X: NDArray[np.float64], k: int, prior: NIWPrior, covariance_type: str) -> Made:
+def made_of(
+    X: NDArray[np.float64], k: int, prior: NIWPrior | InverseWishartPrior, covariance_type: str
+) -> Made:
     seed = np.random.SeedSequence(0)
     task = Task(X, k, prior, 10, 10, 1, 1, seed, lambda done, total: None, covariance_type)
     setup = Setup.of(task, prior)

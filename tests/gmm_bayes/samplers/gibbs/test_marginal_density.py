@@ -4,19 +4,21 @@ import numpy as np
 import pytest
 from scipy.stats import dirichlet, invgamma, invwishart, multivariate_normal
 
+from gmm_bayes import NIWPrior
 from gmm_bayes.samplers.gibbs.coordinates import Coordinates
 from gmm_bayes.samplers.gibbs.marginal_density import log_density, log_density_and_gradient, pack
 from gmm_bayes.space.structures import get_structure
-from gmm_em import Mixture
-from tests.gmm_bayes.samplers.gibbs.made import STRUCTURES, made, scratch_for, state_of
+from gmm_em import Mixture, fit_em
+from tests.gmm_bayes.samplers.gibbs.made import STRUCTURES, made, made_of, scratch_for, state_of
 
 SIZES = [(1, 1), (3, 2), (2, 3)]
 
 
 @pytest.mark.parametrize("covariance_type", STRUCTURES)
+@pytest.mark.parametrize("conjugate", [True, False])
 @pytest.mark.parametrize(("k", "d"), SIZES)
-def test_gradient_is_that_of_the_value(rng, covariance_type, k, d):
-    problem = made(rng, k, d, covariance_type)
+def test_gradient_is_that_of_the_value(rng, covariance_type, conjugate, k, d):
+    problem = made(rng, k, d, covariance_type, conjugate=conjugate)
     size = problem.coordinates.size
     scratch, gradient, unused = scratch_for(problem.coordinates), np.empty(size), np.empty(size)
     theta = 0.4 * rng.normal(size=size)
@@ -55,11 +57,16 @@ def expected_log_density(problem, theta):
     structure, d = coordinates.structure, coordinates.n_features
     weights, means, covariances = coordinates.to_mixtures(theta)
     k = len(weights)
-    mean_loc, kappa, nu, psi = prior.standardised(np.zeros(d), np.ones(d))
+    nu, psi = prior.nu, np.asarray(prior.psi)
     value = Mixture(weights, means, covariances).log_likelihood(problem.X)
     value += dirichlet.logpdf(weights, np.full(k, prior.concentration)) if k > 1 else 0.0
     for mean, covariance in zip(means, covariances, strict=True):
-        value += multivariate_normal.logpdf(mean, mean_loc, covariance / kappa)
+        spread = (
+            covariance / prior.kappa
+            if isinstance(prior, NIWPrior)
+            else prior.mean_scale**2 * np.eye(d)
+        )
+        value += multivariate_normal.logpdf(mean, np.full(d, prior.mean_loc), spread)
     for covariance in covariances[: structure.n_covariances(k)]:
         if structure.correlated:
             value += invwishart.logpdf(covariance, nu, psi)
@@ -76,9 +83,10 @@ def expected_log_density(problem, theta):
 
 
 @pytest.mark.parametrize("covariance_type", STRUCTURES)
+@pytest.mark.parametrize("conjugate", [True, False])
 @pytest.mark.parametrize(("k", "d"), SIZES)
-def test_value_is_the_posterior_in_these_coordinates(rng, covariance_type, k, d):
-    problem = made(rng, k, d, covariance_type)
+def test_value_is_the_posterior_in_these_coordinates(rng, covariance_type, conjugate, k, d):
+    problem = made(rng, k, d, covariance_type, conjugate=conjugate)
     scratch = scratch_for(problem.coordinates)
     thetas = 0.4 * rng.normal(size=(4, problem.coordinates.size))
     found = [log_density(theta, problem.model, scratch) for theta in thetas]
@@ -112,10 +120,6 @@ def test_permuting_the_vector_permutes_the_mixture(rng, covariance_type):
 @pytest.mark.parametrize(("k", "d"), SIZES)
 def test_complete_information_is_that_of_data_whose_labels_are_certain(rng, covariance_type, k, d):
     """The Hessian at a maximum, the prior faint. Exact for K = 1, and nearly so far apart."""
-    from gmm_bayes import NIWPrior
-    from gmm_em import fit_em
-    from tests.gmm_bayes.samplers.gibbs.made import made_of
-
     apart = 40.0 * np.arange(k)[:, None] * np.ones(d)
     factors = [np.tril(0.3 * rng.normal(size=(d, d))) + np.eye(d)] * k
     truth = Mixture(np.full(k, 1.0 / k), apart, [f @ f.T for f in factors])

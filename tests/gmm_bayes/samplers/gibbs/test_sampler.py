@@ -9,7 +9,14 @@ from arviz_stats.base import array_stats
 from experiments.config.load import load_config
 from experiments.core.seeds import stream
 from experiments.datasets.load import load_dataset
-from gmm_bayes import GaussianMixtureBayes, Gibbs, MixtureDraws, NIWPrior, relabel
+from gmm_bayes import (
+    GaussianMixtureBayes,
+    Gibbs,
+    InverseWishartPrior,
+    MixtureDraws,
+    NIWPrior,
+    relabel,
+)
 from gmm_em import Mixture
 
 FAST = {"sampler": "gibbs", "draws": 100, "tune": 100, "chains": 2, "random_state": 1}
@@ -165,5 +172,5 @@ def test_callback_and_interrupt(two_clusters):
     assert threading.active_count() < 20
 
 
-def test_default_prior_is_conjugate():
-    assert Gibbs().default_prior() == NIWPrior()
+def test_default_prior_is_that_of_every_sampler():
+    assert Gibbs().default_prior() == InverseWishartPrior()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from gmm_bayes.density.moments import FactorisedMixture, zero_sums
 from gmm_bayes.samplers.gibbs.sweep import (
@@ -105,6 +106,56 @@ def test_sweeps_of_one_component_draw_the_closed_form_posterior(rng, covariance_
     ):
         error = draws.std(axis=0) / np.sqrt(len(draws))
         assert (np.abs(draws.mean(axis=0) - exact) <= 5.0 * error + 1e-12).all()
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+def test_semi_conjugate_sweeps_draw_from_the_posterior(rng, covariance_type):
+    """Against moments by importance sampling.
+
+    With K = 1 the posterior of the covariance, the mean integrated out, is known up to a constant.
+    Draws from the closed form of a conjugate prior, weighted, give its moments. 5 z-scores below 5.
+    """
+    d = 2
+    problem = made(rng, 1, d, covariance_type, n=25, conjugate=False)
+    prior, psi, n = problem.prior, np.asarray(problem.prior.psi), 25
+    scatter = problem.X.T @ problem.X  # the data are standardised: their mean is zero
+    if covariance_type == "spherical":
+        psi = psi / d  # the one variance has the law of the features' mean
+    proposals = _covariances_around_the_mean(rng, covariance_type, prior.nu, psi + scatter, n - 1)
+    # What the proposal lacks: the normal prior of the mean in place of a flat one.
+    log_weight = stats.multivariate_normal.logpdf
+    spread = proposals / n + prior.mean_scale**2 * np.eye(d)
+    weights = np.exp([log_weight(np.full(d, prior.mean_loc), np.zeros(d), s) for s in spread])
+    precision = n * np.linalg.inv(proposals) + prior.mean_scale**-2.0 * np.eye(d)
+    pull = np.full(d, prior.mean_loc * prior.mean_scale**-2.0)
+    centres = np.linalg.solve(precision, np.tile(pull[:, None], (len(proposals), 1, 1)))[..., 0]
+    state = state_of(problem.coordinates, np.zeros(problem.coordinates.size))
+    means, covariances = [], []
+    for _ in range(20_000):
+        assert gibbs_sweep(rng, problem.model, state) == 0
+        means.append(state.means[0].copy())
+        covariances.append(np.linalg.inv(state.whiteners[0].T @ state.whiteners[0]))
+    for draws, values in ((np.array(means), centres), (np.array(covariances), proposals)):
+        shape = (-1,) + (1,) * (values.ndim - 1)
+        exact = (weights.reshape(shape) * values).sum(axis=0) / weights.sum()
+        away = weights.reshape(shape) * (values - exact)
+        exact_error = np.sqrt((away**2).sum(axis=0)) / weights.sum()
+        # Covariance and mean take turns, so that draws are a little correlated: by less than 0.2.
+        error = np.hypot(1.3 * draws.std(axis=0) / np.sqrt(len(draws)), exact_error)
+        assert (np.abs(draws.mean(axis=0) - exact) <= 5.0 * error + 1e-12).all()
+
+
+def _covariances_around_the_mean(rng, covariance_type, nu, psi_n, n, size=40_000):
+    """Draws (size, D, D) of the posterior with a flat prior of the mean, by SciPy."""
+    d = len(psi_n)
+    if covariance_type in ("full", "tied"):
+        return stats.invwishart(nu + n, psi_n).rvs(size, random_state=rng)
+    dof = nu - d + 1.0
+    if covariance_type == "diag":
+        law = stats.invgamma(0.5 * (dof + n), scale=0.5 * np.diag(psi_n))
+        return law.rvs((size, d), random_state=rng)[:, :, None] * np.eye(d)
+    law = stats.invgamma(0.5 * (dof + n * d), scale=0.5 * np.trace(psi_n))
+    return law.rvs((size, 1, 1), random_state=rng) * np.eye(d)
 
 
 def test_an_empty_component_is_drawn_from_the_prior(rng):
