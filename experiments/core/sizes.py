@@ -44,7 +44,7 @@ def free_memory() -> int:
     What the system says is available, less where the process's control group allows less. Where
     neither is known, all memory of the machine.
     """
-    return min(_available(), *_left_in_group())
+    return min([_available(), *_left_in_group()])
 
 
 def _available() -> int:
