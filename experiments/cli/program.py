@@ -103,7 +103,7 @@ def _write_any_text() -> None:
 
 
 def _flush() -> None:
-    """Find out now, and not after the last line of the program, that an answer cannot be written."""
+    """Find out now, and not when Python ends, that an answer cannot be written."""
     if sys.stdout is not None:
         sys.stdout.flush()
 

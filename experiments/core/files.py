@@ -13,7 +13,6 @@ from pathlib import Path
 
 from experiments.core.errors import UsageError
 
-
 # A temporary name as `replacing` gives it.
 SCRATCH = re.compile(r"\..+\.[0-9a-f]{8}")
 

@@ -28,6 +28,11 @@ def of_doubles(*shape: int) -> int:
     return n_bytes
 
 
+def of_mixtures(n: int, n_components: int, n_features: int) -> int:
+    """Return the bytes of several mixtures: weights, means and covariances."""
+    return of_doubles(n, n_components, 1 + n_features + n_features**2)
+
+
 def of_text_table(size_on_disk: int) -> int:
     """Return about how many bytes a text file of some bytes needs as a table."""
     return TEXT_GROWTH * size_on_disk

@@ -21,7 +21,10 @@ def environment() -> dict[str, Any]:
         "command": [
             # A file name that is not UTF-8 is written with escapes.
             word.encode("utf-8", "backslashreplace").decode()
-            for word in (Path(sys.argv[0]).name.replace("__main__.py", "gmm-compare"), *sys.argv[1:])
+            for word in (
+                Path(sys.argv[0]).name.replace("__main__.py", "gmm-compare"),
+                *sys.argv[1:],
+            )
         ],
         "python": platform.python_version(),
         "platform": platform.platform(),

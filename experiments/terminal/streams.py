@@ -49,7 +49,9 @@ class Clean:
 class CleanHook(RenderHook):
     """Has a console clean all that it prints."""
 
-    def process_renderables(self, renderables: Iterable[ConsoleRenderable]) -> list[ConsoleRenderable]:
+    def process_renderables(
+        self, renderables: Iterable[ConsoleRenderable]
+    ) -> list[ConsoleRenderable]:
         """Wrap what is to be printed."""
         return [Clean(inner) for inner in renderables]
 

@@ -54,7 +54,9 @@ def write_sweep_report(directory: Path) -> Path:
 
 def render_sweep_page(results: SweepResults, store: SweepDirectory) -> str:
     """Return the page's HTML; names from config and errors appear as text, never as markup."""
-    found = [(name, title, list(drawn(blocks))) for name, title, blocks in _sections(results, store)]
+    found = [
+        (name, title, list(drawn(blocks))) for name, title, blocks in _sections(results, store)
+    ]
     sections = [PageSection(name, title, blocks) for name, title, blocks in found if blocks]
     lead = results.config.description or "A sweep."
     return render(results.name, lead, sections)
