@@ -15,6 +15,15 @@ def visible(text: str) -> str:
     )
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8: halves of characters, as JSON may hold, cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def visible_lines(text: str) -> str:
     """Write every character that is not printable as its escape, line ends excepted."""
     return "\n".join(map(visible, text.split("\n")))

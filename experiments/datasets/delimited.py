@@ -73,7 +73,9 @@ def _separator(lines: Sequence[str]) -> str | None:
         widths = {len(row) for row in _split(lines, separator)[:2]}
         return widths.pop() if len(widths) == 1 else 0
 
-    found = max(SEPARATORS, key=width)
+    # Without one of these in it a wide line would be a single part, too long for the reader.
+    present = [separator for separator in SEPARATORS if lines and separator in lines[0]]
+    found = max(present or SEPARATORS[:1], key=width)
     if width(found) > 1:
         return found
     return None if width(None) > 1 else ","

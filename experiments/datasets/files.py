@@ -112,7 +112,8 @@ def _no_number(values: pd.Series) -> str:
     """Say which value keeps a column from being one of numbers; nothing where few are numbers."""
     if not (pd.api.types.is_object_dtype(values) or pd.api.types.is_string_dtype(values)):
         return ""
-    texts = values.dropna().astype(str)
+    # Bytes become text as Python writes them, whatever their encoding.
+    texts = values.dropna().map(str)
     numeric = pd.to_numeric(texts, errors="coerce").notna()
     if not len(texts) or numeric.mean() <= MOSTLY:
         return ""
@@ -163,8 +164,9 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 def _read_npy(path: Path) -> NDArray[np.generic]:
     try:
         with warnings.catch_warnings():
-            # NumPy warns of headers that Python 2 wrote, which it reads all the same.
-            warnings.simplefilter("ignore", UserWarning)
+            # NumPy warns of headers that Python 2 wrote, which it reads all the same, and of sizes
+            # that overflow, before it refuses them.
+            warnings.simplefilter("ignore")
             array = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:
         # NumPy evaluates the header as a Python literal. What a crafted one raises depends on what

@@ -17,7 +17,7 @@ from experiments.core.sizes import of_doubles, of_mixtures, refuse_beyond_memory
 from experiments.core.types import FloatArray
 from experiments.core.words import numbered, some
 from experiments.datasets.dataset import Dataset
-from experiments.datasets.table import NumericTable, complete_rows, refuse_constant
+from experiments.datasets.table import LARGEST, NumericTable, complete_rows, refuse_constant
 from experiments.datasets.truths import generate_truth
 from experiments.datasets.truths.departures import (
     Contamination,
@@ -73,6 +73,7 @@ def _draw(
         seed = stream(data.seed, "data")
     _refuse_size(data, n_components)
     truth = _truth(data.truth, n_components, _child(seed, "truth"))
+    _refuse_scale(truth)
     departures = list(_departures(data))
     if data.missing and truth.n_features == 1:
         raise UsageError("data.missing: with one feature a row would have no value left")
@@ -86,6 +87,17 @@ def _draw(
     if note:
         note += ": errors are against the weights, means and covariances of the undisturbed mixture"
     return Dataset(name, X, numbered(truth.n_features), X_test, truth, note)
+
+
+def _refuse_scale(truth: Mixture) -> None:
+    """Refuse a truth whose data would be beyond what double precision can compute with."""
+    deviations = np.sqrt(np.diagonal(truth.covariances, axis1=1, axis2=2))
+    largest = max(float(np.abs(truth.means).max()), float(deviations.max()))
+    if largest > LARGEST:
+        raise UsageError(
+            f"data.truth: a mean or standard deviation of {largest:.3g}, allowed is at most "
+            f"{LARGEST:g}: use other units"
+        )
 
 
 def _refuse_size(data: SyntheticData, n_components: int | None) -> None:

@@ -20,6 +20,8 @@ from experiments.core.words import numbered
 CHECK_ROWS = 1 << 16
 # The square of a smaller spread underflows in double precision.
 SMALLEST = 1e-150
+# The fourth power of a larger spread, which the errors of covariances are made of, overflows.
+LARGEST = 1e75
 
 
 class NumericTable(NamedTuple):
@@ -94,6 +96,11 @@ def refuse_constant(X: FloatArray, names: Sequence[str], origin: str) -> None:
         raise UsageError(
             f"{origin}: column '{names[column]}' varies by {spread[column]:.3g} only, allowed is "
             f"at least {SMALLEST:g}: use other units"
+        )
+    for column in np.flatnonzero(spread > LARGEST).tolist():
+        raise UsageError(
+            f"{origin}: column '{names[column]}' varies by {spread[column]:.3g}, allowed is at "
+            f"most {LARGEST:g}: use other units"
         )
     constant = np.flatnonzero(spread == 0)
     if len(constant) and len(X) > 1:

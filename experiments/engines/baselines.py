@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from threadpoolctl import threadpool_limits
 
-from experiments.config.section import PositiveInt, Section
+from experiments.config.section import PositiveInt, Ridge, Section
 from experiments.core.progress import Report
 from experiments.core.sizes import of_doubles, of_mixtures
 from experiments.core.types import FloatArray
@@ -35,7 +35,7 @@ class SklearnSettings(Section):
     """Most iterations of a restart."""
     tol: Annotated[float, Field(gt=0)] = 1e-3
     """Stop when the gain of an iteration falls below this."""
-    reg_covar: Annotated[float, Field(ge=0)] = 1e-6
+    reg_covar: Ridge = 1e-6
     """Added to the diagonal of every covariance."""
 
 

@@ -6,6 +6,8 @@ import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, SupportsIndex, cast
 
+import numpy as np
+
 from experiments.core.errors import FitError, UsageError
 from experiments.core.progress import Report, silent
 from experiments.core.seeds import stream
@@ -54,7 +56,7 @@ def fit_engines(
     for name, engine in engines.items():
         task = (dataset.X, n_components, stream(seed, name), progress)
         try:
-            fits[name] = _fit(engine, task, covariance_type)
+            fits[name] = _refuse_infinite(_fit(engine, task, covariance_type))
         except ValueError as error:
             why = ""
             # Other errors say their reason themselves.
@@ -62,6 +64,23 @@ def fit_engines(
                 why = _collinear(dataset, covariance_type)
             raise FitError(f"{dataset.name}: {name} cannot fit it: {why or error}") from error
     return fits
+
+
+def _refuse_infinite(fit: Fit) -> Fit:
+    """Return a fit whose errors and intervals are numbers, and refuse another.
+
+    Raises
+    ------
+    ValueError
+    """
+    errors = [fit.uncertainty, *fit.more_uncertainty.values()]
+    errors += [bound for bounds in fit.intervals.values() for bound in bounds]
+    if any(not np.isfinite(part).all() for found in errors if found is not None for part in found):
+        raise ValueError(
+            "its standard errors or intervals are beyond double precision, allowed are data in "
+            "units that make them of ordinary size"
+        )
+    return fit
 
 
 def _collinear(dataset: Dataset, covariance_type: str) -> str:

@@ -20,6 +20,7 @@ from experiments.config.experiment import ExperimentConfig
 from experiments.config.load import load_config
 from experiments.core.errors import UsageError
 from experiments.core.files import clear_scratch, free_name, refuse_unwritable, replacing
+from experiments.core.text import is_unicode
 from experiments.storage.environment import environment
 from experiments.storage.layout import CELLS, CONFIG, LOCK, MANIFEST
 from experiments.sweeps.cell import Outcome
@@ -211,10 +212,15 @@ def _is_whole(record: Record) -> bool:
         and record["status"] in ("done", "failed")
         and all(isinstance(value, Scalar) for value in record["values"].values())
         and not any(_beyond_table(value) for value in record["values"].values())
+        and isinstance(record.get("host", ""), str)
+        and is_unicode("".join([record["error"], record.get("host", ""), *record["values"]]))
     )
 
 
 def _beyond_table(value: Scalar) -> bool:
+    """Say whether a value has no place in a column of Parquet."""
+    if isinstance(value, str):
+        return not is_unicode(value)
     return isinstance(value, int) and abs(value) >= 2**63
 
 

@@ -142,7 +142,12 @@ def write_results(store: SweepDirectory, plan: Plan) -> Path:
     path = store.path / RESULTS
     schema, counts = _schema(_rows(store, plan), plan)
     schema = schema.with_metadata({METADATA: json.dumps(_header(plan, counts)).encode()})
-    with replacing(path) as scratch, pq.ParquetWriter(scratch, schema) as writer:
+    # Arrow takes names of files in UTF-8 only, and open files whatever they are called.
+    with (
+        replacing(path) as scratch,
+        scratch.open("wb") as file,
+        pq.ParquetWriter(file, schema) as writer,
+    ):
         rows = _rows(store, plan)
         while block := list(islice(rows, BLOCK)):
             writer.write_table(_block(block, schema))
@@ -257,9 +262,10 @@ def _header(plan: Plan, counts: Mapping[str, int]) -> Record:
 
 def _read_table(path: Path) -> pa.Table:
     try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).strip().splitlines()[0]
+        with path.open("rb") as file:
+            table = pq.read_table(file)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UsageError(
             f"{path}: not a readable Parquet file ({reason}), allowed is the results table of a "
             "sweep: remove it, and it is written again from the cells"

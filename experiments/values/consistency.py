@@ -117,9 +117,8 @@ def _check_health(health: Health, k: int, d: int) -> None:
     _place("illustration.health.switching_feature", health.switching_feature, d)
     _length("illustration.health.traces", health.traces, len(health.traced))
     _length("illustration.health.switching_after", health.switching_after, k)
-    every = (*health.traces, *health.switching_before, *health.switching_after)
-    for chain in (chain for chains in every for chain in chains):
-        _length("illustration.health, a chain", chain, len(health.draws))
+    for chain in (chain for chains in health.traces for chain in chains):
+        _length("illustration.health.traces", chain, len(health.draws))
 
 
 def _length(name: str, values: Sized, allowed: int) -> None:

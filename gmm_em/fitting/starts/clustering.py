@@ -57,9 +57,11 @@ class Ward(Assignment):
         step = -(-X.shape[0] // _WARD_ROWS)
         tree = linkage(X[::step], "ward")
         R = one_hot(_cut(tree, n_components), n_components)
-        centres = (R.T @ X[::step]) / R.sum(axis=0)[:, None]
         if step == 1:
             return R
+        # A sample of fewer rows than components leaves some without any.
+        R = R[:, R.any(axis=0)]
+        centres = (R.T @ X[::step]) / R.sum(axis=0)[:, None]
         return one_hot(squared_distances(X, centres).argmin(axis=1), n_components)
 
 
