@@ -35,9 +35,9 @@ format: setup
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-# Exact versions for every platform and every supported Python, from pyproject.toml.
+# Exact versions with the hashes of their files, for every platform and every supported Python, from pyproject.toml.
 lock: setup
-	@$(PY) -m uv pip compile pyproject.toml --universal --python-version 3.12 --extra dev --upgrade \
+	@$(PY) -m uv pip compile pyproject.toml --universal --python-version 3.12 --extra dev --upgrade --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
 
 clean:

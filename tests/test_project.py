@@ -1,6 +1,7 @@
 """The files that every repository has say the same as its packaging."""
 
 import re
+import subprocess
 import tomllib
 
 import yaml
@@ -70,3 +71,35 @@ def test_every_target_it_names_is_in_the_makefile():
         text = (ROOT / page).read_text(encoding="utf-8")
         for target in re.findall(r"^\$ make (\w+)|`make (\w+)`", text, re.M):
             assert re.search(rf"^{''.join(target)}:", makefile, re.M), target
+
+
+def locked():
+    """Each package of the lock file with its hashes."""
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    entries = text.replace("\\\n", " ").splitlines()
+    return {entry.split()[0]: re.findall(r"--hash=(\S+)", entry) for entry in entries}
+
+
+def test_every_locked_package_has_one_version_and_hashes():
+    found = locked()
+    assert len(found) > 100
+    for package, hashes in found.items():
+        assert re.fullmatch(r"[a-z0-9.-]+==[\w.+!]+", package), package
+        assert hashes, package
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", value) for value in hashes), package
+    assert "//" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert (ROOT / "requirements.lock").stat().st_size < 2**20
+
+
+def test_setup_checks_hashes_and_borrows_the_locked_uv():
+    text = (ROOT / ".ci" / "setup").read_text(encoding="utf-8")
+    for line in re.findall(r"^.*\binstall\b.* -r .*$", text, re.M):
+        assert "--require-hashes" in line, line
+    (function,) = re.findall(r"^locked\(\) .*$", text, re.M)
+    done = subprocess.run(
+        ["sh", "-c", f"{function}\nlocked uv"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    (package,) = [name for name in locked() if name.startswith("uv==")]
+    assert done.stdout.split()[0] == package
+    assert re.findall(r"--hash=(\S+)", done.stdout) == locked()[package]
+    assert len(re.findall("==", done.stdout)) == 1

@@ -16,7 +16,7 @@ from experiments.analysis.matching import Matching, in_one_order
 from experiments.analysis.prediction import score
 from experiments.analysis.summary import summarise
 from experiments.analysis.thresholds import thresholds_with
-from experiments.analysis.verdict import Judge
+from experiments.analysis.verdict import Judge, doubts_about, gravest_first
 from experiments.core.errors import UsageError
 from experiments.core.seeds import stream
 from experiments.core.types import FloatArray
@@ -146,7 +146,12 @@ def analyse(
         log_likelihood=likelihoods,
         agreement=agreement,
         certificate=certificate,
-        verdict=judge.findings(results, likelihoods, agreement, certificate, info, layout),
+        verdict=gravest_first(
+            [
+                *judge.findings(results, likelihoods, agreement, certificate, info, layout),
+                *doubts_about(dataset),
+            ]
+        ),
         summary=summarise(results, likelihoods, agreement, certificate),
         reasons={},
         illustration=illustrate(dataset, fits, layout, draws_log_likelihood)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from scipy.special import chdtri
 
 from experiments.analysis.thresholds import GRAVEST_FIRST, MIN_ESS, THRESHOLDS, Threshold
 from experiments.core.words import listed
+from experiments.datasets.dataset import Dataset
 from experiments.values.comparison import (
     Agreement,
     Certificate,
@@ -21,6 +22,19 @@ from experiments.values.comparison import (
 from experiments.values.parameters import full_label
 from experiments.values.roles import estimate_of, posterior_of
 from gmm_em.parameter_names import ParameterLayout
+
+
+def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Put findings in the order in which they are told."""
+    return sorted(findings, key=lambda finding: GRAVEST_FIRST.index(finding.level))
+
+
+def doubts_about(dataset: Dataset) -> list[Finding]:
+    """Return a warning for each sentence that a data set says of what may be a mistake in it."""
+    return [
+        Finding(id="data", level="warn", text=text, value=float(number), threshold=0.0)
+        for number, text in enumerate(dataset.doubts, 1)
+    ]
 
 
 @dataclass(frozen=True)
@@ -38,7 +52,7 @@ class Judge:
         dataset: DatasetInfo,
         layout: ParameterLayout,
     ) -> list[Finding]:
-        """Draw up the findings, the gravest first."""
+        """Draw up the findings."""
         estimate, drawn = estimate_of(engines), posterior_of(engines)
         title = "" if estimate is None else engines[estimate].title
         posterior = [] if drawn is None else list(self._posterior(engines[drawn].diagnostics))
@@ -56,7 +70,7 @@ class Judge:
         findings += posterior
         findings.extend(self._labels(engines))
         findings.extend(self._held_out(title, log_likelihood, dataset.n_test))
-        return sorted(findings, key=lambda finding: GRAVEST_FIRST.index(finding.level))
+        return findings
 
     def _finding(self, identity: str, value: float, good: str, poor: str) -> Finding:
         """Judge a number by its threshold and say the sentence that goes with the level."""

@@ -12,12 +12,12 @@ from pydantic import PrivateAttr
 from rich.console import Console, ConsoleOptions, RenderResult
 
 from experiments.api.comparison import Comparison
-from experiments.api.saving import write_run
+from experiments.api.saving import write_run, write_run_report
 from experiments.report.notebook import components_html
 from experiments.report.provenance import Provenance
 from experiments.report.selection import components_figure, write_components_report
 from experiments.selection.choose import Choice
-from experiments.storage.layout import COMPONENTS, REPORT, folder_of
+from experiments.storage.layout import COMPONENTS, folder_of
 from experiments.terminal.selection import render_choice
 from experiments.values.components import ComponentsValues
 
@@ -115,10 +115,15 @@ class ComponentsComparison(ComponentsValues):
             inner = folder / folder_of(k)
             inner.mkdir()
             comparison.write_into(inner)
-            comparison.report(inner / REPORT)
 
     def write_page(self, path: Path, made: Provenance | None = None) -> Path:
-        """Write the page, with what is known of how the comparisons were made."""
+        """Write the page, with what is known of how the comparisons were made.
+
+        Beside it lie the folders of the comparisons, where there are any: each gets its own page.
+        """
+        for k, comparison in self._comparisons.items():
+            if (inner := path.parent / folder_of(k)).is_dir():
+                write_run_report(comparison, inner)
         return write_components_report(self, path, made)
 
     def _repr_html_(self) -> str:

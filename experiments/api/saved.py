@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from experiments.api.comparison import Comparison
 from experiments.api.components import ComponentsComparison
 from experiments.core.errors import UsageError
 from experiments.storage.layout import COMPARISON, COMPONENTS, folder_of
+from experiments.values.consistency import refuse_disagreeing, refuse_disagreeing_choice
 
 
 def read_run(directory: str | Path) -> Comparison | ComponentsComparison:
@@ -33,7 +36,10 @@ def read_run(directory: str | Path) -> Comparison | ComponentsComparison:
     directory = Path(directory)
     if not (directory / COMPONENTS).is_file():
         return read_comparison(directory)
-    found = ComponentsComparison.read(directory / COMPONENTS)
+    path = directory / COMPONENTS
+    found = ComponentsComparison.read(path)
+    with _named(path):
+        refuse_disagreeing_choice(found)
     fitted = [k for k in found.n_components if str(k) not in found.failures]
     return found.with_comparisons({k: read_comparison(directory / folder_of(k)) for k in fitted})
 
@@ -49,4 +55,16 @@ def read_comparison(directory: Path) -> Comparison:
     path = directory / COMPARISON
     if not path.is_file():
         raise UsageError(f"{directory}: no {COMPARISON} in it, allowed is a run directory")
-    return Comparison.read(path)
+    found = Comparison.read(path)
+    with _named(path):
+        refuse_disagreeing(found)
+    return found
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Name the file in an error about what it holds."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{path}: its numbers do not go together: {error}") from None

@@ -17,10 +17,12 @@ from experiments.calibration.uniformity import Uniformity, holm
 from experiments.config.experiment import ExperimentConfig
 from experiments.core.code_version import code_version
 from experiments.core.errors import UsageError
-from experiments.core.files import refuse_file, replacing
+from experiments.core.files import clear_scratch, refuse_unwritable, replacing
 from experiments.core.progress import Report, silent
 from experiments.storage.layout import CONFIG
 
+# Seconds after which a file with a temporary name was left by a process that is no more.
+ABANDONED = 3600.0
 MIN_SIMS = 20
 """Fewest simulations from which a calibration may be judged."""
 
@@ -56,6 +58,8 @@ def run_calibration(
     _check_directory(directory)
     folder = directory / SIMULATIONS / address(config, calibration)
     folder.mkdir(parents=True, exist_ok=True)
+    for place in (directory, folder):
+        clear_scratch(place, ABANDONED)
     start = time.perf_counter()
     simulations = list(_simulations(calibration, folder, n_sims, progress))
     result = summarise(config, calibration, simulations, time.perf_counter() - start)
@@ -131,7 +135,7 @@ def _read(path: Path) -> Simulation | None:
 
 
 def _check_directory(directory: Path) -> None:
-    refuse_file(directory, "the calibration")
+    refuse_unwritable(directory, "the calibration")
     if directory.is_dir():
         names = {entry.name for entry in directory.iterdir()}
         if names and SIMULATIONS not in names:

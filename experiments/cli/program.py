@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -10,6 +11,7 @@ import click
 
 from experiments.cli.summaries import SUMMARIES, examples
 from experiments.core.errors import UsageError
+from experiments.core.text import visible
 
 EPILOG = examples(
     "gmm-compare run quickstart                 a known mixture: who recovers it?",
@@ -54,10 +56,16 @@ def cli() -> None:
     """
 
 
+# A variable of the environment with this name has an unforeseen error end in its traceback.
+TRACEBACK = "GMM_COMPARE_TRACEBACK"
+
+
 def main() -> None:
     """Run the command line; exit 0 done, 1 the work failed, 2 the caller's mistake."""
+    _write_any_text()
     try:
         status = cli.main(standalone_mode=False)
+        _flush()
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         sys.exit(2)
@@ -66,18 +74,47 @@ def main() -> None:
     except UsageError as error:
         _fail(str(error), 2)
     except (KeyboardInterrupt, click.Abort):
-        _fail("interrupted: nothing was written", 130)
+        _fail("interrupted: what was complete before is kept, nothing else was written", 130)
     except BrokenPipeError:
-        # Whoever read the output has closed the pipe. Standard output now leads nowhere, so that
-        # Python does not fail once more when it flushes it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the output has closed the pipe.
+        _write_nowhere()
         sys.exit(1)
     except OSError as error:
+        _write_nowhere()
         _fail(f"{error.filename or 'input/output'}: {error.strerror or error}", 1)
+    except MemoryError as error:
+        _fail(f"out of memory: {error or 'the work needs more than is free'}", 1)
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        _fail(f"an error that was not foreseen: {_in_words(error)}", 1)
     sys.exit(status or 0)
 
 
+def _in_words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error} (with {TRACEBACK}=1 the traceback is shown)"
+
+
+def _write_any_text() -> None:
+    """Let the terminal show what its encoding cannot hold as escapes, so that no answer is lost."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _flush() -> None:
+    """Find out now, and not when Python ends, that an answer cannot be written."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _write_nowhere() -> None:
+    """Let standard output lead nowhere, so that Python does not fail once more at exit."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _fail(message: str, status: int) -> None:
-    line = " ".join(message.split())
+    line = visible(" ".join(message.split()))
     click.echo(f"gmm-compare: {line}", err=True)
     sys.exit(status)

@@ -22,4 +22,4 @@ def run_and_show(config: ExperimentConfig, target: Path, as_json: bool) -> None:
         click.echo(comparison.to_json())
         return
     terminal.print_answer(comparison, api.conclusion_of_comparison(comparison))
-    click.echo(f"\nReport: {target / REPORT}")
+    terminal.say(f"\nReport: {target / REPORT}")

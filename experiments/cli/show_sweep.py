@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from experiments import report, sweeps, terminal
 from experiments.core.errors import UsageError
 
@@ -40,23 +38,23 @@ def sweep_and_show(
                 retry_failed=retry_failed,
                 watch=watch,
             )
+            results = sweeps.read_results(target)
+            page = report.write_sweep_report(target)
         except KeyboardInterrupt:
             watch.stop()
-            click.echo(f"gmm-compare: interrupted: {watch.state()}", err=True)
+            terminal.say(f"gmm-compare: interrupted: {watch.state(target)}", to_error=True)
             return INTERRUPTED
-    results = sweeps.read_results(target)
-    page = report.write_sweep_report(target)
     terminal.print_results(results, as_json=as_json)
     if not as_json:
         if sweep.aside is not None:
-            click.echo(f"Results of another version of the code were moved to {sweep.aside}")
-        click.echo(f"Results: {target}")
-        click.echo(f"Report: {page}")
+            terminal.say(f"Results of another version of the code were moved to {sweep.aside}")
+        terminal.say(f"Results: {target}")
+        terminal.say(f"Report: {page}")
     if sweep.failed:
-        click.echo(
+        terminal.say(
             f"gmm-compare: {sweep.failed} of {sweep.total} cells failed, the rest are kept: "
             f"--retry-failed tries them again, and `gmm-compare results {target}` shows the errors",
-            err=True,
+            to_error=True,
         )
     return 1 if sweep.failed else 0
 

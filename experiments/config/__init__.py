@@ -11,6 +11,7 @@ from gmm_em.core.doors import lazy_door
 
 if TYPE_CHECKING:
     from experiments.config.experiment import ExperimentConfig
+    from experiments.config.ignored import OF_A_SWEEP, refuse_ignored
     from experiments.config.keys import known_keys
     from experiments.config.load import (
         apply_override,
@@ -22,23 +23,27 @@ if TYPE_CHECKING:
     from experiments.config.section import Section
 
 __all__ = [
+    "OF_A_SWEEP",
     "ExperimentConfig",
     "Section",
     "apply_override",
     "known_keys",
     "load_config",
     "parse_config",
+    "refuse_ignored",
     "safe_name",
     "shipped_configs",
 ]
 
 _HOMES = {
+    "OF_A_SWEEP": "experiments.config.ignored",
     "ExperimentConfig": "experiments.config.experiment",
     "Section": "experiments.config.section",
     "apply_override": "experiments.config.load",
     "known_keys": "experiments.config.keys",
     "load_config": "experiments.config.load",
     "parse_config": "experiments.config.load",
+    "refuse_ignored": "experiments.config.ignored",
     "safe_name": "experiments.config.load",
     "shipped_configs": "experiments.config.load",
 }

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from experiments.config.section import PositiveInt, Section
 from experiments.config.truth import Truth
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _nameable(path: str) -> str:
+    """Refuse a path that no file can have."""
+    if "\0" in path:
+        raise ValueError(f"data.path = {path!r}: allowed is a path without a NUL character")
+    return path
 
 
 class SyntheticData(Section):
@@ -49,7 +56,7 @@ class FileData(Section):
     """The user's own table of numbers."""
 
     source: Literal["file"]
-    path: str
+    path: Annotated[str, AfterValidator(_nameable)]
     """A text (CSV and its kin), Parquet or .npy file; relative to the config's folder."""
     columns: list[str] | None = None
     """Names of the columns to use; by default every numeric column."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from experiments.config.section import Matrix, Positive, PositiveInt, Section, Vector
+from experiments.config.section import Matrix, Positive, PositiveInt, Ridge, Section, Vector
 
 
 class EMSettings(Section):
@@ -33,7 +33,7 @@ class EMSettings(Section):
     """Most EM iterations of a restart."""
     tol: Positive = 1e-10
     """Stop when the gain still to come in mean log-likelihood is estimated below this."""
-    reg_covar: Annotated[float, Field(ge=0)] = 0.0
+    reg_covar: Ridge = 0.0
     """Added to the diagonal of every covariance."""
     n_bootstrap: Annotated[int, Field(ge=0)] = 200
     """Bootstrap replicates for the standard errors and intervals, at least 2; with 0 standard

@@ -63,6 +63,8 @@ class ExperimentConfig(Section):
     def _engines_once(self) -> Self:
         if len(set(self.engines)) < len(self.engines):
             raise ValueError(f"engines: {self.engines} names an engine twice")
+        if own := sorted({"em", "bayes"} & set(self.settings)):
+            raise ValueError(f"settings.{own[0]}: allowed is the table [{own[0]}]")
         if unused := sorted(set(self.settings) - set(self.engines)):
             raise ValueError(f"settings.{unused[0]}: no such engine among {self.engines}")
         return self

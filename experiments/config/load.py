@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from experiments.config.data import FileData
 from experiments.config.experiment import ExperimentConfig
+from experiments.config.limits import MAX_DEPTH, refuse_beyond_storage
 from experiments.config.messages import describe
 from experiments.core.errors import UsageError
 
@@ -51,8 +52,8 @@ def load_config(
     text, origin, folder = _find(source)
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{origin}: not valid TOML: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{origin}: not valid TOML: {_why_no_toml(error)}") from None
     if quick:
         _apply_quick(values, origin)
     for override in overrides:
@@ -65,8 +66,18 @@ def safe_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._") or "experiment"
 
 
+def _why_no_toml(error: Exception) -> str:
+    """Say what is wrong with a text; an error that is none of TOML's syntax is about its size."""
+    if isinstance(error, RecursionError):
+        return f"nested more than {MAX_DEPTH} deep"
+    if isinstance(error, tomllib.TOMLDecodeError):
+        return str(error)
+    return "a number with too many digits"
+
+
 def parse_config(values: Mapping[str, Any], origin: str) -> ExperimentConfig:
     """Validate the values of a config; `origin` is what errors call it."""
+    refuse_beyond_storage(values, origin)
     try:
         return ExperimentConfig.model_validate(values)
     except ValidationError as error:
@@ -101,6 +112,8 @@ def apply_override(values: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"--set {key.strip()}: {_why_no_toml(error)}") from None
     set_key(values, key.strip(), value, f"--set {override}")
 
 
@@ -134,6 +147,12 @@ def _merged(before: Any, change: Any) -> Any:
     return {**before, **{key: _merged(before.get(key), value) for key, value in change.items()}}
 
 
+def _resolved(folder: Path, path: Any) -> Any:
+    """Let a relative path start at a folder; what is no path is refused with its cell."""
+    usable = isinstance(path, str) and "\0" not in path
+    return str((folder / path).resolve()) if usable else path
+
+
 def _with_paths(config: ExperimentConfig, folder: Path) -> ExperimentConfig:
     """Let the relative paths of a config start at its own folder."""
     changes: dict[str, Any] = {}
@@ -141,6 +160,6 @@ def _with_paths(config: ExperimentConfig, folder: Path) -> ExperimentConfig:
         path = str((folder / config.data.path).resolve())
         changes["data"] = config.data.model_copy(update={"path": path})
     if config.sweep is not None and isinstance(paths := config.sweep.over.get("data.path"), list):
-        over = {**config.sweep.over, "data.path": [str((folder / p).resolve()) for p in paths]}
+        over = {**config.sweep.over, "data.path": [_resolved(folder, path) for path in paths]}
         changes["sweep"] = config.sweep.model_copy(update={"over": over})
     return config.model_copy(update=changes)

@@ -92,6 +92,8 @@ ALLOWED = {
     ),
     "greater_than_equal": "a number of at least {ge:g}",
     "greater_than": "a number greater than {gt:g}",
+    "less_than_equal": "a number of at most {le:g}",
+    "less_than": "a number less than {lt:g}",
     "too_short": "a list of at least {min_length}",
 }
 

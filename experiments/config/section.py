@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 PositiveInt = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
+# What is added to variances. The square of a larger one, which their errors are made of, overflows.
+Ridge = Annotated[float, Field(ge=0, le=1e150)]
 Vector = list[float]
 Matrix = list[Vector]
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from experiments.config.section import PositiveInt, Section
+
+# Letters of a list in an error.
+MAX_LETTERS = 80
 
 Seed = Annotated[int, Field(ge=0)]
 
@@ -57,6 +61,11 @@ class SweepFigure(Section):
     """Whether the vertical axes are logarithmic."""
 
 
+def _short(values: list[Any]) -> str:
+    text = repr(values)
+    return text if len(text) <= MAX_LETTERS else f"{text[: MAX_LETTERS - 3]}..."
+
+
 def _flat(values: Any) -> Any:
     """Let keys be written without quotes too, which TOML reads as tables in tables."""
     if not isinstance(values, Mapping):
@@ -79,6 +88,8 @@ class SweepSettings(Section):
     seeds: PositiveInt | Annotated[list[Seed], Field(min_length=1)] = 1
     """Replicates of every point: that many seeds, of which the config's own is the first and the
     others are derived from it, or a list of seeds. The points share them."""
+    max_cells: PositiveInt = 100_000
+    """Most cells that the sweep may have, so that a slip of the pen is found before it is run."""
     n_points: PositiveInt | None = None
     """How many points a random sweep draws."""
     over: Annotated[dict[str, Axis], BeforeValidator(_flat)] = Field(default={})
@@ -103,12 +114,29 @@ class SweepSettings(Section):
         lengths = {
             key: len(values) for key, values in self.over.items() if isinstance(values, list)
         }
+        if self.n_cells > self.max_cells:
+            raise ValueError(
+                f"sweep: {self.n_cells} cells, allowed are at most {self.max_cells}; a larger "
+                "sweep.max_cells allows more"
+            )
         if self.mode == "zip" and len(set(lengths.values())) > 1:
             raise ValueError(
                 f"sweep.over: lists of {', '.join(f'{n} ({key})' for key, n in lengths.items())} "
                 "values, allowed with mode = 'zip' is the same number in each"
             )
         return self
+
+    @property
+    def n_cells(self) -> int:
+        """How many cells the sweep has: points times seeds."""
+        seeds = len(self.seeds) if isinstance(self.seeds, list) else self.seeds
+        return seeds * self._n_points()
+
+    def _n_points(self) -> int:
+        if self.mode == "random":
+            return self.n_points or 0
+        lengths = [len(axis) for axis in self.over.values() if isinstance(axis, list)]
+        return math.prod(lengths) if self.mode == "grid" else max(lengths, default=0)
 
     def _check_keys(self) -> None:
         for key in self.over:
@@ -118,7 +146,7 @@ class SweepSettings(Section):
             if section in ("sweep", "quick", "name") or not all(key.split(".")):
                 raise ValueError(f"sweep.over: '{key}' cannot vary, allowed is a key of a setting")
         if isinstance(self.seeds, list) and len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"sweep.seeds = {self.seeds}: allowed is each seed once")
+            raise ValueError(f"sweep.seeds = {_short(self.seeds)}: allowed is each seed once")
 
     def _check_axis(self, key: str, values: list[Any] | Range) -> None:
         if isinstance(values, Range):
@@ -131,5 +159,7 @@ class SweepSettings(Section):
         if not values:
             raise ValueError(f"sweep.over.{key} = []: allowed is a list of at least 1")
         # In a zip a value may repeat, because the other axes can differ beside it.
-        if self.mode != "zip" and any(value in values[:i] for i, value in enumerate(values)):
-            raise ValueError(f"sweep.over.{key} = {values}: allowed is each value once")
+        # Values need not be hashable, their texts are. 1 and 1.0 make the same cell.
+        texts = {repr(float(v)) if type(v) is int else repr(v) for v in values}
+        if self.mode != "zip" and len(texts) < len(values):
+            raise ValueError(f"sweep.over.{key} = {_short(values)}: allowed is each value once")

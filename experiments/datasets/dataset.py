@@ -30,6 +30,8 @@ class Dataset:
         covariances the components have.
     note : str
         What a reader should know about the rows: columns left out, departures from the truth.
+    doubts : tuple of str
+        Sentences that warn of what may be a mistake in the data; each is a finding of the verdict.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Dataset:
     X_test: FloatArray | None = None
     truth: Mixture | None = None
     note: str = ""
+    doubts: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> str:

@@ -62,6 +62,7 @@ def read_delimited(path: Path) -> pd.DataFrame:
     except (ValueError, OSError, csv.Error) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UsageError(f"{path}: not a table of comma-separated values: {reason}") from None
+    table = table.drop(columns=_empty(table, header))
     return table.rename(columns=dict.fromkeys(_counting(table, header), ROW_NUMBERS))
 
 
@@ -72,7 +73,9 @@ def _separator(lines: Sequence[str]) -> str | None:
         widths = {len(row) for row in _split(lines, separator)[:2]}
         return widths.pop() if len(widths) == 1 else 0
 
-    found = max(SEPARATORS, key=width)
+    # Without one of these in it a wide line would be a single part, too long for the reader.
+    present = [separator for separator in SEPARATORS if lines and separator in lines[0]]
+    found = max(present or SEPARATORS[:1], key=width)
     if width(found) > 1:
         return found
     return None if width(None) > 1 else ","
@@ -101,8 +104,17 @@ def _check_header(path: Path, header: list[str], width: int) -> None:
 
 def _counting(table: pd.DataFrame, header: Sequence[str]) -> list[str]:
     """Return the columns that have no name and count the rows."""
-    nameless = [column for column, name in zip(table.columns, header, strict=False) if not name]
-    return [column for column in nameless if counts_rows(table[column])]
+    return [column for column in _nameless(table, header) if counts_rows(table[column])]
+
+
+def _empty(table: pd.DataFrame, header: Sequence[str]) -> list[str]:
+    """Return the columns that have neither a name nor a value: lines that end in a separator."""
+    return [column for column in _nameless(table, header) if table[column].isna().all()]
+
+
+def _nameless(table: pd.DataFrame, header: Sequence[str]) -> list[str]:
+    columns = zip(table.columns, header, strict=False)
+    return [column for column, name in columns if not name and column in table.columns]
 
 
 def counts_rows(values: pd.Series) -> bool:

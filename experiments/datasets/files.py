@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -26,6 +27,10 @@ from experiments.datasets.delimited import (
 from experiments.datasets.table import NumericTable, checked_array, checked_frame
 
 # What is allowed of a table that is too large for the memory.
+# A column of which more than this share are numbers was meant to hold numbers.
+MOSTLY = 0.5
+# Kinds of arrays that hold numbers: truth values, whole numbers, and floating-point ones.
+NUMBERS = "biuf"
 SMALLER = "a smaller table, or a float64 .npy file, which is not read into memory"
 
 
@@ -53,8 +58,7 @@ def read_table(
         allowed = ", ".join(_READERS)
         raise UsageError(f"{path}: the file's name ends in '{path.suffix}', allowed is {allowed}")
     if not path.is_file():
-        what = "is a folder, allowed is a file" if path.is_dir() else "no such data file"
-        raise UsageError(f"{path}: {what}")
+        raise UsageError(f"{path}: {_why_no_file(path)}")
     table = _READERS[path.suffix.lower()](path)
     if isinstance(table, np.ndarray) and columns is None:
         return NumericTable(checked_array(table, str(path), missing), numbered(table.shape[1]))
@@ -65,26 +69,59 @@ def read_table(
     table = table.set_axis(every, axis=1)
     if columns is not None:
         table = _chosen(table, columns, path)
-    used = table.select_dtypes("number").drop(columns=ROW_NUMBERS, errors="ignore")
-    names = tuple(map(str, used.columns))
+    numeric = [name for name in every if _holds_numbers(table[name]) and name != ROW_NUMBERS]
+    used = table[numeric]
+    names = tuple(numeric)
     left_out: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     if columns is None:
-        left_out = tuple(_left_out(table[name], name) for name in every if name not in names)
+        others = [name for name in every if name not in names]
+        left_out = tuple(_left_out(table[name], name) for name in others)
+        found = {name: _no_number(table[name]) for name in others}
+        doubts = tuple(f"Column '{name}' is left out: {why}." for name, why in found.items() if why)
     counting = tuple(name for name in names if columns is None and counts_rows(used[name]))
-    return NumericTable(checked_frame(used, str(path), missing), names, left_out, counting=counting)
+    return NumericTable(
+        checked_frame(used, str(path), missing), names, left_out, counting=counting, doubts=doubts
+    )
+
+
+def _why_no_file(path: Path) -> str:
+    """Say why a path leads to no file that can be read."""
+    if path.is_dir():
+        return "is a folder, allowed is a file"
+    return "is no regular file, allowed is one" if path.exists() else "no such data file"
+
+
+def _holds_numbers(values: pd.Series) -> bool:
+    """Whether a column holds numbers: dates, durations, truth values and complex ones are none."""
+    kinds = pd.api.types
+    return bool(
+        kinds.is_numeric_dtype(values)
+        and not kinds.is_bool_dtype(values)
+        and not kinds.is_complex_dtype(values)
+    )
 
 
 def _left_out(values: pd.Series, name: str) -> str:
     """Name a column that holds no numbers; of one that nearly does, with what is none."""
-    if pd.api.types.is_bool_dtype(values) or pd.api.types.is_numeric_dtype(values):
-        return name
-    texts = values.dropna().astype(str)
+    why = _no_number(values)
+    return f"{name} ({why})" if why else name
+
+
+def _no_number(values: pd.Series) -> str:
+    """Say which value keeps a column from being one of numbers; nothing where few are numbers."""
+    if not (pd.api.types.is_object_dtype(values) or pd.api.types.is_string_dtype(values)):
+        return ""
+    # Bytes become text as Python writes them, whatever their encoding.
+    texts = values.dropna().map(str)
     numeric = pd.to_numeric(texts, errors="coerce").notna()
-    if not len(texts) or numeric.mean() <= 0.5:
-        return name
+    if not len(texts) or numeric.mean() <= MOSTLY:
+        return ""
     row = int(numeric.to_numpy().argmin())
+    if numeric.iloc[row]:
+        return ""
     shown = visible(texts.iloc[row][:20])
-    return f"{name} ('{shown}' in row {texts.index[row] + 1} is no number)"
+    return f"'{shown}' in row {texts.index[row] + 1} is no number"
 
 
 def _chosen(table: pd.DataFrame, columns: Sequence[str], path: Path) -> pd.DataFrame:
@@ -95,7 +132,7 @@ def _chosen(table: pd.DataFrame, columns: Sequence[str], path: Path) -> pd.DataF
     refuse_duplicates(path, columns)
     chosen = table[list(columns)]
     for name in chosen.columns:
-        if not pd.api.types.is_numeric_dtype(chosen[name]) or chosen[name].dtype == bool:
+        if not _holds_numbers(chosen[name]):
             example = next((str(v) for v in chosen[name] if not is_number(str(v))), "")
             shown = visible(example[:40])
             raise UsageError(f"{path}: column '{name}' holds text ('{shown}'), allowed is numbers")
@@ -126,8 +163,14 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 def _read_npy(path: Path) -> NDArray[np.generic]:
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        with warnings.catch_warnings():
+            # NumPy warns of headers that Python 2 wrote, which it reads all the same, and of sizes
+            # that overflow, before it refuses them.
+            warnings.simplefilter("ignore")
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:
+        # NumPy evaluates the header as a Python literal. What a crafted one raises depends on what
+        # is wrong with it: SyntaxError, TypeError, OverflowError, RecursionError and others.
         raise UsageError(
             f"{path}: not a readable .npy array of numbers: {_reason(error)}"
         ) from None
@@ -137,6 +180,10 @@ def _read_npy(path: Path) -> NDArray[np.generic]:
     if array.ndim != 2:
         raise UsageError(
             f"{path}: an array of {array.ndim} dimensions, allowed is 2 (rows, columns)"
+        )
+    if array.dtype.kind not in NUMBERS:
+        raise UsageError(
+            f"{path}: an array of {array.dtype}, allowed is one of whole or floating-point numbers"
         )
     if array.dtype != np.float64:
         refuse_beyond_memory(of_doubles(*array.shape), str(path), SMALLER)

@@ -13,10 +13,11 @@ from experiments.config.data import BuiltinData, Data, FileData, SyntheticData
 from experiments.config.truth import GeneratedTruth, WrittenTruth
 from experiments.core.errors import UsageError
 from experiments.core.seeds import stream
+from experiments.core.sizes import of_doubles, of_mixtures, refuse_beyond_memory
 from experiments.core.types import FloatArray
 from experiments.core.words import numbered, some
 from experiments.datasets.dataset import Dataset
-from experiments.datasets.table import NumericTable, complete_rows, refuse_constant
+from experiments.datasets.table import LARGEST, NumericTable, complete_rows, refuse_constant
 from experiments.datasets.truths import generate_truth
 from experiments.datasets.truths.departures import (
     Contamination,
@@ -25,6 +26,7 @@ from experiments.datasets.truths.departures import (
     MissingValues,
     Skewness,
 )
+from experiments.datasets.truths.generate import MEAN_CANDIDATES
 from gmm_em import Mixture
 from gmm_em.core.threads import single_threaded_blas
 
@@ -69,7 +71,9 @@ def _draw(
 ) -> Dataset:
     if data.seed is not None:
         seed = stream(data.seed, "data")
+    _refuse_size(data, n_components)
     truth = _truth(data.truth, n_components, _child(seed, "truth"))
+    _refuse_scale(truth)
     departures = list(_departures(data))
     if data.missing and truth.n_features == 1:
         raise UsageError("data.missing: with one feature a row would have no value left")
@@ -83,6 +87,41 @@ def _draw(
     if note:
         note += ": errors are against the weights, means and covariances of the undisturbed mixture"
     return Dataset(name, X, numbered(truth.n_features), X_test, truth, note)
+
+
+def _refuse_scale(truth: Mixture) -> None:
+    """Refuse a truth whose data would be beyond what double precision can compute with."""
+    deviations = np.sqrt(np.diagonal(truth.covariances, axis1=1, axis2=2))
+    largest = max(float(np.abs(truth.means).max()), float(deviations.max()))
+    if largest > LARGEST:
+        raise UsageError(
+            f"data.truth: a mean or standard deviation of {largest:.3g}, allowed is at most "
+            f"{LARGEST:g}: use other units"
+        )
+
+
+def _refuse_size(data: SyntheticData, n_components: int | None) -> None:
+    """Refuse data that need more memory than is free, before any of it is taken."""
+    truth = data.truth
+    if isinstance(truth, WrittenTruth):
+        n_features = len(truth.means[0]) if truth.means else 0
+    else:
+        n_features = truth.n_features
+        k = truth.n_components or n_components or 1
+        # The covariances, twenty sets of means and the distances between all pairs of them.
+        pairs = of_doubles(MEAN_CANDIDATES, k, k, n_features)
+        refuse_beyond_memory(
+            of_mixtures(4, k, n_features) + pairs,
+            f"data.truth of {k} components and {n_features} features",
+            "a smaller n_features or n_components",
+        )
+    # Each row is drawn in standard units, moved to its component, and kept.
+    refuse_beyond_memory(
+        of_doubles(data.n_samples + data.n_test, 3 * n_features + 2),
+        f"data.n_samples = {data.n_samples} and data.n_test = {data.n_test} rows of {n_features} "
+        "features",
+        "fewer of them",
+    )
 
 
 def _rows(
@@ -172,7 +211,7 @@ def _split(
         X, X_test = X[~held_out], X[held_out]
         X_test = X_test[~np.isnan(X_test).any(axis=1)]
     refuse_constant(X, table.names, origin)
-    return Dataset(name, X, table.names, X_test, note=_note(table))
+    return Dataset(name, X, table.names, X_test, note=_note(table), doubts=table.doubts)
 
 
 def _note(table: NumericTable) -> str:

@@ -20,6 +20,8 @@ from experiments.core.words import numbered
 CHECK_ROWS = 1 << 16
 # The square of a smaller spread underflows in double precision.
 SMALLEST = 1e-150
+# The fourth power of a larger spread, which the errors of covariances are made of, overflows.
+LARGEST = 1e75
 
 
 class NumericTable(NamedTuple):
@@ -37,6 +39,8 @@ class NumericTable(NamedTuple):
         Rows that were left out because a value is missing.
     counting : tuple of str
         Of the columns used that only count the rows: identifiers, likely.
+    doubts : tuple of str
+        Sentences about columns that were left out and look as if they should not be.
     """
 
     X: FloatArray
@@ -44,6 +48,7 @@ class NumericTable(NamedTuple):
     left_out: tuple[str, ...] = ()
     n_incomplete: int = 0
     counting: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 def complete_rows(table: NumericTable, origin: str) -> NumericTable:
@@ -92,6 +97,11 @@ def refuse_constant(X: FloatArray, names: Sequence[str], origin: str) -> None:
             f"{origin}: column '{names[column]}' varies by {spread[column]:.3g} only, allowed is "
             f"at least {SMALLEST:g}: use other units"
         )
+    for column in np.flatnonzero(spread > LARGEST).tolist():
+        raise UsageError(
+            f"{origin}: column '{names[column]}' varies by {spread[column]:.3g}, allowed is at "
+            f"most {LARGEST:g}: use other units"
+        )
     constant = np.flatnonzero(spread == 0)
     if len(constant) and len(X) > 1:
         column = constant[0]
@@ -116,9 +126,12 @@ def checked_frame(table: pd.DataFrame, origin: str, missing: bool) -> FloatArray
 def checked_array(array: NDArray[np.generic], origin: str, missing: bool) -> FloatArray:
     """Return a two-dimensional array as doubles in rows; `missing` says whether NaN is allowed."""
     try:
-        if np.iscomplexobj(array):
+        # NumPy would turn dates and durations into numbers of some unit.
+        if array.dtype.kind in "cmM":
             raise TypeError
-        X = array if array.dtype == np.float64 else np.asarray(array.astype(np.float64))
+        # A long double beyond the range of a double becomes infinite, which is refused below.
+        with np.errstate(over="ignore"):
+            X = array if array.dtype == np.float64 else np.asarray(array.astype(np.float64))
     except (TypeError, ValueError):
         raise UsageError(f"{origin}: holds values that are not numbers") from None
     return _checked(X, numbered(array.shape[1]), origin, missing)  # type: ignore[arg-type]

@@ -16,8 +16,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from threadpoolctl import threadpool_limits
 
-from experiments.config.section import PositiveInt, Section
+from experiments.config.section import PositiveInt, Ridge, Section
 from experiments.core.progress import Report
+from experiments.core.sizes import of_doubles, of_mixtures
 from experiments.core.types import FloatArray
 from experiments.engines.contract import Fit
 from experiments.engines.fit import ALL_COVARIANCE_TYPES
@@ -34,7 +35,7 @@ class SklearnSettings(Section):
     """Most iterations of a restart."""
     tol: Annotated[float, Field(gt=0)] = 1e-3
     """Stop when the gain of an iteration falls below this."""
-    reg_covar: Annotated[float, Field(ge=0)] = 1e-6
+    reg_covar: Ridge = 1e-6
     """Added to the diagonal of every covariance."""
 
 
@@ -57,6 +58,11 @@ class SklearnEngine:
     title: ClassVar[str] = "sklearn"
     estimator: ClassVar[Callable[..., Any]] = GaussianMixture
     maximum_likelihood: ClassVar[bool] = True
+
+    def memory_needed(self, n_samples: int, n_features: int, n_components: int) -> int:
+        """Return about how many bytes a fit needs: responsibilities, and covariances thrice."""
+        rows = of_doubles(n_samples, 3 * n_components + n_features)
+        return rows + of_mixtures(3, n_components, n_features)
 
     def fit(
         self,
@@ -112,6 +118,11 @@ class KMeansEngine:
     options: KMeansSettings
     settings: ClassVar[type[Section]] = KMeansSettings
     covariance_types: ClassVar[tuple[str, ...]] = ALL_COVARIANCE_TYPES
+
+    def memory_needed(self, n_samples: int, n_features: int, n_components: int) -> int:
+        """Return about how many bytes a fit needs: who belongs where, and covariances thrice."""
+        rows = of_doubles(n_samples, n_components * (1 + n_features) + 2 * n_features)
+        return rows + of_mixtures(3, n_components, n_features)
 
     def fit(
         self,

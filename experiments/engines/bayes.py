@@ -12,11 +12,15 @@ import numpy as np
 from experiments.config.engines import BayesSettings
 from experiments.config.section import Section
 from experiments.core.progress import Report
+from experiments.core.sizes import of_doubles, of_mixtures
 from experiments.core.types import FloatArray
 from experiments.engines.contract import Fit, central
 from experiments.engines.fit import ALL_COVARIANCE_TYPES
 from experiments.values.parameters import Parameters, combine
 from gmm_bayes import GaussianMixtureBayes, ImproperPosteriorWarning, prior_from_dict
+
+# How often the draws are held at the same time.
+COPIES = 4
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,15 @@ class BayesEngine:
     options: BayesSettings
     settings: ClassVar[type[Section]] = BayesSettings
     covariance_types: ClassVar[tuple[str, ...]] = ALL_COVARIANCE_TYPES
+
+    def memory_needed(self, n_samples: int, n_features: int, n_components: int) -> int:
+        """Return about how many bytes a fit needs: draws as drawn, aligned, and as ArviZ's tree."""
+        options = self.options
+        kept = of_mixtures(COPIES * options.chains * options.draws, n_components, n_features)
+        # Of the draws that tune a chain only the unconstrained vector is held.
+        n_free = n_components * (1 + n_features + n_features * (n_features + 1) // 2)
+        tuning = of_doubles(options.chains, options.tune, n_free)
+        return kept + tuning + of_doubles(n_samples, 2 * n_components)
 
     def fit(
         self,

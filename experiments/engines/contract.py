@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,7 +153,9 @@ class Engine(Protocol):
     An engine that fits rows with missing values (NaN) says so by a class attribute
     ``accepts_missing = True``. One that fits other covariances than full ones names them in a
     class attribute ``covariance_types``, a tuple such as ``("full", "diag")``, and is then given
-    one of them as the keyword argument ``covariance_type`` of `fit`; see `StructuredEngine`.
+    one of them as the keyword argument ``covariance_type`` of `fit`; see `StructuredEngine`. One
+    that knows beforehand how much memory a fit needs has a method ``memory_needed``; see
+    `Foresees`.
     """
 
     settings: ClassVar[type[Section]]
@@ -188,6 +190,14 @@ class StructuredEngine(Engine, Protocol):
         covariance_type: str = "full",
     ) -> Fit:
         """Fit covariances of one of the structures."""
+
+
+@runtime_checkable
+class Foresees(Protocol):
+    """An engine that says how much memory a fit would need, before it is begun."""
+
+    def memory_needed(self, n_samples: int, n_features: int, n_components: int) -> int:
+        """Return about how many bytes; a fit that needs more than are free is refused."""
 
 
 def central(

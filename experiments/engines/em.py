@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from experiments.config.engines import EMSettings
 from experiments.config.section import Section
 from experiments.core.progress import Report
-from experiments.core.sizes import MAX_STEP_ENTRIES
+from experiments.core.sizes import MAX_STEP_ENTRIES, of_doubles, of_mixtures
 from experiments.core.types import FloatArray
 from experiments.engines.contract import Fit, Step, central
 from experiments.engines.fit import ALL_COVARIANCE_TYPES
@@ -34,6 +34,8 @@ from gmm_em.matching import match
 
 # Steps of a run that the report shows, at most.
 MAX_STEPS = 40
+# Mixtures that the arrays of one run are worth: statistics, factors, and the last estimates.
+MIXTURES_OF_A_RUN = 10
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,13 @@ class EMEngine:
     accepts_missing: ClassVar[bool] = True
     covariance_types: ClassVar[tuple[str, ...]] = ALL_COVARIANCE_TYPES
 
+    def memory_needed(self, n_samples: int, n_features: int, n_components: int) -> int:
+        """Return about how many bytes a fit needs: its starts, replicates and responsibilities."""
+        # Quantiles of the replicates are taken of a copy, and a run works on several mixtures.
+        mixtures = self.options.n_init + 2 * self.options.n_bootstrap + MIXTURES_OF_A_RUN
+        rows = of_doubles(n_samples, 2 * n_components)
+        return rows + of_mixtures(mixtures, n_components, n_features)
+
     def fit(
         self,
         X: FloatArray,
@@ -60,6 +69,7 @@ class EMEngine:
     ) -> Fit:
         """Fit by EM, then bootstrap the estimate."""
         options = self.options
+        _refuse_singular(X, covariance_type, options.reg_covar)
         start = time.perf_counter()
         seed_fit, seed_bootstrap = seed.spawn(2)
         how: dict[str, Any] = {
@@ -124,6 +134,24 @@ class EMEngine:
             # A closure could not be pickled and sent to another process, and a fit can be.
             steps=partial(_shown_runs, X, result, complete, how),
             replicates=None if replicates is None else Parameters.of(replicates),
+        )
+
+
+def _refuse_singular(X: FloatArray, covariance_type: str, reg_covar: float) -> None:
+    """Refuse rows that are too few for any covariance with correlations to be invertible.
+
+    The sum of products of n rows, taken about their mean, has a rank of n - 1 at most.
+
+    Raises
+    ------
+    ValueError
+    """
+    n_samples, n_features = X.shape
+    if covariance_type in ("full", "tied") and not reg_covar and n_samples <= n_features:
+        raise ValueError(
+            f"{n_samples} rows of {n_features} features make every {covariance_type} covariance "
+            "singular, allowed are more rows than features, covariance_type = 'diag', or "
+            "reg_covar above 0"
         )
 
 

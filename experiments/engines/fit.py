@@ -6,12 +6,15 @@ import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, SupportsIndex, cast
 
+import numpy as np
+
 from experiments.core.errors import FitError, UsageError
 from experiments.core.progress import Report, silent
 from experiments.core.seeds import stream
+from experiments.core.sizes import refuse_beyond_memory
 from experiments.datasets.collinear import why_collinear
 from experiments.datasets.dataset import Dataset
-from experiments.engines.contract import Engine, Fit, StructuredEngine
+from experiments.engines.contract import Engine, Fit, Foresees, StructuredEngine
 from experiments.engines.registry import OWN, load_engine, make_engine
 from gmm_em import DegenerateError
 from gmm_em.core.threads import single_threaded_blas
@@ -48,11 +51,12 @@ def fit_engines(
         _check_missing(dataset.name, engines)
     for name, engine in engines.items():
         _check_structure(name, engine, covariance_type)
+        _check_memory(f"{dataset.name}: {name}", engine, dataset.X.shape, n_components)
     fits = {}
     for name, engine in engines.items():
         task = (dataset.X, n_components, stream(seed, name), progress)
         try:
-            fits[name] = _fit(engine, task, covariance_type)
+            fits[name] = _refuse_infinite(_fit(engine, task, covariance_type))
         except ValueError as error:
             why = ""
             # Other errors say their reason themselves.
@@ -60,6 +64,23 @@ def fit_engines(
                 why = _collinear(dataset, covariance_type)
             raise FitError(f"{dataset.name}: {name} cannot fit it: {why or error}") from error
     return fits
+
+
+def _refuse_infinite(fit: Fit) -> Fit:
+    """Return a fit whose errors and intervals are numbers, and refuse another.
+
+    Raises
+    ------
+    ValueError
+    """
+    errors = [fit.uncertainty, *fit.more_uncertainty.values()]
+    errors += [bound for bounds in fit.intervals.values() for bound in bounds]
+    if any(not np.isfinite(part).all() for found in errors if found is not None for part in found):
+        raise ValueError(
+            "its standard errors or intervals are beyond double precision, allowed are data in "
+            "units that make them of ordinary size"
+        )
+    return fit
 
 
 def _collinear(dataset: Dataset, covariance_type: str) -> str:
@@ -93,6 +114,17 @@ def _check_structure(name: str, engine: Engine, covariance_type: str) -> None:
     if covariance_type not in allowed:
         raise UsageError(
             f"covariance_type = '{covariance_type}': engine '{name}' fits {', '.join(allowed)}"
+        )
+
+
+def _check_memory(origin: str, engine: Engine, shape: tuple[int, ...], n_components: int) -> None:
+    """Refuse a fit that needs more memory than is free, where the engine foresees what it needs."""
+    if isinstance(engine, Foresees):
+        n_bytes = engine.memory_needed(shape[0], shape[1], n_components)
+        refuse_beyond_memory(
+            n_bytes,
+            f"{origin}, {n_components} components of {shape[0]} rows × {shape[1]} features",
+            "less of these, or smaller settings of the engine",
         )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
+from experiments.core.errors import UsageError
 from experiments.report.page.blocks import Block, Code, Facts, Folded, Note
 from experiments.storage.layout import CONFIG, ENVIRONMENT
 from experiments.values.comparison import ComparisonValues
@@ -32,12 +34,53 @@ class Provenance:
 
     @classmethod
     def of_run(cls, directory: Path) -> Self:
-        """Read the files of a run directory; those that it lacks are left out."""
+        """Read the files of a run directory; those that it lacks are left out.
+
+        Raises
+        ------
+        UsageError
+            If one of them is damaged.
+        """
         environment, config = directory / ENVIRONMENT, directory / CONFIG
         return cls(
-            environment=json.loads(environment.read_bytes()) if environment.is_file() else {},
-            config=config.read_text(encoding="utf-8") if config.is_file() else None,
+            environment=_read_environment(environment) if environment.is_file() else {},
+            config=_read_config(config) if config.is_file() else None,
         )
+
+
+def _read_environment(path: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: not JSON: {error}") from None
+    refuse_foreign_environment(found, str(path))
+    return cast("dict[str, Any]", found)
+
+
+def refuse_foreign_environment(found: object, origin: str) -> None:
+    """Refuse what does not say how a result was made as `experiments.storage.environment` does.
+
+    Raises
+    ------
+    UsageError
+        Where `origin` is what the error calls it.
+    """
+    kinds = {"command": list, "versions": dict, "python": str, "platform": str, "written": str}
+    if not isinstance(found, dict) or not all(
+        isinstance(found.get(key, kind()), kind) for key, kind in kinds.items()
+    ):
+        raise UsageError(
+            f"{origin}: does not say how a result was made, allowed is what gmm-compare wrote there"
+        )
+
+
+def _read_config(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+        tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: not a config in TOML: {error}") from None
+    return text
 
 
 def provenance_blocks(comparison: ComparisonValues, made: Provenance) -> list[Block]:

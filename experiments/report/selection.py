@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from experiments.core.digits import with_uncertainty
 from experiments.report.page.blocks import (
+    Block,
     PageSection,
     Picture,
     SortableTable,
@@ -17,6 +18,7 @@ from experiments.report.page.blocks import (
     TableColumn,
 )
 from experiments.report.page.document import render, write
+from experiments.report.page.failed import drawn
 from experiments.report.page.theme import RULE, colour_of, hover, styled
 from experiments.report.provenance import Provenance, choice_blocks
 from experiments.report.verdict import VerdictList
@@ -67,7 +69,13 @@ def render_components_page(found: ComponentsValues, made: Provenance | None = No
 
 def _sections(found: ComponentsValues, made: Provenance) -> Iterator[PageSection]:
     yield PageSection("verdict", "Verdict", [VerdictList(found.verdict)])
-    figure = Picture(
+    yield PageSection("how-many", "How many components", list(drawn(_how_many(found))))
+    yield PageSection("each", "Each number by itself", [_links(found)])
+    yield PageSection("made", "How it was made", choice_blocks(found, made))
+
+
+def _how_many(found: ComponentsValues) -> Iterator[Block]:
+    yield Picture(
         "components",
         components_figure(found),
         "How much worse each number of components is than the best, by each criterion",
@@ -76,9 +84,7 @@ def _sections(found: ComponentsValues, made: Provenance) -> Iterator[PageSection
         "likelihood. Information criteria are halved, so that all are on the scale of a "
         "log-likelihood.",
     )
-    yield PageSection("how-many", "How many components", [figure, _table(found)])
-    yield PageSection("each", "Each number by itself", [_links(found)])
-    yield PageSection("made", "How it was made", choice_blocks(found, made))
+    yield _table(found)
 
 
 def components_figure(found: ComponentsValues) -> go.Figure:

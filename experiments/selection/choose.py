@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from experiments.analysis.analyse import Analysis, Terms, analyse, dataset_info
+from experiments.analysis.verdict import doubts_about, gravest_first
 from experiments.core.errors import FitError, UsageError
 from experiments.core.progress import Report, silent
 from experiments.datasets.dataset import Dataset
@@ -92,8 +93,13 @@ def choose(
         true_components=true_components,
         criteria=criteria,
         failures={str(k): reason for k, reason in failures.items()},
-        verdict=findings(
-            criteria, failures, true_components, _better_by(analyses), titles_of(analyses)
+        verdict=gravest_first(
+            [
+                *findings(
+                    criteria, failures, true_components, _better_by(analyses), titles_of(analyses)
+                ),
+                *doubts_about(dataset),
+            ]
         ),
     )
     return Choice(values, analyses)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from experiments.analysis.thresholds import GRAVEST_FIRST
+from experiments.analysis.verdict import gravest_first
 from experiments.core.digits import with_uncertainty
 from experiments.core.words import listed
 from experiments.values.comparison import Finding
@@ -46,7 +46,7 @@ def findings(
         *_local(better_by or {}),
         *_not_fitted(failures),
     ]
-    return sorted(found, key=lambda finding: GRAVEST_FIRST.index(finding.level))
+    return gravest_first(found)
 
 
 def _choice(criteria: Sequence[Criterion]) -> Iterator[Finding]:

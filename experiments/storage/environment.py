@@ -18,7 +18,14 @@ def environment() -> dict[str, Any]:
     return {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         # `python -m experiments` is the same program.
-        "command": [Path(sys.argv[0]).name.replace("__main__.py", "gmm-compare"), *sys.argv[1:]],
+        "command": [
+            # A file name that is not UTF-8 is written with escapes.
+            word.encode("utf-8", "backslashreplace").decode()
+            for word in (
+                Path(sys.argv[0]).name.replace("__main__.py", "gmm-compare"),
+                *sys.argv[1:],
+            )
+        ],
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),

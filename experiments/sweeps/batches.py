@@ -7,7 +7,7 @@ from itertools import islice
 from math import ceil
 from typing import Protocol
 
-from experiments.sweeps.cell import Outcome, Task, run_cell
+from experiments.sweeps.cell import Outcome, Task, failed, run_cell
 
 # Batches that wait for each worker, so that none is idle while a result is written.
 AHEAD = 2
@@ -84,7 +84,15 @@ def run_batch(batch: list[Task], code: str) -> list[Outcome]:
         If this process runs another version of the code than `code`.
     """
     hold_threads()
-    return [run_cell(task.values, task.keep, code) for task in batch]
+    return [_outcome(task, code) for task in batch]
+
+
+def _outcome(task: Task, code: str) -> Outcome:
+    try:
+        return run_cell(task.values, task.keep, code)
+    except KeyboardInterrupt as error:
+        # No user can interrupt a worker, so that the cell itself has raised it.
+        return failed(error)
 
 
 def next_size(outcomes: list[Outcome]) -> int:

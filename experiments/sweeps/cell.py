@@ -22,6 +22,7 @@ from experiments.config.load import parse_config
 from experiments.core.code_version import code_version
 from experiments.core.errors import UsageError
 from experiments.core.seeds import stream
+from experiments.core.text import visible
 from experiments.datasets.load import load_dataset
 from experiments.engines.fit import fit_engines
 from experiments.storage.layout import COMPARISON, POSTERIOR
@@ -98,7 +99,12 @@ def run_cell(values: Mapping[str, Any], keep: str, code: str) -> Outcome:
         try:
             config = parse_config(values, "cell")
             outcome["values"], outcome["files"] = _compared(config, keep)
-        except Exception as error:
+        except KeyboardInterrupt:
+            # In this process the user may have pressed Ctrl-C. A worker's own process, which no
+            # Ctrl-C reaches, makes a failed cell of it: see `experiments.sweeps.batches.run_batch`.
+            raise
+        except BaseException as error:
+            # An engine that calls sys.exit must not end the sweep.
             outcome["error"] = in_one_line(error)
             outcome["traceback"] = traceback.format_exc()
     return Outcome(
@@ -111,7 +117,7 @@ def run_cell(values: Mapping[str, Any], keep: str, code: str) -> Outcome:
 
 def in_one_line(error: BaseException) -> str:
     """Return an exception's class and text without line breaks."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    return visible(" ".join(f"{type(error).__name__}: {error}".split()))
 
 
 def failed(error: BaseException) -> Outcome:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from experiments.core.code_version import code_version
@@ -12,8 +14,8 @@ from experiments.core.errors import UsageError
 from experiments.sweeps.batches import run_batch, run_batches
 from experiments.sweeps.cell import OtherVersion, Outcome, Task, failed
 
-# How long a scheduler may take to answer.
-ANSWER = "10s"
+# Seconds that a scheduler may take to answer.
+ANSWER = 10.0
 # Schemes of addresses that nobody else can join: encrypted with certificates on both sides, or
 # within this process.
 PROTECTED = ("tls", "wss", "inproc")
@@ -97,7 +99,7 @@ def existing(address: str) -> Iterator[Cluster]:
         if address.startswith("tls://"):
             _check_certificates(address)
         try:
-            client = Client(address, timeout=ANSWER, set_as_default=False)
+            client = _in_time(lambda: Client(address, timeout=f"{ANSWER:g}s", set_as_default=False))
         except (OSError, ValueError, RuntimeError) as error:
             reason = str(error) or type(error).__name__
             raise UsageError(
@@ -115,6 +117,36 @@ def existing(address: str) -> Iterator[Cluster]:
                 )
             _check_versions(client, address)
             yield Cluster(client)
+
+
+def _in_time(connect: Callable[[], Any]) -> Any:
+    """Return what `connect` returns, if it does within the time that a scheduler may take.
+
+    dask's own limit does not hold where something accepts the connection and then says nothing.
+
+    Raises
+    ------
+    TimeoutError
+        If it does not. What `connect` raises is raised as it is.
+    """
+    came: SimpleQueue[Any] = SimpleQueue()
+
+    def try_it() -> None:
+        try:
+            came.put(connect())
+        except Exception as error:
+            came.put(error)
+
+    # A daemon does not keep the program from ending.
+    threading.Thread(target=try_it, daemon=True).start()
+    try:
+        # dask's limit comes first where it holds, since its message says more.
+        found = came.get(timeout=ANSWER + 1)
+    except Empty:
+        raise TimeoutError(f"no answer within {ANSWER:g} s") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _check_certificates(address: str) -> None:

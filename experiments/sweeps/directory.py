@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,28 @@ import tomli_w
 from experiments.config.experiment import ExperimentConfig
 from experiments.config.load import load_config
 from experiments.core.errors import UsageError
-from experiments.core.files import free_name, refuse_file, replacing
+from experiments.core.files import clear_scratch, free_name, refuse_unwritable, replacing
+from experiments.core.text import is_unicode
 from experiments.storage.environment import environment
 from experiments.storage.layout import CELLS, CONFIG, LOCK, MANIFEST
 from experiments.sweeps.cell import Outcome
+from experiments.sweeps.columns import Scalar
 from experiments.sweeps.plan import Plan
 
 # Of the manifest, the cells' records and the results table. Earlier formats are read as well.
 FORMAT = 1
 
 Record = dict[str, Any]
+
+# What a manifest and a cell's record hold at least, and of which kind.
+MANIFEST_KINDS = {"format": int, "name": str, "code": str, "files": dict, "plan": str}
+RECORD_KINDS = {
+    "status": str,
+    "values": dict,
+    "error": str,
+    "seconds": (int, float),
+    "config": dict,
+}
 
 
 class SweepDirectory:
@@ -53,7 +65,7 @@ class SweepDirectory:
         UsageError
             If it is a file, holds something else, or a sweep that this version cannot read.
         """
-        refuse_file(self.path, "the sweep")
+        refuse_unwritable(self.path, "the sweep")
         if (self.path / MANIFEST).exists():
             self.manifest()
         elif self.path.is_dir() and any(f.name != LOCK for f in self.path.iterdir()):
@@ -93,6 +105,9 @@ class SweepDirectory:
     def begin(self, plan: Plan) -> None:
         """Write down what is to be done."""
         (self.path / CELLS).mkdir(parents=True, exist_ok=True)
+        # Whoever calls this holds the lock: what has a temporary name was left by a killed process.
+        for folder in (self.path, *(self.path / CELLS).iterdir()):
+            clear_scratch(folder)
         values = plan.config.model_dump(exclude_none=True, exclude_unset=True)
         with replacing(self.path / CONFIG) as scratch:
             scratch.write_text(tomli_w.dumps(values), encoding="utf-8")
@@ -120,7 +135,7 @@ class SweepDirectory:
         if not path.is_file():
             raise UsageError(f"{self.path}: no {MANIFEST} in it, allowed is a sweep's directory")
         found = _json(path)
-        if not isinstance(found, dict) or "format" not in found:
+        if not isinstance(found, dict) or not _has(found, MANIFEST_KINDS):
             raise UsageError(f"{path}: not a sweep's manifest, allowed is one of this version")
         if not is_known(found["format"]):
             raise UsageError(
@@ -130,8 +145,20 @@ class SweepDirectory:
         return found
 
     def config(self) -> ExperimentConfig:
-        """Return the config of the sweep."""
-        return load_config(self.path / CONFIG)
+        """Return the config of the sweep.
+
+        Raises
+        ------
+        UsageError
+            If it is missing, damaged, or no sweep's.
+        """
+        path = self.path / CONFIG
+        if not path.is_file():
+            raise UsageError(f"{self.path}: no {CONFIG} in it, allowed is a sweep's directory")
+        found = load_config(path)
+        if found.sweep is None:
+            raise UsageError(f"{path}: no [sweep] table in it, allowed is a sweep's config")
+        return found
 
     # Cells ---------------------------------------------------------------------------------
 
@@ -164,7 +191,7 @@ class SweepDirectory:
         record = _json(file) if file.is_file() else None
         if not isinstance(record, dict) or record.get("address") != address:
             return None
-        return record if is_known(record.get("format")) and "status" in record else None
+        return record if _is_whole(record) else None
 
     def status(self, address: str) -> str:
         """Return "done", "failed" or "missing"."""
@@ -177,8 +204,33 @@ def is_known(number: object) -> bool:
     return isinstance(number, int) and 1 <= number <= FORMAT
 
 
+def _is_whole(record: Record) -> bool:
+    """Say whether a cell's record has every field that the results table takes from it."""
+    return (
+        is_known(record.get("format"))
+        and _has(record, RECORD_KINDS)
+        and record["status"] in ("done", "failed")
+        and all(isinstance(value, Scalar) for value in record["values"].values())
+        and not any(_beyond_table(value) for value in record["values"].values())
+        and isinstance(record.get("host", ""), str)
+        and is_unicode("".join([record["error"], record.get("host", ""), *record["values"]]))
+    )
+
+
+def _beyond_table(value: Scalar) -> bool:
+    """Say whether a value has no place in a column of Parquet."""
+    if isinstance(value, str):
+        return not is_unicode(value)
+    return isinstance(value, int) and abs(value) >= 2**63
+
+
+def _has(found: Record, kinds: Mapping[str, Any]) -> bool:
+    """Say whether an object has each of some keys, with a value of its kind."""
+    return all(isinstance(found.get(key), kind) for key, kind in kinds.items())
+
+
 def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -115,13 +115,14 @@ def make_plan(
     seeds = replicate_seeds(config.seed, config.sweep.seeds)
     cells: list[Cell] = []
     for number, axes in enumerate(points(config.sweep, config.seed)):
+        # The seeds of a point differ in nothing else, so that one config is checked for all.
+        resolved = _resolve(config, axes, seeds[0])
+        for name in resolved.engines:
+            make_engine(name, resolved.engine_options(name))
+        content = _content(resolved, code, files, config.sweep.keep)
         for replicate, seed in enumerate(seeds):
-            resolved = _resolve(config, axes, seed)
-            if not replicate:
-                for name in resolved.engines:
-                    make_engine(name, resolved.engine_options(name))
-            address = _address(resolved, code, files, config.sweep.keep)
-            cells.append(Cell(len(cells), number, replicate, axes, seed, address))
+            content["config"]["seed"] = seed
+            cells.append(Cell(len(cells), number, replicate, axes, seed, _address(content)))
     return Plan(config, cells, code, files)
 
 
@@ -176,7 +177,10 @@ def _resolve(config: ExperimentConfig, axes: Point, seed: int) -> ExperimentConf
     return parse_config(values, origin)
 
 
-def _address(config: ExperimentConfig, code: str, files: dict[str, str], keep: str) -> str:
+def _content(
+    config: ExperimentConfig, code: str, files: dict[str, str], keep: str
+) -> dict[str, Any]:
+    """Return all that determines a cell's numbers."""
     content: dict[str, Any] = {
         "code": code,
         "config": config.model_dump(mode="json", exclude={*NOT_OF_A_CELL, "description"}),
@@ -191,6 +195,10 @@ def _address(config: ExperimentConfig, code: str, files: dict[str, str], keep: s
         content["config"]["data"].pop("path")
     if engines := engine_versions(config.engines):
         content["engines"] = engines
+    return content
+
+
+def _address(content: dict[str, Any]) -> str:
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

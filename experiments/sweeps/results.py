@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # Rows held at a time while the table is written.
 BLOCK = 5000
 METADATA = b"gmm-compare"
+# What may have become of a cell.
+STATUSES = ("done", "failed", "missing")
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class SweepResults:
     def counts(self) -> dict[str, int]:
         """How many cells are done, failed and missing."""
         found = self.frame["status"].value_counts()
-        return {status: int(found.get(status, 0)) for status in ("done", "failed", "missing")}
+        return {status: int(found.get(status, 0)) for status in STATUSES}
 
     @property
     def sentence(self) -> str:
@@ -122,16 +124,16 @@ def read_results(directory: str | Path) -> SweepResults:
     store = SweepDirectory(Path(directory))
     manifest = store.manifest()
     config = store.config()
+    axes = tuple(config.sweep.over) if config.sweep is not None else ()
     path = store.path / RESULTS
     table = _read_table(path) if path.is_file() else None
-    if table is None or not _is_current(table, manifest):
+    if table is None or not _is_current(table, manifest, axes):
         # The sweep still runs or was cut off. Its finished cells are read one by one.
         plan = make_plan(config, manifest["code"], manifest["files"])
         frame, descriptions = _assembled(store, plan)
     else:
         frame, descriptions = _to_pandas(table), _descriptions(table.schema)
     frame.attrs["columns"] = descriptions
-    axes = tuple(config.sweep.over) if config.sweep is not None else ()
     return SweepResults(frame, axes, config, descriptions)
 
 
@@ -140,7 +142,12 @@ def write_results(store: SweepDirectory, plan: Plan) -> Path:
     path = store.path / RESULTS
     schema, counts = _schema(_rows(store, plan), plan)
     schema = schema.with_metadata({METADATA: json.dumps(_header(plan, counts)).encode()})
-    with replacing(path) as scratch, pq.ParquetWriter(scratch, schema) as writer:
+    # Arrow takes names of files in UTF-8 only, and open files whatever they are called.
+    with (
+        replacing(path) as scratch,
+        scratch.open("wb") as file,
+        pq.ParquetWriter(file, schema) as writer,
+    ):
         rows = _rows(store, plan)
         while block := list(islice(rows, BLOCK)):
             writer.write_table(_block(block, schema))
@@ -255,28 +262,56 @@ def _header(plan: Plan, counts: Mapping[str, int]) -> Record:
 
 def _read_table(path: Path) -> pa.Table:
     try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).strip().splitlines()[0]
+        with path.open("rb") as file:
+            table = pq.read_table(file)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UsageError(
             f"{path}: not a readable Parquet file ({reason}), allowed is the results table of a "
             "sweep: remove it, and it is written again from the cells"
         ) from None
-    if METADATA not in (table.schema.metadata or {}):
-        raise UsageError(f"{path}: not a results table of gmm-compare, allowed is one")
+    if not _is_ours(table):
+        raise UsageError(
+            f"{path}: not a results table of gmm-compare, allowed is one: remove it, and it is "
+            "written again from the cells"
+        )
     return table
 
 
-def _is_current(table: pa.Table, manifest: Record) -> bool:
-    header = json.loads(table.schema.metadata[METADATA])
+def _is_ours(table: pa.Table) -> bool:
+    """Say whether a table has the columns of every results table, and says so of itself."""
+    schema = table.schema
     return (
-        is_known(header["format"])
+        _header_of(table) is not None
+        and set(CELL_COLUMNS) <= set(schema.names)
+        and all(pa.types.is_string(schema.field(name).type) for name in ("cell", "status"))
+        and all(pa.types.is_integer(schema.field(name).type) for name in ("point", "replicate"))
+        and set(table["status"].unique().to_pylist()) <= set(STATUSES)
+    )
+
+
+def _header_of(table: pa.Table) -> Record | None:
+    """Return what a results table says of itself; None of another table."""
+    try:
+        header = json.loads((table.schema.metadata or {})[METADATA])
+        counts = header["counts"]
+        return {**header, "missing": counts.get("missing", 0), "plan": header["plan"]}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _is_current(table: pa.Table, manifest: Record, axes: Iterable[str]) -> bool:
+    header = _header_of(table) or {}
+    return (
+        is_known(header.get("format"))
         and header["plan"] == manifest["plan"]
-        and not header["counts"].get("missing")
+        and not header["missing"]
+        and set(axes) <= set(table.column_names)
     )
 
 
 def _descriptions(schema: pa.Schema) -> dict[str, str]:
     return {
-        entry.name: (entry.metadata or {}).get(b"description", b"").decode() for entry in schema
+        entry.name: (entry.metadata or {}).get(b"description", b"").decode(errors="replace")
+        for entry in schema
     }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from experiments.terminal.configs import print_configs
     from experiments.terminal.progress import progress_bars
     from experiments.terminal.selection import render_choice
-    from experiments.terminal.streams import standard_error, standard_output
+    from experiments.terminal.streams import say, standard_error, standard_output
     from experiments.terminal.sweep_progress import sweep_bar
     from experiments.terminal.sweep_results import print_columns, print_results
 
@@ -27,6 +27,7 @@ __all__ = [
     "progress_bars",
     "render_choice",
     "render_comparison",
+    "say",
     "standard_error",
     "standard_output",
     "sweep_bar",
@@ -40,6 +41,7 @@ _HOMES = {
     "progress_bars": "experiments.terminal.progress",
     "render_choice": "experiments.terminal.selection",
     "render_comparison": "experiments.terminal.comparison",
+    "say": "experiments.terminal.streams",
     "standard_error": "experiments.terminal.streams",
     "standard_output": "experiments.terminal.streams",
     "sweep_bar": "experiments.terminal.sweep_progress",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from experiments.storage.layout import MANIFEST
 from experiments.sweeps.progress import Progress
 
 
@@ -58,8 +60,10 @@ class Display:
         if self._bars is not None:
             self._bars.stop()
 
-    def state(self) -> str:
-        """Say what is kept, in a sentence."""
+    def state(self, directory: Path) -> str:
+        """Say what is kept of the sweep in a directory, in a sentence."""
+        if self._last is None and (directory / MANIFEST).is_file():
+            return f"the cells in {directory} are kept, and the same command goes on"
         if self._last is None:
             return "no cell was begun"
         kept = self._last.done + self._last.failed

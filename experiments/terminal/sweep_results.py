@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.core.errors import UsageError
+from experiments.core.text import visible_lines
 from experiments.sweeps.results import SweepResults
 from experiments.terminal.streams import WIDTH, standard_output
 
@@ -36,7 +37,7 @@ def print_results(results: SweepResults, *, as_json: bool = False, as_csv: bool 
         click.echo(json.dumps({"name": results.name, "counts": results.counts, "cells": rows}))
         return
     if as_csv:
-        click.echo(results.frame.to_csv(index=False), nl=False)
+        click.echo(visible_lines(results.frame.to_csv(index=False)), nl=False)
         return
     out = standard_output()
     out.print(Text.assemble("\n", (results.name, "bold"), f": {_counts(results)}"))

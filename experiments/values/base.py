@@ -89,7 +89,8 @@ class FileValue(Value):
             ) from None
         except UsageError as error:
             raise UsageError(f"{path}: not a comparison of this version: {error}") from None
-        except ValueError as error:
+        except (ValueError, RecursionError, AttributeError, TypeError) as error:
+            # The last two come of an earlier version whose tables are none.
             raise UsageError(f"{path}: not a comparison: {error}") from None
 
 

@@ -92,7 +92,7 @@ def command(  # noqa: PLR0913 - click hands over each option as a parameter
     the verdict: whether EM and the posterior agree, and which to believe. Of several it is a table
     of criteria (BIC, ICL, LOO, marginal likelihood), and what each of them chooses.
     """
-    table: dict[str, Any] = {"source": "file", "path": str(data.resolve()), "missing": missing}
+    table: dict[str, Any] = {"source": "file", "path": _absolute(data), "missing": missing}
     if columns is not None:
         table["columns"] = _names(columns)
     values: dict[str, Any] = {
@@ -108,6 +108,7 @@ def command(  # noqa: PLR0913 - click hands over each option as a parameter
     for override in overrides:
         config.apply_override(values, override)
     experiment = config.parse_config(values, "gmm-compare fit")
+    config.refuse_ignored("fit", overrides, experiment, config.OF_A_SWEEP)
     run_and_show(experiment, out or Path("runs") / experiment.name, as_json)
 
 
@@ -124,6 +125,19 @@ def _numbers(text: str) -> int | list[int]:
         f"--components {text}: allowed is a number, a range or a list, such as 3, 1-6 or 2,4,8 "
         f"(a range of at most {MAX_NUMBERS})"
     )
+
+
+def _absolute(data: Path) -> str:
+    """Return the path as the run's config will hold it, which is UTF-8."""
+    path = str(data.resolve())
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"{path}: the file's name is not UTF-8, in which the run's config is written, allowed "
+            "is one that is: rename the file, or link to it"
+        ) from None
+    return path
 
 
 def _names(text: str) -> list[str]:

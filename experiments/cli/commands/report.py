@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from experiments import api, report
+from experiments import api, report, terminal
 from experiments.cli.summaries import examples
 from experiments.storage.layout import MANIFEST
 
@@ -25,4 +25,4 @@ def command(directory: Path) -> None:
         path = report.write_sweep_report(directory)
     else:
         path = api.write_run_report(api.read_run(directory), directory)
-    click.echo(f"Report: {path}")
+    terminal.say(f"Report: {path}")

@@ -57,6 +57,9 @@ def command(
     [sweep] table is swept: `gmm-compare sweep` says how, and on what, it runs.
     """
     loaded = [config.load_config(source, overrides, quick) for source in configs]
+    for experiment in loaded:
+        unused = config.OF_A_SWEEP if experiment.sweep is None else ()
+        config.refuse_ignored("run", overrides, experiment, unused)
     if len(loaded) == 1:
         targets = [out or Path("runs") / loaded[0].name]
     else:

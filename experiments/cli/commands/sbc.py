@@ -41,6 +41,8 @@ def command(source: str, out: Path | None, n_sims: int, overrides: tuple[str, ..
     run that was cut off goes on where it was. Exit status 1: not calibrated.
     """
     loaded = config.load_config(source, overrides)
+    unused = ("em", "engines", "settings", "thresholds", *config.OF_A_SWEEP)
+    config.refuse_ignored("sbc", overrides, loaded, unused)
     directory = out or Path("runs") / f"{loaded.name}-sbc"
     page = directory / calibration.PAGE
     with terminal.progress_bars(terminal.standard_error()) as progress:
@@ -48,10 +50,10 @@ def command(source: str, out: Path | None, n_sims: int, overrides: tuple[str, ..
             result = calibration.run_calibration(loaded, directory, n_sims, progress)
             report.write_calibration_report(result, page)
         except KeyboardInterrupt:
-            click.echo(
+            terminal.say(
                 f"gmm-compare: interrupted: what was done is kept in {directory}, "
                 "the same command goes on",
-                err=True,
+                to_error=True,
             )
             return 130
     width = max(map(len, result.p_values))
@@ -65,5 +67,5 @@ def command(source: str, out: Path | None, n_sims: int, overrides: tuple[str, ..
             f"Simulations with draws worth fewer than {result.n_ranks - 1} independent ones: "
             f"{result.n_short} of {result.n_sims}."
         )
-    click.echo(f"Figure: {page}")
+    terminal.say(f"Figure: {page}")
     return 0 if result.calibrated else 1

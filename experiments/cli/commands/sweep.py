@@ -61,6 +61,7 @@ def command(
     workers. Exit status 1: some cells failed, the rest are kept.
     """
     loaded = config.load_config(source, overrides, quick)
+    config.refuse_ignored("sweep", overrides, loaded)
     return sweep_and_show(
         loaded,
         sweep_target(loaded, out),

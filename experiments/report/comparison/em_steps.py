@@ -111,7 +111,7 @@ class Scene:
 
     def __init__(self, comparison: ComparisonValues, steps: EMSteps) -> None:
         points = np.asarray(comparison.illustration.points)
-        self._points = points[:: -(-len(points) // MAX_POINTS)]
+        self._points = points[:: max(1, -(-len(points) // MAX_POINTS))]
         self._mixtures = [values.arrays() for values in steps.mixtures]
         self._responsibilities = [
             Mixture(*mixture).responsibilities(self._points) for mixture in self._mixtures

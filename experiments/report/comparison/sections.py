@@ -24,6 +24,7 @@ from experiments.report.page.blocks import (
     Picture,
     SteppedPicture,
 )
+from experiments.report.page.failed import drawn
 from experiments.report.page.theme import colour_name
 from experiments.report.provenance import Provenance
 from experiments.report.verdict import VerdictList
@@ -43,12 +44,12 @@ def sections_of(comparison: ComparisonValues, made: Provenance) -> list[PageSect
         ("health", "The posterior’s health", _health(comparison)),
         ("made", "How it was made", provenance.provenance_blocks(comparison, made)),
     ]
-    return [PageSection(name, title, list(blocks)) for name, title, blocks in parts]
+    return [PageSection(name, title, list(drawn(blocks))) for name, title, blocks in parts]
 
 
 def _data_and_mixtures(comparison: ComparisonValues) -> Iterator[Block]:
     if not comparison.illustration.points:
-        yield Note("Of this comparison only the numbers were kept.")
+        yield Note(_why_no_rows(comparison))
         return
     n_features, at_most = comparison.dataset.n_features, coordinates.MAX_FEATURES
     yield Note(_legend_of_densities(comparison) if n_features == 1 else _legend(comparison))
@@ -71,6 +72,14 @@ def _data_and_mixtures(comparison: ComparisonValues) -> Iterator[Block]:
             "All features at once, in the two directions that separate the components of the "
             "first fit best (linear discriminants); within components both vary by about 1.",
         )
+
+
+def _why_no_rows(comparison: ComparisonValues) -> str:
+    """Say why there are no rows to draw."""
+    shown = comparison.illustration
+    if shown.em_paths or shown.posterior_mixtures:
+        return "Every row has a missing value, so that none can be drawn."
+    return "Of this comparison only the numbers were kept."
 
 
 def _legend_of_densities(comparison: ComparisonValues) -> str:
@@ -107,6 +116,9 @@ def _bootstrap_band(comparison: ComparisonValues) -> str:
 def _steps(comparison: ComparisonValues) -> Iterator[Block]:
     if not comparison.illustration.em_paths:
         yield Note("EM was not among the engines.")
+        return
+    if not comparison.illustration.points:
+        yield Note(_why_no_rows(comparison))
         return
     yield Note(
         "Each row has the colours of the components in proportion to how responsible EM holds "

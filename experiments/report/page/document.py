@@ -45,7 +45,8 @@ def render(title: str, lead: str, sections: Sequence[PageSection]) -> str:
 def write(page: str, path: Path) -> Path:
     """Write a page, whole or not at all, and return `path`."""
     with replacing(path) as scratch:
-        scratch.write_text(page, encoding="utf-8")
+        # A file name that is not UTF-8 may stand in the page.
+        scratch.write_text(page, encoding="utf-8", errors="backslashreplace")
     return path
 
 

@@ -20,6 +20,7 @@ from experiments.report.page.blocks import (
     Picture,
 )
 from experiments.report.page.document import render, write
+from experiments.report.page.failed import drawn
 from experiments.report.provenance import duration, environment_facts
 from experiments.report.sweep.axes import PanelLayout, panel_layout
 from experiments.report.sweep.conclusion_figures import outcome_blocks
@@ -53,7 +54,9 @@ def write_sweep_report(directory: Path) -> Path:
 
 def render_sweep_page(results: SweepResults, store: SweepDirectory) -> str:
     """Return the page's HTML; names from config and errors appear as text, never as markup."""
-    found = [(name, title, list(blocks)) for name, title, blocks in _sections(results, store)]
+    found = [
+        (name, title, list(drawn(blocks))) for name, title, blocks in _sections(results, store)
+    ]
     sections = [PageSection(name, title, blocks) for name, title, blocks in found if blocks]
     lead = results.config.description or "A sweep."
     return render(results.name, lead, sections)
@@ -65,10 +68,14 @@ def _sections(
     yield "conclusion", "Conclusion", _conclusion(results)
     yield "axis", "Along the axis", _drawn(results)
     yield "usual", "Error, coverage, agreement and cost", _usual(results)
-    yield "points", "Point by point", [points_table(results)]
+    yield "points", "Point by point", _points(results)
     yield "cells", "Cell by cell", cells_blocks(results, store)
     yield "failed", "Failed cells", failed_blocks(results, store)
     yield "made", "How it was made", _made(results, store)
+
+
+def _points(results: SweepResults) -> Iterator[Block]:
+    yield points_table(results)
 
 
 def _conclusion(results: SweepResults) -> Iterator[Block]:

@@ -58,6 +58,8 @@ class Ward(Assignment):
         R = one_hot(cut(tree, n_components), n_components)
         if step == 1:
             return R
+        # A sample of fewer rows than components leaves some without any.
+        R = R[:, R.any(axis=0)]
         centres = (R.T @ X[::step]) / R.sum(axis=0)[:, None]
         return one_hot(squared_distances(X, centres).argmin(axis=1), n_components)
 

@@ -1,6 +1,7 @@
 """How far a sweep is: a line on a terminal, a sentence afterwards, nothing in a pipe."""
 
 import io
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -29,17 +30,17 @@ def test_a_terminal_shows_a_line_that_follows():
         assert (task.completed, task.total, task.fields["before"]) == (6, 10, 2)
         show.stop()
         assert not show._bars.live.is_started
-    assert show.state() == "6 of 10 cells are kept, and the same command goes on"
+    assert show.state(Path("nowhere")) == "6 of 10 cells are kept, and the same command goes on"
 
 
 def test_a_pipe_shows_nothing_and_the_state_is_known():
     out = console(False)
     with sweep_bar(out) as show:
-        assert show.state() == "no cell was begun"
+        assert show.state(Path("nowhere")) == "no cell was begun"
         show(Progress(total=4, done=1, failed=2))
         show.stop()
     assert out.file.getvalue() == ""
-    assert show.state() == "3 of 4 cells are kept, and the same command goes on"
+    assert show.state(Path("nowhere")) == "3 of 4 cells are kept, and the same command goes on"
 
 
 @pytest.mark.parametrize(
