@@ -29,6 +29,7 @@ from gmm_em import (
     standard_errors,
 )
 from gmm_em.e_step import observed
+from gmm_em.fitting.search import MOST_STARTS_FEW
 from gmm_em.inference.criteria import aic, bic, icl, n_parameters
 from gmm_em.matching import match
 
@@ -54,7 +55,8 @@ class EMEngine:
     def memory_needed(self, n_samples: int, n_features: int, n_components: int) -> int:
         """Return about how many bytes a fit needs: its starts, replicates and responsibilities."""
         # Quantiles of the replicates are taken of a copy, and a run works on several mixtures.
-        mixtures = self.options.n_init + 2 * self.options.n_bootstrap + MIXTURES_OF_A_RUN
+        n_starts = self.options.n_init or MOST_STARTS_FEW
+        mixtures = n_starts + 2 * self.options.n_bootstrap + MIXTURES_OF_A_RUN
         rows = of_doubles(n_samples, 2 * n_components)
         return rows + of_mixtures(mixtures, n_components, n_features)
 
