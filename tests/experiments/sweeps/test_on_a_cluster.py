@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -79,11 +80,19 @@ def test_a_worker_killed_in_the_middle_costs_nothing(serial, tmp_path, cluster):
 
 
 def test_no_scheduler_is_told_in_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr("experiments.sweeps.dask_cluster.ANSWER", "1s")
+    monkeypatch.setattr("experiments.sweeps.dask_cluster.ANSWER", 1.0)
     with pytest.raises(UsageError, match=r"--scheduler tcp://127\.0\.0\.1:9: no scheduler answers"):
         run_sweep(sweep_config(), tmp_path / "s", scheduler="tcp://127.0.0.1:9")
     with pytest.raises(UsageError, match="allowed is one of them"):
         run_sweep(sweep_config(), tmp_path / "s", scheduler="tcp://127.0.0.1:9", n_workers=2)
+
+
+def test_something_that_accepts_and_never_answers_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.sweeps.dask_cluster.ANSWER", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"tcp://127.0.0.1:{mute.getsockname()[1]}"
+        with pytest.raises(UsageError, match=r"no answer within 1 s"):
+            run_sweep(sweep_config(), tmp_path / "s", scheduler=address)
 
 
 # Killed ---------------------------------------------------------------------------------------
