@@ -392,7 +392,7 @@ def test_a_crafted_header_is_told(tmp_path, header):
     text = header.encode() + b"\n"
     path = tmp_path / "rows.npy"
     path.write_bytes(b"\x93NUMPY\x02\x00" + len(text).to_bytes(4, "little") + text + bytes(192))
-    with pytest.raises(UsageError, match="rows.npy"):
+    with pytest.raises(UsageError, match=r"rows\.npy"):
         read_table(path)
 
 

@@ -39,6 +39,10 @@ covariances = [[[1.0, 0.2], [0.2, 1.0]]]
 n_init = 1
 n_bootstrap = 0
 max_iter = 5
+[bayes]
+draws = 10
+tune = 20
+chains = 1
 """
 SWEEP = """\
 [sweep]
