@@ -114,7 +114,7 @@ def test_a_scheduler_that_dies_is_a_line_and_costs_no_cell(tmp_path, cluster):
     said = process.communicate(timeout=100)[1].decode().splitlines()
     # The first line says that the connection was not protected.
     assert process.returncode == 1
-    assert len(said) == 2, said
+    assert len(said) == 2, "\n".join(said)
     assert "the scheduler is gone" in said[1]
     assert "cells are kept, and the same command goes on" in said[1]
 
