@@ -110,7 +110,7 @@ def _flush() -> None:
 
 def _write_nowhere() -> None:
     """Let standard output lead nowhere, so that Python does not fail once more at exit."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
+    if sys.stdout is not None and sys.stdout is sys.__stdout__:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -108,4 +108,4 @@ def in_gigabytes(n_bytes: int) -> str:
     """Write a number of bytes for people."""
     size = n_bytes / 1e9 if n_bytes < MOST_BYTES else MOST_BYTES / 1e9
     more = "more than " if n_bytes >= MOST_BYTES else ""
-    return f"{more}{size:,.0f} GB" if size >= 10 else f"{size:.2g} GB"
+    return f"{more}{size:.0f} GB" if size >= 10 else f"{size:.2g} GB"

@@ -69,7 +69,8 @@ def read_table(
     table = table.set_axis(every, axis=1)
     if columns is not None:
         table = _chosen(table, columns, path)
-    numeric = [name for name in every if _holds_numbers(table[name]) and name != ROW_NUMBERS]
+    columns_now = list(map(str, table.columns))
+    numeric = [name for name in columns_now if _holds_numbers(table[name]) and name != ROW_NUMBERS]
     used = table[numeric]
     names = tuple(numeric)
     left_out: tuple[str, ...] = ()
@@ -183,7 +184,8 @@ def _read_npy(path: Path) -> NDArray[np.generic]:
         )
     if array.dtype.kind not in NUMBERS:
         raise UsageError(
-            f"{path}: an array of {array.dtype}, allowed is one of whole or floating-point numbers"
+            f"{path}: holds values that are not numbers ({array.dtype}), allowed are whole or "
+            "floating-point ones"
         )
     if array.dtype != np.float64:
         refuse_beyond_memory(of_doubles(*array.shape), str(path), SMALLER)

@@ -193,11 +193,14 @@ def _check_versions(client: Any, address: str) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep dask's own messages from the terminal: what matters is in the outcome of a cell."""
-    logger = logging.getLogger("distributed")
-    level, propagate = logger.level, logger.propagate
-    logger.setLevel(logging.CRITICAL)
+    # dask gives some of its loggers a level of their own.
+    names = ["distributed", *logging.root.manager.loggerDict]
+    loggers = [logging.getLogger(n) for n in names if n.partition(".")[0] == "distributed"]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(level)
-        logger.propagate = propagate
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -135,13 +135,16 @@ class SweepDirectory:
         if not path.is_file():
             raise UsageError(f"{self.path}: no {MANIFEST} in it, allowed is a sweep's directory")
         found = _json(path)
-        if not isinstance(found, dict) or not _has(found, MANIFEST_KINDS):
-            raise UsageError(f"{path}: not a sweep's manifest, allowed is one of this version")
+        foreign = UsageError(f"{path}: not a sweep's manifest, allowed is one of this version")
+        if not isinstance(found, dict) or "format" not in found:
+            raise foreign
         if not is_known(found["format"]):
             raise UsageError(
                 f"{path}: written by another version of gmm-compare (format {found['format']}), "
                 f"allowed is format {FORMAT} or earlier"
             )
+        if not _has(found, MANIFEST_KINDS):
+            raise foreign
         return found
 
     def config(self) -> ExperimentConfig:

@@ -39,6 +39,10 @@ covariances = [[[1.0, 0.2], [0.2, 1.0]]]
 n_init = 1
 n_bootstrap = 0
 max_iter = 5
+[bayes]
+draws = 10
+tune = 20
+chains = 1
 """
 SWEEP = """\
 [sweep]
@@ -146,7 +150,7 @@ HEADERS = (
     "\x00" * 50,
     "{'descr': '<f8', 'fortran_order': False, 'shape': (12, 2), 'shape': (1,)}",
     "{" * 200,
-)  # fmt: skip
+)
 
 
 def array_file(rng: random.Random, folder: Path) -> list[str]:
@@ -265,6 +269,8 @@ def setting(rng: random.Random, folder: Path) -> list[str]:
 
 WORDS = (
     "",
+    "length",
+    "em",
     "0",
     "-1",
     "1-",
@@ -327,8 +333,32 @@ def place(rng: random.Random, folder: Path) -> list[str]:
     (folder / "to-empty").symlink_to(folder / "empty")
     (folder / "round").symlink_to(folder / "round")
     out = rng.choice(
-        ["file", "file/x", "taken", "nowhere", "nowhere/x", "to-empty", "round", "round/x", "/proc/x", "/proc", "/dev/null", "/dev/null/x", "n" * 252, "n" * 4000, "n/" * 3000, "", ".", "/", "\x1b[31m", "\udcff", "a\nb", "~", "odd.toml"]
-    )  # fmt: skip
+        [
+            "file",
+            "file/x",
+            "taken",
+            "nowhere",
+            "nowhere/x",
+            "to-empty",
+            "round",
+            "round/x",
+            "/proc/x",
+            "/proc",
+            "/dev/null",
+            "/dev/null/x",
+            "n" * 252,
+            "n" * 4000,
+            "n/" * 3000,
+            "",
+            ".",
+            "/",
+            "\x1b[31m",
+            "\udcff",
+            "a\nb",
+            "~",
+            "odd.toml",
+        ]
+    )
     command = rng.choice(["run", "sweep", "sbc", "fit"])
     if command == "fit":
         (folder / "rows.csv").write_text(table())

@@ -32,6 +32,10 @@ def share_the_connection():
     os._exit(3)
 
 
+def interrupt():
+    raise KeyboardInterrupt("raised by the engine")
+
+
 def fill_the_memory():
     raise MemoryError("not even an outcome")
 
@@ -56,6 +60,7 @@ DEEDS = {
     "crashes": lambda: os.kill(os.getpid(), 11),
     "is killed": lambda: os.kill(os.getpid(), 9),
     "calls exit": lambda: sys.exit(5),
+    "interrupts": interrupt,
     "breaks": fill_the_memory,
     "shares": share_the_connection,
     "looks": look_around,

@@ -3,10 +3,12 @@
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from experiments import load_results, run_sweep
@@ -79,11 +81,42 @@ def test_a_worker_killed_in_the_middle_costs_nothing(serial, tmp_path, cluster):
 
 
 def test_no_scheduler_is_told_in_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr("experiments.sweeps.dask_cluster.ANSWER", "1s")
+    monkeypatch.setattr("experiments.sweeps.dask_cluster.ANSWER", 1.0)
     with pytest.raises(UsageError, match=r"--scheduler tcp://127\.0\.0\.1:9: no scheduler answers"):
         run_sweep(sweep_config(), tmp_path / "s", scheduler="tcp://127.0.0.1:9")
     with pytest.raises(UsageError, match="allowed is one of them"):
         run_sweep(sweep_config(), tmp_path / "s", scheduler="tcp://127.0.0.1:9", n_workers=2)
+
+
+def test_something_that_accepts_and_never_answers_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.sweeps.dask_cluster.ANSWER", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"tcp://127.0.0.1:{mute.getsockname()[1]}"
+        with pytest.raises(UsageError, match=r"no answer within 1 s"):
+            run_sweep(sweep_config(), tmp_path / "s", scheduler=address)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_dies_is_a_line_and_costs_no_cell(tmp_path, cluster):
+    address, workers = cluster
+    wait_for_workers(address, 2)
+    (tmp_path / "made.toml").write_text(CONFIG.replace("n_bootstrap = 4", "n_bootstrap = 60"))
+    words = ["sweep", "made.toml", "--out", "s", "--scheduler", address, "--set", "sweep.seeds=200"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "experiments", *words], cwd=tmp_path, stderr=subprocess.PIPE
+    )
+    while not list((tmp_path / "s" / "cells").glob("*/*.json")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    (scheduler,) = [p for p in psutil.Process().children() if "scheduler" in p.cmdline()]
+    for one in (scheduler, *workers):
+        one.kill()
+    said = process.communicate(timeout=100)[1].decode().splitlines()
+    # The first line says that the connection was not protected.
+    assert process.returncode == 1
+    assert len(said) == 2, "\n".join(said)
+    assert "the scheduler is gone" in said[1]
+    assert "cells are kept, and the same command goes on" in said[1]
 
 
 # Killed ---------------------------------------------------------------------------------------

@@ -61,6 +61,7 @@ def test_every_cell_comes_back_once(odd, tmp_path):
         ("is killed", r"ProcessEnded: .*\(signal SIGKILL, .*memory is short\)", 3),
         ("shares", r"ProcessEnded: .*\(exit status 3\)", 3),
         ("calls exit", r"SystemExit: 5", 1),
+        ("interrupts", r"KeyboardInterrupt: raised by the engine", 1),
         ("breaks", r"MemoryError: not even an outcome", 1),
     ],
 )

@@ -1,11 +1,14 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from threadpoolctl import threadpool_limits
 
@@ -107,6 +110,89 @@ def test_an_unfinished_sweep_can_be_looked_at(finished, tmp_path):
     assert results.counts == {"done": 11, "failed": 0, "missing": 1}
     assert results.sentence == "made: 11 of 12 cells done."
     assert results.frame["status"][5] == "missing"
+
+
+@pytest.mark.parametrize("error", [SystemExit(5), MemoryError("full"), GeneratorExit()])
+def test_an_engine_that_leaves_ends_its_cell_only(tmp_path, monkeypatch, error):
+    from experiments.sweeps import cell as cells
+
+    fit = cells.fit_engines
+
+    def fit_or_leave(dataset, *arguments, **more):
+        if len(dataset.X) == 80:
+            raise error
+        return fit(dataset, *arguments, **more)
+
+    monkeypatch.setattr(cells, "fit_engines", fit_or_leave)
+    sweep = run_sweep(sweep_config(seeds=1), tmp_path / "s", n_workers=0)
+    assert (sweep.done, sweep.failed) == (2, 2)
+    failed = load_results(tmp_path / "s").query("status == 'failed'")
+    assert all(text.startswith(type(error).__name__) for text in failed["error"])
+
+
+def test_an_interrupt_raised_inside_a_workers_cell_is_a_failure(monkeypatch):
+    from experiments.core.code_version import code_version
+    from experiments.sweeps import batches
+    from experiments.sweeps.cell import Task
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batches, "run_cell", interrupt)
+    monkeypatch.setattr(batches, "hold_threads", lambda: None)
+    found = batches.run_batch([Task("a", {}, "scalars")], code_version())
+    assert [outcome.error for outcome in found] == ["KeyboardInterrupt:"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"values": [1]},
+        {"values": {"em.seconds": [1]}},
+        {"values": {"dataset.n_samples": 2**70}},
+        {"values": {"experiment": "\ud800"}},
+        {"error": None},
+        {"seconds": "1"},
+        {"status": "fine"},
+        {"config": 3},
+        {"host": 4},
+    ],
+)
+def test_a_record_without_its_fields_counts_as_missing(finished, tmp_path, change):
+    directory = shutil.copytree(finished, tmp_path / "s")
+    (directory / "results.parquet").unlink()
+    file = sorted((directory / "cells").glob("*/*.json"))[0]
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    assert read_results(directory).counts == {"done": 11, "failed": 0, "missing": 1}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda frame: pd.DataFrame({"a": [1]}),
+        lambda frame: frame.drop(columns="status"),
+        lambda frame: frame.assign(status=2),
+        lambda frame: frame.assign(status="fine"),
+        lambda frame: frame.assign(point="first"),
+    ],
+)
+def test_a_foreign_results_table_is_named(finished, tmp_path, change):
+    directory = shutil.copytree(finished, tmp_path / "s")
+    table = pa.Table.from_pandas(change(load_results(directory)), preserve_index=False)
+    metadata = pq.read_schema(finished / "results.parquet").metadata
+    pq.write_table(table.replace_schema_metadata(metadata), directory / "results.parquet")
+    with pytest.raises(UsageError, match=r"results\.parquet: not a results table"):
+        load_results(directory)
+
+
+@pytest.mark.parametrize("name", ["code", "files", "plan", "name"])
+def test_a_manifest_without_a_field_is_named(finished, tmp_path, name):
+    directory = shutil.copytree(finished, tmp_path / "s")
+    values = json.loads((directory / "sweep.json").read_text())
+    for wrong in ({k: v for k, v in values.items() if k != name}, {**values, name: 3}):
+        (directory / "sweep.json").write_text(json.dumps(wrong))
+        with pytest.raises(UsageError, match=r"sweep\.json: not a sweep's manifest"):
+            load_results(directory)
 
 
 def failing(monkeypatch, matching):
