@@ -21,25 +21,22 @@ T_DOF = 20.0
 """Degrees of freedom of the t distributions, whose tails are then wider than a posterior's."""
 
 
-_MOST_PROPOSALS = 4
-"""Components of the mixture that jumps are proposed from, at most."""
-
 _DRAWS_PER_PROPOSAL = 10
 """Draws for each parameter of one such component."""
 
 
-def fit_proposals(z: FloatArray, seed: np.random.SeedSequence) -> Mixture | None:
+def fit_proposals(z: FloatArray, seed: np.random.SeedSequence, most: int) -> Mixture | None:
     """Return a mixture fitted to whitened draws (n, P), or None where that is impossible.
 
     Each component's covariance is shrunk to the identity as if twice as many draws as there are
-    parameters had it.
+    parameters had it. `most` is the largest number of components.
     """
     n, p = z.shape
     prior = ConjugatePrior(mean_loc=z.mean(axis=0), nu=float(p), psi=(2.0 * p + 2.0) * np.eye(p))
     try:
         return fit_em(
             z,
-            max(1, min(n // (_DRAWS_PER_PROPOSAL * p), _MOST_PROPOSALS)),
+            max(1, min(n // (_DRAWS_PER_PROPOSAL * p), most)),
             prior=prior,
             tol=1e-3,
             max_iter=50,

@@ -39,6 +39,9 @@ _MOST_KICKS = 12
 _MOST_JUMPS = 4
 """Jumps after a sweep at most."""
 
+_MOST_PROPOSALS = 4
+"""Components of the mixture that jumps are proposed from, at most."""
+
 _TURN_WORTH = 0.25
 """What an accepted turn is worth in accepted jumps: a turn follows the posterior's bends, while a
 jump forgets where it was."""
@@ -208,7 +211,9 @@ def fit_jumps(moves: Moves, thetas: FloatArray, seed: np.random.SeedSequence) ->
 
     Draws are whitened by the moves' reference, to whose covariance those of the mixture are shrunk.
     """
-    mixture = fit_proposals(np.linalg.solve(moves.factor, (thetas - moves.mean).T).T, seed)
+    mixture = fit_proposals(
+        np.linalg.solve(moves.factor, (thetas - moves.mean).T).T, seed, _MOST_PROPOSALS
+    )
     if mixture is None:
         return moves._replace(n_jumps=0)
     factors = moves.factor @ np.linalg.cholesky(mixture.covariances)

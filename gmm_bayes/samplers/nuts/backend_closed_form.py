@@ -60,7 +60,8 @@ def _sample_with_jumps(
     *seeds, seed_of_fit = task.seed.spawn(task.chains + 1)
     thetas = trace["posterior"]["theta"].to_numpy()
     lp = trace["sample_stats"]["logp"].to_numpy()
-    fitted = fit_to_pilot(target, thetas, lp, seed_of_fit, settings.max_treedepth)
+    n_steps = float(trace["sample_stats"]["n_steps"].mean())
+    fitted = fit_to_pilot(target, thetas, lp, n_steps, seed_of_fit, settings.max_treedepth)
     chains, interrupted = run_chains(settings, task, fitted, plan.adapt, seeds)
     kept = min(chain.kept for chain in chains)
     hops = Hops(*(np.stack(v) for v in zip(*(c.trace.rows(0, kept) for c in chains), strict=True)))
@@ -76,7 +77,11 @@ def _sample_with_jumps(
         "acceptance_rate": hops.acceptance,
         "chance_jumped": hops.jumped,
     }
-    recorded = {**attributes(settings, nutpie), "jumps": fitted.jumps.n_jumps}
+    recorded = {
+        **attributes(settings, nutpie),
+        "jumps": fitted.jumps.n_jumps,
+        "log_mass_of_pilot_modes": fitted.log_masses.tolist(),
+    }
     return Sampled(own_draws(target, hops.thetas), stats, interrupted, recorded)
 
 

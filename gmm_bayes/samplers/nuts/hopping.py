@@ -23,14 +23,17 @@ from gmm_bayes.samplers.nuts.transition import Target
 MIN_TUNE = 100
 """With less tuning there is too little to fit jumps to."""
 
-_N_JUMPS = 4
-"""Jumps after each transition: each costs a density, of which a transition takes about ten."""
+_MOST_PROPOSALS = 10
+"""Components of the mixture that jumps are proposed from, at most."""
 
-_SAME_LEVEL = 10.0
-"""Chains whose mean log density is this close to the best one's tell the shape of the posterior."""
+_JUMPS_PER_STEP = 0.5
+"""Jumps after each transition, for each of the steps that it takes on average."""
 
-_IN_REACH = 30.0
-"""Chains whose mean log density is this close to the best one's are worth a jump."""
+_MOST_JUMPS = 12
+"""Jumps after each transition at most."""
+
+_IN_REACH = 10.0
+"""A pilot chain counts where the estimated log mass of its mode is this close to the best one's."""
 
 _TRANSITIONS_AT_ONCE = 20
 """Iterations before a chain looks whether it is to stop."""
@@ -65,18 +68,23 @@ class Fitted:
     target : Target
     jumps : Jumps
     starts : ndarray of shape (C, P)
-        Where the pilot chains ended, with components in the pivot's order.
+        Where the pilot chains ended, with components in the pivot's order. A chain whose mode has a
+        negligible share of the posterior starts where another one has been.
+    log_masses : ndarray of shape (C,)
+        Of the mode of each pilot chain, relative to the largest; rough.
     """
 
     target: Target
     jumps: Jumps
     starts: FloatArray
+    log_masses: FloatArray
 
 
 def fit_to_pilot(
     posterior: LogPosterior,
     thetas: FloatArray,
     lp: FloatArray,
+    n_steps: float,
     seed: np.random.SeedSequence,
     max_depth: int,
 ) -> Fitted:
@@ -88,33 +96,50 @@ def fit_to_pilot(
     thetas : ndarray of shape (C, S, P)
     lp : ndarray of shape (C, S)
         Their log densities.
+    n_steps : float
+        Steps of a transition on average.
     seed : numpy.random.SeedSequence
     max_depth : int
     """
     space = posterior.space
-    levels = lp.mean(axis=1)
-    best = levels >= levels.max() - _SAME_LEVEL
     sizes = [space.n_components, space.n_features, space.n_covariances]
     layout = np.array([*sizes, space.n_sds, space.n_correlations], dtype=np.int64)
-    pivot = _pivot(standardised_draws(posterior, thetas[best]))
+    highest = lp.mean(axis=1).argmax()
+    pivot = _pivot(standardised_draws(posterior, thetas[highest : highest + 1]))
     empty = Jumps(0, np.zeros(1), np.ones(1), np.zeros((1, 1)), np.zeros((1, 1, 1)), *pivot, layout)
     ordered = _in_order(thetas, empty)
-    centre, factor = _metric(ordered[best])
-    reach = ordered[levels >= levels.max() - _IN_REACH]
+    log_masses = _log_masses(ordered, lp)
+    inside = log_masses >= -_IN_REACH
+    reach = ordered[inside]
+    centre, factor = _metric(reach)
     z = np.linalg.solve(factor, (reach.reshape(-1, space.size) - centre).T).T
-    mixture = fit_proposals(z, seed)
+    mixture = fit_proposals(z, seed, _MOST_PROPOSALS)
     jumps = empty
     if mixture is not None:
         factors = factor @ np.linalg.cholesky(mixture.covariances)
         log_dets = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
         jumps = empty._replace(
-            n_jumps=_N_JUMPS,
+            n_jumps=int(np.clip(round(_JUMPS_PER_STEP * n_steps), 2, _MOST_JUMPS)),
             jump_log_const=np.log(mixture.weights) - log_dets,
             jump_cumulative=np.cumsum(mixture.weights),
             jump_means=centre + mixture.means @ factor.T,
             jump_factors=np.ascontiguousarray(factors),
         )
-    return Fitted(Target(posterior.packed, factor, max_depth), jumps, ordered[:, -1].copy())
+    starts = ordered[:, -1].copy()
+    rng = np.random.default_rng(seed)
+    starts[~inside] = rng.choice(reach.reshape(-1, space.size), size=int((~inside).sum()))
+    return Fitted(Target(posterior.packed, factor, max_depth), jumps, starts, log_masses)
+
+
+def _log_masses(thetas: FloatArray, lp: FloatArray) -> FloatArray:
+    """Return the log mass of the mode of each chain (C,), relative to the largest.
+
+    It is that of a normal distribution with the chain's covariance whose mean log density is the
+    chain's: the mean log density plus half the log determinant, but for a constant.
+    """
+    log_dets = [np.log(np.diag(_metric(chain[None])[1])).sum() for chain in thetas]
+    masses = lp.mean(axis=1) + np.array(log_dets)
+    return np.asarray(masses - masses.max())
 
 
 def _pivot(draws: MixtureDraws) -> tuple[FloatArray, FloatArray]:
