@@ -15,8 +15,6 @@ _STEP = 1e-4
 """Of the differences of gradients that give the curvature."""
 _LEAST_CURVATURE = 3.0**-2.0
 """That of a normal distribution as wide as three standard deviations of the data."""
-_OFF_SUPPORT = 1e30
-"""Stands for the negative log density where that is infinite."""
 
 
 @dataclass(frozen=True)
@@ -53,19 +51,14 @@ def laplace_near(
         In a direction in which the log density hardly curves downwards, or not at all, its
         standard deviation is three standard deviations of the data.
     """
-
-    def negative_log_density(theta: FloatArray) -> tuple[float, FloatArray]:
-        value, slope = target(theta)
-        return (-value, -slope) if np.isfinite(value) else (_OFF_SUPPORT, np.zeros_like(slope))
-
     found = minimize(
-        negative_log_density,
+        target.negative,
         start,
         jac=True,
         method="L-BFGS-B",
         options={"maxiter": _MAX_ITERATIONS},
     )
-    peak = found.x if found.fun <= negative_log_density(start)[0] else start
+    peak = found.x if found.fun <= target.negative(start)[0] else start
     curvature = np.stack(
         [
             (target(peak - step)[1] - target(peak + step)[1]) / (2.0 * _STEP)

@@ -18,6 +18,9 @@ from gmm_bayes.space.scaling import Scaling
 from gmm_bayes.space.structures import FULL, Structure
 from gmm_bayes.space.unconstrained import UnconstrainedSpace
 
+_OFF_SUPPORT = 1e30
+"""Stands for minus the log density where that is infinite."""
+
 
 @dataclass(frozen=True)
 class LogPosterior:
@@ -110,6 +113,16 @@ class LogPosterior:
         """Return the log density and its gradient (n,) at `theta` (n,)."""
         gradient = np.empty(self.space.size)
         return packed_log_density(theta, self.packed, gradient), gradient
+
+    def negative(self, theta: FloatArray) -> tuple[float, FloatArray]:
+        """Return minus the log density and its gradient, for a minimiser.
+
+        Off the support that is a large number with the gradient zero.
+        """
+        value, gradient = self(theta)
+        return (
+            (-value, -gradient) if math.isfinite(value) else (_OFF_SUPPORT, np.zeros_like(gradient))
+        )
 
     def log_prior(self, theta: FloatArray) -> float:
         """Return the log prior density at `theta` (n,), Jacobian included."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import minimize
 
 from gmm_bayes.core.types import FloatArray
+from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.density.moments import FactorisedMixture, Sums, whitened_moments
+from gmm_bayes.density.prior_draws import prior_vectors
+from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
 from gmm_bayes.space.structures import FULL, Structure
 from gmm_bayes.space.unconstrained import UnconstrainedSpace
 
@@ -23,6 +27,14 @@ _LAST_PSEUDO_COUNT = 0.5
 """Observations that each component owns in the last steps, where damping may be slight."""
 _MAX_ROWS = 2000
 """Rows of the random half at most; of all rows, twice as many."""
+
+
+_CLIMBS = 3
+"""Climbs from the prior."""
+_DRAWS_PER_CLIMB = 4
+"""Draws of the prior, the most probable of which is climbed from."""
+_STEPS_OF_CLIMB = 60
+"""Iterations of a climb at most."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +53,9 @@ def random_start(
 
     Each chain seeds itself a few times by k-means++ (Arthur & Vassilvitskii 2007) and damped EM
     steps on a random half of the rows. The likeliest result is taken a little further on all rows.
-    Each parameter then gets normal noise, whose standard deviation is the posterior's if components
-    were far apart.
+    A few climbs of the posterior density from draws of the default prior, which share nothing with
+    such seeds, replace it where one of them ends higher. Each parameter then gets normal noise,
+    whose standard deviation is the posterior's if components were far apart.
 
     So chains choose their mode independently of each other, which gives their agreement its worth,
     and start about as far from its peak as the posterior's draws are. Starting much further out (in
@@ -77,7 +90,40 @@ def random_start(
             best, best_value = start, value
     assert best is not None
     best = _em(best, everything, _LAST_PSEUDO_COUNT, _LAST_STEPS, structure)
+    best = _most_probable(best, everything, rng, structure)
     return _noisy(best, n_samples, rng, structure)
+
+
+def _most_probable(
+    seeded: _Start, Z: FloatArray, rng: np.random.Generator, structure: Structure
+) -> _Start:
+    """Return the most probable of a start and of climbs from the prior.
+
+    Both the density and the prior draws are those of the default prior, under which no climb ends
+    in a singularity.
+    """
+    k = len(seeded.weights)
+    if k == 1:
+        return seeded
+    target = LogPosterior(Z, k, InverseWishartPrior(), structure)
+
+    means, covariances = target.scaling.standardise_parameters(seeded.means, seeded.covariances)
+    ends = [target.space.from_mixture(seeded.weights, means, covariances)]
+    for _ in range(_CLIMBS):
+        drawn = prior_vectors(target, _DRAWS_PER_CLIMB, rng)
+        found = minimize(
+            target.negative,
+            drawn[np.argmin([target.negative(theta)[0] for theta in drawn])],
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": _STEPS_OF_CLIMB},
+        )
+        ends.append(found.x)
+    best = int(np.argmin([target.negative(theta)[0] for theta in ends]))
+    if best == 0:
+        return seeded
+    weights, means, covariances = target.space.to_mixtures(ends[best])
+    return _Start(weights, *target.scaling.to_own_units(means, covariances))
 
 
 def _subset(Z: FloatArray, size: int, rng: np.random.Generator) -> FloatArray:

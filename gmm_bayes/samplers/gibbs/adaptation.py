@@ -16,9 +16,9 @@ from gmm_bayes.samplers.gibbs.marginal_density import (
     new_mixture,
     pack,
 )
-from gmm_bayes.samplers.gibbs.moves import Moves, assign
+from gmm_bayes.samplers.gibbs.moves import Moves
 from gmm_bayes.samplers.gibbs.sweep import ConjugateModel, State
-from gmm_em import ConjugatePrior, DegenerateError, fit_em
+from gmm_bayes.samplers.jumps import assign, fit_proposals
 
 MIN_TUNE = 40
 """With less tuning there is nothing to learn from, and the sampler makes sweeps only."""
@@ -41,9 +41,6 @@ _MOST_JUMPS = 4
 
 _MOST_PROPOSALS = 4
 """Components of the mixture that jumps are proposed from, at most."""
-
-_DRAWS_PER_PROPOSAL = 10
-"""Draws for each parameter of one such component."""
 
 _TURN_WORTH = 0.25
 """What an accepted turn is worth in accepted jumps: a turn follows the posterior's bends, while a
@@ -212,28 +209,13 @@ def renumber(coordinates: Coordinates, moves: Moves, pivot: Moves) -> tuple[Move
 def fit_jumps(moves: Moves, thetas: FloatArray, seed: np.random.SeedSequence) -> Moves:
     """Return moves with jumps from a mixture fitted to draws (n, P) of all chains.
 
-    Draws are whitened by the moves' reference. Each component's covariance is shrunk to that of the
-    reference as if twice as many draws as there are parameters had it.
+    Draws are whitened by the moves' reference, to whose covariance those of the mixture are shrunk.
     """
-    z = np.linalg.solve(moves.factor, (thetas - moves.mean).T).T
-    n, p = z.shape
-    prior = ConjugatePrior(mean_loc=z.mean(axis=0), nu=float(p), psi=(2.0 * p + 2.0) * np.eye(p))
-    try:
-        fit = fit_em(
-            z,
-            max(1, min(n // (_DRAWS_PER_PROPOSAL * p), _MOST_PROPOSALS)),
-            prior=prior,
-            tol=1e-3,
-            max_iter=50,
-            n_init=1,
-            init_params="k-means++",
-            n_threads=1,
-            random_state=np.random.default_rng(seed),
-        )
-    except DegenerateError:
-        # The draws of an empty component may lie on a hyperplane in double precision.
+    mixture = fit_proposals(
+        np.linalg.solve(moves.factor, (thetas - moves.mean).T).T, seed, _MOST_PROPOSALS
+    )
+    if mixture is None:
         return moves._replace(n_jumps=0)
-    mixture = fit.mixture
     factors = moves.factor @ np.linalg.cholesky(mixture.covariances)
     log_dets = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
     return moves._replace(

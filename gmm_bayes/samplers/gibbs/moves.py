@@ -37,9 +37,7 @@ from gmm_bayes.samplers.gibbs.marginal_density import (
     pack,
 )
 from gmm_bayes.samplers.gibbs.sweep import MIN_WEIGHT, gibbs_sweep
-
-T_DOF = 20.0
-"""Degrees of freedom of the t distributions, whose tails are then wider than a posterior's."""
+from gmm_bayes.samplers.jumps import draw_proposal, in_order, log_proposal, place, whiten
 
 
 class Moves(NamedTuple):
@@ -131,29 +129,6 @@ def new_trace(n_iterations: int, size: int, n_components: int) -> Trace:
     )
 
 
-# Linear algebra ----------------------------------------------------------------------------------
-
-
-@njit()
-def _whiten(mean, factor, theta, z):  # type: ignore[no-untyped-def]
-    """Write ``factor^-1 (theta - mean)`` to `z`."""
-    for i in range(z.shape[0]):
-        acc = theta[i] - mean[i]
-        for j in range(i):
-            acc -= factor[i, j] * z[j]
-        z[i] = acc / factor[i, i]
-
-
-@njit()
-def _place(mean, factor, z, scale, theta):  # type: ignore[no-untyped-def]
-    """Write ``mean + scale factor z`` to `theta`."""
-    for i in range(z.shape[0]):
-        acc = 0.0
-        for j in range(i + 1):
-            acc += factor[i, j] * z[j]
-        theta[i] = mean[i] + scale * acc
-
-
 # Turns -------------------------------------------------------------------------------------------
 
 
@@ -179,7 +154,7 @@ def turn(rng, model, moves, theta, proposal):  # type: ignore[no-untyped-def]
     z = np.empty(p)
     momentum = np.empty(p)
     gradient = np.empty(p)
-    _whiten(moves.mean, moves.factor, theta, z)
+    whiten(moves.mean, moves.factor, theta, z)
     value = log_density_and_gradient(theta, model, proposal.mixture, gradient)
     energy = -value
     for i in range(p):
@@ -192,7 +167,7 @@ def turn(rng, model, moves, theta, proposal):  # type: ignore[no-untyped-def]
             old = z[i]
             z[i] = cosine * old + sine * momentum[i]
             momentum[i] = cosine * momentum[i] - sine * old
-        _place(moves.mean, moves.factor, z, 1.0, proposal.theta)
+        place(moves.mean, moves.factor, z, 1.0, proposal.theta)
         value = log_density_and_gradient(proposal.theta, model, proposal.mixture, gradient)
         if not math.isfinite(value):
             return 0.0
@@ -201,109 +176,6 @@ def turn(rng, model, moves, theta, proposal):  # type: ignore[no-untyped-def]
     for i in range(p):
         energy -= 0.5 * momentum[i] * momentum[i]
     return math.exp(min(0.0, energy)) if math.isfinite(energy) else 0.0
-
-
-# Jumps -------------------------------------------------------------------------------------------
-
-
-@njit()
-def log_proposal(moves, theta):  # type: ignore[no-untyped-def]
-    """Return the log density of jumps at `theta`, up to a constant."""
-    p = theta.shape[0]
-    n = moves.jump_log_const.shape[0]
-    z = np.empty(p)
-    terms = np.empty(n)
-    for m in range(n):
-        _whiten(moves.jump_means[m], moves.jump_factors[m], theta, z)
-        square = 0.0
-        for i in range(p):
-            square += z[i] * z[i]
-        terms[m] = moves.jump_log_const[m] - 0.5 * (T_DOF + p) * math.log1p(square / T_DOF)
-    high = terms.max()
-    total = 0.0
-    for m in range(n):
-        total += math.exp(terms[m] - high)
-    return high + math.log(total)
-
-
-@njit()
-def draw_proposal(rng, moves, theta):  # type: ignore[no-untyped-def]
-    """Write a draw from the distribution of jumps to `theta`."""
-    point = rng.random()
-    m = 0
-    while m < moves.jump_cumulative.shape[0] - 1 and point >= moves.jump_cumulative[m]:
-        m += 1
-    z = np.empty(theta.shape[0])
-    for i in range(z.shape[0]):
-        z[i] = rng.standard_normal()
-    scale = math.sqrt(0.5 * T_DOF / rng.standard_gamma(0.5 * T_DOF))
-    _place(moves.jump_means[m], moves.jump_factors[m], z, scale, theta)
-
-
-# Labels ------------------------------------------------------------------------------------------
-
-
-@njit()
-def assign(costs, order):  # type: ignore[no-untyped-def]  # noqa: C901 - one textbook algorithm
-    """Write to ``order[row]`` the column of each row in the cheapest assignment of `costs` (K, K).
-
-    This is the twin of :func:`gmm_em.matching.assign` for compiled code, which cannot call SciPy.
-    It follows shortest augmenting paths with potentials (Kuhn 1955; Jonker & Volgenant 1987).
-    """
-    n = costs.shape[0]
-    row_potential = np.zeros(n + 1)
-    potential = np.zeros(n + 1)
-    match = np.zeros(n + 1, dtype=np.int64)
-    came_from = np.zeros(n + 1, dtype=np.int64)
-    for row in range(1, n + 1):
-        match[0] = row
-        column = 0
-        least = np.full(n + 1, np.inf)
-        used = np.zeros(n + 1, dtype=np.bool_)
-        while match[column] != 0:
-            used[column] = True
-            current, best, following = match[column], np.inf, 0
-            for j in range(1, n + 1):
-                if not used[j]:
-                    reduced = costs[current - 1, j - 1] - row_potential[current] - potential[j]
-                    if reduced < least[j]:
-                        least[j] = reduced
-                        came_from[j] = column
-                    if least[j] < best or following == 0:
-                        best = least[j]
-                        following = j
-            for j in range(n + 1):
-                if used[j]:
-                    row_potential[match[j]] += best
-                    potential[j] -= best
-                else:
-                    least[j] -= best
-            column = following
-        while column != 0:
-            match[column] = match[came_from[column]]
-            column = came_from[column]
-    for j in range(1, n + 1):
-        order[match[j] - 1] = j - 1
-
-
-@njit()
-def in_order(moves, log_weights, means, order):  # type: ignore[no-untyped-def]
-    """Return whether the components are in the pivot's order; write the order they should be in."""
-    n_components, n_features = means.shape
-    costs = np.empty((n_components, n_components))
-    for k in range(n_components):
-        for j in range(n_components):
-            away = log_weights[j] - moves.pivot[k, 0]
-            cost = moves.pivot_precision[k, 0] * away * away
-            for i in range(n_features):
-                away = means[j, i] - moves.pivot[k, 1 + i]
-                cost += moves.pivot_precision[k, 1 + i] * away * away
-            costs[k, j] = cost
-    assign(costs, order)
-    same = True
-    for k in range(n_components):
-        same = same and order[k] == k
-    return same
 
 
 @njit()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import nutpie
+from numpy.typing import NDArray
 from nutpie.compiled_pyfunc import from_pyfunc
 
 from gmm_bayes.core.types import FloatArray
@@ -14,6 +16,8 @@ from gmm_bayes.density.conversion import own_draws
 from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.density.packed import c_copy, c_log_density
 from gmm_bayes.samplers.contract import Sampled, Task
+from gmm_bayes.samplers.nuts.hopping import MIN_TUNE, Plan, fit_to_pilot, run_chains
+from gmm_bayes.samplers.nuts.hops import Hops
 from gmm_bayes.samplers.nuts.nutpie_runs import common_length, run_nutpie, statistics
 from gmm_bayes.samplers.nuts.output import NUTSSettings, attributes
 from gmm_bayes.samplers.starts import random_start
@@ -25,11 +29,60 @@ def sample(settings: NUTSSettings, task: Task) -> Sampled:
     structure = get_structure(task.covariance_type)
     target = LogPosterior(task.X, task.n_components, task.prior, structure)
     model = _nutpie_model(target, _chain_starts(task, target))
+    if task.n_components > 1 and task.tune >= MIN_TUNE:
+        return _sample_with_jumps(settings, task, target, model)
     trace, interrupted = run_nutpie(settings, task, model)
     kept = common_length(trace)
     theta = trace["posterior"]["theta"].to_numpy()[:, :kept]
     draws = own_draws(target, theta)
     return Sampled(draws, statistics(trace, kept), interrupted, attributes(settings, nutpie))
+
+
+def _sample_with_jumps(
+    settings: NUTSSettings, task: Task, target: LogPosterior, model: Any
+) -> Sampled:
+    """Return draws of chains that jump between the modes that a pilot run has found.
+
+    nutpie tunes and makes the pilot run. Its draws give the metric and what jumps are proposed
+    from, neither of which changes any more when the first draw is kept.
+    """
+    plan = Plan.of(task.tune)
+    total = task.chains * (task.tune + task.draws)
+    pilot = replace(
+        task,
+        tune=plan.tune,
+        draws=plan.pilot,
+        progress=lambda done, _: task.progress(done, total),
+    )
+    trace, interrupted = run_nutpie(settings, pilot, model)
+    if interrupted:
+        raise KeyboardInterrupt  # only tuning was made
+    *seeds, seed_of_fit = task.seed.spawn(task.chains + 1)
+    thetas = trace["posterior"]["theta"].to_numpy()
+    lp = trace["sample_stats"]["logp"].to_numpy()
+    n_steps = float(trace["sample_stats"]["n_steps"].mean())
+    fitted = fit_to_pilot(target, thetas, lp, n_steps, seed_of_fit, settings.max_treedepth)
+    chains, interrupted = run_chains(settings, task, fitted, plan.adapt, seeds)
+    kept = min(chain.kept for chain in chains)
+    hops = Hops(*(np.stack(v) for v in zip(*(c.trace.rows(0, kept) for c in chains), strict=True)))
+    steps = np.exp([chain.steps.log_step[1] for chain in chains])
+    stats: dict[str, NDArray[Any]] = {
+        "lp": hops.lp,
+        "diverging": hops.diverging,
+        "energy": hops.energy,
+        "tree_depth": hops.depth,
+        "reached_max_treedepth": hops.depth >= settings.max_treedepth,
+        "n_steps": hops.n_steps,
+        "step_size": np.repeat(steps[:, None], kept, axis=1),
+        "acceptance_rate": hops.acceptance,
+        "chance_jumped": hops.jumped,
+    }
+    recorded = {
+        **attributes(settings, nutpie),
+        "jumps": fitted.jumps.n_jumps,
+        "log_mass_of_pilot_modes": fitted.log_masses.tolist(),
+    }
+    return Sampled(own_draws(target, hops.thetas), stats, interrupted, recorded)
 
 
 def _chain_starts(task: Task, target: LogPosterior) -> Callable[[int], FloatArray]:

@@ -12,8 +12,8 @@ from scipy.linalg import solve_triangular
 
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.conversion import standardised_draws, vectors
-from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.density.many import BatchDensity
+from gmm_bayes.density.prior_draws import prior_vectors
 from gmm_bayes.labels.one_labelling import OneLabelling
 from gmm_bayes.labels.relabelling import relabel
 
@@ -190,31 +190,3 @@ def _mean_correlation(before: FloatArray, after: FloatArray) -> float:
     a, b = before - before.mean(axis=0), after - after.mean(axis=0)
     scale = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
     return float(np.mean((a * b).sum(axis=0) / np.maximum(scale, np.finfo(float).tiny)))
-
-
-def prior_vectors(target: LogPosterior, n: int, rng: np.random.Generator) -> FloatArray:
-    """Return unconstrained vectors (n, size) drawn from the prior.
-
-    Draws whose covariance float64 cannot tell from a singular one are drawn again: they lie off
-    the support of :class:`gmm_bayes.density.log_posterior.LogPosterior`.
-    """
-    prior, space, scaling = target.written_out_prior, target.space, target.scaling
-    loc, scale = (
-        (scaling.loc, scaling.scale) if prior.in_own_units else (0.0, np.ones(space.n_features))
-    )
-    out = np.empty((n, space.size))
-    done = 0
-    while done < n:
-        try:
-            drawn = prior.sample(rng, space.n_components, space.n_features, space.structure.name)
-        except ValueError:  # Mixture refuses a covariance that is singular in float64
-            continue
-        theta = space.from_mixture(
-            np.maximum(drawn.weights, np.finfo(float).tiny),
-            (drawn.means - loc) / scale,
-            drawn.covariances / (scale[:, None] * scale),
-        )
-        if np.isfinite(theta).all() and math.isfinite(target.log_prior(theta)):
-            out[done] = theta
-            done += 1
-    return out

@@ -13,9 +13,9 @@ from gmm_bayes.density.closed_form import MIN_SD
 from gmm_bayes.density.conversion import own_draws, standardised_draws, vectors
 from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.density.many import density_of
+from gmm_bayes.density.prior_draws import prior_vectors
 from gmm_bayes.labels.one_labelling import OneLabelling
 from gmm_bayes.samplers.smc.chains import _mean_evidence
-from gmm_bayes.samplers.smc.kernel import prior_vectors
 from gmm_bayes.space.structures import get_structure
 
 QUICK = {"sampler": SMC(max_steps=10), "draws": 100, "chains": 2, "random_state": 1}

@@ -16,14 +16,8 @@ from gmm_bayes.samplers.gibbs.adaptation import (
     with_kicks,
     with_turns,
 )
-from gmm_bayes.samplers.gibbs.moves import (
-    T_DOF,
-    assign,
-    draw_proposal,
-    iterate,
-    log_proposal,
-    new_trace,
-)
+from gmm_bayes.samplers.gibbs.moves import iterate, new_trace
+from gmm_bayes.samplers.jumps import T_DOF, assign, draw_proposal, log_proposal
 from tests.gmm_bayes.samplers.gibbs.made import STRUCTURES, made, state_of
 
 

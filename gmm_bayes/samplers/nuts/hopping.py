@@ -1,0 +1,268 @@
+"""Chains that jump between modes: fitted to a pilot run of NUTS, then run on several threads."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from gmm_bayes.core.types import FloatArray
+from gmm_bayes.density.conversion import standardised_draws
+from gmm_bayes.density.log_posterior import LogPosterior
+from gmm_bayes.draws import MixtureDraws
+from gmm_bayes.labels.relabelling import relabel
+from gmm_bayes.samplers.contract import Task, usable_cores
+from gmm_bayes.samplers.jumps import fit_proposals, in_order
+from gmm_bayes.samplers.nuts.hops import Hops, Jumps, Steps, hop, new_hops, write_permuted
+from gmm_bayes.samplers.nuts.output import NUTSSettings
+from gmm_bayes.samplers.nuts.transition import Target
+
+MIN_TUNE = 100
+"""With less tuning there is too little to fit jumps to."""
+
+_MOST_PROPOSALS = 10
+"""Components of the mixture that jumps are proposed from, at most."""
+
+_JUMPS_PER_STEP = 0.5
+"""Jumps after each transition, for each of the steps that it takes on average."""
+
+_MOST_JUMPS = 12
+"""Jumps after each transition at most."""
+
+_IN_REACH = 10.0
+"""A pilot chain counts where the estimated log mass of its mode is this close to the best one's."""
+
+_TRANSITIONS_AT_ONCE = 20
+"""Iterations before a chain looks whether it is to stop."""
+
+_POLL_SECONDS = 0.02
+"""Time between two reports of progress."""
+
+_FIRST_STEP = 0.5
+"""In units of the posterior's standard deviations."""
+
+
+class Plan(NamedTuple):
+    """How the tuning iterations are shared out: nutpie's tuning, pilot draws, and the step size."""
+
+    tune: int
+    pilot: int
+    adapt: int
+
+    @classmethod
+    def of(cls, tune: int) -> Plan:
+        """Share out `tune` iterations."""
+        half, pilot = tune // 2, 3 * tune // 8
+        return cls(half, pilot, tune - half - pilot)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What all chains share once the pilot run is over.
+
+    Parameters
+    ----------
+    target : Target
+    jumps : Jumps
+    starts : ndarray of shape (C, P)
+        Where the pilot chains ended, with components in the pivot's order. A chain whose mode has a
+        negligible share of the posterior starts where another one has been.
+    log_masses : ndarray of shape (C,)
+        Of the mode of each pilot chain, relative to the largest; rough.
+    """
+
+    target: Target
+    jumps: Jumps
+    starts: FloatArray
+    log_masses: FloatArray
+
+
+def fit_to_pilot(
+    posterior: LogPosterior,
+    thetas: FloatArray,
+    lp: FloatArray,
+    n_steps: float,
+    seed: np.random.SeedSequence,
+    max_depth: int,
+) -> Fitted:
+    """Fit the metric and the jumps to a pilot run.
+
+    Parameters
+    ----------
+    posterior : LogPosterior
+    thetas : ndarray of shape (C, S, P)
+    lp : ndarray of shape (C, S)
+        Their log densities.
+    n_steps : float
+        Steps of a transition on average.
+    seed : numpy.random.SeedSequence
+    max_depth : int
+    """
+    space = posterior.space
+    sizes = [space.n_components, space.n_features, space.n_covariances]
+    layout = np.array([*sizes, space.n_sds, space.n_correlations], dtype=np.int64)
+    highest = lp.mean(axis=1).argmax()
+    pivot = _pivot(standardised_draws(posterior, thetas[highest : highest + 1]))
+    empty = Jumps(0, np.zeros(1), np.ones(1), np.zeros((1, 1)), np.zeros((1, 1, 1)), *pivot, layout)
+    ordered = _in_order(thetas, empty)
+    log_masses = _log_masses(ordered, lp)
+    inside = log_masses >= -_IN_REACH
+    reach = ordered[inside]
+    centre, factor = _metric(reach)
+    z = np.linalg.solve(factor, (reach.reshape(-1, space.size) - centre).T).T
+    mixture = fit_proposals(z, seed, _MOST_PROPOSALS)
+    jumps = empty
+    if mixture is not None:
+        factors = factor @ np.linalg.cholesky(mixture.covariances)
+        log_dets = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+        jumps = empty._replace(
+            n_jumps=int(np.clip(round(_JUMPS_PER_STEP * n_steps), 2, _MOST_JUMPS)),
+            jump_log_const=np.log(mixture.weights) - log_dets,
+            jump_cumulative=np.cumsum(mixture.weights),
+            jump_means=centre + mixture.means @ factor.T,
+            jump_factors=np.ascontiguousarray(factors),
+        )
+    starts = ordered[:, -1].copy()
+    rng = np.random.default_rng(seed)
+    starts[~inside] = rng.choice(reach.reshape(-1, space.size), size=int((~inside).sum()))
+    return Fitted(Target(posterior.packed, factor, max_depth), jumps, starts, log_masses)
+
+
+def _log_masses(thetas: FloatArray, lp: FloatArray) -> FloatArray:
+    """Return the log mass of the mode of each chain (C,), relative to the largest.
+
+    It is that of a normal distribution with the chain's covariance whose mean log density is the
+    chain's: the mean log density plus half the log determinant, but for a constant.
+    """
+    log_dets = [np.log(np.diag(_metric(chain[None])[1])).sum() for chain in thetas]
+    masses = lp.mean(axis=1) + np.array(log_dets)
+    return np.asarray(masses - masses.max())
+
+
+def _pivot(draws: MixtureDraws) -> tuple[FloatArray, FloatArray]:
+    """Return what gives components their order: log weights and means (K, 1 + D); precisions."""
+    aligned = relabel(draws)[0]
+    values = np.concatenate([np.log(aligned.weights)[..., None], aligned.means], axis=-1)
+    return values.mean(axis=(0, 1)), 1.0 / np.maximum(values.var(axis=(0, 1)), 1e-12)
+
+
+def _in_order(thetas: FloatArray, jumps: Jumps) -> FloatArray:
+    """Return the vectors (C, S, P) with components in the pivot's order."""
+    out = np.empty_like(thetas)
+    k, d = int(jumps.layout[0]), int(jumps.layout[1])
+    order = np.empty(k, dtype=np.int64)
+    for source, target in zip(
+        thetas.reshape(-1, thetas.shape[-1]), out.reshape(-1, thetas.shape[-1]), strict=True
+    ):
+        ratios = np.append(source[: k - 1], -source[: k - 1].sum())
+        log_weights = ratios - np.logaddexp.reduce(ratios)
+        in_order(jumps, log_weights, source[k - 1 : k - 1 + k * d].reshape(k, d), order)
+        write_permuted(source, order, jumps.layout, target)
+    return out
+
+
+def _metric(thetas: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the mean (P,), and the Cholesky factor (P, P) of the covariance within chains.
+
+    The covariance is shrunk to its diagonal as if that had as many draws as there are parameters.
+    """
+    n_chains, n, p = thetas.shape
+    within = (thetas - thetas.mean(axis=1, keepdims=True)).reshape(-1, p)
+    covariance = within.T @ within / (n_chains * n)
+    share = n_chains * n / (n_chains * n + p)
+    covariance = share * covariance + (1.0 - share) * np.diag(np.diag(covariance))
+    covariance += 1e-12 * np.eye(p)
+    return thetas.reshape(-1, p).mean(axis=0), np.linalg.cholesky(covariance)
+
+
+@dataclass
+class HoppingChain:
+    """One chain and what it has kept.
+
+    Attributes
+    ----------
+    trace : Hops
+        Of the kept iterations; the first `kept` rows are filled.
+    kept, done : int
+        Kept iterations so far, and all iterations.
+    """
+
+    fitted: Fitted
+    theta: FloatArray
+    rng: np.random.Generator
+    n_kept: int
+    accept: float
+    kept: int = 0
+    done: int = 0
+    trace: Hops = field(init=False)
+    steps: Steps = field(init=False)
+
+    def __post_init__(self) -> None:
+        first = float(np.log(_FIRST_STEP))
+        self.trace = new_hops(self.n_kept, self.theta.size)
+        self.steps = Steps(np.array([first, first, 0.0, 0.0]), first + np.log(2.0), self.accept)
+
+    def run(self, n_adapt: int, stop: threading.Event) -> None:
+        """Adapt the step, then make the iterations that are kept."""
+        self._iterate(new_hops(n_adapt, self.theta.size), stop, adapting=True)
+        self._iterate(self.trace, stop, adapting=False)
+
+    def _iterate(self, trace: Hops, stop: threading.Event, *, adapting: bool) -> None:
+        """Fill the trace."""
+        total = len(trace.lp)
+        for start in range(0, total, _TRANSITIONS_AT_ONCE):
+            if stop.is_set():
+                return
+            end = min(start + _TRANSITIONS_AT_ONCE, total)
+            rows = trace.rows(start, end)
+            fitted = self.fitted
+            hop(self.rng, fitted.target, fitted.jumps, self.steps, self.theta, adapting, rows)
+            self.done += end - start
+            self.kept += 0 if adapting else end - start
+
+
+def run_chains(
+    settings: NUTSSettings,
+    task: Task,
+    fitted: Fitted,
+    n_adapt: int,
+    seeds: list[np.random.SeedSequence],
+) -> tuple[list[HoppingChain], bool]:
+    """Run all chains; return them and whether the user interrupted.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user interrupts before every chain has a draw to keep.
+    """
+    chains = [
+        HoppingChain(fitted, start, np.random.default_rng(seed), task.draws, settings.target_accept)
+        for start, seed in zip(fitted.starts, seeds, strict=True)
+    ]
+    total = task.chains * (task.tune + task.draws)
+    before = task.chains * (task.tune - n_adapt)
+    stop = threading.Event()
+    with ThreadPoolExecutor(usable_cores(task)) as threads:
+        jobs = [threads.submit(chain.run, n_adapt, stop) for chain in chains]
+        try:
+            unfinished = set(jobs)
+            while unfinished:
+                _, unfinished = wait(jobs, timeout=_POLL_SECONDS, return_when=FIRST_EXCEPTION)
+                if any(job.done() and job.exception() for job in jobs):
+                    stop.set()
+                task.progress(before + sum(chain.done for chain in chains), total)
+        except KeyboardInterrupt:
+            stop.set()
+            wait(jobs)
+            if min(chain.kept for chain in chains) == 0:
+                raise
+            return chains, True
+        except BaseException:  # the progress callback failed: leave no chain running behind it
+            stop.set()
+            raise
+    for job in jobs:
+        job.result()
+    return chains, False
