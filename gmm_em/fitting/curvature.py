@@ -16,7 +16,7 @@ from gmm_em.rows.samples import Parameters
 # Multiplications that one look at the curvature may cost.
 _MOST_WORK = 6e7
 # Of longer data a sample is asked, so that the rows need not be in memory at once.
-_MOST_ROWS = 5_000
+_MOST_ROWS = 20_000
 # Curvatures smaller than this, per unit of the complete data's information, are taken as this.
 _LEAST = 1e-3
 # Where a curvature is less than this the point may be a saddle, in so many directions at most.
@@ -25,11 +25,20 @@ _FLAT, _DIRECTIONS = 1e-3, 4
 
 def affordable(problem: Problem, size: int) -> bool:
     """Whether the curvature is known, and worth its price, for so many parameters."""
-    source = problem if problem.pilot is None else problem.pilot
-    structure, n_rows = source.structure, source.samples.n_samples
-    known = source.by_row and n_rows == source.n_rows and n_rows <= _MOST_ROWS
-    known = known and (structure.separate or structure.second == "pooled")
-    return known and float(n_rows) * size**2 < _MOST_WORK
+    return _source(problem, size) is not None
+
+
+def _source(problem: Problem, size: int) -> Problem | None:
+    """Return the rows that can be asked, those of a sample where all are too many."""
+    separate = problem.structure.separate or problem.structure.second == "pooled"
+    for source in (problem, problem.pilot):
+        if source is None or not (source.by_row and separate):
+            continue
+        n_rows = source.samples.n_samples
+        whole = n_rows == source.n_rows and n_rows <= _MOST_ROWS
+        if whole and float(n_rows) * size**2 < _MOST_WORK:
+            return source
+    return None
 
 
 def inverse_curvature(problem: Problem, parameters: Parameters, factors: FloatArray) -> FloatArray:
@@ -61,8 +70,10 @@ def ways_up(problem: Problem, parameters: Parameters, factors: FloatArray) -> Fl
 def _eigen(
     problem: Problem, parameters: Parameters, factors: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    pilot = problem.pilot
-    if pilot is not None:
+    k, d = parameters.means.shape
+    size = k + k * d + problem.structure.n_parameters(k, d)
+    pilot = _source(problem, size)
+    if pilot is not None and pilot is not problem:
         # The coordinates are relative to the components, and so the same in any units.
         mixture = problem.samples.outer(*parameters)
         problem, parameters = pilot, Parameters(*pilot.samples.inner(mixture))

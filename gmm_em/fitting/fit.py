@@ -30,6 +30,8 @@ from gmm_em.mixture import Mixture
 
 # Beyond this many rows the search looks at a sample of as many.
 PILOT_ROWS = 5_000
+# A first look at so many rows, or so many for every feature of every component, may be enough.
+LOOK_ROWS, LOOK_ROWS_EACH = 1_000, 12
 
 
 @single_threaded_blas()
@@ -150,10 +152,15 @@ def fit_em(  # noqa: PLR0913 - the public face
     if isinstance(init, Mixture):
         return unit.restore(from_start(problem, init, options))
     streams = Streams.of(random_state)
+    n_rows = max(LOOK_ROWS, LOOK_ROWS_EACH * n_components * problem.samples.n_features)
+    n_rows = min(n_rows, PILOT_ROWS)
+    if plan.open and problem.smooth and 2 * n_rows < problem.n_rows:
+        look = Search(_pilot(poser, problem, X, n_rows, streams), plan, options, streams)
+        if look.look():
+            return unit.restore(finish(look, problem, options))
     pilot = problem
     if problem.n_rows > PILOT_ROWS:
-        index = np.sort(streams.rows().choice(problem.n_rows, PILOT_ROWS, replace=False))
-        pilot = _pilot(poser, problem, X, index)
+        pilot = _pilot(poser, problem, X, PILOT_ROWS, streams)
     search = Search(pilot, plan, options, streams)
     search.run()
     return unit.restore(finish(search, problem, options))
@@ -227,8 +234,9 @@ random_state, callback, snapshots, accelerate
     return finish(search, problem if n_rows > sample.shape[0] else pilot, options)
 
 
-def _pilot(poser: ProblemMaker, problem: Problem, X: Any, index: Any) -> Problem:
+def _pilot(poser: ProblemMaker, problem: Problem, X: Any, n_rows: int, streams: Streams) -> Problem:
     """Pose the same problem for some of the rows."""
+    index = np.sort(streams.rows().choice(problem.n_rows, n_rows, replace=False))
     if problem.samples.n_samples < problem.n_rows:
         rows = take_rows(X, index)
     else:

@@ -28,9 +28,9 @@ _PROBE_ROWS = 256
 # Up to so many rows, runs cost little: every one is followed to its end.
 FEW_ROWS = 2_000
 # How much closer than converged runs, in squared distance, a short run must come: loosely.
-_LOOSE_FEW, _LOOSE_MANY = 1.0, 10.0
+_LOOSE_FEW, _LOOSE_MANY, _LOOSE_LOOK = 1.0, 10.0, 30.0
 # Steps between two looks at which runs have met.
-_STAGE = 12
+_STAGE, _STAGE_LOOK = 12, 8
 # On many rows a run is given up where it is lower than the best by so much per unit of weight, and
 # by so many times its last gain.
 _GIVE_UP, _GAINS = 0.005, 20.0
@@ -142,8 +142,9 @@ class Trails:
         batch.advance(0)
         left = min(WARM_UP, self._options.max_iter)
         while left > 0 and batch.active.size:
-            batch.advance(min(_STAGE, left))
-            left -= _STAGE
+            stage = _STAGE_LOOK if self.wait else _STAGE
+            batch.advance(min(stage, left))
+            left -= stage
             if self._n_final is None and batch.active.size:
                 followers |= self._meet(batch)
         batch.leave(batch.active.tolist())
@@ -157,9 +158,10 @@ class Trails:
         heights = [batch.runs[run].trace[-1] for run in active]
         order = sorted(range(len(active)), key=lambda i: -heights[i])
         leaders = Atlas(self.problem.total_weight)
+        loose = _LOOSE_LOOK if self.wait else self._loose
         for i in order:
-            known = self.atlas.find(heights[i], profiles[i], self._loose)
-            leader = leaders.find(heights[i], profiles[i], self._loose)
+            known = self.atlas.find(heights[i], profiles[i], loose)
+            leader = leaders.find(heights[i], profiles[i], loose)
             if known is not None:
                 met[active[i]] = known
             elif leader is not None:
@@ -169,7 +171,9 @@ class Trails:
         low: list[int] = []
         if self.wait:
             # Their first steps are made later, if they are wanted.
-            top = max(heights) - CLEAR * self.problem.total_weight
+            best = self.atlas.best
+            floor = -np.inf if best is None or best.spurious else best.objective
+            top = max(*heights, floor) - CLEAR * self.problem.total_weight
             traces = {run: batch.runs[run].trace for run in active}
             low = [run for run, trace in traces.items() if trace[-1] + to_come(trace) < top]
         batch.leave([*met, *low])
