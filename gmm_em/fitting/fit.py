@@ -152,17 +152,7 @@ def fit_em(  # noqa: PLR0913 - the public face
     if isinstance(init, Mixture):
         return unit.restore(from_start(problem, init, options))
     streams = Streams.of(random_state)
-    n_rows = max(LOOK_ROWS, LOOK_ROWS_EACH * n_components * problem.samples.n_features)
-    n_rows = min(n_rows, PILOT_ROWS)
-    if plan.open and problem.smooth and 2 * n_rows < problem.n_rows:
-        look = Search(_pilot(poser, problem, X, n_rows, streams), plan, options, streams)
-        if look.look():
-            return unit.restore(finish(look, problem, options))
-    pilot = problem
-    if problem.n_rows > PILOT_ROWS:
-        pilot = _pilot(poser, problem, X, PILOT_ROWS, streams)
-    search = Search(pilot, plan, options, streams)
-    search.run()
+    search = _search(poser, problem, X, plan, options, streams)
     return unit.restore(finish(search, problem, options))
 
 
@@ -232,6 +222,25 @@ random_state, callback, snapshots, accelerate
     search = Search(pilot, plan, options, streams)
     search.run()
     return finish(search, problem if n_rows > sample.shape[0] else pilot, options)
+
+
+def _search(
+    poser: ProblemMaker, problem: Problem, X: Any, plan: Plan, options: Options, streams: Streams
+) -> Search:
+    """Search on all rows, or on a sample of them; first on a smaller one where that may do."""
+    n_rows = max(LOOK_ROWS, LOOK_ROWS_EACH * problem.n_components * problem.samples.n_features)
+    if plan.open and problem.smooth and 2 * n_rows < min(problem.n_rows, PILOT_ROWS):
+        pilot = _pilot(poser, problem, X, n_rows, streams)
+        search = Search(pilot, plan, options, streams)
+        if search.look():
+            return search
+    pilot = problem
+    if problem.n_rows > PILOT_ROWS:
+        size = min(PILOT_ROWS, max(n_rows, PILOT_ROWS // 2))
+        pilot = _pilot(poser, problem, X, size, streams)
+    search = Search(pilot, plan, options, streams)
+    search.run()
+    return search
 
 
 def _pilot(poser: ProblemMaker, problem: Problem, X: Any, n_rows: int, streams: Streams) -> Problem:
