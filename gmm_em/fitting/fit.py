@@ -31,7 +31,7 @@ from gmm_em.mixture import Mixture
 # Beyond this many rows the search looks at a sample of as many.
 PILOT_ROWS = 5_000
 # A first look at so many rows, or so many for every feature of every component, may be enough.
-LOOK_ROWS, LOOK_ROWS_EACH = 1_000, 12
+LOOK_ROWS, LOOK_ROWS_EACH = 1_000, 20
 
 
 @single_threaded_blas()
@@ -236,8 +236,7 @@ def _search(
             return search
     pilot = problem
     if problem.n_rows > PILOT_ROWS:
-        size = min(PILOT_ROWS, max(n_rows, PILOT_ROWS // 2))
-        pilot = _pilot(poser, problem, X, size, streams)
+        pilot = _pilot(poser, problem, X, PILOT_ROWS, streams)
     search = Search(pilot, plan, options, streams)
     search.run()
     return search
