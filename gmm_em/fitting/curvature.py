@@ -89,8 +89,7 @@ def _missing_information(
     problem: Problem, parameters: Parameters, factors: FloatArray
 ) -> FloatArray:
     """Weighted mean over rows of the conditional covariance of the complete data's score."""
-    samples, structure = problem.samples, problem.structure
-    k, d = parameters.means.shape
+    samples, k = problem.samples, problem.n_components
     R = problem.responsibilities(parameters)
     weight = np.ones(samples.n_samples) if samples.weight is None else samples.weight
     share = weight / problem.total_weight

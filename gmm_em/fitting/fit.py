@@ -61,7 +61,9 @@ def fit_em(  # noqa: PLR0913 - the public face
     Starts of different kinds are made and followed to the maxima that they lead to, until more
     are unlikely to find a better one (:mod:`gmm_em.fitting.search`). The highest maximum is
     returned, components by decreasing weight. On more than 5000 rows the search looks at a sample
-    of 5000, and the best of what it found is carried to convergence on all rows. Runs in which a
+    of 5000, and the best of what it found is carried to convergence on all rows. On more than 2000
+    rows it looks first at a smaller sample, of 1000 rows or of 20 for each feature of each
+    component, which is enough where its starts agree. Runs in which a
     component collapses onto a point or a hyperplane, or becomes empty, are refused: the
     likelihood is unbounded there. Maxima that rest on a handful of rows, or on the data's
     rounding, are returned only where there is no other.
@@ -84,8 +86,9 @@ def fit_em(  # noqa: PLR0913 - the public face
     max_iter : int, default 1000
         At most this many E-steps after the first, per run; 0 returns the start.
     n_init : int, optional
-        Exactly this many starts. By default the search makes 10 starts of ten kinds, which are
-        enough where most kinds agree and there are more than 800 rows. Otherwise it goes on until
+        Exactly this many starts. By default and on more than 800 rows the search makes 7
+        starts of seven kinds, which are enough where most of them agree, and then 3 of others,
+        which are enough where most of all do. Otherwise it goes on until
         the best maximum was reached by four starts of three kinds and one more start finds a new
         maximum with a probability estimated below 0.1, but makes at most 154 starts (46 on more
         than 2000 rows).
