@@ -13,7 +13,7 @@ from tests.experiments.fuzz.corpus import CONFIG, SWEEP, corpus
 from tests.experiments.fuzz.forged import NUMBERS
 from tests.experiments.fuzz.oracle import answer, complaints
 
-FAST, SLOW = 450, 4500
+FAST, SLOW = 405, 4050
 
 
 @pytest.fixture(scope="module")
