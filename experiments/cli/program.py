@@ -110,9 +110,8 @@ def _flush() -> None:
 
 def _write_nowhere() -> None:
     """Let standard output lead nowhere, so that Python does not fail once more at exit."""
-    own = sys.stdout
-    if own is not None and own is sys.__stdout__:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), own.fileno())
+    if sys.__stdout__ is not None and sys.stdout is sys.__stdout__:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
 
 
 def _fail(message: str, status: int) -> None:

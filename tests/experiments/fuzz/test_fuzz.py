@@ -9,10 +9,11 @@ from experiments.api.comparing import compare
 from experiments.api.saving import write_run
 from experiments.config.load import load_config
 from experiments.sweeps.run import run_sweep
-from tests.experiments.fuzz.corpus import CONFIG, NUMBERS, SWEEP, corpus
+from tests.experiments.fuzz.corpus import CONFIG, SWEEP, corpus
+from tests.experiments.fuzz.forged import NUMBERS
 from tests.experiments.fuzz.oracle import answer, complaints
 
-FAST, SLOW = 450, 4500
+FAST, SLOW = 405, 4050
 
 
 @pytest.fixture(scope="module")
