@@ -17,8 +17,7 @@ from experiments.core.errors import FitError, UsageError
 from experiments.core.seeds import stream
 from experiments.core.types import FloatArray
 from experiments.datasets.load import load_dataset
-from gmm_bayes import MixtureDraws, prior_from_dict
-from gmm_bayes.priors.base import Prior
+from gmm_bayes import InverseWishartPrior, LKJPrior, MixtureDraws, NIWPrior, prior_from_dict
 from gmm_bayes.samplers.contract import Sampler, Task
 from gmm_bayes.samplers.registry import get_sampler
 from gmm_em import Mixture
@@ -71,7 +70,7 @@ class Calibration:
         are too few rows.
     """
 
-    prior: Prior
+    prior: InverseWishartPrior | LKJPrior | NIWPrior
     sampler: Sampler
     n_samples: int
     n_features: int

@@ -10,7 +10,7 @@ from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
 from gmm_bayes.priors.lkj import LKJPrior
 from gmm_bayes.priors.niw import NIWPrior
 
-PRIORS: dict[str, type[Prior]] = {
+PRIORS: dict[str, type[InverseWishartPrior] | type[LKJPrior] | type[NIWPrior]] = {
     prior.kind: prior for prior in (InverseWishartPrior, LKJPrior, NIWPrior)
 }
 
@@ -31,7 +31,7 @@ def check_prior(prior: Any, n_features: int) -> Prior:
     return prior
 
 
-def prior_from_dict(values: Mapping[str, Any]) -> Prior:
+def prior_from_dict(values: Mapping[str, Any]) -> InverseWishartPrior | LKJPrior | NIWPrior:
     """Return the prior that a mapping describes: its ``kind`` is a key of :data:`PRIORS`.
 
     Without a kind it is an :class:`gmm_bayes.LKJPrior`, as in files that were written before other

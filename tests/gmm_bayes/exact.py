@@ -1,12 +1,14 @@
-"""Marginal likelihoods in closed form, for the conjugate prior in the data's own units."""
+"""Marginal likelihoods of tiny problems, exactly, for priors in the data's own units."""
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 from scipy.special import gammaln, logsumexp, multigammaln
 
-from gmm_bayes import NIWPrior
+from gmm_bayes import InverseWishartPrior, NIWPrior
 
 
 def one_gaussian(X: NDArray[np.float64], prior: NIWPrior) -> float:
@@ -30,7 +32,27 @@ def one_gaussian(X: NDArray[np.float64], prior: NIWPrior) -> float:
     )
 
 
-def every_allocation(X: NDArray[np.float64], n_components: int, prior: NIWPrior) -> float:
+def one_semi_conjugate(X: NDArray[np.float64], prior: InverseWishartPrior) -> float:
+    """One feature: the mean integrated out in closed form, the variance by quadrature."""
+    x, n = X[:, 0], len(X)
+    if n == 0:
+        return 0.0
+    log_v = np.linspace(-12.0, 12.0, 4001)
+    v, wide = np.exp(log_v), np.exp(log_v) + n * prior.mean_scale**2
+    log_density = -0.5 * (n * np.log(2.0 * np.pi) + (n - 1) * log_v + np.log(wide))
+    log_density -= 0.5 * (
+        ((x - x.mean()) ** 2).sum() / v + n * (x.mean() - prior.mean_loc) ** 2 / wide
+    )
+    log_density += stats.invgamma(0.5 * prior.nu, scale=0.5 * prior.psi).logpdf(v) + log_v
+    return float(logsumexp(log_density) + np.log(log_v[1] - log_v[0]))
+
+
+def every_allocation[P: (NIWPrior, InverseWishartPrior)](
+    X: NDArray[np.float64],
+    n_components: int,
+    prior: P,
+    one: Callable[[NDArray[np.float64], P], float] = one_gaussian,
+) -> float:
     """Sum over all K ** N allocations: Dirichlet-multinomial times a Gaussian's each."""
     k, n, c = n_components, len(X), prior.concentration
     terms = []
@@ -38,5 +60,5 @@ def every_allocation(X: NDArray[np.float64], n_components: int, prior: NIWPrior)
         labels = np.array(allocation)
         counts = np.bincount(labels, minlength=k)
         log_prior = gammaln(k * c) - gammaln(k * c + n) + (gammaln(c + counts) - gammaln(c)).sum()
-        terms.append(log_prior + sum(one_gaussian(X[labels == j], prior) for j in range(k)))
+        terms.append(log_prior + sum(one(X[labels == j], prior) for j in range(k)))
     return float(logsumexp(terms))

@@ -1,4 +1,5 @@
-"""The No-U-Turn sampler: its settings, and one module for each of its backends.
+"""The No-U-Turn sampler: its settings, its backends, and chains that jump between modes.
 
-Imports: core, space, draws, priors, density, pymc_model and the contract of the samplers.
+Imports: core, space, draws, priors, density, pymc_model, labels, and the contract, the starts and
+the jumps of the samplers.
 """

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from gmm_bayes import SMC, GaussianMixtureBayes, LKJPrior, NIWPrior
+from gmm_bayes import SMC, GaussianMixtureBayes, InverseWishartPrior, LKJPrior, NIWPrior
 from gmm_em import Mixture
-from tests.gmm_bayes.exact import every_allocation, one_gaussian
+from tests.gmm_bayes.exact import every_allocation, one_gaussian, one_semi_conjugate
 
 ONE = NIWPrior(2.0, 1.0, 0.5, 5.0, 2.0, "data")
 TWO = NIWPrior(1.5, 0.3, 0.3, 4.0, 1.2, "data")
@@ -42,6 +42,16 @@ def test_every_allocation_of_ten_rows(sampler):
     X = _ten_rows(np.random.default_rng(4))
     model = GaussianMixtureBayes(2, prior=TWO, sampler=sampler, draws=2000, random_state=2).fit(X)
     _agrees(model.log_marginal_likelihood(), every_allocation(X, 2, TWO), 0.02)
+
+
+@pytest.mark.parametrize("sampler", ["nuts", "gibbs"])
+def test_the_default_family_on_eight_rows(sampler):
+    """All 256 allocations, the variances by quadrature. At 5 errors, as above."""
+    X = np.concatenate([np.linspace(-2.5, -1.5, 4), [1.0, 1.0, 1.0, 2.5]])[:, None]
+    prior = InverseWishartPrior(2.0, 0.2, 1.5, 3.0, 0.4, "data")
+    model = GaussianMixtureBayes(2, prior=prior, sampler=sampler, draws=2000, random_state=3)
+    exact = every_allocation(X, 2, prior, one_semi_conjugate)
+    _agrees(model.fit(X).log_marginal_likelihood(), exact, 0.03)
 
 
 def test_three_components_on_six_rows():
