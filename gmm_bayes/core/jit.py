@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -43,3 +45,38 @@ def inlined(**options: Any) -> Any:
     The compiler copies the part into its callers, so that splitting a long function costs no time.
     """
     return njit(forceinline=True, **options)
+
+
+# The file in `__pycache__` that says which sources the machine code there was made from.
+_MADE_FROM = "machine-code.sha256"
+
+
+def forget_older_machine_code(package: Path) -> None:
+    """Delete numba's caches in a package unless they were made from its sources as they now are.
+
+    Numba looks only at the file in which a function is defined. A function whose own file did not
+    change would go on calling the old code of another file that did. Where the package cannot be
+    written to, nothing is deleted: numba then keeps its caches elsewhere.
+
+    Parameters
+    ----------
+    package : Path
+        The package's folder.
+    """
+    digest = hashlib.sha256()
+    for source in sorted(package.rglob("*.py")):
+        digest.update(f"{source.relative_to(package)}\0".encode() + source.read_bytes())
+    made_from = package / "__pycache__" / _MADE_FROM
+    try:
+        if made_from.is_file() and made_from.read_bytes() == digest.hexdigest().encode():
+            return
+        for pattern in ("*.nbi", "*.nbc"):
+            for cache in package.rglob(pattern):
+                cache.unlink(missing_ok=True)
+        made_from.parent.mkdir(exist_ok=True)
+        made_from.write_text(digest.hexdigest(), encoding="ascii")
+    except OSError:
+        return
+
+
+forget_older_machine_code(Path(__file__).parents[1])
