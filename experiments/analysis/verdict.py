@@ -264,10 +264,11 @@ def _components(numbers: Sequence[int]) -> str:
 
 def _search_sentence(title: str, found: Mapping[str, Any]) -> str:
     """Say what a search met: who led to the best maximum, and how likely it missed one."""
-    n_maxima = len(found["optima"])
+    n_maxima, n_kinds = len(found["optima"]), found["kinds_best"]
+    kinds = "1 kind" if n_kinds == 1 else f"{n_kinds} kinds"
     text = (
         f"{found['n_best']} of {found['n_converged']} {title} starts that led to a maximum led to "
-        f"the best one, from {found['kinds_best']} kinds of start; "
+        f"the best one, from {kinds} of start; "
     )
     text += "no other was met" if n_maxima == 1 else f"{n_maxima} maxima were met"
     if found["unseen"]:
