@@ -21,7 +21,7 @@ import numpy as np
 from gmm_em.core.threads import run_all, single_threaded_blas
 from gmm_em.core.types import FloatArray, Second
 from gmm_em.e_step.block_plan import BlockPlan
-from gmm_em.e_step.features import LEAST_LOG, Density, density, feature_map
+from gmm_em.e_step.features import Density, density, feature_map
 from gmm_em.e_step.totals import Totals, support_of
 from gmm_em.e_step.workspace import BlockBuffers, LaneSums, Workspace
 from gmm_em.mixture import Mixture
@@ -282,7 +282,6 @@ def _posterior(
     # The largest term is taken out of the sum, so that nothing overflows.
     np.maximum.reduce(posterior, axis=0, out=log_density)
     np.subtract(posterior, log_density, out=posterior)
-    np.maximum(posterior, LEAST_LOG, out=posterior)
     np.exp(posterior, out=posterior)
     np.add.reduce(posterior, axis=0, out=norm)
     np.add(log_density, np.log(norm), out=log_density)

@@ -206,8 +206,8 @@ class QuasiNewton:
         if curvature.affordable(problem, self._chart.size):
             begin = curvature.inverse_curvature(problem, parameters, self._chart.factors)
         self._inverse = InverseHessian(self._chart.size, begin)
-        # Steps until a curvature is worth computing again.
-        self._left = np.inf if begin is None else _REFRESH
+        # Steps until a curvature is worth computing again; a sample of the rows is asked once.
+        self._left = np.inf if begin is None or problem.pilot is not None else _REFRESH
         self.totals = totals
         self._point = self._chart.point(np.zeros(self._chart.size))
         self._gradient = self._chart.gradient(self._point, totals)

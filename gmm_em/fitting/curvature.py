@@ -15,10 +15,8 @@ from gmm_em.rows.samples import Parameters
 
 # Multiplications that one look at the curvature may cost.
 _MOST_WORK = 6e7
-# Rows whose scores are held at a time, for the caches.
-_BLOCK_ROWS = 1_024
 # Of longer data a sample is asked, so that the rows need not be in memory at once.
-_MOST_ROWS = 20_000
+_MOST_ROWS = 5_000
 # Curvatures smaller than this, per unit of the complete data's information, are taken as this.
 _LEAST = 1e-3
 # Where a curvature is less than this the point may be a saddle, in so many directions at most.
@@ -27,20 +25,11 @@ _FLAT, _DIRECTIONS = 1e-3, 4
 
 def affordable(problem: Problem, size: int) -> bool:
     """Whether the curvature is known, and worth its price, for so many parameters."""
-    return _source(problem, size) is not None
-
-
-def _source(problem: Problem, size: int) -> Problem | None:
-    """Return the rows that can be asked, those of a sample where all are too many."""
-    separate = problem.structure.separate or problem.structure.second == "pooled"
-    for source in (problem, problem.pilot):
-        if source is None or not (source.by_row and separate):
-            continue
-        n_rows = source.samples.n_samples
-        whole = n_rows == source.n_rows and n_rows <= _MOST_ROWS
-        if whole and float(n_rows) * size**2 < _MOST_WORK:
-            return source
-    return None
+    source = problem if problem.pilot is None else problem.pilot
+    structure, n_rows = source.structure, source.samples.n_samples
+    known = source.by_row and n_rows == source.n_rows and n_rows <= _MOST_ROWS
+    known = known and (structure.separate or structure.second == "pooled")
+    return known and float(n_rows) * size**2 < _MOST_WORK
 
 
 def inverse_curvature(problem: Problem, parameters: Parameters, factors: FloatArray) -> FloatArray:
@@ -72,10 +61,8 @@ def ways_up(problem: Problem, parameters: Parameters, factors: FloatArray) -> Fl
 def _eigen(
     problem: Problem, parameters: Parameters, factors: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    k, d = parameters.means.shape
-    size = k + k * d + problem.structure.n_parameters(k, d)
-    pilot = _source(problem, size)
-    if pilot is not None and pilot is not problem:
+    pilot = problem.pilot
+    if pilot is not None:
         # The coordinates are relative to the components, and so the same in any units.
         mixture = problem.samples.outer(*parameters)
         problem, parameters = pilot, Parameters(*pilot.samples.inner(mixture))
@@ -89,78 +76,38 @@ def _missing_information(
     problem: Problem, parameters: Parameters, factors: FloatArray
 ) -> FloatArray:
     """Weighted mean over rows of the conditional covariance of the complete data's score."""
-    samples, k = problem.samples, problem.n_components
+    samples, structure = problem.samples, problem.structure
+    k, d = parameters.means.shape
+    shared = structure.second == "pooled"
     R = problem.responsibilities(parameters)
-    weight = np.ones(samples.n_samples) if samples.weight is None else samples.weight
+    X = samples.block(0, samples.n_samples)
+    weight = np.ones(X.shape[1]) if samples.weight is None else samples.weight
     share = weight / problem.total_weight
     roots = np.sqrt(np.maximum(parameters.weights, 1e-10))
-    scores = _Scores(problem, parameters, factors, roots)
-    size = scores.size
+    whiteners = np.broadcast_to(np.linalg.inv(factors), (k, d, d))
+    rows, columns = np.tril_indices(d)
+    to_free = _free_of_triangle(problem, d)
+    q = to_free.shape[0]
+    size = k + k * d + structure.n_parameters(k, d)
+    # Scores of the observed data, and moments of those of the complete data.
+    score, second = np.zeros((size, X.shape[1])), np.zeros((size, size))
+    score[:k] = (R - parameters.weights[:, None]) / roots[:, None]
     labels = (np.eye(k) - parameters.weights[:, None]) / roots[:, None]
-    # Moments of the scores of the complete data and of the observed data.
-    second, observed = np.zeros((size, size)), np.zeros((size, size))
-    means = np.zeros((k, scores.places.shape[1]))
-    inner = np.zeros((*means.shape, means.shape[1]))
-    for start in range(0, samples.n_samples, _BLOCK_ROWS):
-        block = slice(start, min(start + _BLOCK_ROWS, samples.n_samples))
-        own = scores.of(samples.block(block.start, block.stop))
-        r, w = R[:, block], share[block]
-        weighted = own * r[:, None]
-        score = np.empty((size, r.shape[1]))
-        score[:k] = (r - parameters.weights[:, None]) / roots[:, None]
-        scores.gather(weighted, score)
-        observed += (score * w) @ score.T
-        weighted *= w
-        means += weighted.sum(axis=2)
-        inner += weighted @ own.transpose(0, 2, 1)
     second[:k, :k] = (labels * (R @ share)) @ labels.T
-    for j, place in enumerate(scores.places):
-        second[np.ix_(place, place)] += inner[j]
-        cross = np.outer(labels[:, j], means[j])
-        second[:k, place] += cross
-        second[place, :k] += cross.T
-    return second - observed
-
-
-class _Scores:
-    """The complete data's score for the mean and the covariance of each component."""
-
-    def __init__(
-        self, problem: Problem, parameters: Parameters, factors: FloatArray, roots: FloatArray
-    ) -> None:
-        k, d = parameters.means.shape
-        self._k, self._d = k, d
-        self._shared = problem.structure.second == "pooled"
-        self._means = parameters.means
-        self._whiteners = np.broadcast_to(np.linalg.inv(factors), (k, d, d))
-        self._rows, self._columns = np.tril_indices(d)
-        self._on_diagonal = self._rows == self._columns
-        self._to_free = _free_of_triangle(problem, d)
-        self._roots = roots[:, None, None]
-        q = self._to_free.shape[0]
-        self.size = k + k * d + problem.structure.n_parameters(k, d)
-        covariances = k + k * d + (np.zeros((k, 1)) if self._shared else np.arange(k)[:, None] * q)
-        means = k + np.arange(k)[:, None] * d + np.arange(d)
-        # Where each component's score stands among all coordinates.
-        self.places = np.hstack([means, covariances + np.arange(q)]).astype(np.intp)
-
-    def of(self, X: FloatArray) -> FloatArray:
-        """Return the scores of rows (D, n) for each component, shape (K, D + q, n)."""
-        z = self._whiteners @ (X - self._means[:, :, None])
-        products = z[:, self._rows] * z[:, self._columns]
-        products[:, self._on_diagonal] -= 1.0
-        free = self._to_free @ products
-        if not self._shared:
-            free /= self._roots
-        return np.concatenate([z / self._roots, free], axis=1)
-
-    def gather(self, weighted: FloatArray, out: FloatArray) -> None:
-        """Write the scores of all components to their places in `out`, shape (size, n)."""
-        k, d = self._k, self._d
-        out[k : k + k * d] = weighted[:, :d].reshape(k * d, -1)
-        free = weighted[:, d:]
-        rest = out[k + k * d :]
-        rest[:] = free.sum(axis=0) if self._shared else free.reshape(rest.shape)
+    for j in range(k):
+        z = whiteners[j] @ (X - parameters.means[j][:, None])
+        products = z[rows] * z[columns]
+        products[rows == columns] -= 1.0
+        own = np.concatenate([z / roots[j], to_free @ products / (1.0 if shared else roots[j])])
+        first = k + k * d + (0 if shared else j * q)
+        place = np.r_[k + j * d : k + (j + 1) * d, first : first + q]
+        weighted = own * R[j]
+        score[place] += weighted
+        mean = weighted @ share
+        second[np.ix_(place, place)] += (weighted * share) @ own.T
+        second[:k, place] += np.outer(labels[:, j], mean)
+        second[place, :k] += np.outer(mean, labels[:, j])
+    return np.asarray(second - (score * share) @ score.T)
 
 
 def _free_of_triangle(problem: Problem, n_features: int) -> FloatArray:

@@ -30,8 +30,6 @@ from gmm_em.mixture import Mixture
 
 # Beyond this many rows the search looks at a sample of as many.
 PILOT_ROWS = 5_000
-# A first look at so many rows, or so many for every feature of every component, may be enough.
-LOOK_ROWS, LOOK_ROWS_EACH = 1_000, 20
 
 
 @single_threaded_blas()
@@ -61,9 +59,7 @@ def fit_em(  # noqa: PLR0913 - the public face
     Starts of different kinds are made and followed to the maxima that they lead to, until more
     are unlikely to find a better one (:mod:`gmm_em.fitting.search`). The highest maximum is
     returned, components by decreasing weight. On more than 5000 rows the search looks at a sample
-    of 5000, and the best of what it found is carried to convergence on all rows. On more than 2000
-    rows it looks first at a smaller sample, of 1000 rows or of 20 for each feature of each
-    component, which is enough where its starts agree. Runs in which a
+    of 5000, and the best of what it found is carried to convergence on all rows. Runs in which a
     component collapses onto a point or a hyperplane, or becomes empty, are refused: the
     likelihood is unbounded there. Maxima that rest on a handful of rows, or on the data's
     rounding, are returned only where there is no other.
@@ -86,9 +82,8 @@ def fit_em(  # noqa: PLR0913 - the public face
     max_iter : int, default 1000
         At most this many E-steps after the first, per run; 0 returns the start.
     n_init : int, optional
-        Exactly this many starts. By default and on more than 800 rows the search makes 7
-        starts of seven kinds, which are enough where most of them agree, and then 3 of others,
-        which are enough where most of all do. Otherwise it goes on until
+        Exactly this many starts. By default the search makes 10 starts of ten kinds, which are
+        enough where most kinds agree and there are more than 800 rows. Otherwise it goes on until
         the best maximum was reached by four starts of three kinds and one more start finds a new
         maximum with a probability estimated below 0.1, but makes at most 154 starts (46 on more
         than 2000 rows).
@@ -155,7 +150,12 @@ def fit_em(  # noqa: PLR0913 - the public face
     if isinstance(init, Mixture):
         return unit.restore(from_start(problem, init, options))
     streams = Streams.of(random_state)
-    search = _search(poser, problem, X, plan, options, streams)
+    pilot = problem
+    if problem.n_rows > PILOT_ROWS:
+        index = np.sort(streams.rows().choice(problem.n_rows, PILOT_ROWS, replace=False))
+        pilot = _pilot(poser, problem, X, index)
+    search = Search(pilot, plan, options, streams)
+    search.run()
     return unit.restore(finish(search, problem, options))
 
 
@@ -227,27 +227,8 @@ random_state, callback, snapshots, accelerate
     return finish(search, problem if n_rows > sample.shape[0] else pilot, options)
 
 
-def _search(
-    poser: ProblemMaker, problem: Problem, X: Any, plan: Plan, options: Options, streams: Streams
-) -> Search:
-    """Search on all rows, or on a sample of them; first on a smaller one where that may do."""
-    n_rows = max(LOOK_ROWS, LOOK_ROWS_EACH * problem.n_components * problem.samples.n_features)
-    if plan.open and problem.smooth and 2 * n_rows < min(problem.n_rows, PILOT_ROWS):
-        pilot = _pilot(poser, problem, X, n_rows, streams)
-        search = Search(pilot, plan, options, streams)
-        if search.look():
-            return search
-    pilot = problem
-    if problem.n_rows > PILOT_ROWS:
-        pilot = _pilot(poser, problem, X, PILOT_ROWS, streams)
-    search = Search(pilot, plan, options, streams)
-    search.run()
-    return search
-
-
-def _pilot(poser: ProblemMaker, problem: Problem, X: Any, n_rows: int, streams: Streams) -> Problem:
+def _pilot(poser: ProblemMaker, problem: Problem, X: Any, index: Any) -> Problem:
     """Pose the same problem for some of the rows."""
-    index = np.sort(streams.rows().choice(problem.n_rows, n_rows, replace=False))
     if problem.samples.n_samples < problem.n_rows:
         rows = take_rows(X, index)
     else:

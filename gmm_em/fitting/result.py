@@ -118,10 +118,8 @@ class EMResult:
         Sum of the row weights: the number of rows, where none were given.
     unseen : dict of str to Unseen
         For each random kind of start, how likely one more start of it finds a maximum that this
-        search has not met: the Good-Turing estimate, with its interval. On more than 2000 rows the
-        search looks at a sample of them, and the estimate speaks of that sample's maxima. There
-        the maxima of runs that were left as too low are not told apart either, and those runs do
-        not count.
+        search has not met: the Good-Turing estimate, with its interval. Where the data have many
+        rows it speaks of a sample of them.
     stopped : str
         Why the search made no more starts.
     """

@@ -21,8 +21,7 @@ from gmm_em.fitting.trails import CLEAR, SPLIT, Trails, to_come
 
 # Rows that starts look at.
 _START_ROWS = 2_000
-# Starts of a first look, of the first round, and of every later one.
-_LOOK = 7
+# Starts in the first round, and in every later one.
 _FIRST_ROUND = 10
 _ROUND = 18
 # The search ends after this many starts, on few rows and on many.
@@ -33,8 +32,6 @@ _HITS = 4
 _KINDS = 3
 # ... and one more start finds a new maximum with less than this probability.
 _UNSEEN = 0.1
-# Kinds of starts that look closely at a few rows, or at none: they find what clustering misses.
-_LOCAL = {"neighbourhoods", "tight_rows", "random"}
 # The first round is enough where so large a part of its kinds agrees.
 _MOST = 0.6
 # With more rows than this a glance at its short runs may show it: then half of the kinds are
@@ -102,7 +99,7 @@ class Search(Trails):
     def _adapt(self) -> None:
         most = MOST_STARTS_FEW if self.few and self.problem.by_row else MOST_STARTS_MANY
         if self.problem.n_rows > _GLANCE_ROWS and self.problem.smooth:
-            if (not self._drawn and self.look()) or self._glance():
+            if self._glance():
                 self.agreed = True
                 self.stopped = "most kinds of starts agree"
                 return
@@ -125,29 +122,6 @@ class Search(Trails):
                 return
         self.stopped = f"the limit of {most} starts was reached"
 
-    def look(self) -> bool:
-        """Make a few starts of different kinds, and return whether they agree.
-
-        They do where most kinds come close to one maximum. Three kinds are enough where a split
-        and merge of its components leads nowhere higher.
-        """
-        with single_threaded_blas():
-            self.wait = True
-            self._round(_LOOK)
-            best = self._carry_promising(0)
-            kinds_met = set() if best is None else self._kinds_near(best)
-            if best is None or len(kinds_met) < self._enough_kinds:
-                return False
-            if len(kinds_met) < _HALF * _LOOK or not kinds_met & _LOCAL:
-                offset = len(self.trails)
-                self._split_and_merge(best)
-                if self._carry_promising(offset) is not best:
-                    return False
-            self._count_near(best)
-        self.wait = False
-        self.stopped = "most kinds of starts agree"
-        return True
-
     def _glance(self) -> bool:
         """Make the first round, and return whether its short runs show that it is enough.
 
@@ -156,7 +130,7 @@ class Search(Trails):
         merge of its components leads nowhere higher, their ends are not looked at.
         """
         self.wait = True
-        self._round(_FIRST_ROUND - self._drawn)
+        self._round(_FIRST_ROUND)
         best = self._carry_promising(0)
         for _ in range(_IMPROVEMENTS):
             if best is None or not self._near(best):
@@ -191,7 +165,13 @@ class Search(Trails):
         if best.spurious:
             return False
         drawn = [i for i, trail in enumerate(self.trails) if trail.kind != SPLIT]
-        met = self._met(best)
+        met = set(best.hits)
+        for i, trail in enumerate(self.trails):
+            if trail.climb.degenerate or trail.carried:
+                continue
+            leader = self.left.get(i)
+            if leader in met or self.distance(trail, best) < 1.0:
+                met.add(i)
         kinds_met = {self.trails[i].kind for i in drawn if i in met}
         enough = len(kinds_met) >= _HALF * len({self.trails[i].kind for i in drawn})
         margin = CLEAR * self.problem.total_weight
@@ -199,32 +179,13 @@ class Search(Trails):
         alone = all(value < best.objective - margin for value in others)
         if len(kinds_met) < self._enough_kinds or not (enough or alone):
             return False
-        self._count_near(best)
-        return True
-
-    def _kinds_near(self, best: Maximum) -> set[str]:
-        """Return the kinds of starts that came close to a maximum which is to be trusted."""
-        met = set() if best.spurious else self._met(best)
-        return {self.trails[i].kind for i in met}.difference({SPLIT})
-
-    def _met(self, best: Maximum) -> set[int]:
-        """Return the runs that came close to a maximum."""
-        met = set(best.hits)
-        for i, trail in enumerate(self.trails):
-            if trail.climb.degenerate or trail.carried:
-                continue
-            if self.left.get(i) in met or self.distance(trail, best) < 1.0:
-                met.add(i)
-        return met
-
-    def _count_near(self, best: Maximum) -> None:
-        """Count the runs that came close to a maximum for it."""
-        for i in sorted(self._met(best).difference(best.hits)):
+        for i in sorted(met.difference(best.hits)):
             trail = self.trails[i]
             if trail.maximum is not None:
                 trail.maximum.hits.remove(i)
             trail.maximum, trail.resolved = best, True
             best.hits.append(i)
+        return True
 
     @property
     def _enough_kinds(self) -> int:
