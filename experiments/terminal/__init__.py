@@ -1,4 +1,4 @@
-"""Answers and progress as text. Imports: sweeps, config, values, core.
+"""Answers and progress as text. Imports: sweeps, config, values, storage, core.
 
 Every answer fits into 80 columns, which is how wide it is where standard output is no terminal.
 """
