@@ -12,7 +12,7 @@ from experiments.values.roles import estimate_of, posterior_of
 from tests.conftest import random_mixture
 from tests.experiments.made import made_bayes, made_em, perturbed
 
-GIBBS = {"sampler": "gibbs", "prior": {"kind": "niw"}, "draws": 100, "tune": 50, "chains": 2}
+GIBBS = {"sampler": "gibbs", "prior": {"kind": "niw"}, "draws": 400, "tune": 100, "chains": 2}
 
 
 @pytest.fixture
