@@ -1,8 +1,8 @@
 """No test needs another to have run before it: they pass in five random orders.
 
 The first lines of a run print the seeds of the orders. Each order is one process, so that a test
-meets whatever any other leaves behind. Files that take long are left out: with them an order would
-take three times as long.
+meets whatever any other leaves behind. Rooms and files that take long are left out: with them an
+order would take several times as long.
 """
 
 import os
@@ -19,15 +19,19 @@ from tests.paths import ROOT
 LEFT_OUT = (
     "tests/browser",
     "tests/test_docs.py",
+    "tests/test_examples.py",
     "tests/test_order.py",
-    "tests/experiments/benchmarks/test_bayes.py",
-    "tests/experiments/cli/test_cli.py",
-    "tests/gmm_bayes/samplers/test_advi.py",
-    "tests/gmm_bayes/evaluation/test_bridge_sampling.py",
-    "tests/gmm_bayes/samplers/gibbs/test_sampler.py",
-    "tests/gmm_bayes/pymc_model/test_build.py",
-    "tests/gmm_bayes/estimators/test_sklearn.py",
+    "tests/experiments/benchmarks",
+    "tests/experiments/calibration",
+    "tests/experiments/cli",
+    "tests/experiments/fuzz",
+    "tests/experiments/sweeps",
+    "tests/gmm_bayes/estimators",
+    "tests/gmm_bayes/evaluation",
+    "tests/gmm_bayes/pymc_model",
+    "tests/gmm_bayes/samplers",
     "tests/gmm_em/estimator/test_sklearn.py",
+    "tests/gmm_em/fitting",
     "tests/gmm_em/test_stress.py",
 )
 
