@@ -140,6 +140,8 @@ function steer(node, controls, frames) {
   });
   slider.addEventListener("input", () => { stop(); show(Number(slider.value)); });
   addEventListener("beforeprint", () => show(last));
+  // A frame is drawn after the slider has moved: the step in the picture is told when it is there.
+  node.on("plotly_animated", () => { controls.dataset.drawn = slider.value; });
   show(0);
 }
 
