@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, overload
+from typing import Any, cast, overload
 
 from experiments.analysis.analyse import Terms, analyse
 from experiments.analysis.thresholds import thresholds_with
@@ -81,14 +81,15 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     """
     dataset = from_arrays(X, X_test, truth)
     thresholds_with(thresholds or {})
-    one = isinstance(n_components, str) or not isinstance(n_components, Iterable)
-    if not (one and isinstance(covariance_type, str)):
+    many = isinstance(n_components, Iterable) and not isinstance(n_components, str)
+    if many or not isinstance(covariance_type, str):
         terms = Terms(seed=seed, thresholds=thresholds or {})
         numbers, structures = several(n_components), several(covariance_type)
         choice = choose(dataset, numbers, engines, options, terms, structures, progress)
         return ComponentsComparison.of(choice)
     terms = Terms(seed=seed, covariance_type=covariance_type, thresholds=thresholds or {})
-    fits = fit_engines(dataset, n_components, engines, options, seed, progress, covariance_type)
+    number = cast("int", n_components)
+    fits = fit_engines(dataset, number, engines, options, seed, progress, covariance_type)
     return Comparison.of(analyse(dataset, fits, terms))
 
 

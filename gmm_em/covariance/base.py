@@ -123,7 +123,7 @@ class CovarianceStructure(ABC):
     def correlated(self) -> bool:
         """Whether entries off the diagonal are free."""
         # Of two features, three entries of a matrix are free where it is not diagonal.
-        return self.basis(2).shape[1] == 3
+        return bool(self.basis(2).shape[1] == 3)
 
     def natural(self, covariances: FloatArray) -> NaturalCoordinates | None:
         """Free coordinates for the information matrix, about given matrices (K, D, D).

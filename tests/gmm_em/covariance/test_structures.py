@@ -13,6 +13,7 @@ from gmm_em import (
     n_parameters,
     standard_errors,
 )
+from gmm_em.covariance.balancing import proportional_matrices, proportional_variances
 from gmm_em.covariance.log_linear import LogLinear
 from gmm_em.covariance.registry import STRUCTURES, get_structure
 from tests.paths import ROOT
@@ -140,3 +141,12 @@ def test_the_second_moments_that_a_structure_needs(make_mixture, kind):
         "diagonal": np.array([np.diag(matrix) for matrix in matrices]),
     }
     np.testing.assert_allclose(structure.reduce(matrices), expected[structure.second], rtol=1e-15)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-320, 1e-250])
+def test_turns_end_where_a_component_has_vanished(size):
+    counts = np.array([5.0, 5.0])
+    moments = np.array([[1.0, 2.0], [size, size]])
+    scatter = np.stack([np.diag(row) for row in moments])
+    assert proportional_variances(moments, counts) is None
+    assert proportional_matrices(scatter, counts) is None
