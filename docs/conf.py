@@ -20,6 +20,7 @@ extensions = [
     "mathml",
     "offline_plots",
     "docstring_fields",
+    "structure_ellipses",
 ]
 exclude_patterns = ["_build", "engine-plugin", "**.ipynb_checkpoints"]
 

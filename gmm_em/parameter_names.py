@@ -120,7 +120,7 @@ class ParameterLayout:
     ----------
     n_components, n_features : int
         K and D.
-    covariance_type : {"full", "tied", "diag", "spherical"} or CovarianceStructure
+    covariance_type : str or CovarianceStructure
         By default "full".
     """
 
@@ -156,8 +156,12 @@ class ParameterLayout:
 
     @property
     def n_free(self) -> int:
-        """Number of free parameters: the last weight is what the others leave."""
-        return len(self.names) - 1
+        """Number of free parameters: the last weight is what the others leave.
+
+        A structure whose entries are not linear in what it leaves free has more names.
+        """
+        k, d = self.n_components, self.n_features
+        return k - 1 + k * d + get_structure(self.covariance_type).n_parameters(k, d)
 
     def values(self, parameters: HasParameters) -> FloatArray:
         """Lay the values of `names` side by side.

@@ -51,7 +51,7 @@ class Terms:
         Name of the experiment; by default the data set's.
     seed : int
         The seed that the fits were made with.
-    covariance_type : {"full", "tied", "diag", "spherical"}
+    covariance_type : str
         What the covariances of all fits leave free.
     thresholds : mapping of str to (warn, fail)
         Entries that replace those of `experiments.analysis.thresholds.THRESHOLDS`.

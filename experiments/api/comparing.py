@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, overload
+from typing import Any, cast, overload
 
 from experiments.analysis.analyse import Terms, analyse
 from experiments.analysis.thresholds import thresholds_with
@@ -13,7 +13,7 @@ from experiments.core.progress import Report, silent
 from experiments.datasets.dataset import Dataset, from_arrays
 from experiments.engines.contract import Fit
 from experiments.engines.fit import fit_engines
-from experiments.selection.choose import choose
+from experiments.selection.choose import choose, several
 from gmm_em import Mixture
 
 
@@ -30,7 +30,7 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     truth: Mixture | None = None,
     X_test: object = None,
     engines: Sequence[str] = ("em", "bayes"),
-    covariance_type: str = "full",
+    covariance_type: str | Sequence[str] = "full",
     seed: int = 0,
     progress: Report = silent,
     thresholds: Mapping[str, Sequence[float]] | None = None,
@@ -52,8 +52,10 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     engines : sequence of str
         Names of engines: ``"em"``, ``"bayes"``, ``"sklearn"``, ``"sklearn-bayes"``, ``"kmeans"``,
         or one that another package registers.
-    covariance_type : {"full", "tied", "diag", "spherical"}
-        What the covariances of every fit leave free, as in scikit-learn.
+    covariance_type : str or sequence of str
+        What the covariances of every fit leave free, by a name of scikit-learn or of mclust. Of
+        several, EM's BIC chooses one together with a number of components, and all numbers are
+        then compared with that structure.
     seed : int
         Determines every random number.
     progress : callable
@@ -69,7 +71,7 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     Comparison
         If `n_components` is a number.
     ComponentsComparison
-        If it is a sequence.
+        If it is a sequence, or `covariance_type` is.
 
     Raises
     ------
@@ -79,11 +81,15 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     """
     dataset = from_arrays(X, X_test, truth)
     thresholds_with(thresholds or {})
-    terms = Terms(seed=seed, covariance_type=covariance_type, thresholds=thresholds or {})
-    if isinstance(n_components, Iterable) and not isinstance(n_components, str):
-        choice = choose(dataset, list(n_components), engines, options, terms, progress)
+    many = isinstance(n_components, Iterable) and not isinstance(n_components, str)
+    if many or not isinstance(covariance_type, str):
+        terms = Terms(seed=seed, thresholds=thresholds or {})
+        numbers, structures = several(n_components), several(covariance_type)
+        choice = choose(dataset, numbers, engines, options, terms, structures, progress)
         return ComponentsComparison.of(choice)
-    fits = fit_engines(dataset, n_components, engines, options, seed, progress, covariance_type)
+    terms = Terms(seed=seed, covariance_type=covariance_type, thresholds=thresholds or {})
+    number = cast("int", n_components)
+    fits = fit_engines(dataset, number, engines, options, seed, progress, covariance_type)
     return Comparison.of(analyse(dataset, fits, terms))
 
 
@@ -108,7 +114,7 @@ def compare_fits(
         Name of the experiment; by default the data set's.
     seed : int
         The seed that the fits were made with, for the record.
-    covariance_type : {"full", "tied", "diag", "spherical"}
+    covariance_type : str
         What the covariances of all fits leave free.
     thresholds : mapping of str to (warn, fail), optional
         Entries that replace those of `experiments.analysis.thresholds.THRESHOLDS`.

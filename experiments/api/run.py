@@ -15,7 +15,7 @@ from experiments.core.progress import Report, silent
 from experiments.core.seeds import stream
 from experiments.datasets.load import load_dataset
 from experiments.engines.fit import fit_engines
-from experiments.selection.choose import choose
+from experiments.selection.choose import choose, several
 from experiments.storage.runs import check_target
 
 
@@ -68,10 +68,13 @@ def compare_config(
     count = config.n_components if isinstance(config.n_components, int) else None
     dataset = load_dataset(config.data, config.name, stream(config.seed, "data"), count)
     options: dict[str, Any] = {name: config.engine_options(name) for name in config.engines}
-    terms = Terms(config.name, config.seed, config.covariance_type, config.thresholds)
-    if not isinstance(config.n_components, int):
-        choice = choose(dataset, config.n_components, config.engines, options, terms, progress)
+    n_components, structure = config.n_components, config.covariance_type
+    if not (isinstance(n_components, int) and isinstance(structure, str)):
+        terms = Terms(config.name, config.seed, thresholds=config.thresholds)
+        numbers, structures = several(n_components), several(structure)
+        choice = choose(dataset, numbers, config.engines, options, terms, structures, progress)
         return ComponentsComparison.of(choice)
-    how = (config.seed, progress, config.covariance_type)
-    fits = fit_engines(dataset, config.n_components, config.engines, options, *how)
+    terms = Terms(config.name, config.seed, structure, config.thresholds)
+    how = (config.seed, progress, structure)
+    fits = fit_engines(dataset, n_components, config.engines, options, *how)
     return Comparison.of(analyse(dataset, fits, terms))

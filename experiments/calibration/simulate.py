@@ -132,7 +132,7 @@ class Calibration:
             tune=bayes.tune,
             chains=bayes.chains,
             seed=config.seed,
-            covariance_type=config.covariance_type,
+            covariance_type=config.only_structure("for calibration"),
         )
 
     @single_threaded_blas()

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 import tomli_w
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from experiments.config.conclusion import Conclusion
 from experiments.config.data import Data
 from experiments.config.engines import BayesSettings, EMSettings
 from experiments.config.section import PositiveInt, Section
 from experiments.config.sweep import SweepSettings
+from experiments.core.errors import UsageError
+from gmm_em.covariance.registry import NAMES, STRUCTURES
+
+# What stands for all fourteen structures.
+ALL = "all"
+
+
+def _known_structures(given: str | list[str]) -> str | list[str]:
+    names = list(STRUCTURES) if given == ALL else given
+    for name in [names] if isinstance(names, str) else names:
+        if name not in NAMES:
+            raise ValueError(
+                f"covariance_type = {name!r}: allowed is {ALL}, or one or several of "
+                f"{', '.join(NAMES)}"
+            )
+    if len(set(names)) < len(names) and not isinstance(names, str):
+        raise ValueError(f"covariance_type = {names}: allowed is each name once")
+    return names
 
 
 class ExperimentConfig(Section):
@@ -25,8 +43,12 @@ class ExperimentConfig(Section):
     """Determines every random number of the run."""
     n_components: PositiveInt | Annotated[list[PositiveInt], Field(min_length=1)]
     """Number of mixture components K; of several, each is fitted, and criteria choose."""
-    covariance_type: Literal["full", "tied", "diag", "spherical"] = "full"
-    """What the covariances of every fit leave free, as in scikit-learn."""
+    covariance_type: Annotated[
+        str | Annotated[list[str], Field(min_length=1)], AfterValidator(_known_structures)
+    ] = "full"
+    """What the covariances of every fit leave free, by a name of scikit-learn or of mclust; of
+    several, or of "all", EM's BIC chooses one. Of our engines, em and kmeans fit all fourteen, the
+    others scikit-learn's four."""
     engines: list[str] = Field(default=["em", "bayes"], min_length=1)
     """What is fitted and compared: em, bayes, sklearn, sklearn-bayes, kmeans, or a plug-in."""
     data: Data
@@ -54,10 +76,25 @@ class ExperimentConfig(Section):
 
     @property
     def kind(self) -> str:
-        """What running it means: "sweep", "choose-k" (several numbers of components) or "run"."""
+        """What running it means: "sweep", "choose-k" (several numbers or structures) or "run"."""
         if self.sweep is not None:
             return "sweep"
-        return "run" if isinstance(self.n_components, int) else "choose-k"
+        one = isinstance(self.n_components, int) and isinstance(self.covariance_type, str)
+        return "run" if one else "choose-k"
+
+    def only_structure(self, where: str) -> str:
+        """Return the structure of the covariances, where there is no choice among several.
+
+        Raises
+        ------
+        UsageError
+            If there are several; `where` says where there can be one only.
+        """
+        if not isinstance(self.covariance_type, str):
+            raise UsageError(
+                f"covariance_type = {self.covariance_type}: allowed {where} is one name"
+            )
+        return self.covariance_type
 
     @model_validator(mode="after")
     def _engines_once(self) -> Self:

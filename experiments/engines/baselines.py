@@ -23,7 +23,7 @@ from experiments.core.types import FloatArray
 from experiments.engines.contract import Fit
 from experiments.engines.fit import ALL_COVARIANCE_TYPES
 from gmm_em import Mixture, Moments, maximize
-from gmm_em.covariance.registry import get_structure
+from gmm_em.covariance.registry import SKLEARN_NAMES, get_structure
 
 
 class SklearnSettings(Section):
@@ -54,7 +54,7 @@ class SklearnEngine:
 
     options: SklearnSettings
     settings: ClassVar[type[Section]] = SklearnSettings
-    covariance_types: ClassVar[tuple[str, ...]] = ALL_COVARIANCE_TYPES
+    covariance_types: ClassVar[tuple[str, ...]] = SKLEARN_NAMES
     title: ClassVar[str] = "sklearn"
     estimator: ClassVar[Callable[..., Any]] = GaussianMixture
     maximum_likelihood: ClassVar[bool] = True

@@ -15,9 +15,9 @@ from experiments.core.progress import Report
 from experiments.core.sizes import of_doubles, of_mixtures
 from experiments.core.types import FloatArray
 from experiments.engines.contract import Fit, central
-from experiments.engines.fit import ALL_COVARIANCE_TYPES
 from experiments.values.parameters import Parameters, combine
 from gmm_bayes import GaussianMixtureBayes, ImproperPosteriorWarning, prior_from_dict
+from gmm_em.covariance.registry import SKLEARN_NAMES
 
 # How often the draws are held at the same time.
 COPIES = 4
@@ -29,7 +29,7 @@ class BayesEngine:
 
     options: BayesSettings
     settings: ClassVar[type[Section]] = BayesSettings
-    covariance_types: ClassVar[tuple[str, ...]] = ALL_COVARIANCE_TYPES
+    covariance_types: ClassVar[tuple[str, ...]] = SKLEARN_NAMES
 
     def memory_needed(self, n_samples: int, n_features: int, n_components: int) -> int:
         """Return about how many bytes a fit needs: draws as drawn, aligned, and as ArviZ's tree."""

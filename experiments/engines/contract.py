@@ -175,7 +175,7 @@ class StructuredEngine(Engine, Protocol):
     Attributes
     ----------
     covariance_types : tuple of str
-        Those it fits, of "full", "tied", "diag" and "spherical".
+        Those it fits, of the names in `gmm_em.covariance.registry.NAMES`.
     """
 
     covariance_types: ClassVar[tuple[str, ...]]

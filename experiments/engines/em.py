@@ -28,6 +28,7 @@ from gmm_em import (
     fit_em,
     standard_errors,
 )
+from gmm_em.covariance.registry import get_structure
 from gmm_em.e_step import observed
 from gmm_em.fitting.search import MOST_STARTS_FEW
 from gmm_em.inference.criteria import aic, bic, icl, n_parameters
@@ -149,7 +150,8 @@ def _refuse_singular(X: FloatArray, covariance_type: str, reg_covar: float) -> N
     ValueError
     """
     n_samples, n_features = X.shape
-    if covariance_type in ("full", "tied") and not reg_covar and n_samples <= n_features:
+    correlated = get_structure(covariance_type).correlated
+    if correlated and not reg_covar and n_samples <= n_features:
         raise ValueError(
             f"{n_samples} rows of {n_features} features make every {covariance_type} covariance "
             "singular, allowed are more rows than features, covariance_type = 'diag', or "

@@ -18,9 +18,9 @@ from experiments.engines.contract import Engine, Fit, Foresees, StructuredEngine
 from experiments.engines.registry import OWN, load_engine, make_engine
 from gmm_em import DegenerateError
 from gmm_em.core.threads import single_threaded_blas
-from gmm_em.covariance.registry import STRUCTURES
+from gmm_em.covariance.registry import NAMES, get_structure
 
-ALL_COVARIANCE_TYPES = tuple(STRUCTURES)
+ALL_COVARIANCE_TYPES = NAMES
 
 
 @single_threaded_blas()
@@ -85,7 +85,7 @@ def _refuse_infinite(fit: Fit) -> Fit:
 
 def _collinear(dataset: Dataset, covariance_type: str) -> str:
     """Say which column makes every full covariance singular, if one does."""
-    if covariance_type not in ("full", "tied"):
+    if not get_structure(covariance_type).correlated:
         return ""
     why = why_collinear(dataset.X, dataset.feature_names)
     return why and (
@@ -100,12 +100,24 @@ def _fit(engine: Engine, task: tuple[Any, ...], covariance_type: str) -> Fit:
     return cast("StructuredEngine", engine).fit(*task, covariance_type=covariance_type)
 
 
-def _structures(engine: Engine) -> tuple[str, ...] | None:
+def _structures(engine: Engine | type[Engine]) -> tuple[str, ...] | None:
     """Return what an engine declares; None for one that knows of full covariances only."""
     return getattr(engine, "covariance_types", None)
 
 
-def _check_structure(name: str, engine: Engine, covariance_type: str) -> None:
+def check_structures(names: Sequence[str], covariance_types: Sequence[str]) -> None:
+    """Refuse a structure of covariances that one of the engines named does not fit.
+
+    Raises
+    ------
+    UsageError
+    """
+    for name in names:
+        for covariance_type in covariance_types:
+            _check_structure(name, load_engine(name), covariance_type)
+
+
+def _check_structure(name: str, engine: Engine | type[Engine], covariance_type: str) -> None:
     if covariance_type not in ALL_COVARIANCE_TYPES:
         raise UsageError(
             f"covariance_type = {covariance_type!r}: allowed is {', '.join(ALL_COVARIANCE_TYPES)}"

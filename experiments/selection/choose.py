@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,9 +11,10 @@ from experiments.analysis.verdict import doubts_about, gravest_first
 from experiments.core.errors import FitError, UsageError
 from experiments.core.progress import Report, silent
 from experiments.datasets.dataset import Dataset
-from experiments.engines.fit import check_components, fit_engines
+from experiments.engines.fit import check_components, check_structures, fit_engines
 from experiments.engines.registry import load_engine
 from experiments.selection.criteria import judge_all, titles_of
+from experiments.selection.structures import best_structure, chosen_structure
 from experiments.selection.verdict import findings
 from experiments.values.components import ComponentsValues
 
@@ -40,9 +41,12 @@ def choose(
     engines: Sequence[str],
     options: Mapping[str, Mapping[str, Any]],
     terms: Terms,
+    structures: Sequence[str],
     progress: Report = silent,
 ) -> Choice:
     """Fit and compare at every number of components, then judge the numbers by every criterion.
+
+    Of several structures EM's BIC chooses one first.
 
     Each number's fits are those that it would have alone, with the same seed.
 
@@ -54,6 +58,8 @@ def choose(
     engines, options
         As `experiments.compare` takes them.
     terms : Terms
+    structures : sequence of str
+        Names of covariance structures; the structure of `terms` is not used.
     progress : callable
         Called with (stage, done, total) as the work goes on.
 
@@ -63,6 +69,13 @@ def choose(
         If a number, an engine or an option is not allowed, or no number could be fitted.
     """
     counts = _checked(n_components, len(dataset.X))
+    check_structures(engines, structures)
+    structure, said = structures[0], []
+    if len(structures) > 1:
+        own = options.get("em", {})
+        found = best_structure(dataset, counts, structures, own, terms.seed, progress)
+        structure, said = found.best.covariance_type, [chosen_structure(found)]
+    terms = replace(terms, covariance_type=structure)
     options = _with_evidence(engines, options)
     experiment = terms.experiment or dataset.name
     analyses: dict[int, Analysis] = {}
@@ -98,11 +111,17 @@ def choose(
                 *findings(
                     criteria, failures, true_components, _better_by(analyses), titles_of(analyses)
                 ),
+                *said,
                 *doubts_about(dataset),
             ]
         ),
     )
     return Choice(values, analyses)
+
+
+def several(given: Any) -> list[Any]:
+    """Return one value, or several, as a list."""
+    return [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
 
 
 def _with_evidence(

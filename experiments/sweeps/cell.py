@@ -132,6 +132,7 @@ def _compared(config: ExperimentConfig, keep: str) -> tuple[dict[str, Scalar], d
             f"n_components = {n_components}: allowed in a sweep is one number a cell; vary it by "
             "sweep.over.n_components"
         )
+    covariance_type = config.only_structure("in a sweep's cell")
     dataset = load_dataset(config.data, config.name, stream(config.seed, "data"), n_components)
     options = {name: config.engine_options(name) for name in config.engines}
     fits = fit_engines(
@@ -140,9 +141,9 @@ def _compared(config: ExperimentConfig, keep: str) -> tuple[dict[str, Scalar], d
         config.engines,
         options,
         config.seed,
-        covariance_type=config.covariance_type,
+        covariance_type=covariance_type,
     )
-    terms = Terms(config.name, config.seed, config.covariance_type, config.thresholds)
+    terms = Terms(config.name, config.seed, covariance_type, config.thresholds)
     analysis = analyse(dataset, fits, terms, illustrated=keep != "scalars")
     files = {}
     if keep != "scalars":

@@ -341,7 +341,7 @@ class ComparisonValues(FileValue):
     dataset: DatasetInfo
     n_components: int
     covariance_type: str = "full"
-    """What the covariances of every fit leave free: full, tied, diag or spherical."""
+    """What the covariances of every fit leave free, by a name of scikit-learn or of mclust."""
     truth: Annotated[ParameterValues | None, NO_TRUTH]
     engines: dict[str, EngineResult]
     log_likelihood: LogLikelihoods

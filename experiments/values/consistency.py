@@ -15,7 +15,7 @@ from experiments.values.base import ParameterValues
 from experiments.values.comparison import ComparisonValues
 from experiments.values.components import ComponentsValues
 from experiments.values.illustration import Health, Illustration
-from gmm_em.covariance.registry import STRUCTURES
+from gmm_em.covariance.registry import NAMES
 
 
 def refuse_disagreeing(found: ComparisonValues) -> None:
@@ -30,9 +30,9 @@ def refuse_disagreeing(found: ComparisonValues) -> None:
     _at_least_one("n_components", k)
     _at_least_one("dataset.n_features", d)
     _length("dataset.feature_names", found.dataset.feature_names, d)
-    if found.covariance_type not in STRUCTURES:
+    if found.covariance_type not in NAMES:
         raise UsageError(
-            f"covariance_type = {found.covariance_type!r}: allowed is {', '.join(STRUCTURES)}"
+            f"covariance_type = {found.covariance_type!r}: allowed is {', '.join(NAMES)}"
         )
     if not found.engines:
         raise UsageError("engines: none, allowed is at least one")

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 
 from gmm_bayes.core.types import FloatArray
 from gmm_em.core.sklearn_checks import check_rows
-from gmm_em.covariance.registry import STRUCTURES
 
 
 def check_data(
@@ -94,27 +93,19 @@ def check_n_components(n_components: Any, n_samples: int) -> int:
     return number
 
 
-def check_covariance_type(
-    covariance_type: Any, supported: Sequence[str] = tuple(STRUCTURES), who: str = "the mixture"
-) -> str:
-    """Return the name of a covariance structure that `who` supports.
+def check_covariance_type(covariance_type: Any, supported: Sequence[str]) -> str:
+    """Return the name of a covariance structure that is among the supported ones.
 
     Raises
     ------
     ValueError
-        If it is not the name of a structure, or not one of those supported.
+        If it is not.
     """
-    if not isinstance(covariance_type, str) or covariance_type not in STRUCTURES:
+    if not isinstance(covariance_type, str) or covariance_type not in supported:
         raise ValueError(
-            f"covariance_type is {covariance_type!r}; allowed are "
-            f"{', '.join(map(repr, STRUCTURES))}"
+            f"covariance_type is {covariance_type!r}; allowed are {', '.join(map(repr, supported))}"
         )
-    if covariance_type not in supported:
-        raise ValueError(
-            f"covariance_type is {covariance_type!r}, but {who} supports only "
-            f"{', '.join(map(repr, supported))}"
-        )
-    return str(covariance_type)
+    return covariance_type
 
 
 def check_enough_samples(n_samples: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from gmm_bayes.core.checks import check_covariance_type
 from gmm_bayes.core.types import FloatArray
 from gmm_em.covariance.base import CovarianceStructure
+from gmm_em.covariance.registry import SKLEARN_NAMES
 from gmm_em.covariance.registry import STRUCTURES as OF_EM
 
 
@@ -102,9 +103,7 @@ class Structure:
         return self.covariance_dims if self.isotropic else (*self.covariance_dims, "feature")
 
 
-STRUCTURES: dict[str, Structure] = {
-    name: Structure(OF_EM[name]) for name in ("full", "tied", "diag", "spherical")
-}
+STRUCTURES: dict[str, Structure] = {name: Structure(OF_EM[name]) for name in SKLEARN_NAMES}
 FULL = STRUCTURES["full"]
 
 

@@ -5,15 +5,19 @@ free parameters, and knows the compact shape in which scikit-learn stores its ma
 works with covariances asks a structure, and never compares its name.
 
 To add a structure, write a module beside this one with a subclass of `CovarianceStructure`, and
-name the class in :mod:`gmm_em.covariance.registry`.
+name the class in :mod:`gmm_em.covariance.registry`. A subclass of
+:class:`gmm_em.covariance.log_linear.LogLinear` or :class:`gmm_em.covariance.decomposed.Decomposed`
+has most of the answers already.
 """
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from gmm_em.core.types import FloatArray, Second
+from gmm_em.covariance.coordinates import Coordinates, NaturalCoordinates
 from gmm_em.covariance.layout import reduce_second
 
 
@@ -24,6 +28,9 @@ class CovarianceStructure(ABC):
     ----------
     name : str
         The name used in ``covariance_type``.
+    mclust_name : str
+        Three letters for volume, shape and orientation: E for equal in all components, V for
+        varying, I for the identity. Empty for a structure that mclust does not have.
     second : {"full", "diagonal", "pooled"}
         The second moments its M-step needs: a matrix per component, the diagonal per component,
         or one matrix summed over components.
@@ -35,7 +42,8 @@ class CovarianceStructure(ABC):
         A class has to say so itself; it is not inherited.
     """
 
-    name: ClassVar[str]
+    name: str
+    mclust_name: ClassVar[str] = ""
     second: ClassVar[Second]
     common_scale: ClassVar[bool] = False
     separate: ClassVar[bool] = False
@@ -44,6 +52,12 @@ class CovarianceStructure(ABC):
         """Take `separate` from no parent: a class that changes the M-step may not be so."""
         super().__init_subclass__(**kwargs)
         cls.separate = bool(cls.__dict__.get("separate", False))
+
+    def called(self, name: str) -> Self:
+        """Return the same structure under another name, which results then report."""
+        other = copy.copy(self)
+        other.name = name
+        return other
 
     @abstractmethod
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:
@@ -67,50 +81,76 @@ class CovarianceStructure(ABC):
         """Keep of second moments (K, D, D) what :meth:`covariances` needs, as `second` says."""
         return reduce_second(self.second, matrices)
 
+    def improved(
+        self, counts: FloatArray, scatter: FloatArray, total: float, current: FloatArray
+    ) -> FloatArray:
+        """Maximise as :meth:`covariances` does, with nothing worse than `current` as the result.
+
+        The two differ for a structure whose M-step has several local maxima: this one climbs from
+        `current`, so that EM never lowers its objective.
+
+        Parameters
+        ----------
+        counts, scatter, total
+            As for :meth:`covariances`.
+        current : ndarray, shape (K, D, D)
+            Matrices of the family.
+        """
+        return self.covariances(counts, scatter, total)
+
     @abstractmethod
     def basis(self, n_features: int) -> FloatArray:
-        """Lower-triangle entries of one matrix as linear functions of its free coordinates.
+        """Entries of one lower triangle as linear functions of as few numbers as possible.
 
+        The columns span the smallest linear space that has the family's matrices in it.
         Shape (D (D + 1) / 2, q); entries row by row.
         """
 
     @abstractmethod
-    def to_log_factors(self, free: FloatArray, roots: FloatArray, n_features: int) -> FloatArray:
-        """Spread free coordinates over the lower triangles of log-Cholesky matrices.
-
-        A linear map, scaled so that a unit step is a unit of the complete data's information
-        when component k has weight ``roots[k] ** 2``. Used by the accelerator.
+    def coordinates(self, covariances: FloatArray, roots: FloatArray) -> Coordinates:
+        """Free coordinates of matrices close to given ones, for the accelerator.
 
         Parameters
         ----------
-        free : ndarray, shape (n_parameters(K, D),)
+        covariances : ndarray, shape (K, D, D)
+            Matrices of the family, which have the coordinates zero.
         roots : ndarray, shape (K,)
-        n_features : int
-
-        Returns
-        -------
-        ndarray, shape (K, D, D), or (1, D, D) where components share one matrix
+            A unit step is about a unit of the complete data's information, per row, where
+            component k has weight ``roots[k] ** 2``.
         """
 
-    @abstractmethod
-    def from_log_factors(self, gradient: FloatArray, roots: FloatArray) -> FloatArray:
-        """Apply the adjoint of :meth:`to_log_factors`, which carries a gradient back."""
+    @property
+    def correlated(self) -> bool:
+        """Whether entries off the diagonal are free."""
+        # Of two features, three entries of a matrix are free where it is not diagonal.
+        return bool(self.basis(2).shape[1] == 3)
+
+    def natural(self, covariances: FloatArray) -> NaturalCoordinates | None:
+        """Free coordinates for the information matrix, about given matrices (K, D, D).
+
+        None where the numbers that `basis` multiplies are free in every component, or, with
+        ``second = "pooled"``, free and common to all components.
+        """
+        return None
 
     @abstractmethod
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Free parameters in the covariances of K components in D dimensions."""
 
-    @abstractmethod
     def compact(self, covariances: FloatArray) -> FloatArray:
-        """Return matrices of shape (K, D, D) in scikit-learn's shape for this structure."""
+        """Return matrices (K, D, D) in scikit-learn's shape for this structure.
 
-    @abstractmethod
+        They are returned as they are, unless a structure that scikit-learn has says otherwise.
+        """
+        return covariances
+
     def expand(self, compact: FloatArray, n_components: int, n_features: int) -> FloatArray:
         """Undo :meth:`compact`; also serves precisions and their Cholesky factors."""
+        return compact
 
-    @abstractmethod
     def compact_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         """Shape of :meth:`compact`'s result."""
+        return (n_components, n_features, n_features)
 
     @abstractmethod
     def min_count(self, n_features: int) -> float:

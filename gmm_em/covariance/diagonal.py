@@ -7,14 +7,15 @@ from typing import override
 import numpy as np
 
 from gmm_em.core.types import FloatArray
-from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.layout import diagonal_matrices, triangle
+from gmm_em.covariance.log_linear import LogLinear
 
 
-class Diagonal(CovarianceStructure):
+class Diagonal(LogLinear):
     """Every component has its own diagonal matrix (mclust's VVI)."""
 
     name = "diag"
+    mclust_name = "VVI"
     second = "diagonal"
     separate = True
 

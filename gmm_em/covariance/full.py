@@ -7,14 +7,15 @@ from typing import override
 import numpy as np
 
 from gmm_em.core.types import FloatArray
-from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.layout import triangle
+from gmm_em.covariance.log_linear import LogLinear
 
 
-class Full(CovarianceStructure):
+class Full(LogLinear):
     """Every component has its own matrix (mclust's VVV)."""
 
     name = "full"
+    mclust_name = "VVV"
     second = "full"
     separate = True
 
@@ -41,18 +42,6 @@ class Full(CovarianceStructure):
     @override
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_components * n_features * (n_features + 1) // 2
-
-    @override
-    def compact(self, covariances: FloatArray) -> FloatArray:
-        return covariances
-
-    @override
-    def expand(self, compact: FloatArray, n_components: int, n_features: int) -> FloatArray:
-        return compact
-
-    @override
-    def compact_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
-        return (n_components, n_features, n_features)
 
     @override
     def min_count(self, n_features: int) -> float:

@@ -7,13 +7,53 @@ from __future__ import annotations
 
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.diagonal import Diagonal
+from gmm_em.covariance.eei import EqualDiagonal
+from gmm_em.covariance.eev import Rotated
+from gmm_em.covariance.eii import EqualSpherical
+from gmm_em.covariance.eve import EqualVolumeCommonAxes
+from gmm_em.covariance.evi import EqualVolumeDiagonal
+from gmm_em.covariance.evv import EqualVolume
 from gmm_em.covariance.full import Full
 from gmm_em.covariance.spherical import Spherical
 from gmm_em.covariance.tied import Tied
+from gmm_em.covariance.vee import Proportional
+from gmm_em.covariance.vei import ProportionalDiagonal
+from gmm_em.covariance.vev import EqualShape
+from gmm_em.covariance.vve import OwnVariancesCommonAxes
 
+# Those of scikit-learn first, then the others in mclust's order.
 STRUCTURES: dict[str, CovarianceStructure] = {
-    structure.name: structure for structure in (Full(), Tied(), Diagonal(), Spherical())
+    structure.name: structure
+    for structure in (
+        Full(),
+        Tied(),
+        Diagonal(),
+        Spherical(),
+        EqualSpherical(),
+        EqualDiagonal(),
+        ProportionalDiagonal(),
+        EqualVolumeDiagonal(),
+        Proportional(),
+        EqualVolumeCommonAxes(),
+        OwnVariancesCommonAxes(),
+        Rotated(),
+        EqualShape(),
+        EqualVolume(),
+    )
 }
+
+# mclust's names of those that have scikit-learn's: the name given is the name reported.
+SYNONYMS: dict[str, CovarianceStructure] = {
+    structure.mclust_name: structure.called(structure.mclust_name)
+    for structure in STRUCTURES.values()
+    if structure.mclust_name and structure.mclust_name != structure.name
+}
+
+# Every name that is accepted.
+NAMES = (*STRUCTURES, *SYNONYMS)
+
+# Those that scikit-learn has, by its names.
+SKLEARN_NAMES = ("full", "tied", "diag", "spherical")
 
 
 def get_structure(covariance_type: str | CovarianceStructure) -> CovarianceStructure:
@@ -21,8 +61,9 @@ def get_structure(covariance_type: str | CovarianceStructure) -> CovarianceStruc
     if isinstance(covariance_type, CovarianceStructure):
         return covariance_type
     try:
-        return STRUCTURES[covariance_type]
+        return (STRUCTURES | SYNONYMS)[covariance_type]
     except (KeyError, TypeError):
+        names = ", ".join(repr(name) for name in NAMES)
         raise ValueError(
-            f"covariance_type must be one of {sorted(STRUCTURES)}, got {covariance_type!r}"
+            f"covariance_type must be one of {names}, got {covariance_type!r}"
         ) from None

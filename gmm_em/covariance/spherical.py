@@ -7,14 +7,15 @@ from typing import override
 import numpy as np
 
 from gmm_em.core.types import FloatArray
-from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.layout import scaled_identities, triangle
+from gmm_em.covariance.log_linear import LogLinear
 
 
-class Spherical(CovarianceStructure):
+class Spherical(LogLinear):
     """Every component has one variance for all features (mclust's VII)."""
 
     name = "spherical"
+    mclust_name = "VII"
     second = "diagonal"
     separate = True
     common_scale = True

@@ -7,14 +7,15 @@ from typing import override
 import numpy as np
 
 from gmm_em.core.types import FloatArray
-from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.layout import triangle
+from gmm_em.covariance.log_linear import LogLinear
 
 
-class Tied(CovarianceStructure):
+class Tied(LogLinear):
     """All components share one matrix (mclust's EEE)."""
 
     name = "tied"
+    mclust_name = "EEE"
     second = "pooled"
 
     @override

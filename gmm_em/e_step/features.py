@@ -282,7 +282,11 @@ def density(features: FeatureMap, parameters: Parameters, *, strict: bool = Fals
     deviations = factors.diagonal(0, 1, 2)
     if strict:
         refuse_collapsed(covariances, deviations)
-    precisions = np.linalg.inv(covariances)
+    try:
+        precisions = np.linalg.inv(covariances)
+    except np.linalg.LinAlgError:
+        # Rounding decides whether a matrix on the verge of singularity has a Cholesky factor.
+        raise SingularError("a component collapsed onto a hyperplane") from None
     linear = (precisions @ parameters.means[:, :, None])[:, :, 0]
     quadratic = np.add.reduce(linear * parameters.means, axis=1)
     constants = np.log(parameters.weights) - 0.5 * features.n_features * LOG_2PI

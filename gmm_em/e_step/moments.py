@@ -161,7 +161,7 @@ def maximize(
     Parameters
     ----------
     moments : Moments
-    covariance_type : {"full", "tied", "diag", "spherical"} or CovarianceStructure
+    covariance_type : str or CovarianceStructure
     reg_covar : float, default 0.0
         Added to the diagonal of every covariance.
 

@@ -30,6 +30,8 @@ class Totals:
     objective : float
         What EM maximises: the log-likelihood, plus the log-density of the prior where there is
         one. An E-step knows no prior and leaves it NaN; the maximisation problem sets it.
+    covariances : ndarray, shape (K, D, D), optional
+        Those of the mixture, from which the M-step climbs; the maximisation problem sets them.
     """
 
     log_likelihood: float
@@ -38,6 +40,7 @@ class Totals:
     second: FloatArray
     origin: FloatArray
     objective: float = np.nan
+    covariances: FloatArray | None = None
 
     def __add__(self, other: Totals) -> Totals:
         """Add sums over other rows under the same mixture, which have the same origins."""

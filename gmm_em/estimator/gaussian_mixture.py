@@ -44,7 +44,7 @@ class GaussianMixtureEM(FittedMixture):
     ----------
     n_components : int, default 1
         Number of components, K.
-    covariance_type : {"full", "tied", "diag", "spherical"} or CovarianceStructure, default "full"
+    covariance_type : str or CovarianceStructure, default "full"
     tol : float, default 1e-10
         Stop when the estimated gain still to come, in log-likelihood per row, is below this.
     reg_covar : float or array_like of shape (D,), optional

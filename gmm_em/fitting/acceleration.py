@@ -41,14 +41,14 @@ class Point(NamedTuple):
 
     x: FloatArray
     parameters: Parameters
-    log_factors: FloatArray
+    factors: FloatArray
 
 
 class Chart:
     """Unconstrained coordinates around a mixture, in units of the complete data's information.
 
-    Log-weights, means whitened by their component, and log-Cholesky factors relative to the
-    component's, each scaled by the root of the component's weight.
+    Log-weights, means whitened by their component, each scaled by the root of the component's
+    weight, and the covariance structure's own coordinates.
     """
 
     def __init__(self, problem: Problem, centre: Parameters) -> None:
@@ -59,6 +59,7 @@ class Chart:
         shared = problem.structure.second == "pooled"
         covariances = centre.covariances[:1] if shared else centre.covariances
         self.factors = np.linalg.cholesky(covariances)
+        self._coordinates = problem.structure.coordinates(centre.covariances, self._roots)
         k, d = centre.means.shape
         self._split = (k, k + k * d)
         self.size = self.size_of(problem)
@@ -78,47 +79,35 @@ class Chart:
         weights /= weights.sum()
         steps = x[a:b].reshape(k, d, 1) / self._roots[:, None, None]
         means = self._centre.means + (self.factors @ steps)[:, :, 0]
-        log_factors = self._problem.structure.to_log_factors(x[b:], self._roots, d)
         # A step far too long overflows; its objective is then not finite, and it is shortened.
         with np.errstate(over="ignore", invalid="ignore"):
-            factors = self.factors @ _exponential(log_factors)
+            factors = self._coordinates.factors(x[b:])
             covariances = factors @ factors.transpose(0, 2, 1)
         if covariances.shape[0] != k:
             covariances = np.repeat(covariances, k, axis=0)
-        return Point(x, Parameters(weights, means, covariances), log_factors)
+        return Point(x, Parameters(weights, means, covariances), factors)
 
     def gradient(self, point: Point, totals: Totals) -> FloatArray:
         """Gradient of the objective per unit of weight, by Fisher's identity."""
         parameters = point.parameters
         data = self._problem.complete(totals, parameters.means)
-        relative = _exponential(point.log_factors)
-        whiteners = np.linalg.inv(self.factors @ relative)
+        whiteners = np.linalg.inv(point.factors)
         # Sums over components that share a matrix have been taken already.
         weights = data.weight_counts - data.weight_counts.sum() * parameters.weights
         whitened = (whiteners @ data.first[:, :, None])[:, :, 0]
-        inverse = np.linalg.inv(relative)
-        means = (inverse.transpose(0, 2, 1) @ whitened[:, :, None])[:, :, 0]
+        relative = whiteners @ self.factors
+        means = (relative.transpose(0, 2, 1) @ whitened[:, :, None])[:, :, 0]
         scatter = data.scatter
         if scatter.ndim == 2:
             scatter = scatter[:, :, None] * np.eye(scatter.shape[1])
         excess = whiteners @ scatter @ whiteners.transpose(0, 2, 1)
         index = np.arange(excess.shape[1])
         excess[:, index, index] -= data.counts[:, None]
-        factors = inverse.transpose(0, 2, 1) @ excess
-        factors[:, index, index] *= relative[:, index, index]
-        free = self._problem.structure.from_log_factors(factors, self._roots)
+        free = self._coordinates.gradient(point.x[self._split[1] :], excess)
         gradient = np.concatenate(
             [weights / self._roots, (means / self._roots[:, None]).ravel(), free]
         )
         return np.asarray(gradient / self._problem.total_weight)
-
-
-def _exponential(log_factors: FloatArray) -> FloatArray:
-    """Lower-triangular factors whose diagonals are given by their logs."""
-    out = log_factors.copy()
-    index = np.arange(out.shape[1])
-    out[:, index, index] = np.exp(out[:, index, index])
-    return out
 
 
 class InverseHessian:

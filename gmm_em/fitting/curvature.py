@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from gmm_em.core.types import FloatArray
+from gmm_em.covariance.log_linear import LogLinear
 from gmm_em.fitting.problem import Problem
 from gmm_em.rows.samples import Parameters
 
@@ -28,6 +29,7 @@ def affordable(problem: Problem, size: int) -> bool:
     source = problem if problem.pilot is None else problem.pilot
     structure, n_rows = source.structure, source.samples.n_samples
     known = source.by_row and n_rows == source.n_rows and n_rows <= _MOST_ROWS
+    known = known and isinstance(structure, LogLinear)
     known = known and (structure.separate or structure.second == "pooled")
     return known and float(n_rows) * size**2 < _MOST_WORK
 
@@ -116,6 +118,7 @@ def _free_of_triangle(problem: Problem, n_features: int) -> FloatArray:
     units = np.zeros((rows.shape[0], n_features, n_features))
     units[np.arange(rows.shape[0]), rows, columns] = 1.0
     structure = problem.structure
+    assert isinstance(structure, LogLinear)
     if structure.separate:
         free = structure.from_log_factors(units, np.ones(rows.shape[0]))
         return free.reshape(rows.shape[0], -1).T

@@ -72,7 +72,7 @@ def fit_em(  # noqa: PLR0913 - the public face
         chunks are, by its own scheduler; the defaults of a `prior` come from some of its rows.
     n_components : int
         Number of components, K; at most the number of rows.
-    covariance_type : {"full", "tied", "diag", "spherical"} or CovarianceStructure
+    covariance_type : str or CovarianceStructure
     tol : float, default 1e-10
         Stop when the estimated gain still to come in the objective, per unit of sample weight,
         is below this; see :class:`gmm_em.fitting.ascent.Climb` for how it is estimated, and why.

@@ -130,6 +130,7 @@ class Problem:
         except SingularError as error:
             raise DegenerateError(str(error)) from None
         totals.log_likelihood -= self._log_jacobian
+        totals.covariances = parameters.covariances
         totals.objective = totals.log_likelihood
         if self.penalty is not None:
             totals.objective += self.penalty.log_density(
@@ -175,11 +176,15 @@ class Problem:
         """Whether all rows are complete and in memory."""
         return self._row_estep is not None
 
-    def maximize_each(self, totals: BatchedTotals) -> Parameters:
-        """M-step of R mixtures none of which has an empty component."""
+    def maximize_each(self, totals: BatchedTotals, current: Parameters) -> Parameters:
+        """M-step of R mixtures none of which has an empty component, from the current ones."""
         n_runs, k, d = totals.first.shape
         if self.penalty is not None or not self.structure.separate:
-            each = [self.maximize(totals.of(run)) for run in range(n_runs)]
+            each = []
+            for run, covariances in enumerate(current.covariances):
+                one = totals.of(run)
+                one.covariances = covariances
+                each.append(self.maximize(one))
             return Parameters(*(np.stack(arrays) for arrays in zip(*each, strict=True)))
         # Every component is for itself, so those of all mixtures are treated as those of one.
         flat = Totals(
@@ -192,7 +197,8 @@ class Problem:
         joint = self._plain(flat)
         covariances = joint.covariances
         if self._ridge is not None:
-            covariances = covariances + self._ridge
+            raised = covariances + self._ridge
+            covariances = structured(self.structure, flat.counts, raised)
         weights = totals.counts / totals.counts.sum(axis=1, keepdims=True)
         return Parameters(
             weights, joint.means.reshape(n_runs, k, d), covariances.reshape(n_runs, k, d, d)
@@ -219,7 +225,8 @@ class Problem:
         parameters = self._plain(totals) if self.penalty is None else self._penalised(totals)
         if self._ridge is None:
             return parameters
-        return parameters._replace(covariances=parameters.covariances + self._ridge)
+        raised = parameters.covariances + self._ridge
+        return parameters._replace(covariances=structured(self.structure, counts, raised))
 
     def in_family(self, start: Parameters) -> Parameters:
         """Return a start whose covariances have the structure, the closest where they had not."""
@@ -244,6 +251,9 @@ class Problem:
             compact = self.structure.compact(prior) / self.penalty.prior_counts(d)
             prior = self.structure.expand(compact, k, d)
             covariances = covariances + prior * (self.penalty.prior_counts(d) / share)
+        else:
+            return start
+        covariances = structured(self.structure, start.weights, covariances)
         return start._replace(covariances=covariances)
 
     def support(self, parameters: Parameters) -> FloatArray:
@@ -284,7 +294,7 @@ class Problem:
             weighted = offset * np.sqrt(counts)[:, None]
             scatter = totals.second - weighted.T @ weighted
         total = float(counts.sum())
-        covariances = self.structure.covariances(counts, scatter, total)
+        covariances = self._best(totals, counts, scatter, total)
         return Parameters(counts / total, totals.origin + offset, covariances)
 
     def _penalised(self, totals: Totals) -> Parameters:
@@ -294,11 +304,18 @@ class Problem:
         data = self.complete(totals, means)
         shared = self.structure.second == "pooled"
         scatter = data.scatter[0] if shared else data.scatter
-        covariances = self.structure.covariances(
-            totals.counts if shared else data.counts, scatter, float(data.counts.sum())
-        )
+        counts = totals.counts if shared else data.counts
+        covariances = self._best(totals, counts, scatter, float(data.counts.sum()))
         weights = data.weight_counts / data.weight_counts.sum()
         return Parameters(weights, means, covariances)
+
+    def _best(
+        self, totals: Totals, counts: FloatArray, scatter: FloatArray, total: float
+    ) -> FloatArray:
+        """M-step of the covariances, from those of the E-step where they are known."""
+        if totals.covariances is None:
+            return self.structure.covariances(counts, scatter, total)
+        return self.structure.improved(counts, scatter, total, totals.covariances)
 
 
 def scatter_about(totals: Totals, means: FloatArray, kind: str) -> FloatArray:

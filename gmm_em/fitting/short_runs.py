@@ -74,7 +74,7 @@ class Batch:
                 return
             assert self._totals is not None
             self._sound = self._parameters
-            self._parameters = self._problem.maximize_each(self._totals)
+            self._parameters = self._problem.maximize_each(self._totals, self._parameters)
             self._evaluate()
 
     def log_density(self, index: IntArray) -> FloatArray:

@@ -66,7 +66,9 @@ class StandardErrors:
     method : {"information", "sandwich"}
     covariance : ndarray, shape (p, p)
         Covariance matrix of the free parameters: the first K - 1 weights, the means row by row,
-        and the free covariance entries (lower triangles row by row, component by component).
+        and the free covariance entries (lower triangles row by row, component by component). For
+        structures whose entries are not linear in free numbers, the coordinates of
+        `CovarianceStructure.natural` stand in the entries' place.
     expected_gain : float
         Log-likelihood that a Newton step would still gain. Standard errors hold at a maximum,
         where it is zero.
@@ -121,7 +123,7 @@ def standard_errors(
         The data the mixture was fitted to.
     mixture : Mixture
         The maximum of the likelihood.
-    covariance_type : {"full", "tied", "diag", "spherical"} or CovarianceStructure
+    covariance_type : str or CovarianceStructure
         As in the fit.
     sample_weight : array_like, shape (N,), optional
         Row counts.

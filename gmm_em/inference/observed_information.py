@@ -10,7 +10,11 @@ where ``c_k`` and ``-B_k`` are gradient and Hessian of ``log(weight_k) + log N(x
 (2009). ``B_k`` is quadratic in x, so its sum is a function of the moments.
 
 Parameters are the first K - 1 weights (the last is what is left), the means, and the free
-coordinates of the covariances: entries of the lower triangles, or combinations of them.
+coordinates of the covariances: entries of the lower triangles, or combinations of them. Where a
+structure's entries are not linear in what it leaves free, the sums are taken for all entries first,
+and carried over by the chain rule: with the entries' derivatives J and second derivatives, the
+information is ``J^T I J`` less the entries' score times their second derivatives. (That score is
+not zero at the maximum within a family.)
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ import numpy as np
 
 from gmm_em.core.types import FloatArray
 from gmm_em.covariance.base import CovarianceStructure
+from gmm_em.covariance.coordinates import NaturalCoordinates
 from gmm_em.e_step.blocked import BlockedEStep
 from gmm_em.mixture import Mixture
 from gmm_em.rows.samples import Parameters, Samples
@@ -45,6 +50,7 @@ class Information:
         Sum of the rows' scores.
     to_free : ndarray, shape (p, p)
         Derivative of the free parameters in the data's units by those in the inner units.
+        Coordinates of a structure's own (`CovarianceStructure.natural`) have no units.
     to_entries : ndarray, shape (K + K D + K D (D + 1) / 2, p)
         Derivative of all weights, means and lower triangles in the data's units.
     """
@@ -57,7 +63,9 @@ class Information:
 
 
 class InformationLayout:
-    """Which column of the information is which parameter.
+    """Which column of the sums over rows is which number.
+
+    Covariances count by the coordinates of `basis`, whether the structure leaves them free or not.
 
     Parameters
     ----------
@@ -74,7 +82,7 @@ class InformationLayout:
     rows, columns : ndarray of int, shape (D (D + 1) / 2,)
         Of the entries of a lower triangle.
     size : int
-        Number of free parameters, p.
+        Number of columns.
     """
 
     def __init__(self, structure: CovarianceStructure, k: int, d: int) -> None:
@@ -84,6 +92,11 @@ class InformationLayout:
         self.free = self.basis.shape[1]
         self.rows, self.columns = np.tril_indices(d)
         self.size = k - 1 + k * d + self.free * (1 if self.shared else k)
+
+    @property
+    def n_locations(self) -> int:
+        """Number of weights and means, which come first."""
+        return self.k - 1 + self.k * self.d
 
     def own(self, component: int) -> FloatArray:
         """Columns of one component's mean and covariance."""
@@ -102,6 +115,27 @@ class InformationLayout:
             out[k + j * d + np.arange(d), own[:d]] = 1.0
             rows = k + k * d + j * triangle + np.arange(triangle)
             out[np.ix_(rows, own[d:])] = self.basis
+        return out
+
+    def chain(self, coordinates: NaturalCoordinates) -> FloatArray:
+        """Differentiate the columns' numbers by weights, means and a structure's coordinates."""
+        first = self.n_locations
+        out = np.zeros((self.size, first + coordinates.size))
+        out[:first, :first] = np.eye(first)
+        triangles = coordinates.tangent()[:, self.rows, self.columns]
+        inverse = np.linalg.pinv(self.basis)
+        for j in range(self.k):
+            out[self.own(j)[self.d :], first:] = inverse @ triangles[j]
+        return out
+
+    def slopes(self, score: FloatArray) -> FloatArray:
+        """Gradient by the matrices, symmetric (K, D, D), from that by the columns' numbers."""
+        inverse = np.linalg.pinv(self.basis)
+        out = np.zeros((self.k, self.d, self.d))
+        for j in range(self.k):
+            entries = score[self.own(j)[self.d :]] @ inverse
+            out[j, self.rows, self.columns] += 0.5 * entries
+            out[j, self.columns, self.rows] += 0.5 * entries
         return out
 
 
@@ -141,9 +175,23 @@ def information(
         ]
     )
     to_entries = units[:, None] * entries
-    # The free parameters are linear in the entries, and the entries in them.
-    to_free = np.linalg.pinv(entries) @ to_entries
-    return Information(observed, outer, score, to_free, to_entries)
+    coordinates = structure.natural(parameters.covariances)
+    if coordinates is None:
+        # The free parameters are linear in the entries, and the entries in them.
+        to_free = np.linalg.pinv(entries) @ to_entries
+        return Information(observed, outer, score, to_free, to_entries)
+    chain = layout.chain(coordinates)
+    bend = np.zeros((chain.shape[1],) * 2)
+    first = layout.n_locations
+    bend[first:, first:] = coordinates.bend(layout.slopes(score))
+    # Such coordinates are relative to the matrices themselves, and so the same in any units.
+    to_free = np.eye(chain.shape[1])
+    means = np.arange(layout.k - 1, first)
+    to_free[means, means] = np.tile(scale, layout.k)
+    observed = chain.T @ observed @ chain - bend
+    return Information(
+        observed, chain.T @ outer @ chain, chain.T @ score, to_free, to_entries @ chain
+    )
 
 
 def _sums(

@@ -98,7 +98,7 @@ def select(
     ----------
     X : array_like, shape (N, D)
     n_components : iterable of int, default 1 to 9
-    covariance_type : str or sequence, default all four
+    covariance_type : str or sequence, default all fourteen
     criterion : {"bic", "aic", "icl"}
         Smaller is better.
     sample_weight : array_like, shape (N,), optional

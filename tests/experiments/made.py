@@ -95,4 +95,4 @@ def made_bayes(
 def compare_components(dataset, n_components, engines, options, experiment=""):
     """Fit and compare a data set at several numbers of components, as `compare` does arrays."""
     terms = Terms(experiment)
-    return ComponentsComparison.of(choose(dataset, n_components, engines, options, terms))
+    return ComponentsComparison.of(choose(dataset, n_components, engines, options, terms, ["full"]))

@@ -1,20 +1,25 @@
 """Every covariance structure through the whole comparison."""
 
+import json
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from sklearn.mixture import GaussianMixture
 
 from experiments.analysis.agreement import independent
 from experiments.analysis.engine_result import has_structure
 from experiments.api.comparing import compare, compare_fits
+from experiments.cli import cli
 from experiments.core.errors import UsageError
 from experiments.core.seeds import stream
 from experiments.datasets.dataset import Dataset
 from experiments.engines.fit import fit_engines
 from experiments.values.parameters import Parameters, by_name, full_label
-from gmm_em import Mixture
+from gmm_em import Mixture, select
 from gmm_em.inference.criteria import n_parameters
 from gmm_em.parameter_names import ParameterLayout, ParameterName, all_names
+from tests.paths import ROOT
 
 KINDS = ["full", "tied", "diag", "spherical"]
 COVARIANCES = {
@@ -125,6 +130,29 @@ def test_baselines_are_their_library_s(kind):
     assert found.log_prob(X) == pytest.approx(expected.score_samples(X))
 
 
+@pytest.mark.parametrize("kind", ["VVV", "EII", "EVI", "VEE", "VVE", "VEV"])
+def test_em_and_k_means_fit_the_other_structures(kind):
+    X, _ = truth_of("full").sample(200, 5)
+    comparison = compare(
+        X, 2, covariance_type=kind, engines=["em", "kmeans"], em={"n_bootstrap": 5}
+    )
+    layout = comparison.layout
+    assert comparison.covariance_type == kind
+    for name, engine in comparison.engines.items():
+        assert has_structure(layout, np.array(engine.mixture.covariances)), name
+    n_free = comparison.engines["em"].diagnostics["n_parameters"]
+    assert n_free == n_parameters(2, 2, kind)
+    assert list(comparison.table().index) == list(map(str, layout.names))
+
+
+@pytest.mark.parametrize("engine", ["bayes", "sklearn", "sklearn-bayes"])
+def test_engines_refuse_the_structures_that_they_do_not_have(engine):
+    X, _ = truth_of("full").sample(50, 5)
+    fits = "fits full, tied, diag, spherical"
+    with pytest.raises(UsageError, match=f"'EEV': engine '{engine}' {fits}"):
+        compare(X, 2, covariance_type="EEV", engines=["em", engine])
+
+
 def test_structures_are_checked_before_any_work():
     dataset = Dataset("made", np.zeros((20, 2)), ("u", "v"))
     with pytest.raises(UsageError, match=r"covariance_type = 'round': allowed is full, tied"):
@@ -151,3 +179,57 @@ def test_an_engine_that_does_not_declare_structures_is_given_full_ones_only(monk
     assert compare_fits(dataset, fit_engines(dataset, 2, ["plain"], {}, 0)).n_components == 2
     with pytest.raises(UsageError, match=r"covariance_type = 'diag': engine 'plain' fits full"):
         fit_engines(dataset, 2, ["plain"], {}, 0, covariance_type="diag")
+
+
+def test_of_several_structures_em_s_bic_chooses_one():
+    X, _ = truth_of("spherical").sample(300, 5)
+    found = compare(
+        X,
+        [1, 2],
+        covariance_type=["full", "spherical", "EEV"],
+        engines=["em"],
+        em={"n_bootstrap": 0, "n_init": 3},
+    )
+    best = select(X, [1, 2], ["full", "spherical", "EEV"], n_init=3, random_state=0).best
+    assert found.covariance_type == best.covariance_type == "spherical"
+    assert found[2].covariance_type == "spherical"
+    assert found.chosen["bic"] == best.n_components == 2
+    said = {finding.id: finding for finding in found.verdict}["structure"]
+    assert said.text.startswith(
+        "EM's BIC chooses spherical covariances, with K = 2, among 6 models"
+    )
+    assert said.value > 0
+
+
+def test_one_number_and_several_structures_are_a_choice_too():
+    X, _ = truth_of("tied").sample(200, 5)
+    options = {"engines": ["em"], "em": {"n_bootstrap": 0, "n_init": 2}}
+    found = compare(X, 2, covariance_type=["EEE", "VII"], **options)
+    assert (found.n_components, found.covariance_type) == ([2], "EEE")
+
+
+def test_a_structure_that_an_engine_does_not_fit_is_refused_before_the_choice():
+    X, _ = truth_of("full").sample(50, 5)
+    with pytest.raises(UsageError, match=r"covariance_type = 'EEV': engine 'sklearn' fits"):
+        compare(X, [1, 2], covariance_type=["full", "EEV"], engines=["em", "sklearn"])
+
+
+@pytest.mark.slow
+def test_the_command_line_chooses_mclust_s_model_among_all(tmp_path):
+    """On iris mclust chooses VEV with two components, BIC -561.7285 with its sign."""
+    X = np.loadtxt(
+        ROOT / "experiments" / "data" / "iris.csv", delimiter=",", skiprows=1, usecols=range(4)
+    )
+    table = tmp_path / "iris.csv"
+    np.savetxt(table, X, delimiter=",", header="a,b,c,d", comments="")
+    asked = ["fit", str(table), "-k", "1-4", "--covariance", "all", "--engines", "em"]
+    asked += ["--set", "em.n_bootstrap=0", "--out", str(tmp_path / "run")]
+    answer = CliRunner().invoke(cli, asked)
+    assert answer.exit_code == 0, answer.output
+    assert "EM's BIC chooses VEV covariances, with K = 2, among 56 models" in " ".join(
+        answer.output.split()
+    )
+    values = json.loads((tmp_path / "run" / "components.json").read_text())
+    bic = next(found for found in values["criteria"] if found["id"] == "bic")
+    assert (values["covariance_type"], bic["chosen"]) == ("VEV", 2)
+    assert bic["values"][1]["value"] == pytest.approx(561.7285, abs=1e-3)

@@ -25,6 +25,7 @@ MAX_NUMBERS = 100
         "gmm-compare fit mydata.csv -k 3",
         "gmm-compare fit mydata.csv -k 3 --columns length,width --seed 7",
         "gmm-compare fit mydata.csv -k 1-6",
+        "gmm-compare fit mydata.csv -k 1-6 --covariance all --engines em",
         "gmm-compare fit mydata.csv -k 3 --missing drop",
         "gmm-compare fit mydata.csv -k 3 --engines em,bayes,sklearn",
         "gmm-compare fit mydata.csv -k 3 --set bayes.draws=4000",
@@ -58,6 +59,12 @@ MAX_NUMBERS = 100
     shell_complete=complete_engines,
     help="What to fit and compare.  [default: em,bayes; with --missing keep: em]",
 )
+@click.option(
+    "--covariance",
+    metavar="A,B",
+    help="What covariances leave free, by a name of scikit-learn or mclust; of several, or of "
+    '"all", EM\'s BIC chooses.  [default: full]',
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the whole run.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Run directory.  [default: runs/NAME-kK]"
@@ -77,6 +84,7 @@ def command(  # noqa: PLR0913 - click hands over each option as a parameter
     columns: str | None,
     missing: str,
     engines: str | None,
+    covariance: str | None,
     seed: int,
     out: Path | None,
     overrides: tuple[str, ...],
@@ -105,6 +113,9 @@ def command(  # noqa: PLR0913 - click hands over each option as a parameter
         values["engines"] = _names(engines)
     elif missing == "keep":
         values["engines"] = ["em"]
+    if covariance is not None:
+        names = _names(covariance)
+        values["covariance_type"] = names[0] if len(names) == 1 else names
     for override in overrides:
         config.apply_override(values, override)
     experiment = config.parse_config(values, "gmm-compare fit")
