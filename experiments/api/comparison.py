@@ -25,11 +25,13 @@ from experiments.api.figures import DrawnComparison
 from experiments.api.saving import write_run
 from experiments.core.errors import UsageError
 from experiments.core.types import FloatArray
+from experiments.core.words import some
 from experiments.engines.contract import Fit
 from experiments.report.comparison.page import write_comparison_report
 from experiments.report.notebook import comparison_html
 from experiments.report.provenance import Provenance
 from experiments.terminal.comparison import render_comparison
+from experiments.terminal.streams import as_text
 from experiments.values.parameter_rows import true_values
 from experiments.values.parameters import by_name
 
@@ -198,6 +200,19 @@ class Comparison(DrawnComparison):
     def write_page(self, path: Path, made: Provenance | None = None) -> Path:
         """Write the page, with what is known of how the comparison was made."""
         return write_comparison_report(self, path, made)
+
+    def __str__(self) -> str:
+        """Return the table and the verdict, as the command line prints them."""
+        return as_text(self)
+
+    def __repr__(self) -> str:
+        """Return a line that says what was compared; `print` shows the table and the verdict."""
+        data = self.dataset
+        return (
+            f"<{type(self).__name__} {self.experiment[:80]!r}: {data.n_samples} × "
+            f"{data.n_features}, K = {self.n_components}, engines {some(list(self.engines))}, "
+            f"{len(self.verdict)} findings>"
+        )
 
     def _repr_html_(self) -> str:
         return comparison_html(self)
