@@ -22,7 +22,8 @@ def clusters_sentence(comparison: ComparisonValues) -> str:
         f"({whose}: below {found.threshold:.0%})"
     )
     if len(comparison.engines) > 1:
-        said += f"; the engines disagree on {found.n_disagreeing}"
+        apart = found.n_disagreeing
+        said += f"; the engines disagree on {apart}" if apart else "; the engines agree on all"
     return f"{said}."
 
 

@@ -393,24 +393,3 @@ def test_nan_never_reaches_the_file(comparison):
     values["engines"]["em"]["mixture"]["weights"][0] = float("nan")
     with pytest.raises(ValueError, match="finite"):
         Comparison.from_dict(values)
-
-
-def test_printing_shows_the_table_and_the_verdict_and_the_repr_is_short(comparison):
-    text = str(comparison)
-    assert text.split() == printed(comparison).split()
-    for finding in comparison.verdict:
-        assert " ".join(finding.text.split()) in " ".join(text.split())
-    assert [line for line in text.splitlines() if line != line.rstrip()] == []
-    assert len(repr(comparison)) < 4000
-    assert repr(comparison) == (
-        "<Comparison 'made': 300 × 2, K = 3, engines em, bayes, "
-        f"{len(comparison.verdict)} findings>"
-    )
-
-
-def test_dir_shows_what_is_for_people(comparison):
-    names = dir(comparison)
-    assert {"verdict", "table", "assignments", "labels", "report", "plot_data"} <= {*names}
-    assert not [name for name in names if name.startswith(("_", "model_"))]
-    assert not {"construct", "json", "parse_obj", "copy"} & {*names}
-    assert all(hasattr(comparison, name) for name in names)
