@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from experiments.analysis.agreement import agree, joint_distance
+from experiments.analysis.assignments import Assignments, assign, summarise_clusters
 from experiments.analysis.certificate import certify
 from experiments.analysis.distances import DensityComparison
 from experiments.analysis.engine_result import engine_result
-from experiments.analysis.illustrate import illustrate
+from experiments.analysis.illustrate import drawn_rows, illustrate
 from experiments.analysis.likelihoods import RowScores, log_likelihoods
 from experiments.analysis.matching import Matching, in_one_order
 from experiments.analysis.prediction import score
@@ -24,6 +25,7 @@ from experiments.datasets.dataset import Dataset
 from experiments.engines.contract import Fit
 from experiments.storage.layout import COMPARISON, POSTERIOR
 from experiments.values.base import ParameterValues
+from experiments.values.clusters import ClusterValues
 from experiments.values.comparison import (
     Agreement,
     Certificate,
@@ -75,11 +77,14 @@ class Analysis:
         By engine, their components in the order of `values`.
     row_scores : RowScores
         Log scores row by row, which the choice of a number of components pairs.
+    assignments : Assignments or None
+        Which component each row belongs to; None where only the numbers were wanted.
     """
 
     values: ComparisonValues
     fits: Mapping[str, Fit]
     row_scores: RowScores
+    assignments: Assignments | None = None
 
     def write_into(self, folder: Path) -> None:
         """Write `comparison.json` and, where there is one, `posterior.nc` into a folder."""
@@ -135,6 +140,7 @@ def analyse(
     agreement, certificate = _estimate_and_posterior(
         dataset, fits, layout, draws_log_likelihood, terms.covariance_type
     )
+    assignments = assign(dataset, fits) if illustrated else None
     values = ComparisonValues(
         experiment=terms.experiment or dataset.name,
         seed=terms.seed,
@@ -153,6 +159,7 @@ def analyse(
             ]
         ),
         summary=summarise(results, likelihoods, agreement, certificate),
+        clusters=None if assignments is None else _clusters(assignments, dataset, fits),
         reasons={},
         illustration=illustrate(dataset, fits, layout, draws_log_likelihood)
         if illustrated
@@ -160,7 +167,13 @@ def analyse(
     )
     if illustrated:
         values = values.model_copy(update={"reasons": null_reasons(values)})
-    return Analysis(values, fits, row_scores)
+    return Analysis(values, fits, row_scores, assignments)
+
+
+def _clusters(found: Assignments, dataset: Dataset, fits: Mapping[str, Fit]) -> ClusterValues:
+    """Sum up the assignments of the rows."""
+    drawn = drawn_rows(dataset, next(iter(fits.values())).mixture)
+    return summarise_clusters(found, fits, drawn.tolist())
 
 
 def _results(

@@ -28,6 +28,7 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     n_components: int | Sequence[int],
     *,
     truth: Mixture | None = None,
+    labels: object = None,
     X_test: object = None,
     engines: Sequence[str] = ("em", "bayes"),
     covariance_type: str | Sequence[str] = "full",
@@ -47,6 +48,9 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
         criterion says which it chooses.
     truth : Mixture, optional
         The mixture that the data were drawn from, where it is known.
+    labels : str or array_like of shape (n_samples,), optional
+        Classes of the rows that are known, or the name of the column of `X` that has them. No fit
+        is told; the clusters are compared with them.
     X_test : array_like or DataFrame of shape (n_test, n_features), optional
         Rows held out, for the log-likelihood only.
     engines : sequence of str
@@ -79,7 +83,7 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
         A ValueError in one sentence, if the data, the number of components or an option cannot
         be used.
     """
-    dataset = from_arrays(X, X_test, truth)
+    dataset = from_arrays(X, X_test, truth, labels=labels)
     thresholds_with(thresholds or {})
     many = isinstance(n_components, Iterable) and not isinstance(n_components, str)
     if many or not isinstance(covariance_type, str):

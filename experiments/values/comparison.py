@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, FiniteFloat
 
 from experiments.values.base import FileValue, ParameterValues, Value
+from experiments.values.clusters import ClusterValues
 from experiments.values.illustration import Illustration
 from experiments.values.nulls import NO_PAIR, NO_TEST, NO_TRUTH, NOT_FITTED, POINT_ONLY, Null
 from experiments.values.parameters import Parameters
@@ -354,6 +355,8 @@ class ComparisonValues(FileValue):
     verdict: list[Finding]
     summary: dict[str, FiniteFloat]
     """The comparison in single numbers under dotted names, for tables: see summary.py."""
+    clusters: Annotated[ClusterValues | None, Null("only the numbers were kept")] = None
+    """How the rows are divided among the components."""
     reasons: dict[str, str]
     """Why a value is null: a sentence for the dotted path of each null in this file, or of a
     part above it."""

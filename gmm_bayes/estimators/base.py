@@ -25,14 +25,14 @@ from gmm_em.core.sklearn_checks import (
     feature_names,
     sklearn_or,
 )
-from gmm_em.core.sklearn_params import SklearnParams
 from gmm_em.core.threads import single_threaded_blas
+from gmm_em.inference.feature_parts import FeatureParts
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
-class PosteriorEstimator(SklearnParams, ABC):
+class PosteriorEstimator(FeatureParts, ABC):
     """Questions to a fitted posterior, under scikit-learn's names where it has one.
 
     A class that inherits from this one has a parameter `random_state`, and its `fit` calls

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from experiments.report import provenance
 from experiments.report.comparison import (
+    clusters,
     coordinates,
     data_and_mixtures,
     disagreement,
@@ -37,6 +38,7 @@ def sections_of(comparison: ComparisonValues, made: Provenance) -> list[PageSect
     parts = [
         ("verdict", "Verdict", [VerdictList(comparison.verdict)]),
         ("data", "Data and mixtures", _data_and_mixtures(comparison)),
+        ("clusters", "Rows and clusters", clusters.cluster_blocks(comparison)),
         ("steps", "EM, step by step", _steps(comparison)),
         ("parameters", "Parameters", _parameters(comparison)),
         ("likelihoods", "Log-likelihoods", _likelihoods(comparison)),

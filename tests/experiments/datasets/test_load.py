@@ -51,7 +51,9 @@ def test_builtin_data_have_their_published_size(name, shape):
 
 def test_columns_without_numbers_are_left_out_and_said_to_be():
     dataset = load_dataset(BuiltinData(source="builtin", name="iris"), "x", stream(0, "data"))
-    assert dataset.note.endswith("left out: species")
+    assert dataset.note.endswith(
+        "left out: species; compare the clusters with species by --set data.label_column=species"
+    )
     assert "petal_width" in dataset.note
 
 

@@ -158,6 +158,8 @@ def test_feature_names_are_kept(two_clusters):
     posterior = model.posterior_["posterior"]
     assert list(posterior["feature"].values) == ["eruptions", "waiting"]
     assert list(posterior["feature_bis"].values) == ["eruptions", "waiting"]
+    assert model.marginal("waiting") == model.mixture_.marginal(1)
+    assert model.conditional({"waiting": 0.5}) == model.mixture_.conditional({1: 0.5})
 
 
 def test_scikit_learn_conventions(fitted):
