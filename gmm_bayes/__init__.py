@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from gmm_bayes.draws import MixtureDraws
     from gmm_bayes.estimators.gaussian_mixture import GaussianMixtureBayes
     from gmm_bayes.evaluation.diagnostics import Diagnostics
+    from gmm_bayes.evaluation.given_draws import GivenDraws, align_and_diagnose
     from gmm_bayes.labels.relabelling import relabel
     from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
     from gmm_bayes.priors.lkj import LKJPrior
@@ -29,6 +30,7 @@ __all__ = [
     "Diagnostics",
     "GaussianMixtureBayes",
     "Gibbs",
+    "GivenDraws",
     "ImproperPosteriorWarning",
     "InverseWishartPrior",
     "LKJPrior",
@@ -37,6 +39,7 @@ __all__ = [
     "Sampled",
     "Sampler",
     "Task",
+    "align_and_diagnose",
     "build_model",
     "prior_from_dict",
     "relabel",
@@ -47,6 +50,7 @@ _HOMES = {
     "Diagnostics": "evaluation.diagnostics",
     "GaussianMixtureBayes": "estimators.gaussian_mixture",
     "Gibbs": "samplers.gibbs.sampler",
+    "GivenDraws": "evaluation.given_draws",
     "ImproperPosteriorWarning": "core.checks",
     "InverseWishartPrior": "priors.inverse_wishart",
     "LKJPrior": "priors.lkj",
@@ -57,6 +61,7 @@ _HOMES = {
     "Sampled": "samplers.contract",
     "Sampler": "samplers.contract",
     "Task": "samplers.contract",
+    "align_and_diagnose": "evaluation.given_draws",
     "build_model": "pymc_model.build",
     "prior_from_dict": "priors.registry",
     "relabel": "labels.relabelling",

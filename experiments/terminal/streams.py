@@ -52,22 +52,22 @@ def as_text(found: RenderableType) -> str:
     return _without_trailing_spaces(stream.getvalue()).strip("\n")
 
 
-class WithoutTrailingSpaces(io.TextIOBase):
-    """Standard output, into which no space before the end of a line is written."""
+class WithoutTrailingSpaces(io.TextIOWrapper):
+    """A stream beside standard output, into which no space before the end of a line is written."""
 
-    @property
-    def encoding(self) -> str:  # type: ignore[override] - the class declares an attribute
-        """That of standard output."""
-        return sys.stdout.encoding
+    def __init__(self) -> None:
+        # What is written goes to standard output as it is now; nothing is kept here.
+        super().__init__(io.BytesIO(), encoding=sys.stdout.encoding)
+        self._inner = sys.stdout
 
     def write(self, text: str, /) -> int:
         """Write whole lines, as rich hands them over."""
-        sys.stdout.write(_without_trailing_spaces(text))
+        self._inner.write(_without_trailing_spaces(text))
         return len(text)
 
     def flush(self) -> None:
         """Flush standard output."""
-        sys.stdout.flush()
+        self._inner.flush()
 
 
 def _without_trailing_spaces(text: str) -> str:

@@ -101,7 +101,7 @@ def _legend(comparison: ComparisonValues) -> str:
     """Say what the ellipses of several features are, those that there are."""
     said = f"Each ellipse holds {ELLIPSE_PROBABILITY:.0%} of its component"
     if band := _bootstrap_band(comparison):
-        said += f", {band} as seen from {spoken_estimate(comparison)}’s centre"
+        said += f", {band} in each direction from {spoken_estimate(comparison)}’s mean"
     if comparison.posterior is not None:
         said += "; each thin ellipse is one posterior draw"
     return f"{said}. Select a name to hide it, drag to zoom, double-click to return."
@@ -124,8 +124,8 @@ def _steps(comparison: ComparisonValues) -> Iterator[Block]:
         return
     yield Note(
         "Each row has the colours of the components in proportion to how responsible EM holds "
-        "them for it; the curves are the components. The first ten steps are plain EM, later ones "
-        "are accelerated."
+        "them for it; the curves are the components. The first steps are those of EM. Later ones "
+        "go farther at a time, in the direction in which EM was going."
     )
     shown = {run: steps.shown_run(comparison, run) for run in steps.RUNS}
     texts = {"best": "The best restart", "worse": "A restart that ended in a worse optimum"}
