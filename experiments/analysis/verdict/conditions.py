@@ -42,11 +42,14 @@ class Condition:
         A good word rests on these: where one of them has failed it is not said.
     good_unless_doubtful : tuple of str
         The same, where a warning is enough.
+    mild_unless_failed : tuple of str
+        Where one of these has failed, it is said only if it has failed itself.
     """
 
     unless_failed: tuple[str, ...] = ()
     good_unless_failed: tuple[str, ...] = ()
     good_unless_doubtful: tuple[str, ...] = ()
+    mild_unless_failed: tuple[str, ...] = ()
 
 
 CONDITIONS: Mapping[str, Condition] = {
@@ -55,7 +58,7 @@ CONDITIONS: Mapping[str, Condition] = {
     "posterior-incomplete": Condition(("posterior-collapsed",)),
     "posterior-r-hat": Condition(
         ("posterior-collapsed", "posterior-sampler", "posterior-modes", "equal-maxima"),
-        ("posterior-incomplete", "certificate"),
+        ("posterior-incomplete",),
     ),
     "posterior-ess": Condition(
         (
@@ -70,7 +73,7 @@ CONDITIONS: Mapping[str, Condition] = {
     "posterior-divergences": Condition(("posterior-collapsed", "posterior-sampler")),
     "several-modes": Condition((*OF_THE_POSTERIOR, "equal-maxima")),
     "certificate": Condition(("em-optimum",), (*OF_THE_POSTERIOR, "equal-maxima"), ("em-optimum",)),
-    "em-optimum": Condition((), ("certificate", "equal-maxima")),
+    "em-optimum": Condition(mild_unless_failed=("certificate", "equal-maxima")),
     "agreement": Condition(EVERYTHING, OF_THE_ROWS, ("prior", "several-modes")),
     "prior": Condition(EVERYTHING),
     "posterior-normal": Condition(
@@ -110,6 +113,8 @@ def may_be_said(findings: Iterable[Finding]) -> list[Finding]:
     def said(finding: Finding) -> bool:
         condition = CONDITIONS.get(finding.id, Condition())
         if failed.intersection(condition.unless_failed):
+            return False
+        if finding.level != "fail" and failed.intersection(condition.mild_unless_failed):
             return False
         unsound = failed.intersection(condition.good_unless_failed)
         return finding.level != "ok" or not (

@@ -242,7 +242,7 @@ def decide(
     row = next(row for row in DECISIONS if row.holds(grounds))
     cause = grounds.first(*row.causes)
     said = SAID[row.believe].format(estimate=evidence.title)
-    text = f"{said}." if cause is None else f"{said}: {cause.text}"
+    text = f"{said}." if cause is None else f"{said}: {_within(cause.text, evidence.title)}"
     caveats = [] if row.believe == "neither" else _caveats(Grounds(evidence, said_findings), cause)
     k = evidence.layout.n_components
     settled = row.name in ("both", "no-posterior", "no-estimate") and not caveats
@@ -251,7 +251,7 @@ def decide(
     return Headline(
         believe=row.believe,
         reason=row.name,
-        text=" ".join([text, *_told(caveats)]),
+        text=" ".join([text, *_told(caveats, evidence.title)]),
         command=command.format(k=k, more=k + 2, fewer=max(1, k - 1)),
     )
 
@@ -263,10 +263,16 @@ def _caveats(grounds: Grounds, cause: Finding | None) -> list[Finding]:
     return [one for one in found if one is not None and one.level != "ok" and one is not cause]
 
 
-def _told(caveats: Sequence[Finding]) -> list[str]:
+def _told(caveats: Sequence[Finding], title: str) -> list[str]:
     """Say the first caveat, and how many more there are."""
     if not caveats:
         return []
     more = len(caveats) - 1
     others = f" ({more} more {'warning' if more == 1 else 'warnings'} above.)" if more else ""
-    return [f"Mind: {caveats[0].text}{others}"]
+    return [f"Mind: {_within(caveats[0].text, title)}{others}"]
+
+
+def _within(text: str, title: str) -> str:
+    """Write a sentence after a colon: its first word is small unless it is the estimate's title."""
+    first, space, rest = text.partition(" ")
+    return f"{first.lower()}{space}{rest}" if first.istitle() and first != title else text

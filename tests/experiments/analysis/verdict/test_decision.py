@@ -64,6 +64,7 @@ def test_tables_speak_of_findings_that_are_explained():
             *condition.unless_failed,
             *condition.good_unless_failed,
             *condition.good_unless_doubtful,
+            *condition.mild_unless_failed,
         )
         assert set(named) <= headings
     assert set(CONDITIONS) | set(REMEDIES) | set(THRESHOLDS) <= headings
@@ -122,6 +123,14 @@ def test_a_cause_silences_what_follows_from_it():
     assert [one.id for one in may_be_said(found)] == ["posterior-collapsed"]
     found = [finding("posterior-modes"), finding("posterior-r-hat"), finding("posterior-ess")]
     assert [one.id for one in may_be_said(found)] == ["posterior-modes"]
+
+
+def test_a_poor_search_is_no_news_beside_a_local_optimum():
+    found = [finding("certificate"), finding("em-optimum", "warn")]
+    assert [one.id for one in may_be_said(found)] == ["certificate"]
+    # Where EM did not converge, that is the cause.
+    found = [finding("certificate"), finding("em-optimum")]
+    assert [one.id for one in may_be_said(found)] == ["em-optimum"]
 
 
 @pytest.mark.parametrize("cause", [*OF_THE_POSTERIOR, *OF_THE_OPTIMUM])
