@@ -28,7 +28,7 @@ from experiments.report.page.blocks import (
 from experiments.report.page.failed import drawn
 from experiments.report.page.theme import colour_name
 from experiments.report.provenance import Provenance
-from experiments.report.verdict import VerdictList
+from experiments.report.verdict import HeadlineBox, VerdictList
 from experiments.values.comparison import ComparisonValues
 from experiments.values.roles import compared_pair
 
@@ -36,7 +36,7 @@ from experiments.values.roles import compared_pair
 def sections_of(comparison: ComparisonValues, made: Provenance) -> list[PageSection]:
     """Return every section; what cannot be shown says why."""
     parts = [
-        ("verdict", "Verdict", [VerdictList(comparison.verdict)]),
+        ("verdict", "Verdict", _verdict(comparison)),
         ("data", "Data and mixtures", _data_and_mixtures(comparison)),
         ("clusters", "Rows and clusters", clusters.cluster_blocks(comparison)),
         ("steps", "EM, step by step", _steps(comparison)),
@@ -47,6 +47,12 @@ def sections_of(comparison: ComparisonValues, made: Provenance) -> list[PageSect
         ("made", "How it was made", provenance.provenance_blocks(comparison, made)),
     ]
     return [PageSection(name, title, list(drawn(blocks))) for name, title, blocks in parts]
+
+
+def _verdict(comparison: ComparisonValues) -> Iterator[Block]:
+    if comparison.headline is not None:
+        yield HeadlineBox(comparison.headline)
+    yield VerdictList(comparison.verdict)
 
 
 def _data_and_mixtures(comparison: ComparisonValues) -> Iterator[Block]:
