@@ -30,7 +30,11 @@ _MOST_TIMES_LONGER = 20
 
 
 def unreliable_rows(
-    what: str, table: pd.DataFrame, n_chains: int, n_draws: int = 1000
+    what: str,
+    table: pd.DataFrame,
+    n_chains: int,
+    n_draws: int = 1000,
+    otherwise: str = ", or use sampler='smc'",
 ) -> Iterator[str]:
     """Yield sentences of the rows of a summary table that are beyond a limit.
 
@@ -42,6 +46,8 @@ def unreliable_rows(
         From :func:`gmm_bayes.evaluation.quantities.summary_table`.
     n_chains, n_draws : int
         Chains, and draws of each.
+    otherwise : str
+        What else to try where chains do not agree.
     """
 
     def named(rows: pd.DataFrame) -> str:
@@ -53,7 +59,7 @@ def unreliable_rows(
         yield (
             f"R-hat of {named(apart)} is {apart['r_hat'].iloc[0]:.3f}, above {MAX_R_HAT}: "
             f"the chains do not agree; sample longer, with tune={2 * n_draws} and "
-            f"draws={2 * n_draws}, or use sampler='smc'"
+            f"draws={2 * n_draws}{otherwise}"
         )
     lowest = table[["ess_bulk", "ess_tail"]].min(axis=1).sort_values()
     few = table.loc[lowest.index[lowest < MIN_ESS_PER_CHAIN * n_chains]]

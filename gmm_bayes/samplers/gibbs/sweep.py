@@ -86,12 +86,12 @@ def log_constants(log_weights, whiteners, log_const):  # type: ignore[no-untyped
 
 
 @njit()
-def add_rows(data, rng, components, sums):  # type: ignore[no-untyped-def]
+def add_rows(data, rng, components, sums, allocations):  # type: ignore[no-untyped-def]
     """Draw every row's component; add to `sums` the moments of its rows around its mean.
 
-    Parameters are ``data`` (D, N), :class:`gmm_bayes.density.moments.FactorisedMixture` and
-    :class:`gmm_bayes.density.moments.Sums`. The result equals the :class:`gmm_em.Moments` of the
-    drawn allocations.
+    Parameters are ``data`` (D, N), :class:`gmm_bayes.density.moments.FactorisedMixture`,
+    :class:`gmm_bayes.density.moments.Sums`, and an integer array (N,) to which the components are
+    written. The sums equal the :class:`gmm_em.Moments` of the drawn allocations.
     """
     means, counts = components.means, sums.counts
     first, second = sums.first, sums.second
@@ -110,6 +110,7 @@ def add_rows(data, rng, components, sums):  # type: ignore[no-untyped-def]
             while left >= 0.0 and k < n_components - 1:
                 k += 1
                 left -= resp[k, i]
+            allocations[start + i] = k
             counts[k] += 1.0
             for d in range(n_features):
                 away[d] = data[d, start + i] - means[k, d]
@@ -271,20 +272,14 @@ def _draw_mean_given_covariance(rng, model, count, first, whitener, mean):  # ty
 
 
 @njit()
-def gibbs_sweep(rng, model, state):  # type: ignore[no-untyped-def]
-    """Draw all allocations given the parameters, then all parameters given the allocations.
+def draw_components(rng, model, sums, means, whiteners):  # type: ignore[no-untyped-def]
+    """Draw all means and covariances given the moments of each component's rows.
 
-    Where the prior of the means is not conjugate, covariances are drawn given the old means, and
-    means given the new covariances. Updates `state` in place and returns how many components have
-    no row.
+    Where the prior of the means is not conjugate, covariances are drawn given the old means, around
+    which the moments are, and means given the new covariances. Both are updated in place.
     """
-    weights, means, whiteners = state.weights, state.means, state.whiteners
     n_components, n_features = means.shape
-    sums = zero_sums(n_components, n_features)
     counts, first, second = sums.counts, sums.first, sums.second
-    log_const = np.empty(n_components)
-    log_constants(np.log(weights), whiteners, log_const)
-    add_rows(model.data, rng, FactorisedMixture(log_const, means, whiteners), sums)
     size = n_components if model.shared else 1
     scatter = np.empty((n_features, n_features))
     for group in range(0, n_components, size):
@@ -300,12 +295,53 @@ def gibbs_sweep(rng, model, state):  # type: ignore[no-untyped-def]
                 _draw_mean(rng, model.kappa + counts[k], whiteners[k], means[k])
             else:
                 _draw_mean_given_covariance(rng, model, counts[k], first[k], whiteners[k], means[k])
+
+
+@njit()
+def draw_empty_components(rng, model, n_filled, means, whiteners):  # type: ignore[no-untyped-def]
+    """Draw the components from number `n_filled` on, which have no row, from the prior.
+
+    Where covariances are shared, that of the components before them is theirs. Means and
+    covariances are updated in place.
+    """
+    n_components, n_features = means.shape
+    scatter = np.empty((n_features, n_features))
+    nothing = np.zeros(n_features)
+    for k in range(n_filled, n_components):
+        if model.shared:
+            whiteners[k] = whiteners[0]
+        else:
+            scatter[:] = model.psi
+            _draw_whitener(rng, model, 0.0, scatter, whiteners[k])
+        means[k] = model.mean_loc
+        if model.kappa > 0.0:
+            _draw_mean(rng, model.kappa, whiteners[k], means[k])
+        else:
+            _draw_mean_given_covariance(rng, model, 0.0, nothing, whiteners[k], means[k])
+
+
+@njit()
+def gibbs_sweep(rng, model, state):  # type: ignore[no-untyped-def]
+    """Draw all allocations given the parameters, then all parameters given the allocations.
+
+    Where the prior of the means is not conjugate, covariances are drawn given the old means, and
+    means given the new covariances. Updates `state` in place and returns how many components have
+    no row.
+    """
+    weights, means, whiteners = state.weights, state.means, state.whiteners
+    n_components, n_features = means.shape
+    sums = zero_sums(n_components, n_features)
+    allocations = np.empty(model.data.shape[1], dtype=np.int64)
+    log_const = np.empty(n_components)
+    log_constants(np.log(weights), whiteners, log_const)
+    add_rows(model.data, rng, FactorisedMixture(log_const, means, whiteners), sums, allocations)
+    draw_components(rng, model, sums, means, whiteners)
     total = 0.0
     empty = 0
     for k in range(n_components):
-        weights[k] = rng.standard_gamma(model.concentration + counts[k])
+        weights[k] = rng.standard_gamma(model.concentration + sums.counts[k])
         total += weights[k]
-        empty += counts[k] == 0.0
+        empty += sums.counts[k] == 0.0
     for k in range(n_components):
         weights[k] = max(weights[k] / total, MIN_WEIGHT)
     return empty

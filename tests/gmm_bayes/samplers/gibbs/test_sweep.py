@@ -23,7 +23,7 @@ def drawn_moments(X, mixture, rng):
     log_constants(np.log(mixture.weights), whiteners, log_const)
     sums = zero_sums(k, d)
     components = FactorisedMixture(log_const, mixture.means, whiteners)
-    add_rows(np.ascontiguousarray(X.T), rng, components, sums)
+    add_rows(np.ascontiguousarray(X.T), rng, components, sums, np.empty(len(X), dtype=np.int64))
     sums.second[:] += np.tril(sums.second, -1).transpose(0, 2, 1)
     return sums
 
