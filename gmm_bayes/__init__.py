@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from gmm_bayes.draws import MixtureDraws
     from gmm_bayes.estimators.gaussian_mixture import GaussianMixtureBayes
     from gmm_bayes.evaluation.diagnostics import Diagnostics
+    from gmm_bayes.evaluation.modes import PosteriorMode
     from gmm_bayes.labels.relabelling import relabel
     from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
     from gmm_bayes.priors.lkj import LKJPrior
@@ -34,6 +35,7 @@ __all__ = [
     "LKJPrior",
     "MixtureDraws",
     "NIWPrior",
+    "PosteriorMode",
     "Sampled",
     "Sampler",
     "Task",
@@ -53,6 +55,7 @@ _HOMES = {
     "MixtureDraws": "draws",
     "NIWPrior": "priors.niw",
     "NUTS": "samplers.nuts.sampler",
+    "PosteriorMode": "evaluation.modes",
     "SMC": "samplers.smc.sampler",
     "Sampled": "samplers.contract",
     "Sampler": "samplers.contract",

@@ -29,14 +29,13 @@ from experiments.core.types import FloatArray
 from experiments.values.base import ParameterValues
 from experiments.values.comparison import Certificate, OptimumValues
 from gmm_em import DegenerateError, Mixture, Run, fit_em
+from gmm_em.covariance.collapse import collapsed
 from gmm_em.fitting.result import distinct_optima
 
 if TYPE_CHECKING:
     from gmm_bayes import MixtureDraws
 
 
-# A component has collapsed where it is this much thinner than the thinnest of EM's.
-COLLAPSED = 1e-2
 # EM is restarted from the best draw and from this many others.
 N_RESTARTS = 15
 # The posterior misses EM's mode where its best draw is beyond the median of the deviance's limit
@@ -88,16 +87,15 @@ def certify(
     """
     top = em.log_likelihood(X)
     tolerance = tolerance_for(len(X))
-    collapsed = _thinnest(draws.covariances, em).min(axis=-1) < COLLAPSED * _thinnest(
-        em.covariances, em
-    ).min(axis=-1)
-    sound = np.flatnonzero(~collapsed)
+    spread = np.sqrt(np.diagonal(em.covariance))
+    lost = collapsed(draws.covariances, spread).any(axis=-1)
+    sound = np.flatnonzero(~lost)
     values = log_likelihoods.ravel()[sound]
     if not sound.size:
         return Certificate(
             em=top,
-            n_draws=collapsed.size,
-            n_collapsed=collapsed.size,
+            n_draws=lost.size,
+            n_collapsed=lost.size,
             tolerance=tolerance,
             n_parameters=n_parameters,
         )
@@ -115,8 +113,8 @@ def certify(
         best_draw=float(values.max()),
         margin=float(top - values.max()),
         n_draws_above=int((values > top + tolerance).sum()),
-        n_draws=collapsed.size,
-        n_collapsed=int(collapsed.sum()),
+        n_draws=lost.size,
+        n_collapsed=int(lost.sum()),
         tolerance=tolerance,
         better_by=better if better > tolerance else 0.0,
         n_restarts=len(chosen),
@@ -164,10 +162,3 @@ def _optima(
         )
         for optimum in distinct_optima(tuple(runs), len(X), tolerance)
     ]
-
-
-def _thinnest(covariances: FloatArray, em: Mixture) -> FloatArray:
-    """Return the standard deviation along each component's thinnest axis, in the data's."""
-    scale = np.sqrt(np.diagonal(em.covariance))
-    eigenvalues = np.linalg.eigvalsh(covariances / np.outer(scale, scale))
-    return np.asarray(np.sqrt(np.maximum(eigenvalues[..., 0], 0.0)))
