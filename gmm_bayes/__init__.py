@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gmm_bayes.estimators.unknown_k import GaussianMixtureUnknownK
     from gmm_bayes.evaluation.diagnostics import Diagnostics
     from gmm_bayes.evaluation.given_draws import GivenDraws, align_and_diagnose
+    from gmm_bayes.evaluation.modes import PosteriorMode
     from gmm_bayes.labels.relabelling import relabel
     from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
     from gmm_bayes.priors.lkj import LKJPrior
@@ -53,6 +54,7 @@ __all__ = [
     "MixtureDraws",
     "NIWPrior",
     "PoissonComponents",
+    "PosteriorMode",
     "Sampled",
     "Sampler",
     "Task",
@@ -83,6 +85,7 @@ _HOMES = {
     "NIWPrior": "priors.niw",
     "NUTS": "samplers.nuts.sampler",
     "PoissonComponents": "priors.number_of_components",
+    "PosteriorMode": "evaluation.modes",
     "SMC": "samplers.smc.sampler",
     "Sampled": "samplers.contract",
     "Sampler": "samplers.contract",

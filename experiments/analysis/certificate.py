@@ -37,14 +37,13 @@ from experiments.core.types import FloatArray
 from experiments.values.base import ParameterValues
 from experiments.values.certificate import Certificate, OptimumValues
 from gmm_em import Mixture, Run
+from gmm_em.covariance.collapse import collapsed
 from gmm_em.fitting.result import distinct_optima
 
 if TYPE_CHECKING:
     from gmm_bayes import MixtureDraws
 
 
-# A component has collapsed where it is this much thinner than the thinnest of EM's.
-COLLAPSED = 1e-2
 # EM is restarted from the best draw and from this many others.
 N_RESTARTS = 15
 # The posterior misses EM's mode where its best draw is beyond the median of the deviance's limit
@@ -98,10 +97,9 @@ def certify(
     """
     top = em.log_likelihood(X)
     tolerance = tolerance_for(len(X))
-    collapsed = _thinnest(draws.covariances, em).min(axis=-1) < COLLAPSED * _thinnest(
-        em.covariances, em
-    ).min(axis=-1)
-    sound = np.flatnonzero(~collapsed)
+    spread = np.sqrt(np.diagonal(em.covariance))
+    lost = collapsed(draws.covariances, spread).any(axis=-1)
+    sound = np.flatnonzero(~lost)
     values = log_likelihoods.ravel()[sound]
     chosen = _spread(sound, values, N_RESTARTS) if sound.size else []
     from_draws = runs_from_draws(X, draws, chosen, covariance_type)
@@ -109,8 +107,8 @@ def certify(
     optima = _optima([*from_draws, *others], len(X), tolerance)
     found = Certificate(
         em=top,
-        n_draws=collapsed.size,
-        n_collapsed=int(collapsed.sum()),
+        n_draws=lost.size,
+        n_collapsed=int(lost.sum()),
         tolerance=tolerance,
         n_restarts=len(chosen),
         n_other_restarts=len(others),
@@ -196,10 +194,3 @@ def _optima(runs: list[Run], n_samples: int, tolerance: float) -> list[OptimumVa
         )
         for optimum in distinct_optima(tuple(runs), n_samples, tolerance)
     ]
-
-
-def _thinnest(covariances: FloatArray, em: Mixture) -> FloatArray:
-    """Return the standard deviation along each component's thinnest axis, in the data's."""
-    scale = np.sqrt(np.diagonal(em.covariance))
-    eigenvalues = np.linalg.eigvalsh(covariances / np.outer(scale, scale))
-    return np.asarray(np.sqrt(np.maximum(eigenvalues[..., 0], 0.0)))

@@ -106,7 +106,7 @@ def test_collapsed_draws_are_counted_apart_whatever_the_units(rng, scale):
     X = em.sample(50, rng)[0]
     # A line through the second component: thin along a direction that is no axis.
     along, across = np.array([1.0, 1.0]) / np.sqrt(2), np.array([1.0, -1.0]) / np.sqrt(2)
-    thin = np.outer(along, along) + 1e-6 * np.outer(across, across)
+    thin = np.outer(along, along) + 1e-13 * np.outer(across, across)
     collapsed = Mixture(em.weights, em.means, [np.eye(2), thin])
     mixtures = [m.affine(0.0, units) for m in (em, collapsed)]
     moved = X * units

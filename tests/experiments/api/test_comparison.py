@@ -192,7 +192,7 @@ def test_a_local_optimum_is_caught_by_a_better_draw(dataset, fits, rng):
 def test_a_collapsed_posterior_is_not_held_against_em(dataset, fits):
     bayes = fits["bayes"]
     covariances = bayes.draws.covariances.copy()
-    covariances[0, :, 2] *= 1e-6
+    covariances[0, :, 2] *= 1e-13
     draws = MixtureDraws(bayes.draws.weights, bayes.draws.means, covariances)
     comparison = compare_fits(dataset, {**fits, "bayes": replace(bayes, draws=draws)})
     levels = {finding.id: finding.level for finding in comparison.verdict}
