@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gmm_bayes.estimators.gaussian_mixture import GaussianMixtureBayes
     from gmm_bayes.evaluation.diagnostics import Diagnostics
     from gmm_bayes.labels.relabelling import relabel
+    from gmm_bayes.priors.hierarchical import HierarchicalPrior
     from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
     from gmm_bayes.priors.lkj import LKJPrior
     from gmm_bayes.priors.niw import NIWPrior
@@ -29,6 +30,7 @@ __all__ = [
     "Diagnostics",
     "GaussianMixtureBayes",
     "Gibbs",
+    "HierarchicalPrior",
     "ImproperPosteriorWarning",
     "InverseWishartPrior",
     "LKJPrior",
@@ -47,6 +49,7 @@ _HOMES = {
     "Diagnostics": "evaluation.diagnostics",
     "GaussianMixtureBayes": "estimators.gaussian_mixture",
     "Gibbs": "samplers.gibbs.sampler",
+    "HierarchicalPrior": "priors.hierarchical",
     "ImproperPosteriorWarning": "core.checks",
     "InverseWishartPrior": "priors.inverse_wishart",
     "LKJPrior": "priors.lkj",
