@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gmm_bayes.evaluation.given_draws import GivenDraws, align_and_diagnose
     from gmm_bayes.evaluation.modes import PosteriorMode
     from gmm_bayes.labels.relabelling import relabel
+    from gmm_bayes.priors.hierarchical import HierarchicalPrior
     from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
     from gmm_bayes.priors.lkj import LKJPrior
     from gmm_bayes.priors.niw import NIWPrior
@@ -48,6 +49,7 @@ __all__ = [
     "GeometricComponents",
     "Gibbs",
     "GivenDraws",
+    "HierarchicalPrior",
     "ImproperPosteriorWarning",
     "InverseWishartPrior",
     "LKJPrior",
@@ -78,6 +80,7 @@ _HOMES = {
     "GeometricComponents": "priors.number_of_components",
     "Gibbs": "samplers.gibbs.sampler",
     "GivenDraws": "evaluation.given_draws",
+    "HierarchicalPrior": "priors.hierarchical",
     "ImproperPosteriorWarning": "core.checks",
     "InverseWishartPrior": "priors.inverse_wishart",
     "LKJPrior": "priors.lkj",

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gmm_bayes.density.log_posterior import LogPosterior
-from gmm_bayes.priors.conjugate import degrees_of_freedom
+from gmm_bayes.priors.conjugate import SemiConjugatePrior
 from gmm_bayes.priors.data_scale import DataScale
-from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
-from gmm_bayes.priors.niw import NIWPrior
 from gmm_bayes.samplers.chain_starts import ChainStarts
 from gmm_bayes.samplers.contract import Task
 from gmm_bayes.samplers.gibbs.coordinates import Coordinates, prior_powers
@@ -41,14 +39,14 @@ class Setup:
 
     @classmethod
     def of(
-        cls, task: Task, prior: InverseWishartPrior | NIWPrior, starts: ChainStarts | None = None
+        cls, task: Task, prior: SemiConjugatePrior, starts: ChainStarts | None = None
     ) -> Setup:
         """Return the setup for a task and its prior.
 
         Parameters
         ----------
         task : Task
-        prior : InverseWishartPrior or NIWPrior
+        prior : SemiConjugatePrior
         starts : ChainStarts, optional
             Where chains start; by default without a population.
         """
@@ -57,7 +55,9 @@ class Setup:
         data = DataScale.of(task.X, task.n_components, structure, scaling)
         terms = prior.terms(data, structure)
         d = task.X.shape[1]
-        dof = degrees_of_freedom(prior.nu, d) - d + 1.0
+        dof = prior.covariance_dof(d) - d + 1.0
+        shared = terms.shared_scale
+        psi = terms.covariance.psi if shared is None else shared.rate
         model = ConjugateModel(
             data=np.ascontiguousarray(scaling.standardise(task.X).T),
             concentration=prior.concentration,
@@ -65,7 +65,8 @@ class Setup:
             kappa=terms.mean.kappa,
             mean_precision=np.ascontiguousarray(terms.mean.precision, dtype=np.float64),
             dof=dof,
-            psi=np.ascontiguousarray(terms.covariance.psi, dtype=np.float64),
+            scale_power=0.0 if shared is None else shared.power,
+            psi=np.ascontiguousarray(psi, dtype=np.float64),
             powers=prior_powers(structure, dof, d),
             shared=structure.shared,
             correlated=structure.correlated,
