@@ -106,7 +106,15 @@ def as_rows(X: object, name: str) -> tuple[FloatArray, tuple[str, ...]]:
         raise UsageError(
             f"{name} has {array.ndim} dimensions, allowed is 2 (n_samples, n_features)"
         )
-    return checked_array(array, name, False), numbered(array.shape[1])
+    names = numbered(array.shape[1])
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        masked = np.argwhere(np.ma.getmaskarray(X))
+        row, column = masked[0]
+        raise UsageError(
+            f"{name}: row {row + 1}, column '{names[column]}' is masked ({len(masked)} such "
+            "values), allowed are finite numbers"
+        )
+    return checked_array(array, name, False), names
 
 
 def refuse_constant(X: FloatArray, names: Sequence[str], origin: str) -> None:

@@ -63,9 +63,9 @@ def fit_em(  # noqa: PLR0913 - the public face
     are unlikely to find a better one (:mod:`gmm_em.fitting.search`). The highest maximum is
     returned, components by decreasing weight. On more than 5000 rows the search looks at a sample
     of 5000, and the best of what it found is carried to convergence on all rows. Before that it
-    looks at a smaller sample (:mod:`gmm_em.fitting.looking`), of 1000 rows or of 20 for each
+    looks at a smaller sample (:mod:`gmm_em.fitting.looking`), of 1000 rows or of 10 for each
     feature of each component, unless there are weights, missing values, a prior or `reg_covar`.
-    That is enough where its starts agree and no row is far from what they found. Runs in which a
+    That is enough where its starts agree and what they found leaves out no rows. Runs in which a
     component collapses onto a point or a hyperplane, or becomes empty, are refused: the
     likelihood is unbounded there. Maxima that rest on a handful of rows, or on the data's
     rounding, are returned only where there is no other.

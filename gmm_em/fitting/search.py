@@ -11,6 +11,7 @@ many rows a look at a few short runs comes first, and may be enough.
 from __future__ import annotations
 
 from gmm_em.core.threads import single_threaded_blas
+from gmm_em.fitting.crowding import crowded
 from gmm_em.fitting.maxima import Maximum
 from gmm_em.fitting.options import Options, Plan
 from gmm_em.fitting.problem import Problem
@@ -138,17 +139,27 @@ class Search(Trails):
 
         They do where half of the kinds come close to one maximum. Three kinds are enough where a
         split and merge of its components leads nowhere higher. Where the first kinds do not agree,
-        a few more are asked; then two are enough if all other runs are much lower.
+        a few more are asked; then two are enough if all other runs are much lower. Nothing is
+        enough where some rows are closer together than rows of the best mixture would be.
         """
         with single_threaded_blas():
             self.wait = True
             for n in (_LOOK, _FIRST_ROUND - _LOOK):
                 self._round(n)
                 if self._seen_enough():
+                    if self._crowded():
+                        return False
                     self.wait = False
                     self.stopped = "most kinds of starts agree"
                     return True
         return False
+
+    def _crowded(self) -> bool:
+        """Whether some rows are closer together than what the starts agree on would have them."""
+        best = self.atlas.best
+        assert best is not None
+        mixture = self.trails[best.run].climb.parameters
+        return crowded(self._rows, mixture, self._streams.check())
 
     def _seen_enough(self) -> bool:
         best = self._carry_promising(0)
