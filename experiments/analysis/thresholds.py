@@ -59,7 +59,7 @@ THRESHOLDS: Mapping[str, Threshold] = {
     # Rows of the weakest component over those it should have (see support.py): never a failure.
     "support": Threshold(1.0, 0.0),
     # Worst check of shape, in standard deviations above replicated data's worst (see shape.py).
-    "shape": Threshold(3.0, 5.0),
+    "shape": Threshold(4.0, 5.0),
     # Largest change by outlying rows, in standard errors: never a failure.
     "outliers": Threshold(2.0, math.inf),
     # EM's standard error by the information over the posterior sd (median): never a failure.

@@ -27,7 +27,7 @@ class ShapeValues(Value):
 
     distance: FiniteFloat
     """How far the worst check lies above what the worst of as many gives in replicated data, in
-    standard deviations of the latter."""
+    standard deviations of the latter, measured in the upper half."""
     probability: FiniteFloat
     """Share of replicated data whose worst check is as bad."""
     worst: str

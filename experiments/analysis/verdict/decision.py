@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from scipy.special import chdtri
+
 from experiments.analysis.verdict.conditions import OF_THE_OPTIMUM, OF_THE_POSTERIOR
 from experiments.analysis.verdict.evidence import Evidence
 from experiments.values.comparison import Finding
@@ -45,6 +47,14 @@ class Grounds:
     def posterior_fails(self) -> bool:
         """Whether there is a posterior, and it is not to be trusted."""
         return self.failed(*OF_THE_POSTERIOR)
+
+    @property
+    def draws_stay_away(self) -> bool:
+        """Whether no draw comes as near to EM's optimum as half of a normal posterior would."""
+        found = self.evidence.certificate
+        if found is None or found.shortfall is None:
+            return False
+        return 2 * found.shortfall > float(chdtri(found.n_parameters, 0.5))
 
     @property
     def has_estimate(self) -> bool:
@@ -105,7 +115,7 @@ REMEDIES = {
     "posterior-r-hat": "gmm-compare run CONFIG --set bayes.tune=4000 --set bayes.draws=4000",
     "posterior-divergences": "gmm-compare run CONFIG --set bayes.tune=4000 --set bayes.sampler=smc",
     "posterior-ess": "gmm-compare run CONFIG --set bayes.draws=8000",
-    "rows": "gmm-compare fit DATA -k 1-{fewer} --covariance diag",
+    "rows": "gmm-compare fit DATA -k {fewer} --covariance diag",
     "shape": "gmm-compare fit DATA -k 1-{more}",
     "support": "gmm-compare fit DATA -k 1-{k}",
     "prior": "gmm-compare run CONFIG --set bayes.prior.kind=inverse-wishart",
@@ -188,8 +198,11 @@ DECISIONS: tuple[Row, ...] = (
     ),
     Row(
         "support",
-        "the two differ, and a component rests on too few rows",
-        lambda grounds: grounds.doubtful("agreement", "prior") and grounds.doubtful("support"),
+        "a component rests on too few rows, and the two differ or no draw comes near EM's optimum",
+        lambda grounds: (
+            grounds.doubtful("support")
+            and (grounds.doubtful("agreement", "prior") or grounds.draws_stay_away)
+        ),
         "posterior",
         ("support",),
     ),
@@ -252,7 +265,7 @@ def decide(
         believe=row.believe,
         reason=row.name,
         text=" ".join([text, *_told(caveats, evidence.title)]),
-        command=command.format(k=k, more=k + 2, fewer=max(1, k - 1)),
+        command=command.format(k=k, more=k + 2, fewer=f"1-{k - 1}" if k > 2 else "1"),
     )
 
 

@@ -34,7 +34,7 @@ def two_of(noise, n=200):
 def test_another_shape_fails(rng, draw, worst):
     found = checked(two_of(draw(rng)))
     assert THRESHOLDS["shape"].level(found.distance) == "fail"
-    assert found.probability == pytest.approx(1 / 201)
+    assert found.probability == pytest.approx(1 / 301)
     assert found.worst in worst <= set(CHECKS)
     assert found.component in (1, 2)
 
