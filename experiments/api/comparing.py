@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, overload
 
 from experiments.analysis.analyse import Terms, analyse
@@ -16,6 +17,7 @@ from experiments.engines.contract import Fit
 from experiments.engines.fit import fit_engines
 from experiments.engines.given import given_fits
 from experiments.selection.choose import choose
+from experiments.selection.structures import choose_with_structure
 from gmm_em import Mixture
 
 
@@ -34,7 +36,7 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     X_test: object = None,
     engines: Sequence[str] = ("em", "bayes"),
     fits: Mapping[str, object] | None = None,
-    covariance_type: str = "full",
+    covariance_type: str | Sequence[str] = "full",
     seed: int = 0,
     progress: Report = silent,
     thresholds: Mapping[str, Sequence[float]] | None = None,
@@ -64,8 +66,10 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
         a fitted mixture of scikit-learn, a `gmm_em.Mixture`, draws as a triple of weights, means
         and covariances (one leading axis for draws, or two for chains and draws), or a DataTree in
         ArviZ's schema with these in its posterior. With ``engines=()`` only they are compared.
-    covariance_type : {"full", "tied", "diag", "spherical"}
-        What the covariances of every fit leave free, as in scikit-learn.
+    covariance_type : {"full", "tied", "diag", "spherical"} or sequence of them
+        What the covariances of every fit leave free, as in scikit-learn. If there are several, EM
+        fits each with each number of components, BIC chooses one, and the best few numbers of
+        components with it are then fitted by every engine.
     seed : int
         Determines every random number.
     progress : callable
@@ -91,13 +95,21 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     """
     dataset = from_arrays(X, X_test, truth, labels=labels)
     thresholds_with(thresholds or {})
-    terms = Terms(seed=seed, covariance_type=covariance_type, thresholds=thresholds or {})
+    terms = Terms(seed=seed, thresholds=thresholds or {})
     given = dict(fits or {})
     if twice := sorted(set(given) & set(engines)):
         raise UsageError(f"fits['{twice[0]}']: an engine has this name, allowed is another one")
+    several = isinstance(n_components, Iterable) and not isinstance(n_components, str)
+    if given and (several or not isinstance(covariance_type, str)):
+        raise UsageError("fits: allowed where n_components and covariance_type are one")
+    if not isinstance(covariance_type, str):
+        counts = list(n_components) if isinstance(n_components, Iterable) else [n_components]
+        choice = choose_with_structure(
+            dataset, counts, covariance_type, engines, options, terms, progress
+        )
+        return ComponentsComparison.of(choice)
+    terms = replace(terms, covariance_type=covariance_type)
     if isinstance(n_components, Iterable) and not isinstance(n_components, str):
-        if given:
-            raise UsageError("fits: allowed where n_components is one number")
         choice = choose(dataset, list(n_components), engines, options, terms, progress)
         return ComponentsComparison.of(choice)
     own = given_fits(given, dataset, n_components, covariance_type)

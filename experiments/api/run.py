@@ -16,6 +16,7 @@ from experiments.core.seeds import stream
 from experiments.datasets.load import load_dataset
 from experiments.engines.fit import fit_engines
 from experiments.selection.choose import choose
+from experiments.selection.structures import choose_with_structure
 from experiments.storage.runs import check_target
 
 
@@ -65,10 +66,17 @@ def compare_config(
     """
     # A truth that is drawn at random has as many components as are fitted, unless the config says
     # how many. Where several numbers are fitted, the config has to say it.
-    count = config.n_components if isinstance(config.n_components, int) else None
+    several = config.n_components
+    count = several if isinstance(several, int) else None
     dataset = load_dataset(config.data, config.name, stream(config.seed, "data"), count)
     options: dict[str, Any] = {name: config.engine_options(name) for name in config.engines}
     terms = Terms(config.name, config.seed, config.covariance_type, config.thresholds)
+    if config.covariance_types:
+        counts = [several] if isinstance(several, int) else several
+        choice = choose_with_structure(
+            dataset, counts, config.covariance_types, config.engines, options, terms, progress
+        )
+        return ComponentsComparison.of(choice)
     if not isinstance(config.n_components, int):
         choice = choose(dataset, config.n_components, config.engines, options, terms, progress)
         return ComponentsComparison.of(choice)

@@ -11,7 +11,7 @@ from gmm_em.core.doors import lazy_door
 
 if TYPE_CHECKING:
     from experiments.config.experiment import ExperimentConfig
-    from experiments.config.ignored import OF_A_SWEEP, refuse_ignored
+    from experiments.config.ignored import OF_A_CHOICE, OF_A_SWEEP, refuse_ignored
     from experiments.config.keys import allowed_values, known_keys
     from experiments.config.load import (
         apply_override,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from experiments.config.section import Section
 
 __all__ = [
+    "OF_A_CHOICE",
     "OF_A_SWEEP",
     "ExperimentConfig",
     "Section",
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "OF_A_CHOICE": "experiments.config.ignored",
     "OF_A_SWEEP": "experiments.config.ignored",
     "ExperimentConfig": "experiments.config.experiment",
     "Section": "experiments.config.section",

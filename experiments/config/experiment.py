@@ -27,6 +27,9 @@ class ExperimentConfig(Section):
     """Number of mixture components K; of several, each is fitted, and criteria choose."""
     covariance_type: Literal["full", "tied", "diag", "spherical"] = "full"
     """What the covariances of every fit leave free, as in scikit-learn."""
+    covariance_types: list[Literal["full", "tied", "diag", "spherical"]] = Field(default=[])
+    """Several structures to choose from by BIC, in place of `covariance_type`; the best few numbers
+    of components of the one chosen are then fitted by every engine."""
     engines: list[str] = Field(default=["em", "bayes"], min_length=1)
     """What is fitted and compared: em, bayes, sklearn, sklearn-bayes, kmeans, or a plug-in."""
     data: Data
@@ -61,7 +64,8 @@ class ExperimentConfig(Section):
             return "sbc"
         if self.sweep is not None:
             return "sweep"
-        return "run" if isinstance(self.n_components, int) else "choose-k"
+        one = isinstance(self.n_components, int) and not self.covariance_types
+        return "run" if one else "choose-k"
 
     @model_validator(mode="after")
     def _engines_once(self) -> Self:

@@ -9,6 +9,8 @@ from experiments.core.errors import UsageError
 
 # What only a sweep uses.
 OF_A_SWEEP = ("sweep", "conclusion")
+# What only a run that chooses uses.
+OF_A_CHOICE = ("covariance_types",)
 
 
 def refuse_ignored(

@@ -15,6 +15,7 @@ from experiments.engines.fit import check_components, fit_engines
 from experiments.engines.registry import load_engine
 from experiments.selection.criteria import judge_all, titles_of
 from experiments.selection.verdict import findings
+from experiments.values.comparison import Finding
 from experiments.values.components import ComponentsValues
 
 
@@ -41,6 +42,7 @@ def choose(
     options: Mapping[str, Mapping[str, Any]],
     terms: Terms,
     progress: Report = silent,
+    known: Sequence[Finding] = (),
 ) -> Choice:
     """Fit and compare at every number of components, then judge the numbers by every criterion.
 
@@ -56,6 +58,8 @@ def choose(
     terms : Terms
     progress : callable
         Called with (stage, done, total) as the work goes on.
+    known : sequence of Finding
+        What was found before, for the verdict.
 
     Raises
     ------
@@ -98,6 +102,7 @@ def choose(
                 *findings(
                     criteria, failures, true_components, _better_by(analyses), titles_of(analyses)
                 ),
+                *known,
                 *doubts_about(dataset),
             ]
         ),

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from experiments import config
-from experiments.cli.completers import complete_engines, complete_override
+from experiments.cli.completers import complete_engines, complete_override, complete_structures
 from experiments.cli.show_run import run_and_show
 from experiments.cli.summaries import examples
 from experiments.core.errors import UsageError
@@ -26,6 +26,7 @@ MAX_NUMBERS = 100
         "gmm-compare fit mydata.csv -k 3 --columns length,width --seed 7",
         "gmm-compare fit mydata.csv -k 3 --label-column species",
         "gmm-compare fit mydata.csv -k 1-6",
+        "gmm-compare fit mydata.csv -k 1-6 --covariance full,tied,diag,spherical",
         "gmm-compare fit mydata.csv -k 3 --missing drop",
         "gmm-compare fit mydata.csv -k 3 --engines em,bayes,sklearn",
         "gmm-compare fit mydata.csv -k 3 --set bayes.draws=4000",
@@ -44,6 +45,13 @@ MAX_NUMBERS = 100
     "--columns",
     metavar="A,B",
     help="Names of the columns to use.  [default: every column of numbers]",
+)
+@click.option(
+    "--covariance",
+    metavar="A,B",
+    shell_complete=complete_structures,
+    help="Structure of the covariances: full, tied, diag or spherical; of several, BIC chooses one "
+    "together with the number of components.  [default: full]",
 )
 @click.option(
     "--label-column",
@@ -81,6 +89,7 @@ def command(  # noqa: PLR0913 - click hands over each option as a parameter
     data: Path,
     components: str,
     columns: str | None,
+    covariance: str | None,
     label_column: str | None,
     missing: str,
     engines: str | None,
@@ -110,6 +119,9 @@ def command(  # noqa: PLR0913 - click hands over each option as a parameter
         "n_components": _numbers(components),
         "data": table,
     }
+    if covariance is not None:
+        kinds = _names(covariance)
+        values |= {"covariance_type": kinds[0]} if len(kinds) == 1 else {"covariance_types": kinds}
     if engines is not None:
         values["engines"] = _names(engines)
     elif missing == "keep":

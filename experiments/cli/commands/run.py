@@ -58,7 +58,7 @@ def command(
     """
     loaded = [config.load_config(source, overrides, quick) for source in configs]
     for experiment in loaded:
-        unused = config.OF_A_SWEEP if experiment.sweep is None else ()
+        unused = config.OF_A_SWEEP if experiment.sweep is None else config.OF_A_CHOICE
         config.refuse_ignored("run", overrides, experiment, unused)
     if len(loaded) == 1:
         targets = [out or Path("runs") / loaded[0].name]

@@ -41,7 +41,7 @@ def command(source: str, out: Path | None, n_sims: int, overrides: tuple[str, ..
     run that was cut off goes on where it was. Exit status 1: not calibrated.
     """
     loaded = config.load_config(source, overrides)
-    unused = ("em", "engines", "settings", "thresholds", *config.OF_A_SWEEP)
+    unused = ("em", "engines", "settings", "thresholds", *config.OF_A_SWEEP, *config.OF_A_CHOICE)
     config.refuse_ignored("sbc", overrides, loaded, unused)
     directory = out or Path("runs") / f"{loaded.name}-sbc"
     page = directory / calibration.PAGE

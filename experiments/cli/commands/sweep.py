@@ -61,7 +61,7 @@ def command(
     workers. Exit status 1: some cells failed, the rest are kept.
     """
     loaded = config.load_config(source, overrides, quick)
-    config.refuse_ignored("sweep", overrides, loaded)
+    config.refuse_ignored("sweep", overrides, loaded, config.OF_A_CHOICE)
     return sweep_and_show(
         loaded,
         sweep_target(loaded, out),
