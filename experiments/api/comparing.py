@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast, overload
 
 from experiments.analysis.analyse import Terms, analyse
@@ -16,6 +17,7 @@ from experiments.engines.contract import Fit
 from experiments.engines.fit import fit_engines
 from experiments.engines.given import given_fits
 from experiments.selection.choose import choose, several
+from experiments.selection.structures import choose_with_structure
 from gmm_em import Mixture
 
 
@@ -65,9 +67,9 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
         and covariances (one leading axis for draws, or two for chains and draws), or a DataTree in
         ArviZ's schema with these in its posterior. With ``engines=()`` only they are compared.
     covariance_type : str or sequence of str
-        What the covariances of every fit leave free, by a name of scikit-learn or of mclust. Of
-        several, EM's BIC chooses one together with a number of components, and all numbers are
-        then compared with that structure.
+        What the covariances of every fit leave free, by a name of scikit-learn or of mclust. If
+        there are several, EM fits each with each number of components, BIC chooses one, and the
+        best few numbers of components with it are then fitted by every engine.
     seed : int
         Determines every random number.
     progress : callable
@@ -97,14 +99,18 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     given = dict(fits or {})
     if twice := sorted(set(given) & set(engines)):
         raise UsageError(f"fits['{twice[0]}']: an engine has this name, allowed is another one")
-    if many or not isinstance(covariance_type, str):
-        if given:
-            raise UsageError("fits: allowed where n_components and covariance_type are one each")
-        terms = Terms(seed=seed, thresholds=thresholds or {})
-        numbers, structures = several(n_components), several(covariance_type)
-        choice = choose(dataset, numbers, engines, options, terms, structures, progress)
+    if given and (many or not isinstance(covariance_type, str)):
+        raise UsageError("fits: allowed where n_components and covariance_type are one each")
+    terms = Terms(seed=seed, thresholds=thresholds or {})
+    numbers = several(n_components)
+    if not isinstance(covariance_type, str):
+        kinds = list(covariance_type)
+        choice = choose_with_structure(dataset, numbers, kinds, engines, options, terms, progress)
         return ComponentsComparison.of(choice)
-    terms = Terms(seed=seed, covariance_type=covariance_type, thresholds=thresholds or {})
+    terms = replace(terms, covariance_type=covariance_type)
+    if many:
+        choice = choose(dataset, numbers, engines, options, terms, progress)
+        return ComponentsComparison.of(choice)
     number = cast("int", n_components)
     own = given_fits(given, dataset, number, covariance_type)
     made = fit_engines(dataset, number, engines, options, seed, progress, covariance_type)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from experiments.core.seeds import stream
 from experiments.datasets.load import load_dataset
 from experiments.engines.fit import fit_engines
 from experiments.selection.choose import choose, several
+from experiments.selection.structures import choose_with_structure
 from experiments.storage.runs import check_target
 
 
@@ -69,12 +71,17 @@ def compare_config(
     dataset = load_dataset(config.data, config.name, stream(config.seed, "data"), count)
     options: dict[str, Any] = {name: config.engine_options(name) for name in config.engines}
     n_components, structure = config.n_components, config.covariance_type
-    if not (isinstance(n_components, int) and isinstance(structure, str)):
-        terms = Terms(config.name, config.seed, thresholds=config.thresholds)
-        numbers, structures = several(n_components), several(structure)
-        choice = choose(dataset, numbers, config.engines, options, terms, structures, progress)
+    terms = Terms(config.name, config.seed, thresholds=config.thresholds)
+    numbers = several(n_components)
+    if not isinstance(structure, str):
+        choice = choose_with_structure(
+            dataset, numbers, structure, config.engines, options, terms, progress
+        )
         return ComponentsComparison.of(choice)
-    terms = Terms(config.name, config.seed, structure, config.thresholds)
+    terms = replace(terms, covariance_type=structure)
+    if not isinstance(n_components, int):
+        choice = choose(dataset, numbers, config.engines, options, terms, progress)
+        return ComponentsComparison.of(choice)
     how = (config.seed, progress, structure)
     fits = fit_engines(dataset, n_components, config.engines, options, *how)
     return Comparison.of(analyse(dataset, fits, terms))

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.core.processor import processor_line
 from experiments.core.types import FloatArray
 from gmm_em import GaussianMixtureEM
 
@@ -79,6 +80,7 @@ def main(quick: bool = False) -> int:
         return 2
     peak = _dgemm_peak()
     print(f"scikit-learn {sklearn.__version__}, NumPy {np.__version__}; DGEMM {peak:.0f} GFLOP/s")
+    print(processor_line())
     speed = [case for case in SPEED if not quick or _elements(case) <= _QUICK_ELEMENTS]
     print(f"\nSame start, same {ITERATIONS} iterations, full covariances (seconds)")
     _speed_table(speed, peak, quick)

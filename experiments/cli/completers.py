@@ -6,6 +6,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from experiments import config, engines
+from gmm_em.covariance.registry import NAMES
 
 
 def complete_config(
@@ -34,10 +35,21 @@ def complete_engines(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Offer engines, after those already named before a comma."""
+    return _next_of(list(engines.available_engines()), incomplete)
+
+
+def complete_structures(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer structures of covariances, after those already named before a comma."""
+    return _next_of(["all", *NAMES], incomplete)
+
+
+def _next_of(names: list[str], incomplete: str) -> list[CompletionItem]:
     before, comma, last = incomplete.rpartition(",")
     named = before.split(",")
     return [
         CompletionItem(f"{before}{comma}{name}")
-        for name in engines.available_engines()
+        for name in names
         if name.startswith(last) and name not in named
     ]

@@ -21,6 +21,7 @@ from experiments.report.page.document import render, write
 from experiments.report.page.failed import drawn
 from experiments.report.page.theme import RULE, colour_of, hover, styled
 from experiments.report.provenance import Provenance, choice_blocks
+from experiments.report.structures import structure_blocks
 from experiments.report.verdict import VerdictList
 from experiments.storage.layout import REPORT, folder_of
 from experiments.values.components import ComponentsValues, Criterion, CriterionValue
@@ -69,6 +70,9 @@ def render_components_page(found: ComponentsValues, made: Provenance | None = No
 
 def _sections(found: ComponentsValues, made: Provenance) -> Iterator[PageSection]:
     yield PageSection("verdict", "Verdict", [VerdictList(found.verdict)])
+    if found.structures is not None:
+        blocks = list(drawn(structure_blocks(found.structures)))
+        yield PageSection("structures", "Which structure of the covariances", blocks)
     yield PageSection("how-many", "How many components", list(drawn(_how_many(found))))
     yield PageSection("each", "Each number by itself", [_links(found)])
     yield PageSection("made", "How it was made", choice_blocks(found, made))

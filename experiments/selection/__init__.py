@@ -1,1 +1,4 @@
-"""The choice of a number of components. Imports: analysis, engines, datasets, values, core."""
+"""The choice of a number of components and of the structure of covariances.
+
+Imports: analysis, engines, datasets, config, values, core.
+"""

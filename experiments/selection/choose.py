@@ -14,8 +14,8 @@ from experiments.datasets.dataset import Dataset
 from experiments.engines.fit import check_components, check_structures, fit_engines
 from experiments.engines.registry import load_engine
 from experiments.selection.criteria import judge_all, titles_of
-from experiments.selection.structures import best_structure, chosen_structure
 from experiments.selection.verdict import findings
+from experiments.values.comparison import Finding
 from experiments.values.components import ComponentsValues
 
 
@@ -41,12 +41,10 @@ def choose(
     engines: Sequence[str],
     options: Mapping[str, Mapping[str, Any]],
     terms: Terms,
-    structures: Sequence[str],
     progress: Report = silent,
+    known: Sequence[Finding] = (),
 ) -> Choice:
     """Fit and compare at every number of components, then judge the numbers by every criterion.
-
-    Of several structures EM's BIC chooses one first.
 
     Each number's fits are those that it would have alone, with the same seed.
 
@@ -58,10 +56,10 @@ def choose(
     engines, options
         As `experiments.compare` takes them.
     terms : Terms
-    structures : sequence of str
-        Names of covariance structures; the structure of `terms` is not used.
     progress : callable
         Called with (stage, done, total) as the work goes on.
+    known : sequence of Finding
+        What was found before, for the verdict.
 
     Raises
     ------
@@ -69,13 +67,7 @@ def choose(
         If a number, an engine or an option is not allowed, or no number could be fitted.
     """
     counts = _checked(n_components, len(dataset.X))
-    check_structures(engines, structures)
-    structure, said = structures[0], []
-    if len(structures) > 1:
-        own = options.get("em", {})
-        found = best_structure(dataset, counts, structures, own, terms.seed, progress)
-        structure, said = found.best.covariance_type, [chosen_structure(found)]
-    terms = replace(terms, covariance_type=structure)
+    check_structures(engines, [terms.covariance_type])
     options = _with_evidence(engines, options)
     experiment = terms.experiment or dataset.name
     analyses: dict[int, Analysis] = {}
@@ -111,7 +103,7 @@ def choose(
                 *findings(
                     criteria, failures, true_components, _better_by(analyses), titles_of(analyses)
                 ),
-                *said,
+                *known,
                 *doubts_about(dataset),
             ]
         ),

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from experiments.terminal.comparison import columns_used, verdict_lines
 from experiments.terminal.streams import WIDTH
+from experiments.terminal.structures import structure_lines
 from experiments.values.components import ComponentsValues, Criterion
 from experiments.values.engine_titles import engine_title
 from experiments.values.selection_rows import cell, heading, legend
@@ -23,6 +24,8 @@ def render_choice(found: ComponentsValues) -> Iterator[RenderableType]:
     yield Text.assemble("\n", (found.experiment, "bold"), f": {heading(found)}")
     if told := columns_used(found.dataset):
         yield Text(told, style="dim")
+    if found.structures is not None:
+        yield from structure_lines(found.structures)
     yield Text(legend(found), style="dim")
     for criteria in _side_by_side(found):
         yield _table(found, criteria)

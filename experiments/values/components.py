@@ -6,6 +6,7 @@ from pydantic import FiniteFloat
 
 from experiments.values.base import FileValue, Value
 from experiments.values.comparison import DatasetInfo, Finding
+from experiments.values.structures import StructureChoice
 
 
 class CriterionValue(Value):
@@ -56,4 +57,6 @@ class ComponentsValues(FileValue):
     criteria: list[Criterion]
     failures: dict[str, str]
     """Numbers of components that could not be fitted, and why."""
+    structures: StructureChoice | None = None
+    """The choice of a structure of covariances; null where only one was asked for."""
     verdict: list[Finding]

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from experiments import config
-from experiments.cli.completers import complete_engines, complete_override
+from experiments.cli.completers import complete_engines, complete_override, complete_structures
 from experiments.cli.show_run import run_and_show
 from experiments.cli.summaries import examples
 from experiments.core.errors import UsageError
@@ -27,6 +27,7 @@ MAX_NUMBERS = 100
         "gmm-compare fit mydata.csv -k 3 --label-column species",
         "gmm-compare fit mydata.csv -k 1-6",
         "gmm-compare fit mydata.csv -k 1-6 --covariance all --engines em",
+        "gmm-compare fit mydata.csv -k 1-6 --covariance full,tied,diag,spherical",
         "gmm-compare fit mydata.csv -k 3 --missing drop",
         "gmm-compare fit mydata.csv -k 3 --engines em,bayes,sklearn",
         "gmm-compare fit mydata.csv -k 3 --set bayes.draws=4000",
@@ -47,6 +48,13 @@ MAX_NUMBERS = 100
     help="Names of the columns to use.  [default: every column of numbers]",
 )
 @click.option(
+    "--covariance",
+    metavar="A,B",
+    shell_complete=complete_structures,
+    help="What covariances leave free, by a name of scikit-learn or mclust; of several, or of "
+    '"all", EM\'s BIC chooses one together with the number of components.  [default: full]',
+)
+@click.option(
     "--label-column",
     metavar="NAME",
     help="A column of known classes: it is not fitted, and the clusters are compared with it.",
@@ -64,12 +72,6 @@ MAX_NUMBERS = 100
     metavar="A,B",
     shell_complete=complete_engines,
     help="What to fit and compare.  [default: em,bayes; with --missing keep: em]",
-)
-@click.option(
-    "--covariance",
-    metavar="A,B",
-    help="What covariances leave free, by a name of scikit-learn or mclust; of several, or of "
-    '"all", EM\'s BIC chooses.  [default: full]',
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the whole run.")
 @click.option(

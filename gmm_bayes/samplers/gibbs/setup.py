@@ -38,9 +38,7 @@ class Setup:
     starts: ChainStarts
 
     @classmethod
-    def of(
-        cls, task: Task, prior: SemiConjugatePrior, starts: ChainStarts | None = None
-    ) -> Setup:
+    def of(cls, task: Task, prior: SemiConjugatePrior, starts: ChainStarts | None = None) -> Setup:
         """Return the setup for a task and its prior.
 
         Parameters

@@ -98,3 +98,22 @@ def test_the_textbook_model_is_a_mixture_of_normals():
     )
     mixture = Mixture([0.3, 0.7], means, factors @ factors.transpose(0, 2, 1))
     assert value == pytest.approx(mixture.log_likelihood(X), rel=1e-8)
+
+
+def test_ours_are_printed_before_the_textbook_is_begun(monkeypatch, capsys):
+    made = bayes.SamplerTiming(1.0, 2.0, 1.5, 400.0, 1.01)
+    monkeypatch.setattr(bayes, "time_sampler", lambda *task: made)
+    printed = []
+
+    def textbook(case, draws):
+        printed.append(capsys.readouterr().out)
+        return bayes.SamplerTiming(1.0, 100.0, 90.0, 400.0, 1.01)
+
+    monkeypatch.setattr(bayes, "time_textbook", textbook)
+    assert bayes.main(quick=True) == 0
+    before, after = printed[0], capsys.readouterr().out
+    assert "Processor: " in before
+    assert before.count("gibbs") == before.count("nuts") == 2
+    assert "takes minutes ..." in before
+    assert "50.0x" in after
+    assert "textbook" in after

@@ -76,7 +76,7 @@ def test_many_parameters_leave_the_verdict_in_sight(in_tmp, monkeypatch, capsys)
     status, out, _ = run(monkeypatch, capsys, *arguments)
     assert status == 0
     assert "132: see report" in out
-    assert len(out.splitlines()) < 50
+    assert len(out.splitlines()) < 60
 
 
 def test_a_range_of_a_hundred_numbers_is_the_longest():
@@ -104,3 +104,21 @@ def test_known_classes_are_compared_and_not_fitted(in_tmp, monkeypatch, capsys):
     assert len(table) == 81
     status, out, _ = run(monkeypatch, capsys, *fit)
     assert "compare the clusters with kind by --label-column kind" in " ".join(out.split())
+
+
+def test_structures_and_numbers_are_chosen_in_one_call(in_tmp, monkeypatch, capsys):
+    rng = np.random.default_rng(4)
+    rows = rng.normal(size=(90, 2)) + 6.0 * (np.arange(90) % 2)[:, None]
+    np.save(in_tmp / "rows.npy", rows)
+    fit = ("fit", "rows.npy", "-k", "1-3", "--engines", "em", *SMALL[:4])
+    status, out, _ = run(monkeypatch, capsys, *fit, "--covariance", "full,spherical")
+    assert status == 0
+    assert max(map(len, out.splitlines())) <= 80
+    assert "BIC chooses spherical covariances, with 2 components" in " ".join(out.split())
+    status, out, _ = run(
+        monkeypatch, capsys, *fit[:3], "2", *fit[4:], "--covariance", "diag", "--json"
+    )
+    assert json.loads(out)["covariance_type"] == "diag"
+    status, _, err = run(monkeypatch, capsys, *fit, "--covariance", "full,round")
+    assert status == 2
+    assert "'round': allowed is all, or one or several of" in " ".join(err.split())

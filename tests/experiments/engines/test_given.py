@@ -134,7 +134,9 @@ def test_what_is_no_fit_is_refused_in_a_sentence(X, given, message):
 def test_names_and_several_numbers_of_components_are_refused(X):
     with pytest.raises(UsageError, match=r"fits\['em'\]: an engine has this name"):
         compare(X, 2, engines=("em",), fits={"em": TRUTH})
-    with pytest.raises(UsageError, match="fits: allowed where n_components is one number"):
+    with pytest.raises(
+        UsageError, match="fits: allowed where n_components and covariance_type are one"
+    ):
         compare(X, [1, 2], engines=("em",), fits={"mine": TRUTH})
     with pytest.raises(UsageError, match="no fits to compare, allowed is at least one"):
         compare(X, 2, engines=())

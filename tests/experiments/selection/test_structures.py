@@ -1,0 +1,92 @@
+"""A structure of covariances chosen together with the number of components."""
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from experiments.api.comparing import compare
+from experiments.api.components import ComponentsComparison
+from experiments.api.saved import read_run
+from experiments.core.errors import UsageError
+from gmm_em import GaussianMixtureEM, Mixture
+
+# Two round components of one size: spherical and tied are right, and diagonal is wasteful.
+TRUTH = Mixture([0.5, 0.5], [[0.0, 0.0], [6.0, 0.0]], [np.diag([1.0, 1.0])] * 2)
+SMALL = {"em": {"n_init": 3, "n_bootstrap": 4}, "engines": ("em",)}
+
+
+@pytest.fixture(scope="module")
+def X():
+    return TRUTH.sample(250, 3)[0]
+
+
+@pytest.fixture(scope="module")
+def found(X) -> ComponentsComparison:
+    return compare(X, range(1, 5), covariance_type=["full", "spherical", "diag"], seed=1, **SMALL)
+
+
+def test_every_structure_is_fitted_with_every_number(found):
+    structures = found.structures
+    assert structures.covariance_types == ["full", "spherical", "diag"]
+    models = [(value.covariance_type, value.n_components) for value in structures.values]
+    assert models == [(kind, k) for kind in structures.covariance_types for k in (1, 2, 3, 4)]
+    assert (structures.chosen, structures.chosen_components) == ("spherical", 2)
+    best = min(value.bic for value in structures.values)
+    for value in structures.values:
+        assert value.worse_by == pytest.approx((value.bic - best) / 2)
+
+
+def test_its_numbers_are_those_of_an_estimator(found, X):
+    value = next(
+        v for v in found.structures.values if (v.covariance_type, v.n_components) == ("full", 2)
+    )
+    model = GaussianMixtureEM(2, random_state=0).fit(X)
+    assert value.bic == pytest.approx(model.bic(X), rel=1e-9)
+    assert value.icl == pytest.approx(model.icl(X), rel=1e-6)
+    assert value.aic == pytest.approx(model.aic(X), rel=1e-9)
+
+
+def test_the_best_few_numbers_are_compared_with_the_chosen_structure(found):
+    own = [v for v in found.structures.values if v.covariance_type == "spherical"]
+    best = sorted(sorted(own, key=lambda v: v.bic)[:3], key=lambda v: v.n_components)
+    assert found.structures.kept == [v.n_components for v in best] == found.n_components
+    assert found.covariance_type == "spherical"
+    assert found[2].covariance_type == "spherical"
+    assert {c.covariance_type for c in found.comparisons.values()} == {"spherical"}
+    assert found.chosen["bic"] == 2
+
+
+def test_the_verdict_and_the_table_say_it(found):
+    finding = next(f for f in found.verdict if f.id == "structure")
+    assert finding.text.startswith("BIC chooses spherical covariances, with 2 components; the best")
+    text = str(found)
+    assert max(map(len, text.splitlines())) <= 80
+    line = next(line for line in text.splitlines() if line.split()[:1] == ["2"])
+    assert line.split()[2] == "*"
+
+
+def test_a_run_directory_keeps_it_and_the_page_shows_it(found, tmp_path):
+    folder = found.save(tmp_path / "run")
+    assert read_run(folder).structures == found.structures
+    page = (folder / "report.html").read_text()
+    assert "Which structure of the covariances" in page
+    assert "BIC of every structure" in page
+
+
+@pytest.mark.parametrize(
+    ("kinds", "message"),
+    [
+        (["full", "round"], "covariance_type = 'round': allowed is full"),
+        (["full", "full"], "each name once"),
+        ([], "each name once"),
+    ],
+)
+def test_structures_that_there_are_not_are_refused(X, kinds, message):
+    with pytest.raises(UsageError, match=message):
+        compare(X, [1, 2], covariance_type=kinds, **SMALL)
+
+
+def test_of_one_number_the_structure_alone_is_chosen(X):
+    found = compare(X, 2, covariance_type=["full", "tied"], **SMALL)
+    assert found.structures.kept == [2]
+    Console(width=80, quiet=True).print(found)
