@@ -23,8 +23,9 @@ class Gibbs:
     draw is kept. They are Metropolis-Hastings steps, so that the chain is exactly stationary
     whatever was fitted. Where they would be rejected, the chain makes sweeps alone.
 
-    Chains start apart and find their modes independently. While tuning, each learns of the places
-    where the others have been, and may jump there.
+    Chains start at modes that a population from the prior has found
+    (:mod:`gmm_bayes.samplers.chain_starts`). While tuning, each learns of the places where the
+    others have been, and may jump there.
 
     Parameters
     ----------

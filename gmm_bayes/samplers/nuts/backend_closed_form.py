@@ -86,7 +86,8 @@ def _sample_with_jumps(
     thetas = np.stack([chain.trace.thetas for chain in rehearsal])
     lp = np.stack([chain.trace.lp for chain in rehearsal])
     n_steps = float(np.mean([chain.trace.n_steps for chain in rehearsal]))
-    fitted = fit(second)
+    accepted = float(np.mean([chain.trace.jumped for chain in rehearsal]))
+    fitted = fit(second).where_accepted(accepted)
     lengths = (task.tune - plan.before_the_last, task.draws)
     chains, interrupted = run_chains(
         settings, task, fitted, lengths, seeds[task.chains :], plan.before_the_last
@@ -108,6 +109,7 @@ def _sample_with_jumps(
     recorded = {
         **attributes(settings, nutpie),
         "jumps": fitted.jumps.n_jumps,
+        "local_transitions": fitted.jumps.n_local,
         "log_mass_of_pilot_modes": fitted.log_masses.tolist(),
     }
     return Sampled(

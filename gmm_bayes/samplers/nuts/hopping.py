@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from gmm_bayes.samplers.nuts.transition import Target
 MIN_TUNE = 100
 """With less tuning there is too little to fit jumps to."""
 
-_MOST_PROPOSALS = 10
+_MOST_PROPOSALS = 20
 """Components of the mixture that jumps are proposed from, at most."""
 
 _JUMPS_PER_STEP = 0.5
@@ -31,6 +31,12 @@ _JUMPS_PER_STEP = 0.5
 
 _MOST_JUMPS = 40
 """Jumps after each transition at most."""
+
+_FEW_ACCEPTED = 0.05
+"""Where a smaller share of jumps is accepted, chains make more local transitions."""
+
+_MORE_LOCAL = 3
+"""Local transitions in each iteration there; otherwise there is one."""
 
 _IN_REACH = 10.0
 """A pilot chain counts where the estimated log mass of its mode is this close to the best one's."""
@@ -101,6 +107,12 @@ class Fitted:
         """Which chains (C,) go on from where their pilots ended."""
         return np.asarray(self.log_masses >= -_IN_REACH)
 
+    def where_accepted(self, share: float) -> Fitted:
+        """Return the same for jumps of which so many were accepted in a rehearsal."""
+        if self.jumps.n_jumps == 0 or share >= _FEW_ACCEPTED:
+            return self
+        return replace(self, jumps=self.jumps._replace(n_local=_MORE_LOCAL))
+
 
 def fit_to_pilot(
     posterior: LogPosterior,
@@ -131,7 +143,9 @@ def fit_to_pilot(
     layout = np.array([*sizes, space.n_sds, space.n_correlations], dtype=np.int64)
     highest = lp.mean(axis=1).argmax()
     pivot = _pivot(standardised_draws(posterior, thetas[highest : highest + 1]))
-    empty = Jumps(0, np.zeros(1), np.ones(1), np.zeros((1, 1)), np.zeros((1, 1, 1)), *pivot, layout)
+    empty = Jumps(
+        0, 0, np.zeros(1), np.ones(1), np.zeros((1, 1)), np.zeros((1, 1, 1)), *pivot, layout
+    )
     ordered = _in_order(thetas, empty)
     log_masses = _log_masses(ordered, lp)
     inside = log_masses >= -_IN_REACH
@@ -145,6 +159,7 @@ def fit_to_pilot(
         factors = factor @ np.linalg.cholesky(mixture.covariances)
         log_dets = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
         jumps = empty._replace(
+            n_local=1,
             n_jumps=int(np.clip(round(_JUMPS_PER_STEP * n_steps), 2, _MOST_JUMPS)),
             jump_log_const=np.log(mixture.weights) - log_dets,
             jump_cumulative=np.cumsum(mixture.weights),

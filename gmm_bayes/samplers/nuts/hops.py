@@ -1,13 +1,13 @@
 """Compiled chains of the No-U-Turn sampler that also jump between modes.
 
-Each iteration is a transition of NUTS with the metric of the whole posterior, another with the
+Each iteration is a transition of NUTS with the metric of the whole posterior, one or more with the
 metric of one of the normal distributions that jumps are proposed from, and a few jumps
 (:mod:`gmm_bayes.samplers.jumps`). After each transition the components are sorted into a pivot's
 order. Each of these leaves the posterior on one labelling invariant.
 
-The second transition is for modes of different shapes: with a metric that fits one of them, a chain
-can hardly move in another one that is narrower. Its metric is drawn regardless of where the chain
-is, so that now and then it is the right one. An iteration counts as diverging where neither of its
+Those transitions are for modes of different shapes: with a metric that fits one of them, a chain
+can hardly move in another one that is narrower. The metric is drawn regardless of where the chain
+is, so that now and then it is the right one. An iteration counts as diverging where none of its
 trajectories could follow the density.
 """
 
@@ -38,7 +38,9 @@ class Jumps(NamedTuple):
     Parameters
     ----------
     n_jumps : int
-        After each transition.
+        In each iteration.
+    n_local : int
+        Transitions in each iteration with the metric of one of the distributions.
     jump_log_const, jump_cumulative : ndarray of shape (M,)
     jump_means, jump_factors : ndarray of shapes (M, P) and (M, P, P)
         The mixture that they are proposed from, as in
@@ -50,6 +52,7 @@ class Jumps(NamedTuple):
     """
 
     n_jumps: int
+    n_local: int
     jump_log_const: FloatArray
     jump_cumulative: FloatArray
     jump_means: FloatArray
@@ -205,7 +208,7 @@ def hop(rng, target, jumps, steps, theta, adapting, trace):  # type: ignore[no-u
             _adapt(steps, found[4])
         value = _sort(target, jumps, current, value, work)
         diverged = found[5]
-        if jumps.n_jumps > 0:
+        for _ in range(jumps.n_local):
             value, also = _local_transition(rng, target, jumps, step, current, value)
             diverged = diverged and also
             value = _sort(target, jumps, current, value, work)

@@ -38,11 +38,12 @@ class NUTS:
     """The No-U-Turn sampler, by one of three routes to the same posterior.
 
     With the backend "closed-form", two or more components and at least 100 iterations of tuning,
-    chains jump between modes. nutpie tunes each chain and makes a pilot run with three eighths of
-    the tuning iterations. Its draws give a dense metric, and a mixture of t distributions from
-    which a few independent proposals follow each transition
-    (:mod:`gmm_bayes.samplers.nuts.hops`). Both are fixed before the first draw is kept. A chain
-    whose pilot ended in a mode of negligible mass goes on from where another one has been.
+    chains jump between modes. They start at modes that a population from the prior has found
+    (:mod:`gmm_bayes.samplers.chain_starts`). nutpie tunes each chain and makes a pilot run. Its
+    draws give a dense metric, and a mixture of t distributions from which independent proposals
+    follow each transition (:mod:`gmm_bayes.samplers.nuts.hops`). With both, chains make a
+    rehearsal, to whose draws they are fitted again. They are fixed before the first draw is kept. A
+    chain whose pilot ended in a mode of negligible mass goes on from where another one has been.
 
     Parameters
     ----------
