@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         GeometricComponents,
         PoissonComponents,
         UniformComponents,
+        check_components_prior,
     )
     from gmm_bayes.priors.registry import prior_from_dict
     from gmm_bayes.pymc_model.build import build_model
@@ -58,6 +59,7 @@ __all__ = [
     "UnknownKDiagnostics",
     "VaryingDraws",
     "build_model",
+    "check_components_prior",
     "prior_from_dict",
     "relabel",
 ]
@@ -87,6 +89,7 @@ _HOMES = {
     "UnknownKDiagnostics": "unknown_k.diagnostics",
     "VaryingDraws": "unknown_k.draws",
     "build_model": "pymc_model.build",
+    "check_components_prior": "priors.number_of_components",
     "prior_from_dict": "priors.registry",
     "relabel": "labels.relabelling",
 }

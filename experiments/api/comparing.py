@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, overload
+from typing import Any, cast, overload
 
 from experiments.analysis.analyse import Terms, analyse
 from experiments.analysis.thresholds import thresholds_with
@@ -13,6 +13,7 @@ from experiments.core.progress import Report, silent
 from experiments.datasets.dataset import Dataset, from_arrays
 from experiments.engines.contract import Fit
 from experiments.engines.fit import fit_engines
+from experiments.selection.auto import BAYES_AUTO, choose_by_posterior
 from experiments.selection.choose import choose
 from gmm_em import Mixture
 
@@ -22,14 +23,16 @@ from gmm_em import Mixture
 @overload
 def compare(X: object, n_components: int, **options: Any) -> Comparison: ...
 @overload
-def compare(X: object, n_components: Sequence[int], **options: Any) -> ComponentsComparison: ...
+def compare(
+    X: object, n_components: Sequence[int] | str, **options: Any
+) -> ComponentsComparison: ...
 def compare(  # noqa: PLR0913 - a public face: the caller names its options
     X: object,
-    n_components: int | Sequence[int],
+    n_components: int | Sequence[int] | str,
     *,
     truth: Mixture | None = None,
     X_test: object = None,
-    engines: Sequence[str] = ("em", "bayes"),
+    engines: Sequence[str] | None = None,
     covariance_type: str = "full",
     seed: int = 0,
     progress: Report = silent,
@@ -42,16 +45,18 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     ----------
     X : array_like or DataFrame of shape (n_samples, n_features)
         The rows to fit.
-    n_components : int or sequence of int
+    n_components : int, sequence of int or "auto"
         Number of mixture components. If there are several, each is fitted and compared, and every
-        criterion says which it chooses.
+        criterion says which it chooses. With "auto" the number is drawn from its posterior, and the
+        probable ones are fitted and compared.
     truth : Mixture, optional
         The mixture that the data were drawn from, where it is known.
     X_test : array_like or DataFrame of shape (n_test, n_features), optional
         Rows held out, for the log-likelihood only.
-    engines : sequence of str
-        Names of engines: ``"em"``, ``"bayes"``, ``"sklearn"``, ``"sklearn-bayes"``, ``"kmeans"``,
-        or one that another package registers.
+    engines : sequence of str, optional
+        Names of engines: ``"em"``, ``"bayes"``, ``"bayes-auto"``, ``"sklearn"``,
+        ``"sklearn-bayes"``, ``"kmeans"``, or one that another package registers. By default
+        ``("em", "bayes")``, with "auto" ``("em", "bayes-auto")``.
     covariance_type : {"full", "tied", "diag", "spherical"}
         What the covariances of every fit leave free, as in scikit-learn.
     seed : int
@@ -69,7 +74,7 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     Comparison
         If `n_components` is a number.
     ComponentsComparison
-        If it is a sequence.
+        If it is a sequence or "auto".
 
     Raises
     ------
@@ -80,10 +85,18 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     dataset = from_arrays(X, X_test, truth)
     thresholds_with(thresholds or {})
     terms = Terms(seed=seed, covariance_type=covariance_type, thresholds=thresholds or {})
+    automatic = isinstance(n_components, str) and n_components == "auto"
+    if engines is None:
+        engines = ("em", BAYES_AUTO) if automatic else ("em", "bayes")
+    if automatic:
+        choice = choose_by_posterior(dataset, engines, options, terms, progress)
+        return ComponentsComparison.of(choice)
     if isinstance(n_components, Iterable) and not isinstance(n_components, str):
         choice = choose(dataset, list(n_components), engines, options, terms, progress)
         return ComponentsComparison.of(choice)
-    fits = fit_engines(dataset, n_components, engines, options, seed, progress, covariance_type)
+    # Whatever else it is, the first check refuses what is no number.
+    count = cast("int", n_components)
+    fits = fit_engines(dataset, count, engines, options, seed, progress, covariance_type)
     return Comparison.of(analyse(dataset, fits, terms))
 
 

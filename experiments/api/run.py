@@ -15,6 +15,7 @@ from experiments.core.progress import Report, silent
 from experiments.core.seeds import stream
 from experiments.datasets.load import load_dataset
 from experiments.engines.fit import fit_engines
+from experiments.selection.auto import choose_by_posterior
 from experiments.selection.choose import choose
 from experiments.storage.runs import check_target
 
@@ -69,6 +70,9 @@ def compare_config(
     dataset = load_dataset(config.data, config.name, stream(config.seed, "data"), count)
     options: dict[str, Any] = {name: config.engine_options(name) for name in config.engines}
     terms = Terms(config.name, config.seed, config.covariance_type, config.thresholds)
+    if config.n_components == "auto":
+        choice = choose_by_posterior(dataset, config.engines, options, terms, progress)
+        return ComponentsComparison.of(choice)
     if not isinstance(config.n_components, int):
         choice = choose(dataset, config.n_components, config.engines, options, terms, progress)
         return ComponentsComparison.of(choice)

@@ -23,12 +23,14 @@ class ExperimentConfig(Section):
     """The question that the experiment asks."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Determines every random number of the run."""
-    n_components: PositiveInt | Annotated[list[PositiveInt], Field(min_length=1)]
-    """Number of mixture components K; of several, each is fitted, and criteria choose."""
+    n_components: PositiveInt | Annotated[list[PositiveInt], Field(min_length=1)] | Literal["auto"]
+    """Number of mixture components K; of several, each is fitted, and criteria choose; "auto" draws
+    K from its posterior by the engine bayes-auto, and fits the probable numbers."""
     covariance_type: Literal["full", "tied", "diag", "spherical"] = "full"
     """What the covariances of every fit leave free, as in scikit-learn."""
     engines: list[str] = Field(default=["em", "bayes"], min_length=1)
-    """What is fitted and compared: em, bayes, sklearn, sklearn-bayes, kmeans, or a plug-in."""
+    """What is fitted and compared: em, bayes, bayes-auto, sklearn, sklearn-bayes, kmeans, or a
+    plug-in; by default em and bayes, or where `n_components` is "auto" em and bayes-auto."""
     data: Data
     """What is fitted to."""
     em: EMSettings = EMSettings()
@@ -58,6 +60,13 @@ class ExperimentConfig(Section):
         if self.sweep is not None:
             return "sweep"
         return "run" if isinstance(self.n_components, int) else "choose-k"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _auto_has_its_engine(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("n_components") == "auto":
+            return {"engines": ["em", "bayes-auto"], **values}
+        return values
 
     @model_validator(mode="after")
     def _engines_once(self) -> Self:
