@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         GeometricComponents,
         PoissonComponents,
         UniformComponents,
+        check_components_prior,
     )
     from gmm_bayes.priors.registry import prior_from_dict
     from gmm_bayes.pymc_model.build import build_model
@@ -65,6 +66,7 @@ __all__ = [
     "VaryingDraws",
     "align_and_diagnose",
     "build_model",
+    "check_components_prior",
     "prior_from_dict",
     "relabel",
 ]
@@ -98,6 +100,7 @@ _HOMES = {
     "VaryingDraws": "unknown_k.draws",
     "align_and_diagnose": "evaluation.given_draws",
     "build_model": "pymc_model.build",
+    "check_components_prior": "priors.number_of_components",
     "prior_from_dict": "priors.registry",
     "relabel": "labels.relabelling",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast, overload
 
@@ -16,8 +16,8 @@ from experiments.datasets.dataset import Dataset, from_arrays
 from experiments.engines.contract import Fit
 from experiments.engines.fit import fit_engines
 from experiments.engines.given import given_fits
-from experiments.selection.choose import choose, several
-from experiments.selection.structures import choose_with_structure
+from experiments.selection.any_choice import AUTO, choose_any, is_choice
+from experiments.selection.auto import BAYES_AUTO
 from gmm_em import Mixture
 
 
@@ -26,15 +26,17 @@ from gmm_em import Mixture
 @overload
 def compare(X: object, n_components: int, **options: Any) -> Comparison: ...
 @overload
-def compare(X: object, n_components: Sequence[int], **options: Any) -> ComponentsComparison: ...
+def compare(
+    X: object, n_components: Sequence[int] | str, **options: Any
+) -> ComponentsComparison: ...
 def compare(  # noqa: PLR0913 - a public face: the caller names its options
     X: object,
-    n_components: int | Sequence[int],
+    n_components: int | Sequence[int] | str,
     *,
     truth: Mixture | None = None,
     labels: object = None,
     X_test: object = None,
-    engines: Sequence[str] = ("em", "bayes"),
+    engines: Sequence[str] | None = None,
     fits: Mapping[str, object] | None = None,
     covariance_type: str | Sequence[str] = "full",
     seed: int = 0,
@@ -48,9 +50,10 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     ----------
     X : array_like or DataFrame of shape (n_samples, n_features)
         The rows to fit.
-    n_components : int or sequence of int
+    n_components : int, sequence of int or "auto"
         Number of mixture components. If there are several, each is fitted and compared, and every
-        criterion says which it chooses.
+        criterion says which it chooses. With "auto" the number is drawn from its posterior, and the
+        probable ones are fitted and compared.
     truth : Mixture, optional
         The mixture that the data were drawn from, where it is known.
     labels : str or array_like of shape (n_samples,), optional
@@ -58,9 +61,10 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
         is told; the clusters are compared with them.
     X_test : array_like or DataFrame of shape (n_test, n_features), optional
         Rows held out, for the log-likelihood only.
-    engines : sequence of str
-        Names of engines: ``"em"``, ``"bayes"``, ``"sklearn"``, ``"sklearn-bayes"``, ``"kmeans"``,
-        or one that another package registers.
+    engines : sequence of str, optional
+        Names of engines: ``"em"``, ``"bayes"``, ``"bayes-auto"``, ``"sklearn"``,
+        ``"sklearn-bayes"``, ``"kmeans"``, or one that another package registers. By default
+        ``("em", "bayes")``, with "auto" ``("em", "bayes-auto")``.
     fits : mapping of str to object, optional
         Fits of the same rows that somebody else made, by the names that the comparison gives them:
         a fitted mixture of scikit-learn, a `gmm_em.Mixture`, draws as a triple of weights, means
@@ -85,7 +89,7 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     Comparison
         If `n_components` is a number.
     ComponentsComparison
-        If it is a sequence, or `covariance_type` is.
+        If it is a sequence or "auto", or `covariance_type` is a sequence.
 
     Raises
     ------
@@ -95,25 +99,25 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     """
     dataset = from_arrays(X, X_test, truth, labels=labels)
     thresholds_with(thresholds or {})
-    many = isinstance(n_components, Iterable) and not isinstance(n_components, str)
+    if engines is None:
+        automatic = isinstance(n_components, str) and n_components == AUTO
+        engines = ("em", BAYES_AUTO) if automatic else ("em", "bayes")
     given = dict(fits or {})
     if twice := sorted(set(given) & set(engines)):
         raise UsageError(f"fits['{twice[0]}']: an engine has this name, allowed is another one")
-    if given and (many or not isinstance(covariance_type, str)):
-        raise UsageError("fits: allowed where n_components and covariance_type are one each")
     terms = Terms(seed=seed, thresholds=thresholds or {})
-    numbers = several(n_components)
-    if not isinstance(covariance_type, str):
-        kinds = list(covariance_type)
-        choice = choose_with_structure(dataset, numbers, kinds, engines, options, terms, progress)
+    if is_choice(n_components, covariance_type):
+        if given:
+            raise UsageError("fits: allowed where n_components and covariance_type are one each")
+        choice = choose_any(
+            dataset, n_components, covariance_type, engines, options, terms, progress
+        )
         return ComponentsComparison.of(choice)
-    terms = replace(terms, covariance_type=covariance_type)
-    if many:
-        choice = choose(dataset, numbers, engines, options, terms, progress)
-        return ComponentsComparison.of(choice)
-    number = cast("int", n_components)
-    own = given_fits(given, dataset, number, covariance_type)
-    made = fit_engines(dataset, number, engines, options, seed, progress, covariance_type)
+    # Whatever else they are, the first check refuses what is no number and no structure.
+    number, structure = cast("int", n_components), cast("str", covariance_type)
+    own = given_fits(given, dataset, number, structure)
+    made = fit_engines(dataset, number, engines, options, seed, progress, structure)
+    terms = replace(terms, covariance_type=structure)
     return Comparison.of(analyse(dataset, {**made, **own}, terms))
 
 

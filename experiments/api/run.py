@@ -16,8 +16,7 @@ from experiments.core.progress import Report, silent
 from experiments.core.seeds import stream
 from experiments.datasets.load import load_dataset
 from experiments.engines.fit import fit_engines
-from experiments.selection.choose import choose, several
-from experiments.selection.structures import choose_with_structure
+from experiments.selection.any_choice import choose_any
 from experiments.storage.runs import check_target
 
 
@@ -72,16 +71,12 @@ def compare_config(
     options: dict[str, Any] = {name: config.engine_options(name) for name in config.engines}
     n_components, structure = config.n_components, config.covariance_type
     terms = Terms(config.name, config.seed, thresholds=config.thresholds)
-    numbers = several(n_components)
-    if not isinstance(structure, str):
-        choice = choose_with_structure(
-            dataset, numbers, structure, config.engines, options, terms, progress
+    if not (isinstance(n_components, int) and isinstance(structure, str)):
+        choice = choose_any(
+            dataset, n_components, structure, config.engines, options, terms, progress
         )
         return ComponentsComparison.of(choice)
     terms = replace(terms, covariance_type=structure)
-    if not isinstance(n_components, int):
-        choice = choose(dataset, numbers, config.engines, options, terms, progress)
-        return ComponentsComparison.of(choice)
     how = (config.seed, progress, structure)
     fits = fit_engines(dataset, n_components, config.engines, options, *how)
     return Comparison.of(analyse(dataset, fits, terms))

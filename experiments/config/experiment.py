@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import tomli_w
 from pydantic import AfterValidator, Field, model_validator
@@ -41,8 +41,9 @@ class ExperimentConfig(Section):
     """The question that the experiment asks."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Determines every random number of the run."""
-    n_components: PositiveInt | Annotated[list[PositiveInt], Field(min_length=1)]
-    """Number of mixture components K; of several, each is fitted, and criteria choose."""
+    n_components: PositiveInt | Annotated[list[PositiveInt], Field(min_length=1)] | Literal["auto"]
+    """Number of mixture components K; of several, each is fitted, and criteria choose; "auto" draws
+    K from its posterior by the engine bayes-auto, and fits the probable numbers."""
     covariance_type: Annotated[
         str | Annotated[list[str], Field(min_length=1)], AfterValidator(_known_structures)
     ] = "full"
@@ -50,7 +51,8 @@ class ExperimentConfig(Section):
     several, or of "all", EM's BIC chooses one. Of our engines, em and kmeans fit all fourteen, the
     others scikit-learn's four."""
     engines: list[str] = Field(default=["em", "bayes"], min_length=1)
-    """What is fitted and compared: em, bayes, sklearn, sklearn-bayes, kmeans, or a plug-in."""
+    """What is fitted and compared: em, bayes, bayes-auto, sklearn, sklearn-bayes, kmeans, or a
+    plug-in; by default em and bayes, or where `n_components` is "auto" em and bayes-auto."""
     data: Data
     """What is fitted to."""
     em: EMSettings = EMSettings()
@@ -99,6 +101,13 @@ class ExperimentConfig(Section):
                 f"covariance_type = {self.covariance_type}: allowed {where} is one name"
             )
         return self.covariance_type
+
+    @model_validator(mode="before")
+    @classmethod
+    def _auto_has_its_engine(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("n_components") == "auto":
+            return {"engines": ["em", "bayes-auto"], **values}
+        return values
 
     @model_validator(mode="after")
     def _engines_once(self) -> Self:

@@ -71,20 +71,35 @@ class BayesEngine:
         if model.posterior_["posterior"].attrs["interrupted"]:
             # An interrupted sampler returns the draws that it has, which are not a whole posterior.
             raise KeyboardInterrupt
-        evidence = _evidence(model) if options.evidence else {}
-        draws = model.draws_
-        every = Parameters.of(draws)
-        return Fit(
-            title="posterior",
-            mixture=model.mixture_,
-            uncertainty=combine(lambda values: values.std(axis=(0, 1), ddof=1), every),
-            intervals=central(every, axis=(0, 1)),
-            seconds=time.perf_counter() - start,
-            diagnostics={**model.diagnostics_.to_dict(), "n_draws": len(draws), **evidence},
-            draws=draws,
-            permutations=model.permutations_,
-            posterior=model.posterior_,
-        )
+        return fit_of(model, time.perf_counter() - start, with_evidence=bool(options.evidence))
+
+
+def fit_of(model: GaussianMixtureBayes, seconds: float, *, with_evidence: bool) -> Fit:
+    """Return what an engine found, from a fitted posterior.
+
+    Parameters
+    ----------
+    model : GaussianMixtureBayes
+    seconds : float
+        What drawing it took; the marginal likelihood's time is added.
+    with_evidence : bool
+        Whether to estimate the marginal likelihood.
+    """
+    start = time.perf_counter()
+    evidence = _evidence(model) if with_evidence else {}
+    draws = model.draws_
+    every = Parameters.of(draws)
+    return Fit(
+        title="posterior",
+        mixture=model.mixture_,
+        uncertainty=combine(lambda values: values.std(axis=(0, 1), ddof=1), every),
+        intervals=central(every, axis=(0, 1)),
+        seconds=seconds + time.perf_counter() - start,
+        diagnostics={**model.diagnostics_.to_dict(), "n_draws": len(draws), **evidence},
+        draws=draws,
+        permutations=model.permutations_,
+        posterior=model.posterior_,
+    )
 
 
 def _evidence(model: GaussianMixtureBayes) -> dict[str, Any]:

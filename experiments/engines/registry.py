@@ -19,6 +19,7 @@ GROUP = "gmm_compare.engines"
 OWN = {
     "em": "experiments.engines.em:EMEngine",
     "bayes": "experiments.engines.bayes:BayesEngine",
+    "bayes-auto": "experiments.engines.bayes_auto:BayesAutoEngine",
     "sklearn": "experiments.engines.baselines:SklearnEngine",
     "sklearn-bayes": "experiments.engines.baselines:SklearnBayesEngine",
     "kmeans": "experiments.engines.baselines:KMeansEngine",

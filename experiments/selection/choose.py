@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,12 +11,14 @@ from experiments.analysis.verdict.evidence import doubts_about, gravest_first
 from experiments.core.errors import FitError, UsageError
 from experiments.core.progress import Report, silent
 from experiments.datasets.dataset import Dataset
+from experiments.engines.contract import Fit
 from experiments.engines.fit import check_components, check_structures, fit_engines
 from experiments.engines.registry import load_engine
 from experiments.selection.criteria import judge_all, titles_of
+from experiments.selection.posterior_of_k import findings_of_posterior
 from experiments.selection.verdict import findings
 from experiments.values.comparison import Finding
-from experiments.values.components import ComponentsValues
+from experiments.values.components import ComponentsValues, PosteriorOfK
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,44 @@ def choose(
     """
     counts = _checked(n_components, len(dataset.X))
     check_structures(engines, [terms.covariance_type])
-    options = _with_evidence(engines, options)
+    options = with_evidence(engines, options)
+
+    def fit_at(k: int, report: Report) -> Mapping[str, Fit]:
+        return fit_engines(dataset, k, engines, options, terms.seed, report, terms.covariance_type)
+
+    return choose_among(dataset, counts, fit_at, terms, progress, known=known)
+
+
+def choose_among(
+    dataset: Dataset,
+    counts: Sequence[int],
+    fit_at: Callable[[int, Report], Mapping[str, Fit]],
+    terms: Terms,
+    progress: Report,
+    posterior_of_k: PosteriorOfK | None = None,
+    known: Sequence[Finding] = (),
+) -> Choice:
+    """Compare the fits at every number of components, then judge the numbers by every criterion.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    counts : sequence of int
+        Numbers of components, ascending.
+    fit_at : callable
+        Returns the fits at a number, given a function to report to.
+    terms : Terms
+    progress : callable
+    posterior_of_k : PosteriorOfK, optional
+        The posterior of the number of components, where it was drawn.
+    known : sequence of Finding
+        What was found before, for the verdict.
+
+    Raises
+    ------
+    FitError
+        If no number could be fitted.
+    """
     experiment = terms.experiment or dataset.name
     analyses: dict[int, Analysis] = {}
     failures: dict[int, str] = {}
@@ -78,7 +117,7 @@ def choose(
             progress(f"K = {k}: {stage}", done, total)
 
         try:
-            fits = fit_engines(dataset, k, engines, options, terms.seed, at, terms.covariance_type)
+            fits = fit_at(k, at)
         except FitError as error:
             # The first sentence of a message says why; advice may follow.
             reason = str(error).removeprefix(f"{dataset.name}: ")
@@ -94,16 +133,18 @@ def choose(
         seed=terms.seed,
         dataset=dataset_info(dataset),
         covariance_type=terms.covariance_type,
-        n_components=counts,
+        n_components=list(counts),
         true_components=true_components,
         criteria=criteria,
         failures={str(k): reason for k, reason in failures.items()},
+        posterior_of_k=posterior_of_k,
         verdict=gravest_first(
             [
                 *findings(
                     criteria, failures, true_components, _better_by(analyses), titles_of(analyses)
                 ),
                 *known,
+                *findings_of_posterior(posterior_of_k, criteria),
                 *doubts_about(dataset),
             ]
         ),
@@ -111,12 +152,7 @@ def choose(
     return Choice(values, analyses)
 
 
-def several(given: Any) -> list[Any]:
-    """Return one value, or several, as a list."""
-    return [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
-
-
-def _with_evidence(
+def with_evidence(
     engines: Sequence[str], options: Mapping[str, Mapping[str, Any]]
 ) -> Mapping[str, Mapping[str, Any]]:
     """Ask for marginal likelihoods, which engines that can give one leave out of a single fit."""

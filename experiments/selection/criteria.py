@@ -176,6 +176,16 @@ def _evidence(engine: str) -> Callable[[Analysis], Score]:
     return score
 
 
+def _posterior_of_k(engine: str) -> Callable[[Analysis], Score]:
+    def score(analysis: Analysis) -> Score:
+        found = analysis.values.engines[engine].diagnostics
+        value = found.get("log_posterior_of_k")
+        reason = "" if value is not None else "the number of components was given"
+        return Score(value, found.get("log_posterior_of_k_se"), reason=reason)
+
+    return score
+
+
 def rules_for_estimate(engine: str, title: str) -> Iterator[Rule]:
     """Yield the criteria that judge the fits of a point estimate, which tables call `title`."""
     yield Rule("aic", "AIC", engine, _information(engine, "aic"), unit=-2.0)
@@ -186,6 +196,7 @@ def rules_for_estimate(engine: str, title: str) -> Iterator[Rule]:
 
 def rules_for_posterior(engine: str, title: str) -> Iterator[Rule]:
     """Yield the criteria that judge a posterior, which sentences call `title`."""
+    yield Rule("posterior-k", "log posterior probability", engine, _posterior_of_k(engine))
     yield Rule("loo", "LOO", engine, _loo)
     yield Rule("evidence", "marginal likelihood", engine, _evidence(engine))
     yield Rule("bayes-held-out", f"held-out log-likelihood of {title}", engine, _held_out(engine))

@@ -43,6 +43,28 @@ class Criterion(Value):
     (Kass & Raftery 1995)."""
 
 
+class PosteriorOfK(Value):
+    """The posterior distribution of the number of components."""
+
+    engine: str
+    """Whose draws it is from."""
+    prior: str
+    """Prior of the number of components, in words."""
+    probabilities: dict[str, FiniteFloat]
+    """Of each number that was drawn."""
+    filled: dict[str, FiniteFloat]
+    """Of each number of components that have rows."""
+    other_prior: str
+    """Another prior of the number of components, in words."""
+    under_other_prior: dict[str, FiniteFloat]
+    """Probabilities under that other prior."""
+    effective_draws: FiniteFloat | None
+    """Fewest effective draws of the number of components and of those that have rows; null where it
+    does not vary."""
+    problems: list[str]
+    """What is wrong with the draws, one sentence each."""
+
+
 class ComponentsValues(FileValue):
     """Everything in `components.json`; the comparison of each number is in a folder of its own."""
 
@@ -59,4 +81,6 @@ class ComponentsValues(FileValue):
     """Numbers of components that could not be fitted, and why."""
     structures: StructureChoice | None = None
     """The choice of a structure of covariances; null where only one was asked for."""
+    posterior_of_k: PosteriorOfK | None = None
+    """Null where the numbers of components were given."""
     verdict: list[Finding]

@@ -32,10 +32,10 @@ def reporting(total: int, *, shown: bool, callback: Progress | None) -> Iterator
         with _bar(total) as update:
             yield update
     else:
-        yield _silent
+        yield silent
 
 
-def _silent(n_done: int, n_total: int) -> None:
+def silent(n_done: int, n_total: int) -> None:
     """Report nothing."""
 
 

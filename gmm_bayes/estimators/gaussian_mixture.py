@@ -20,7 +20,7 @@ from gmm_bayes.core.progress import reporting
 from gmm_bayes.core.seeds import RandomState, seed_sequence
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.estimators.base import PosteriorEstimator
-from gmm_bayes.estimators.summary import summarise
+from gmm_bayes.estimators.summary import Summary, summarise
 from gmm_bayes.plots import plot_prior_predictive
 from gmm_bayes.priors.base import Prior
 from gmm_bayes.priors.predictive import sample_prior_predictive
@@ -191,6 +191,31 @@ class GaussianMixtureBayes(PosteriorEstimator):
         self._set_feature_names(names)
         self._keep(summarise(task, sampled, self._feature_names(), improper))
         return self
+
+    @classmethod
+    def of_draws(cls, task: Task, summary: Summary) -> Self:
+        """Return a fitted estimator of draws that were made otherwise, for a task and its summary.
+
+        Parameters
+        ----------
+        task : Task
+        summary : gmm_bayes.estimators.summary.Summary
+        """
+        model = cls(
+            task.n_components,
+            covariance_type=task.covariance_type,
+            prior=task.prior,
+            sampler="gibbs",
+            draws=task.draws,
+            tune=task.tune,
+            chains=task.chains,
+            cores=task.cores,
+            random_state=task.seed,
+            progressbar=False,
+        )
+        model.n_features_in_ = task.X.shape[1]
+        model._keep(summary)
+        return model
 
     def _checked(self, X: ArrayLike) -> tuple[FloatArray, int, str]:
         """Return the data, the number of components and the name of the structure, checked."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,16 +17,19 @@ from gmm_bayes.core.checks import (
     check_data,
     check_enough_samples,
 )
-from gmm_bayes.core.progress import reporting
+from gmm_bayes.core.progress import reporting, silent
 from gmm_bayes.core.seeds import RandomState, seed_sequence
 from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.estimators.base import PredictiveEstimator
+from gmm_bayes.estimators.gaussian_mixture import GaussianMixtureBayes
+from gmm_bayes.estimators.summary import summarise as summarise_known
 from gmm_bayes.priors.base import Prior
 from gmm_bayes.priors.number_of_components import ComponentsPrior
 from gmm_bayes.space.structures import get_structure
 from gmm_bayes.unknown_k.diagnostics import UnknownKDiagnostics
 from gmm_bayes.unknown_k.draws import VaryingDraws
+from gmm_bayes.unknown_k.given_k import given_k
 from gmm_bayes.unknown_k.settings import PriorOfUnknownK
 from gmm_bayes.unknown_k.task import UnknownKTask, usual_thinning
 from gmm_em.core.html import mixture_table
@@ -253,6 +257,7 @@ class GaussianMixtureUnknownK(PredictiveEstimator):
             sampled = sample(task)
         self.n_features_in_ = data.shape[1]
         self._set_feature_names(names)
+        self._task = replace(task, progress=silent)
         self._keep(summarise(task, sampled, self._feature_names(), improper))
         return self
 
@@ -312,6 +317,41 @@ class GaussianMixtureUnknownK(PredictiveEstimator):
         if n not in self._given:
             self._given[n] = relabel(self.draws_.given(n)[0])[0]
         return self._given[n]
+
+    def probability_error(self, n_components: int) -> float | None:
+        """Return the Monte Carlo standard error of the probability of a number of components.
+
+        None where no draw has that number, every draw has it, or there are too few draws to tell.
+        """
+        from arviz_stats.base import array_stats  # noqa: PLC0415 - takes a second to load
+
+        self._check_fitted()
+        drawn = (self.draws_.n_components == n_components).astype(np.float64)
+        if drawn.min() == drawn.max():
+            return None
+        with np.errstate(divide="ignore", invalid="ignore"):
+            error = float(array_stats.mcse(drawn, method="mean"))
+        return error if np.isfinite(error) else None
+
+    def as_known(self, n_components: int) -> GaussianMixtureBayes:
+        """Return the posterior given `n_components` as the estimator of a known number has it.
+
+        Its draws are those of :meth:`given`, so that nothing is sampled; it answers whatever
+        :class:`gmm_bayes.GaussianMixtureBayes` does, the marginal likelihood and
+        leave-one-out cross-validation among it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is not a whole number, or no draw has so many components.
+        """
+        self._check_fitted()
+        n = check_count("n_components", n_components)
+        task, sampled = given_k(self._task, self.draws_, n, self.posterior_["posterior"].attrs)
+        structure = get_structure(task.covariance_type)
+        improper = task.prior.improper_on(task.X, n, structure)
+        summary = summarise_known(task, sampled, self._feature_names(), improper)
+        return GaussianMixtureBayes.of_draws(task, summary)
 
     def score_samples(self, X: ArrayLike) -> FloatArray:
         """Return the log posterior predictive density of each row, shape (N,).

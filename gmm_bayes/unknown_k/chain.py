@@ -186,7 +186,7 @@ class TelescopingChain:
         for start in range(0, n, at_once):
             if stop.is_set():
                 return
-            part = TelescopeTrace(*(values[: min(at_once, n - start)] for values in trace))
+            part = trace.first(min(at_once, n - start))
             setup = self.setup
             iterate(self.rng, self.model, setup.unknown, setup.hyper, self.state, part, setup.thin)
             self.done += len(part.n_components)

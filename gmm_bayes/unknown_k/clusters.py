@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_bayes.unknown_k.draws import VaryingDraws
@@ -52,7 +53,7 @@ def _summed(joint: FloatArray, shares: FloatArray) -> FloatArray:
 
 
 def _shares(
-    allocations: IntArray, partition: IntArray, n_components: int, sizes: FloatArray
+    allocations: NDArray[np.uint16], partition: IntArray, n_components: int, sizes: FloatArray
 ) -> FloatArray:
     """Return the share of each component's rows in each cluster, shape (S, K, C)."""
     n_draws, n_clusters = len(allocations), len(sizes)

@@ -11,6 +11,7 @@ import numpy as np
 
 from gmm_bayes.core.jit import njit
 from gmm_bayes.unknown_k.conditional_of_k import log_partition, log_without_k
+from gmm_bayes.unknown_k.copying import copy_matrix, copy_vector, set_matrix
 from gmm_bayes.unknown_k.split_merge import (
     draw_merged,
     gather,
@@ -29,17 +30,17 @@ def split(rng, model, unknown, state, rows, counts, logs):  # type: ignore[no-un
         return
     reference = filled - 1
     if unknown.psi.shape[0] > 0:
-        model.psi[:] = unknown.psi[reference]
+        set_matrix(model.psi, unknown.psi[reference])
     d = model.data.shape[0]
     old = state.allocations[rows[0]]
     sides = np.zeros(rows.shape[0], dtype=np.int64)
-    mean, whitener = state.means[old].copy(), state.whiteners[old].copy()
-    here = log_rows_and_components(
-        model, rows, sides, state.means[old : old + 1], state.whiteners[old : old + 1], 1
-    )
-    here = log_without_k(unknown, reference, here, state.whiteners[old : old + 1], 1)
+    mean, whitener = np.empty((1, d)), np.empty((1, d, d))
+    copy_vector(mean, 0, state.means, old)
+    copy_matrix(whitener, 0, state.whiteners, old)
+    here = log_rows_and_components(model, rows, sides, mean, whitener, 1)
+    here = log_without_k(unknown, reference, here, whitener, 1)
     here += log_partition(model, unknown, counts, filled, state.whiteners, logs)
-    back = log_merged(model, rows, mean, whitener)
+    back = log_merged(model, rows, mean[0], whitener[0])
     means, whiteners = np.zeros((2, d)), np.zeros((2, d, d))
     forth = propose_split(rng, model, model.concentration, rows, means, whiteners, sides)
     there = log_rows_and_components(model, rows, sides, means, whiteners, 2)
@@ -47,18 +48,18 @@ def split(rng, model, unknown, state, rows, counts, logs):  # type: ignore[no-un
     count = counts[old]
     counts[filled] = sides.sum()
     counts[old] = count - counts[filled]
-    state.whiteners[old] = whiteners[0]
-    state.whiteners[filled] = whiteners[1]
+    copy_matrix(state.whiteners, old, whiteners, 0)
+    copy_matrix(state.whiteners, filled, whiteners, 1)
     there += log_partition(model, unknown, counts, filled + 1, state.whiteners, logs)
     if math.log(rng.random()) < there - here + back - forth:
-        state.means[old] = means[0]
-        state.means[filled] = means[1]
+        copy_vector(state.means, old, means, 0)
+        copy_vector(state.means, filled, means, 1)
         for m in range(rows.shape[0]):
             if sides[m] == 1:
                 state.allocations[rows[m]] = filled
         state.n_components[1] = filled + 1
         return
-    state.whiteners[old] = whitener
+    copy_matrix(state.whiteners, old, whitener, 0)
     counts[old] = count
     counts[filled] = 0.0
 
@@ -69,7 +70,7 @@ def merge(rng, model, unknown, state, rows, counts, logs):  # type: ignore[no-un
     filled = state.n_components[1]
     reference = filled - 2
     if unknown.psi.shape[0] > 0:
-        model.psi[:] = unknown.psi[reference]
+        set_matrix(model.psi, unknown.psi[reference])
     d = model.data.shape[0]
     kept, gone = state.allocations[rows[0]], state.allocations[rows[1]]
     last = filled - 1
@@ -77,8 +78,10 @@ def merge(rng, model, unknown, state, rows, counts, logs):  # type: ignore[no-un
     for m in range(rows.shape[0]):
         sides[m] = 0 if state.allocations[rows[m]] == kept else 1
     means, whiteners = np.empty((2, d)), np.empty((2, d, d))
-    means[0], means[1] = state.means[kept], state.means[gone]
-    whiteners[0], whiteners[1] = state.whiteners[kept], state.whiteners[gone]
+    copy_vector(means, 0, state.means, kept)
+    copy_vector(means, 1, state.means, gone)
+    copy_matrix(whiteners, 0, state.whiteners, kept)
+    copy_matrix(whiteners, 1, state.whiteners, gone)
     here = log_rows_and_components(model, rows, sides, means, whiteners, 2)
     here = log_without_k(unknown, reference, here, whiteners, 2)
     here += log_partition(model, unknown, counts, filled, state.whiteners, logs)
@@ -92,18 +95,18 @@ def merge(rng, model, unknown, state, rows, counts, logs):  # type: ignore[no-un
     counts[gone] = count_last
     counts[kept] = count_kept + count_gone
     counts[last] = counts[last] if last == kept else 0.0
-    state.whiteners[gone] = state.whiteners[last]
-    state.whiteners[kept] = whitener[0]
+    copy_matrix(state.whiteners, gone, state.whiteners, last)
+    copy_matrix(state.whiteners, kept, whitener, 0)
     if last == kept:
         counts[gone] = count_kept + count_gone
         counts[last] = 0.0
-        state.whiteners[gone] = whitener[0]
+        copy_matrix(state.whiteners, gone, whitener, 0)
     there += log_partition(model, unknown, counts, last, state.whiteners, logs)
     if math.log(rng.random()) < there - here + back - forth:
-        state.means[gone] = state.means[last]
-        state.means[kept] = mean[0]
+        copy_vector(state.means, gone, state.means, last)
+        copy_vector(state.means, kept, mean, 0)
         if last == kept:
-            state.means[gone] = mean[0]
+            copy_vector(state.means, gone, mean, 0)
         for i in range(state.allocations.shape[0]):
             if state.allocations[i] == gone:
                 state.allocations[i] = kept
@@ -114,7 +117,8 @@ def merge(rng, model, unknown, state, rows, counts, logs):  # type: ignore[no-un
     counts[kept], counts[gone] = count_kept, count_gone
     if last != kept and last != gone:
         counts[last] = count_last
-    state.whiteners[kept], state.whiteners[gone] = whiteners[0], whiteners[1]
+    copy_matrix(state.whiteners, kept, whiteners, 0)
+    copy_matrix(state.whiteners, gone, whiteners, 1)
 
 
 @njit()

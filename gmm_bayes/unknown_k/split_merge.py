@@ -60,19 +60,28 @@ def _log_density(data, row, mean, whitener):  # type: ignore[no-untyped-def]
 
 
 @njit()
+def _clear(sums, centre):  # type: ignore[no-untyped-def]
+    """Set the first component's sums and `centre` (D,) to zero."""
+    sums.counts[0] = 0.0
+    for i in range(centre.shape[0]):
+        centre[i] = 0.0
+        sums.first[0, i] = 0.0
+        for j in range(centre.shape[0]):
+            sums.second[0, i, j] = 0.0
+
+
+@njit()
 def _moments(data, rows, sides, side, centre, sums):  # type: ignore[no-untyped-def]
     """Write the mean of the rows on one side to `centre` and their moments around it to `sums`."""
     d = data.shape[0]
-    sums.counts[0] = 0.0
-    sums.first[0] = 0.0
-    sums.second[0] = 0.0
-    centre[:] = 0.0
+    _clear(sums, centre)
     for m in range(rows.shape[0]):
         if sides[m] == side:
             sums.counts[0] += 1.0
             for i in range(d):
                 centre[i] += data[i, rows[m]]
-    centre /= sums.counts[0]
+    for i in range(d):
+        centre[i] /= sums.counts[0]
     for m in range(rows.shape[0]):
         if sides[m] == side:
             for i in range(d):

@@ -91,3 +91,14 @@ class TelescopeTrace(NamedTuple):
     means: FloatArray
     whiteners: FloatArray
     allocations: NDArray[np.uint16]
+
+    def first(self, n: int) -> TelescopeTrace:
+        """Return views of the first `n` draws."""
+        return TelescopeTrace(
+            self.n_components[:n],
+            self.n_filled[:n],
+            self.weights[:n],
+            self.means[:n],
+            self.whiteners[:n],
+            self.allocations[:n],
+        )

@@ -8,6 +8,8 @@ out, so that no reversible jump is needed.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from gmm_bayes.core.jit import njit
@@ -21,6 +23,7 @@ from gmm_bayes.samplers.gibbs.sweep import (
     log_constants,
 )
 from gmm_bayes.unknown_k.conditional_of_k import draw_from_logs, log_conditional_of_k
+from gmm_bayes.unknown_k.copying import copy_matrix, copy_vector, set_matrix
 from gmm_bayes.unknown_k.moves_between_partitions import split_or_merge
 
 SPLITS_AND_MERGES = 2
@@ -37,11 +40,11 @@ def fill_first(state, sums):  # type: ignore[no-untyped-def]
             continue
         state.places[k] = filled
         if filled < k:
-            state.means[filled] = state.means[k]
-            state.whiteners[filled] = state.whiteners[k]
+            copy_vector(state.means, filled, state.means, k)
+            copy_matrix(state.whiteners, filled, state.whiteners, k)
             sums.counts[filled] = sums.counts[k]
-            sums.first[filled] = sums.first[k]
-            sums.second[filled] = sums.second[k]
+            copy_vector(sums.first, filled, sums.first, k)
+            copy_matrix(sums.second, filled, sums.second, k)
         filled += 1
     for k in range(filled, n):
         sums.counts[k] = 0.0
@@ -66,11 +69,17 @@ def draw_weights(rng, unknown, model, state, counts):  # type: ignore[no-untyped
 def allocate_rows(rng, model, state, sums):  # type: ignore[no-untyped-def]
     """Draw every row's component; write their moments to `sums`, those with rows first."""
     n = state.n_components[0]
-    sums.counts[:n] = 0.0
-    sums.first[:n] = 0.0
-    sums.second[:n] = 0.0
+    n_features = state.means.shape[1]
+    log_weights = np.empty(n)
+    for k in range(n):
+        log_weights[k] = math.log(state.weights[k])
+        sums.counts[k] = 0.0
+        for i in range(n_features):
+            sums.first[k, i] = 0.0
+            for j in range(n_features):
+                sums.second[k, i, j] = 0.0
     log_const = np.empty(n)
-    log_constants(np.log(state.weights[:n]), state.whiteners, log_const)
+    log_constants(log_weights, state.whiteners, log_const)
     components = FactorisedMixture(log_const, state.means[:n], state.whiteners[:n])
     add_rows(model.data, rng, components, sums, state.allocations)
     return fill_first(state, sums)
@@ -92,7 +101,12 @@ def draw_scatter(rng, model, hyper, n_covariances, whiteners):  # type: ignore[n
                 scatter[i, j] += 2.0 * acc
     root = np.zeros((d, d))
     _draw_wishart_root(rng, 2.0 * hyper.power[n_covariances - 1] - d + 1.0, scatter, root)
-    model.psi[:] = 2.0 * root.T @ root
+    for i in range(d):
+        for j in range(d):
+            acc = 0.0
+            for m in range(max(i, j), d):
+                acc += root[m, i] * root[m, j]
+            model.psi[i, j] = 2.0 * acc
 
 
 @njit()
@@ -110,7 +124,7 @@ def sweep(rng, model, unknown, hyper, state, sums, logs):  # type: ignore[no-unt
     n = draw_from_logs(rng, logs) + 1
     state.n_components[0] = n
     if unknown.psi.shape[0] > 0:
-        model.psi[:] = unknown.psi[n - 1]
+        set_matrix(model.psi, unknown.psi[n - 1])
     for k in range(filled, n):
         sums.counts[k] = 0.0
     draw_empty_components(rng, model, filled, state.means[:n], state.whiteners[:n])
@@ -129,8 +143,9 @@ def iterate(rng, model, unknown, hyper, state, trace, n_sweeps):  # type: ignore
         n = state.n_components[0]
         trace.n_components[row] = n
         trace.n_filled[row] = state.n_components[1]
-        trace.weights[row, :n] = state.weights[:n]
-        trace.means[row, :n] = state.means[:n]
-        trace.whiteners[row, :n] = state.whiteners[:n]
+        for k in range(n):
+            trace.weights[row, k] = state.weights[k]
+            copy_vector(trace.means[row], k, state.means, k)
+            copy_matrix(trace.whiteners[row], k, state.whiteners, k)
         for i in range(trace.allocations.shape[1]):
             trace.allocations[row, i] = state.places[state.allocations[i]]

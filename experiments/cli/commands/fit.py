@@ -28,6 +28,7 @@ MAX_NUMBERS = 100
         "gmm-compare fit mydata.csv -k 1-6",
         "gmm-compare fit mydata.csv -k 1-6 --covariance all --engines em",
         "gmm-compare fit mydata.csv -k 1-6 --covariance full,tied,diag,spherical",
+        "gmm-compare fit mydata.csv -k auto",
         "gmm-compare fit mydata.csv -k 3 --missing drop",
         "gmm-compare fit mydata.csv -k 3 --engines em,bayes,sklearn",
         "gmm-compare fit mydata.csv -k 3 --set bayes.draws=4000",
@@ -40,7 +41,8 @@ MAX_NUMBERS = 100
     "--components",
     required=True,
     metavar="K",
-    help="Number of components: 3, or several to choose from, 1-6 or 2,4,8.",
+    help="Number of components: 3, several to choose from, 1-6 or 2,4,8, or auto to "
+    "draw it from its posterior.",
 )
 @click.option(
     "--columns",
@@ -71,7 +73,8 @@ MAX_NUMBERS = 100
     "--engines",
     metavar="A,B",
     shell_complete=complete_engines,
-    help="What to fit and compare.  [default: em,bayes; with --missing keep: em]",
+    help="What to fit and compare.  [default: em,bayes; with -k auto: em,bayes-auto; "
+    "with --missing keep: em]",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the whole run.")
 @click.option(
@@ -107,7 +110,9 @@ def command(  # noqa: PLR0913 - click hands over each option as a parameter
 
     Of one number of components the answer is a table of estimates with their uncertainties, then
     the verdict: whether EM and the posterior agree, and which to believe. Of several it is a table
-    of criteria (BIC, ICL, LOO, marginal likelihood), and what each of them chooses.
+    of criteria (BIC, ICL, LOO, marginal likelihood), and what each of them chooses. With -k auto
+    the number is drawn from its posterior; the probable ones are fitted, and the criteria are set
+    beside it.
     """
     table: dict[str, Any] = {"source": "file", "path": _absolute(data), "missing": missing}
     if columns is not None:
@@ -134,8 +139,10 @@ def command(  # noqa: PLR0913 - click hands over each option as a parameter
     run_and_show(experiment, out or Path("runs") / experiment.name, as_json)
 
 
-def _numbers(text: str) -> int | list[int]:
-    """Read one number, or several: a range with both ends, or a list."""
+def _numbers(text: str) -> int | list[int] | str:
+    """Read one number, several (a range with both ends, or a list), or the word auto."""
+    if text.strip() == "auto":
+        return "auto"
     if found := RANGE.fullmatch(text):
         first, last = map(int, found.groups())
         if first <= last < first + MAX_NUMBERS:
@@ -145,7 +152,7 @@ def _numbers(text: str) -> int | list[int]:
         return numbers[0] if len(numbers) == 1 else numbers
     raise UsageError(
         f"--components {text}: allowed is a number, a range or a list, such as 3, 1-6 or 2,4,8 "
-        f"(a range of at most {MAX_NUMBERS})"
+        f"(a range of at most {MAX_NUMBERS}), or auto"
     )
 
 

@@ -31,8 +31,9 @@ def X():
 
 def test_every_engine_of_this_package_loads():
     names = available_engines()
-    assert list(names)[-5:] == ["em", "bayes", "sklearn", "sklearn-bayes", "kmeans"]
-    for name in ("em", "bayes", "sklearn", "sklearn-bayes", "kmeans"):
+    own = ["em", "bayes", "bayes-auto", "sklearn", "sklearn-bayes", "kmeans"]
+    assert list(names)[-6:] == own
+    for name in ("em", "bayes", "bayes-auto", "sklearn", "sklearn-bayes", "kmeans"):
         assert load_engine(name).settings.model_validate({})
 
 
