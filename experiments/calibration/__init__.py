@@ -1,4 +1,4 @@
-"""Simulation-based calibration of a posterior. Imports: datasets, config, storage, core."""
+"""Simulation-based calibration of a posterior. Imports: datasets, config, storage, values, core."""
 
 from __future__ import annotations
 

@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from experiments.values.comparison import Level
+
 RESULT = "sbc.json"
 PAGE = "sbc.html"
 SIMULATIONS = "simulations"
 ALPHA = 0.01
 """Probability that a calibrated sampler is called miscalibrated, over all quantities."""
+ENOUGH = 100
+"""Simulations below which a sampler is not called right where nothing is found to be wrong: the
+bands are then so wide that small faults stay within them."""
 MAX_SHORT = 0.05
 """Share of simulations that may have fewer effective draws than ranks need."""
 
@@ -58,6 +63,13 @@ class Calibrated:
         return self.mixed and not self.rejected
 
     @property
+    def level(self) -> Level:
+        """How the sentence is to be read: "fail", "warn" where the simulations are few, or "ok"."""
+        if not self.calibrated:
+            return "fail"
+        return "warn" if self.n_sims < ENOUGH else "ok"
+
+    @property
     def sentence(self) -> str:
         """The result in words."""
         if self.rejected:
@@ -71,6 +83,12 @@ class Calibrated:
             return (
                 f"Not calibrated: in {self.n_short} of {self.n_sims} simulations the draws were "
                 f"worth fewer than {self.n_ranks - 1} independent ones; the sampler does not mix."
+            )
+        if self.n_sims < ENOUGH:
+            return (
+                f"Too few simulations to say: the ranks of all {len(self.p_values)} quantities "
+                f"could be uniform, but {self.n_sims} simulations would not show a small fault; "
+                f"allow {ENOUGH} at least, better 300."
             )
         return (
             f"Calibrated: ranks of all {len(self.p_values)} quantities are uniform "

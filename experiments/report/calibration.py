@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 
 from experiments.calibration.result import ALPHA, Calibrated
 from experiments.calibration.uniformity import Uniformity
-from experiments.report.page.blocks import Note, PageSection, Picture
+from experiments.report.page.blocks import Block, Facts, Note, PageSection, Picture
 from experiments.report.page.document import render, write
 from experiments.report.page.theme import (
     COLOURS,
@@ -22,6 +22,9 @@ from experiments.report.page.theme import (
     styled,
     tint,
 )
+from experiments.report.provenance import duration
+from experiments.report.verdict import VerdictList
+from experiments.values.comparison import Finding
 
 _COLUMNS = 3
 _PANEL_HEIGHT = 190
@@ -43,15 +46,37 @@ def write_calibration_report(result: Calibrated, path: Path) -> Path:
         "calibrations. A hump: truths lie too low, the sampler's draws too high. A rise, then a "
         "fall below zero: too narrow a posterior; the other way round: too wide."
     )
-    section = PageSection(
-        "ranks",
-        "Ranks of the truth among posterior draws",
-        (
-            Note(result.sentence, "lead"),
-            Picture("ranks", ranks_figure(result), "Rank ECDF differences with bands", caption),
-        ),
+    least = min(result.p_values.values(), default=1.0)
+    finding = Finding(
+        id="calibration", level=result.level, text=result.sentence, value=least, threshold=ALPHA
     )
-    return write(render(f"Calibration of {result.name}", lead, [section]), path)
+    picture = Picture("ranks", ranks_figure(result), "Rank ECDF differences with bands", caption)
+    sections = [
+        PageSection("verdict", "Verdict", [VerdictList([finding])]),
+        PageSection("ranks", "Ranks of the truth among posterior draws", [picture]),
+        PageSection("made", "How it was made", _made(result)),
+    ]
+    return write(render(f"Calibration of {result.name}", lead, sections), path)
+
+
+def _made(result: Calibrated) -> list[Block]:
+    """Say what was simulated, and how."""
+    how = (
+        "Truths are drawn from the prior, data from the truths, and the posterior of each data set "
+        "is drawn by the sampler. The rank of a truth among the draws of its posterior is uniform "
+        "if the sampler is exact (Talts et al. 2018)."
+    )
+    size = result.size
+    facts = [
+        ("sampler", result.sampler),
+        ("each data set", f"{size['n_samples']} rows, {size['n_features']} features"),
+        ("components", str(size["n_components"])),
+        ("simulations", str(result.n_sims)),
+        ("draws in which a truth is ranked", str(result.n_ranks - 1)),
+        ("simulations whose draws are worth fewer", str(result.n_short)),
+        ("time of the last run", duration(result.seconds)),
+    ]
+    return [Note(how, kind="plain"), Facts(facts)]
 
 
 def ranks_figure(result: Calibrated) -> go.Figure:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from experiments.core.errors import UsageError
-from experiments.report.page.blocks import Block, Code, Facts, Folded, Note
+from experiments.report.page.blocks import Block, Code, Facts, FileLink, Folded, Note
 from experiments.storage.layout import CONFIG, ENVIRONMENT
 from experiments.values.comparison import ComparisonValues
 from experiments.values.components import ComponentsValues
@@ -155,4 +155,7 @@ def _config(made: Provenance) -> list[Block]:
     if made.config is None:
         return []
     code = Code("config", made.config, "Copy the config")
-    return [Folded("The config, every default written out", [code])]
+    return [
+        FileLink("config.toml, beside this page", CONFIG),
+        Folded("The config, every default written out", [code]),
+    ]

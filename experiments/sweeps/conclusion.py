@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 
 from experiments.config.conclusion import Conclusion, Detected, ReachedBest, Trend, Winner
 from experiments.core.digits import in_digits_of
@@ -195,9 +196,9 @@ def _told(centre: Centre) -> str:
 
 
 def _share(share: float, n: int) -> str:
-    """Write a share of `n` tries and its binomial standard error, in per cent."""
-    error = np.sqrt(share * (1 - share) / n)
-    return f"{share:.0%} of {n} tries" + (f" (± {max(error, 0.01):.0%})" if error else "")
+    """Write a share of `n` tries with its interval of 95% (Wilson 1927), which is never empty."""
+    ends = binomtest(round(share * n), n).proportion_ci(0.95, method="wilson")
+    return f"{share:.0%} of {n} tries (95% interval {ends.low:.0%} to {ends.high:.0%})"
 
 
 def _votes(values: pd.Series) -> str:

@@ -1,6 +1,7 @@
 """The reports of sweeps, of a choice of K, and of everything that ships."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -83,7 +84,7 @@ def test_points_of_a_sweep_sort(page):
 
 
 def test_every_cell_leads_to_its_record(page, sweep_report):
-    summary = page.locator("section[aria-labelledby=cells] summary")
+    summary = page.locator("section[aria-labelledby=cells] details details summary")
     summary.press("Enter")
     links = page.locator("section[aria-labelledby=cells] a")
     eventually(page, lambda: links.first.is_visible())
@@ -137,8 +138,12 @@ def test_page_of_a_calibration_is_whole_and_fits(open_page, tmp_path):
         seconds=1.0,
     )
     page = open_page(write_calibration_report(result, tmp_path / "sbc.html"))
-    check_everything(page, ("Ranks of the truth among posterior draws",))
-    assert "Not calibrated" in page.locator("main").inner_text()
+    sections = ("Verdict", "Ranks of the truth among posterior draws", "How it was made")
+    check_everything(page, sections)
+    assert "Not calibrated" in page.locator(".verdict .fail").inner_text()
+    few = replace(result, p_values=dict.fromkeys(ranks, 0.4), rejected=())
+    page = open_page(write_calibration_report(few, tmp_path / "few.html"))
+    assert "Too few simulations to say" in page.locator(".verdict .warn").inner_text()
 
 
 @pytest.mark.slow

@@ -138,6 +138,4 @@ def _counts(comparison: ComparisonValues, engine: str) -> SortableTable:
         [TableCell(name), *(TableCell(str(count), float(count)) for count in counts)]
         for name, counts in class_counts(comparison)[engine]
     ]
-    index = known.engines[engine].adjusted_rand
-    caption = f"{title}: rows of each class in each component; adjusted Rand index {index:.3f}"
-    return SortableTable(caption, columns, rows)
+    return SortableTable(f"{title}: rows of each class in each component", columns, rows)

@@ -11,6 +11,7 @@ from experiments.analysis.illustrate import separation
 from experiments.core.errors import UsageError
 from experiments.core.types import FloatArray
 from experiments.report.comparison.curves import separating_directions
+from experiments.report.page.theme import plain
 from experiments.values.comparison import ComparisonValues
 from experiments.values.parameters import Parameters
 
@@ -62,16 +63,19 @@ class View:
         Of the coordinates: the names of features in the data, or `PROJECTION_NAMES`.
     sources : tuple of Source
         In the order in which they are drawn, each over those before it.
+    told : tuple of str
+        Of each point what is said of it under the mouse; empty where there is nothing to say.
     """
 
     points: FloatArray
     names: tuple[str, ...]
     sources: tuple[Source, ...]
+    told: tuple[str, ...] = ()
 
     def along(self, directions: FloatArray, names: Sequence[str]) -> View:
         """Project everything on other directions, the columns of a (D, d) matrix."""
         sources = tuple(source.along(directions) for source in self.sources)
-        return View(self.points @ directions, tuple(names), sources)
+        return View(self.points @ directions, tuple(names), sources, self.told)
 
     def of(self, features: Sequence[int]) -> View:
         """Keep some coordinates, in the order given."""
@@ -106,7 +110,22 @@ def view_of(comparison: ComparisonValues) -> View:
         np.asarray(comparison.illustration.points),
         tuple(comparison.dataset.feature_names),
         tuple(_sources(comparison)),
+        tuple(_told(comparison)),
     )
+
+
+def _told(comparison: ComparisonValues) -> Iterator[str]:
+    """Yield of each point its most probable component, with the probability, by each engine."""
+    kept = comparison.illustration.responsibilities
+    if not kept or comparison.n_components == 1:
+        return
+    titles = {name: plain(comparison.engines[name].title) for name in kept}
+    for rows in zip(*kept.values(), strict=True):
+        lines = []
+        for name, row in zip(kept, rows, strict=True):
+            top = int(np.argmax(row))
+            lines.append(f"{titles[name]}: component {top + 1} with {row[top]:.1%}")
+        yield "<br>".join(lines)
 
 
 def flat_view(comparison: ComparisonValues) -> View:

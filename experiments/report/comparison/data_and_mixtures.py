@@ -109,6 +109,8 @@ def add_points(
 ) -> None:
     """Draw the data's rows; in small panels every other one, where they are many."""
     points = view.points[:: 1 + (small and len(view.points) > 700)]
+    # In small panels the probabilities would be most of the page's size, and hide the next panel.
+    told = {} if small or not view.told else {"text": list(view.told)}
     figure.add_scatter(
         x=compact(points[:, i]),
         y=compact(points[:, j]),
@@ -116,7 +118,8 @@ def add_points(
         name="data",
         legendgroup="data",
         marker={"size": 3 if small else 5, "color": POINT},
-        hovertemplate=hover("%{x:.4g}, %{y:.4g}"),
+        hovertemplate=hover("%{x:.4g}, %{y:.4g}" + ("<br>%{text}" if told else "")),
+        **told,
         **cell,
     )
 

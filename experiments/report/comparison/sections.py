@@ -11,6 +11,7 @@ from experiments.report.comparison import (
     data_and_mixtures,
     disagreement,
     likelihoods,
+    spreads,
 )
 from experiments.report.comparison import em_steps as steps
 from experiments.report.comparison import parameters as forest
@@ -19,6 +20,7 @@ from experiments.report.comparison.curves import BAND, ELLIPSE_PROBABILITY
 from experiments.report.comparison.spoken_names import spoken, spoken_estimate
 from experiments.report.page.blocks import (
     Block,
+    Folded,
     Heading,
     Note,
     PageSection,
@@ -162,6 +164,11 @@ def _parameters(comparison: ComparisonValues) -> Iterator[Block]:
         "are in the table that follows.",
     )
     yield forest.parameters_table(comparison)
+    if comparison.dataset.n_features >= spreads.FROM_FEATURES:
+        yield Folded(
+            "Standard deviations and correlations, which the covariances amount to",
+            [spreads.spreads_table(comparison)],
+        )
 
 
 def _origin_of_intervals(comparison: ComparisonValues) -> str:

@@ -223,6 +223,17 @@ class Code:
 
 
 @dataclass(frozen=True)
+class FileLink:
+    """A line that leads to a file beside the page."""
+
+    text: str
+    href: str
+
+    def __html__(self) -> str:
+        return Markup('<p><a href="{}">{}</a></p>\n').format(self.href, self.text)
+
+
+@dataclass(frozen=True)
 class Folded:
     """Blocks that open when their summary is clicked."""
 
@@ -237,7 +248,7 @@ class Folded:
 
 @dataclass(frozen=True)
 class PageSection:
-    """A heading and the blocks under it; `id` is once in a page."""
+    """A heading and the blocks under it, which fold away; `id` is once in a page."""
 
     id: str
     title: str
@@ -245,5 +256,6 @@ class PageSection:
 
     def __html__(self) -> str:
         return Markup(
-            '<section aria-labelledby="{id}">\n<h2 id="{id}">{title}</h2>\n{blocks}</section>\n'
+            '<section aria-labelledby="{id}">\n<details open><summary><h2 id="{id}">{title}</h2>'
+            "</summary>\n{blocks}</details></section>\n"
         ).format(id=self.id, title=self.title, blocks=Markup("").join(self.blocks))

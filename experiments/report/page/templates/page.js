@@ -165,6 +165,91 @@ function sortable(table) {
   }));
 }
 
+// Numbers are written in full, an error after "±" in a column of its own, and names as they are.
+function tableAsText(table) {
+  const heads = [...table.tHead.rows[0].cells].map(head => head.textContent.trim());
+  const rows = [...table.tBodies[0].rows].map(row => [...row.cells]);
+  const error = cell => (cell.textContent.split("±")[1] || "").trim();
+  const quoted = text => /[",\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
+  const lines = [[], ...rows.map(() => [])];
+  heads.forEach((head, column) => {
+    const cells = rows.map(row => row[column]);
+    lines[0].push(head);
+    cells.forEach((cell, i) => lines[i + 1].push(
+      column && cell.dataset.sort !== undefined ? cell.dataset.sort : cell.textContent.trim()));
+    if (!column || !cells.some(error)) return;
+    lines[0].push(head + ", error");
+    cells.forEach((cell, i) => lines[i + 1].push(error(cell)));
+  });
+  return lines.map(line => line.map(quoted).join(",")).join("\n") + "\n";
+}
+
+function savable(table, index) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "csv";
+  button.textContent = "Save as CSV";
+  button.setAttribute("aria-label", "Save as CSV: " + table.caption.textContent);
+  button.addEventListener("click", () => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([tableAsText(table)], {type: "text/csv"}));
+    link.download = "table-" + (index + 1) + ".csv";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  });
+  table.closest(".scroll").after(button);
+}
+
+const THEMES = {"": "Theme: system", light: "Theme: light", dark: "Theme: dark"};
+
+function setTheme(name) {
+  const root = document.documentElement;
+  if (name) root.dataset.theme = name; else delete root.dataset.theme;
+  document.querySelector("button.theme").textContent = THEMES[name];
+}
+
+// A page that is opened as a file may have no place to remember the choice in.
+function remembered() {
+  try { return localStorage.getItem("theme") || ""; } catch { return ""; }
+}
+
+function remember(name) {
+  try { localStorage.setItem("theme", name); } catch { return; }
+}
+
+function offerThemes() {
+  const button = document.querySelector("button.theme");
+  const names = Object.keys(THEMES);
+  setTheme(names.includes(remembered()) ? remembered() : "");
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const now = document.documentElement.dataset.theme || "";
+    const next = names[(names.indexOf(now) + 1) % names.length];
+    setTheme(next);
+    remember(next);
+    if (plots.length) refit();
+  });
+}
+
+// A link to a section that is folded opens it; figures that were hidden take their size again.
+function foldable() {
+  const folds = [...document.querySelectorAll("section > details")];
+  const open = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const fold = target && target.closest("section > details");
+    if (fold && !fold.open) { fold.open = true; target.scrollIntoView(); }
+  };
+  addEventListener("hashchange", open);
+  document.querySelectorAll("nav a").forEach(link => link.addEventListener("click", () => {
+    setTimeout(open);
+  }));
+  folds.forEach(fold => fold.addEventListener("toggle", () => {
+    if (fold.open) fold.querySelectorAll(".js-plotly-plot").forEach(node =>
+      Plotly.relayout(node, {...themed(), ...fitted(node), autosize: true}));
+  }));
+  addEventListener("beforeprint", () => folds.forEach(fold => { fold.open = true; }));
+}
+
 async function copyText(button) {
   const source = document.getElementById(button.dataset.copy);
   const said = button.nextElementSibling;
@@ -181,13 +266,17 @@ async function copyText(button) {
 // The width that the figures were last fitted to tells who waits that they are drawn.
 async function refit() {
   const width = innerWidth;
-  for (const node of plots)
+  // What is folded away has no width, and is fitted when it is opened.
+  for (const node of plots.filter(plot => plot.clientWidth))
     await Plotly.relayout(node, {...themed(), ...fitted(node), autosize: true});
   document.documentElement.dataset.ready = width;
 }
 
 async function start() {
+  offerThemes();
+  foldable();
   document.querySelectorAll("table.sortable").forEach(sortable);
+  document.querySelectorAll("table.sortable").forEach(savable);
   document.querySelectorAll("button.copy").forEach(
     button => button.addEventListener("click", () => copyText(button)));
   if (plots.length) await loadLibrary();
