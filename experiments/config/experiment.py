@@ -113,10 +113,11 @@ class ExperimentConfig(Section):
     def _engines_once(self) -> Self:
         if len(set(self.engines)) < len(self.engines):
             raise ValueError(f"engines: {self.engines} names an engine twice")
-        if len(set(self.covariance_types)) < len(self.covariance_types):
-            raise ValueError(f"covariance_types: {self.covariance_types} names a structure twice")
-        if self.covariance_types and (self.sweep is not None or self.sbc):
-            raise ValueError("covariance_types: allowed where nothing is swept or calibrated")
+        if not isinstance(self.covariance_type, str) and (self.sweep is not None or self.sbc):
+            raise ValueError(
+                f"covariance_type = {self.covariance_type}: allowed where something is swept or "
+                "calibrated is one name"
+            )
         if own := sorted({"em", "bayes"} & set(self.settings)):
             raise ValueError(f"settings.{own[0]}: allowed is the table [{own[0]}]")
         if unused := sorted(set(self.settings) - set(self.engines)):

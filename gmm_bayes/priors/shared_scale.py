@@ -43,7 +43,7 @@ class SharedWishart:
     def sample(self, rng: np.random.Generator, n_covariances: int) -> FloatArray:
         """Return Cholesky factors (n_covariances, D, D) that share one draw of the scale matrix."""
         d = self.rates.size
-        dof = 2.0 * self.rate_shape - d + 1.0 + np.arange(d)
+        dof: FloatArray = 2.0 * self.rate_shape - d + 1.0 + np.arange(d, dtype=np.float64)
         root = draw_bartlett(rng, 1, dof)[0] / np.sqrt(2.0 * self.rates)
         law = InverseWishart(self.structure, 2.0 * self.shape, 2.0 * root.T @ root)
         return law.sample(rng, n_covariances)

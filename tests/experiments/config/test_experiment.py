@@ -64,8 +64,8 @@ def test_a_relative_data_path_starts_at_the_folder_of_the_config(tmp_path):
         ("data.source='web'", ["data.source = 'web'", "'builtin'"]),
         ("data.name='iris'", ["unknown key 'data.name'", "does not go with"]),
         ("data.truth.means=[[1, 'a']]", ["data.truth.means.0.1 = 'a'", "number"]),
-        ("covariance_types=['full', 'round']", ["covariance_types.1 = 'round'", "'spherical'"]),
-        ("covariance_types=['full', 'full']", ["covariance_types", "twice"]),
+        ("covariance_type=['full', 'round']", ["covariance_type = 'round'", "spherical"]),
+        ("covariance_type=['full', 'full']", ["covariance_type", "each name once"]),
         ("name='../up'", ["name = '../up'", "letters"]),
         ("seed", ["--set seed", "KEY=VALUE"]),
         ("seed.x=1", ["--set seed.x=1", "not a table"]),
@@ -133,7 +133,7 @@ def test_of_several_wrong_keys_one_is_told_and_the_others_are_counted():
 
 
 def test_several_structures_are_for_a_run_that_chooses():
-    assert load_config("quickstart", ["covariance_types=['full', 'tied']"]).kind == "choose-k"
+    assert load_config("quickstart", ["covariance_type=['full', 'tied']"]).kind == "choose-k"
     for name in ("overlap", "sbc-gibbs"):
-        with pytest.raises(UsageError, match="covariance_types: allowed where nothing is swept"):
-            load_config(name, ["covariance_types=['full', 'tied']"])
+        with pytest.raises(UsageError, match="allowed where something is swept"):
+            load_config(name, ["covariance_type=['full', 'tied']"])
