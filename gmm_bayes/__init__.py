@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gmm_bayes.estimators.unknown_k import GaussianMixtureUnknownK
     from gmm_bayes.evaluation.diagnostics import Diagnostics
     from gmm_bayes.labels.relabelling import relabel
+    from gmm_bayes.priors.hierarchical import HierarchicalPrior
     from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
     from gmm_bayes.priors.lkj import LKJPrior
     from gmm_bayes.priors.niw import NIWPrior
@@ -46,6 +47,7 @@ __all__ = [
     "GaussianMixtureUnknownK",
     "GeometricComponents",
     "Gibbs",
+    "HierarchicalPrior",
     "ImproperPosteriorWarning",
     "InverseWishartPrior",
     "LKJPrior",
@@ -74,6 +76,7 @@ _HOMES = {
     "GaussianMixtureUnknownK": "estimators.unknown_k",
     "GeometricComponents": "priors.number_of_components",
     "Gibbs": "samplers.gibbs.sampler",
+    "HierarchicalPrior": "priors.hierarchical",
     "ImproperPosteriorWarning": "core.checks",
     "InverseWishartPrior": "priors.inverse_wishart",
     "LKJPrior": "priors.lkj",

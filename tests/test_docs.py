@@ -17,7 +17,14 @@ DOCS = ROOT / "docs"
 # Pages whose steps take longer than `make test` can wait.
 SLOW = {"tutorial.md"} | {
     f"how-to/{name}.md"
-    for name in ("check-a-sampler", "figures", "number-of-components", "own-data", "own-prior")
+    for name in (
+        "check-a-sampler",
+        "extend-pymc-model",
+        "figures",
+        "number-of-components",
+        "own-data",
+        "own-prior",
+    )
 }
 
 

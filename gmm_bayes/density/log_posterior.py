@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.density.packed import packed_log_density
+from gmm_bayes.density.packed import N_SIZES, packed_log_density, weighted_log_density
 from gmm_bayes.priors.base import Prior
 from gmm_bayes.priors.data_scale import DataScale
 from gmm_bayes.priors.terms import PriorTerms
@@ -28,8 +29,7 @@ class LogPosterior:
 
     Calling it with an unconstrained vector returns ``(value, gradient)``. The vector and the value
     (every constant and Jacobian included, data in their own units) are those of the PyMC model of
-    :func:`gmm_bayes.build_model` with an LKJPrior: ``model.compile_logp()`` gives the same number.
-    With another prior it is the same posterior, but the model has other coordinates.
+    :func:`gmm_bayes.build_model`: ``model.compile_logp()`` gives the same number.
 
     Parameters
     ----------
@@ -80,19 +80,23 @@ class LogPosterior:
         object.__setattr__(self, "packed_prior", self._pack(terms, Z[:0]))
 
     def _pack(self, terms: PriorTerms, Z: FloatArray) -> FloatArray:
-        """Return what :func:`gmm_bayes.density.packed.packed_log_density` reads."""
+        """Return what :func:`gmm_bayes.density.packed.weighted_log_density` reads."""
         n_samples, n_features = Z.shape
         mean, covariance, space = terms.mean, terms.covariance, self.space
         # The compiled density adds a covariance's prior once for each component that has it.
         members = self.structure.members(self.n_components)
+        psi = covariance.psi / members
+        if terms.shared_scale is not None:
+            psi = terms.shared_scale.rate
         packed: list[ArrayLike] = [
             [n_samples, n_features, self.structure.shared, space.n_sds, space.n_correlations],
             [self.prior.concentration, self._constant(terms, Z)],
             [covariance.log_sd_power, mean.kappa],
             [mean.log_det_power + covariance.log_det_power / members],
+            [0.0 if terms.shared_scale is None else terms.shared_scale.power],
             mean.loc,
             mean.precision,
-            (covariance.psi / members).ravel(),
+            psi.ravel(),
             covariance.sd_precision,
             covariance.correlation_shapes,
             Z.T.ravel(),
@@ -106,6 +110,8 @@ class LogPosterior:
         constant = gammaln(k * c) - k * gammaln(c) + math.log(k)
         constant = constant + k * terms.mean.log_constant
         constant = constant + self.space.n_covariances * terms.covariance.log_constant
+        if terms.shared_scale is not None:
+            constant = constant + terms.shared_scale.log_constant
         constant = constant - 0.5 * Z.size * math.log(2.0 * math.pi)
         return float(constant + self.scaling.log_jacobian(len(Z)))
 
@@ -123,6 +129,34 @@ class LogPosterior:
         return (
             (-value, -gradient) if math.isfinite(value) else (_OFF_SUPPORT, np.zeros_like(gradient))
         )
+
+    @cached_property
+    def packed_likelihood(self) -> FloatArray:
+        """What the compiled density reads for a prior that is flat on unconstrained space."""
+        head = len(self.packed_prior)
+        flat = np.zeros(head)
+        flat[:N_SIZES] = self.packed[:N_SIZES]
+        return np.concatenate([flat, self.packed[head:]])
+
+    def log_likelihood(
+        self, theta: FloatArray, row_weights: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return every row's log density (N,) at `theta` (n,), and a slope (n,).
+
+        It is that of the sum of the rows' log densities times `row_weights` (N,). Where the
+        covariances lie off the support, both are NaN.
+        """
+        rows, gradient = np.full(len(self.X), np.nan), np.empty(self.space.size)
+        value = weighted_log_density(theta, self.packed_likelihood, gradient, row_weights, rows)
+        if not math.isfinite(value):
+            return rows, np.full_like(gradient, np.nan)
+        return rows + self.row_constant, gradient
+
+    @property
+    def row_constant(self) -> float:
+        """What the compiled density leaves out of a row's log density in the data's own units."""
+        d = self.space.n_features
+        return -0.5 * d * math.log(2.0 * math.pi) + self.scaling.log_jacobian(1)
 
     def log_prior(self, theta: FloatArray) -> float:
         """Return the log prior density at `theta` (n,), Jacobian included."""

@@ -12,10 +12,13 @@ import numba
 import numpy as np
 from numba import types
 
-from gmm_bayes.core.jit import cached_on_disk, njit
-from gmm_bayes.density.closed_form import PackedPrior, log_density
+from gmm_bayes.core.jit import cached_on_disk, inlined, njit
+from gmm_bayes.density.closed_form import PackedPrior, log_density, mixture_at
 
-HEADER = 10
+N_SIZES = 5
+"""Numbers at the start that say how long the arrays are, and whether covariances are shared."""
+
+HEADER = 11
 """Numbers before the arrays: sizes, and the scalars of the prior."""
 
 
@@ -23,14 +26,41 @@ HEADER = 10
 def packed_log_density(theta, packed, gradient):  # type: ignore[no-untyped-def]
     """Return the log posterior density at `theta` (n,); write its gradient to `gradient` (n,).
 
+    ``packed`` is that of :func:`weighted_log_density`.
+    """
+    none = np.empty(0)
+    return weighted_log_density(theta, packed, gradient, none, none)
+
+
+@njit()
+def weighted_log_density(theta, packed, gradient, row_weights, row_log_prob):  # type: ignore[no-untyped-def]
+    """Return the log density with rows that count ``row_weights`` times; write its gradient.
+
+    The last two arguments are those of :func:`gmm_bayes.density.closed_form.log_density`.
     ``packed`` holds as float64 what :class:`gmm_bayes.density.log_posterior.LogPosterior` writes.
     First the header: N; D; 1 where all components have one covariance, otherwise 0; the numbers of
-    standard deviations s and of partial correlations p of a covariance; and the first five numbers
+    standard deviations s and of partial correlations p of a covariance; and the first six numbers
     of :class:`gmm_bayes.density.closed_form.PackedPrior`. Then its arrays: ``mean_loc`` (D,),
     ``mean_precision`` (D,), ``psi`` (D, D), ``sd_precision`` (s,) and ``shapes`` (p,). Last the
     standardised data (D, N).
     """
     n_samples, n_features = int(packed[0]), int(packed[1])
+    prior, at_data = _unpacked(packed)
+    data = packed[at_data : at_data + n_features * n_samples].reshape(n_features, n_samples)
+    shared = packed[2] > 0.0
+    return log_density(theta, data, shared, prior, gradient, row_weights, row_log_prob)
+
+
+@njit()
+def packed_mixture(theta, packed):  # type: ignore[no-untyped-def]
+    """Return weights (K,), means (K, D) and covariances (K, D, D) at `theta` (n,)."""
+    return mixture_at(theta, int(packed[1]), packed[2] > 0.0, _unpacked(packed)[0])
+
+
+@inlined()
+def _unpacked(packed):  # type: ignore[no-untyped-def]
+    """Return the prior, and where the data start."""
+    n_features = int(packed[1])
     at_precision = HEADER + n_features
     at_psi = at_precision + n_features
     at_sds = at_psi + n_features * n_features
@@ -42,14 +72,14 @@ def packed_log_density(theta, packed, gradient):  # type: ignore[no-untyped-def]
         packed[7],
         packed[8],
         packed[9],
+        packed[10],
         packed[HEADER:at_precision],
         packed[at_precision:at_psi],
         packed[at_psi:at_sds].reshape(n_features, n_features),
         packed[at_sds:at_shapes],
         packed[at_shapes:at_data],
     )
-    data = packed[at_data : at_data + n_features * n_samples].reshape(n_features, n_samples)
-    return log_density(theta, data, packed[2] > 0.0, prior, gradient)
+    return prior, at_data
 
 
 @njit()

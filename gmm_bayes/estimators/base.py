@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,7 +30,11 @@ from gmm_em.core.sklearn_params import SklearnParams
 from gmm_em.core.threads import single_threaded_blas
 
 if TYPE_CHECKING:
+    import pymc as pm
     import xarray as xr
+
+_PYMC_MODELS: WeakKeyDictionary[PosteriorEstimator, pm.Model] = WeakKeyDictionary()
+"""The PyMC models that were asked for, beside the estimators, which can then be pickled."""
 
 
 class PredictiveEstimator(SklearnParams, ABC):
@@ -125,6 +130,7 @@ class PosteriorEstimator(PredictiveEstimator):
         self.diagnostics_ = summary.diagnostics
         self.posterior_ = summary.posterior
         self._model = summary.model
+        _PYMC_MODELS.pop(self, None)
         self._evidence = None
 
     def _repr_html_(self) -> str:
@@ -137,6 +143,23 @@ class PosteriorEstimator(PredictiveEstimator):
         return mixture_table(
             self.weights_, self.means_, self.covariances_, caption, self._feature_names()
         )
+
+    @property
+    def model_(self) -> pm.Model:
+        """The PyMC model of the posterior, with the data and the features' names.
+
+        It is that of :func:`gmm_bayes.build_model`, made when it is first asked for; later calls
+        return the same object, to which a PyMC user may add.
+        """
+        self._check_fitted()
+        if self not in _PYMC_MODELS:
+            # That module loads PyMC, which takes two seconds.
+            from gmm_bayes.pymc_model.build import model_of_rows  # noqa: PLC0415 - loads PyMC
+
+            of = self._model
+            k, names = of.draws.n_components, self._feature_names()
+            _PYMC_MODELS[self] = model_of_rows(of.X, k, of.prior, of.covariance_type, names)
+        return _PYMC_MODELS[self]
 
     # Asking --------------------------------------------------------------------------------------
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +20,6 @@ def symmetric_root(matrix: FloatArray) -> FloatArray:
 class DataScale(NamedTuple):
     """What a prior may take from the data that it is for.
 
-    Every array may also be a symbolic tensor of PyTensor.
-
     Parameters
     ----------
     loc, scale : ndarray of shape (D,)
@@ -32,16 +29,12 @@ class DataScale(NamedTuple):
         its own.
     n_components : int
         The number of components, K.
-    root_of : callable
-        Gives the symmetric root of a symmetric positive definite matrix of the kind that the other
-        fields have.
     """
 
-    loc: Any
-    scale: Any
-    covariance: Any
+    loc: FloatArray
+    scale: FloatArray
+    covariance: FloatArray
     n_components: int
-    root_of: Callable[[Any], Any] = symmetric_root
 
     @classmethod
     def of(

@@ -32,7 +32,7 @@ def sample_prior_predictive(
 
     Parameters
     ----------
-    prior : InverseWishartPrior, LKJPrior or NIWPrior
+    prior : InverseWishartPrior, HierarchicalPrior, LKJPrior or NIWPrior
         If it is on the standardised scale, `X` gives the location and the scale, and to the default
         prior also the correlations.
     X : ndarray of shape (N, D)

@@ -26,7 +26,7 @@ class Task:
     X : ndarray of shape (N, D)
         The data in their own units.
     n_components : int
-    prior : InverseWishartPrior, LKJPrior or NIWPrior
+    prior : InverseWishartPrior, HierarchicalPrior, LKJPrior or NIWPrior
     draws, tune, chains : int
         Kept and discarded iterations of each chain, and how many chains.
     cores : int or None

@@ -15,8 +15,7 @@ from gmm_bayes.space.structures import FULL, Structure
 class UnconstrainedSpace:
     """Coordinates of a mixture of `n_components` Gaussians in `n_features` dimensions.
 
-    In this order (that of the free variables of :func:`gmm_bayes.build_model` with an LKJPrior,
-    each after PyMC's own transform):
+    In this order:
 
     - K - 1 weights as centred log-ratios, the last left out;
     - K x D means;

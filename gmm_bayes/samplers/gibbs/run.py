@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_bayes.draws import MixtureDraws
-from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
-from gmm_bayes.priors.niw import NIWPrior
+from gmm_bayes.priors.conjugate import SemiConjugatePrior
 from gmm_bayes.samplers.contract import Sampled, Task, usable_cores
 from gmm_bayes.samplers.gibbs.chain import Chain
 from gmm_bayes.samplers.gibbs.chain_pool import ChainPool
@@ -20,13 +19,13 @@ from gmm_bayes.samplers.gibbs.setup import Setup
 from gmm_em.core.threads import single_threaded_blas
 
 
-def sample(task: Task, prior: InverseWishartPrior | NIWPrior, *, marginal_moves: bool) -> Sampled:
+def sample(task: Task, prior: SemiConjugatePrior, *, marginal_moves: bool) -> Sampled:
     """Return the draws that `task` asks for.
 
     Parameters
     ----------
     task : Task
-    prior : InverseWishartPrior or NIWPrior
+    prior : SemiConjugatePrior
         That of the task.
     marginal_moves : bool
         Whether to move on the marginal posterior between sweeps, where that helps.

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gmm_bayes.priors.conjugate import degrees_of_freedom
+from gmm_bayes.priors.conjugate import SemiConjugatePrior
 from gmm_bayes.priors.data_scale import DataScale
-from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
-from gmm_bayes.priors.niw import NIWPrior
 from gmm_bayes.samplers.contract import Task
 from gmm_bayes.samplers.gibbs.coordinates import Coordinates, prior_powers
 from gmm_bayes.samplers.gibbs.sweep import ConjugateModel, State
@@ -38,14 +36,16 @@ class Setup:
     model: ConjugateModel
 
     @classmethod
-    def of(cls, task: Task, prior: InverseWishartPrior | NIWPrior) -> Setup:
+    def of(cls, task: Task, prior: SemiConjugatePrior) -> Setup:
         """Return the setup for a task and its prior."""
         structure = get_structure(task.covariance_type)
         scaling = Scaling.from_data(task.X, structure)
         data = DataScale.of(task.X, task.n_components, structure, scaling)
         terms = prior.terms(data, structure)
         d = task.X.shape[1]
-        dof = degrees_of_freedom(prior.nu, d) - d + 1.0
+        dof = prior.covariance_dof(d) - d + 1.0
+        shared = terms.shared_scale
+        psi = terms.covariance.psi if shared is None else shared.rate
         model = ConjugateModel(
             data=np.ascontiguousarray(scaling.standardise(task.X).T),
             concentration=prior.concentration,
@@ -53,7 +53,8 @@ class Setup:
             kappa=terms.mean.kappa,
             mean_precision=np.ascontiguousarray(terms.mean.precision, dtype=np.float64),
             dof=dof,
-            psi=np.ascontiguousarray(terms.covariance.psi, dtype=np.float64),
+            scale_power=0.0 if shared is None else shared.power,
+            psi=np.ascontiguousarray(psi, dtype=np.float64),
             powers=prior_powers(structure, dof, d),
             shared=structure.shared,
             correlated=structure.correlated,

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from gmm_bayes.core.jit import njit
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.moments import BLOCK_ROWS, FactorisedMixture, allocate, new_block, zero_sums
+from gmm_bayes.density.shared_scale import add_precisions
+from gmm_bayes.density.triangular import cholesky, invert_lower
 
 MIN_WEIGHT = 1e-300
 """The weight of an empty component may underflow to zero, which has no logarithm."""
@@ -35,8 +37,11 @@ class ConjugateModel(NamedTuple):
         Precision of the means' prior that does not depend on the covariance; 0 if kappa is not.
     dof : float
         Prior degrees of freedom of one feature's precision.
+    scale_power : float
+        Power of the determinant that is left where the prior scatter is integrated out
+        (:mod:`gmm_bayes.density.shared_scale`), or 0 where the prior scatter is fixed.
     psi : ndarray of shape (D, D)
-        Prior scatter.
+        Prior scatter, or the rate matrix of its law.
     powers : ndarray of shape (D,)
         Power of each diagonal entry of a whitener in the prior density of its logarithm.
     shared, correlated, isotropic : bool
@@ -49,6 +54,7 @@ class ConjugateModel(NamedTuple):
     kappa: float
     mean_precision: FloatArray
     dof: float
+    scale_power: float
     psi: FloatArray
     powers: FloatArray
     shared: bool
@@ -120,31 +126,6 @@ def add_rows(data, rng, components, sums, allocations):  # type: ignore[no-untyp
 
 
 @njit()
-def _cholesky(matrix):  # type: ignore[no-untyped-def]
-    """Replace the lower triangle of `matrix` (D, D) by that of its Cholesky factor."""
-    d = matrix.shape[0]
-    for i in range(d):
-        for j in range(i + 1):
-            acc = matrix[i, j]
-            for m in range(j):
-                acc -= matrix[i, m] * matrix[j, m]
-            matrix[i, j] = math.sqrt(acc) if i == j else acc / matrix[j, j]
-
-
-@njit()
-def invert_lower(factor, inverse):  # type: ignore[no-untyped-def]
-    """Write the inverse of a lower triangular matrix (D, D) to `inverse`."""
-    d = factor.shape[0]
-    for i in range(d):
-        inverse[i, i] = 1.0 / factor[i, i]
-        for j in range(i):
-            acc = 0.0
-            for m in range(j, i):
-                acc += factor[i, m] * inverse[m, j]
-            inverse[i, j] = -acc / factor[i, i]
-
-
-@njit()
 def add_posterior_scatter(model, count, first, second, mean, scatter):  # type: ignore[no-untyped-def]
     """Add a component's part of the posterior scale matrix to the lower triangle of `scatter`.
 
@@ -207,7 +188,7 @@ def _draw_wishart_root(rng, dof, scatter, whitener):  # type: ignore[no-untyped-
     freedom (Bartlett 1933).
     """
     d = whitener.shape[0]
-    _cholesky(scatter)
+    cholesky(scatter)
     root = np.zeros((d, d))
     invert_lower(scatter, root)
     bartlett = np.zeros((d, d))
@@ -221,6 +202,45 @@ def _draw_wishart_root(rng, dof, scatter, whitener):  # type: ignore[no-untyped-
             for m in range(j, i + 1):
                 acc += bartlett[i, m] * root[m, j]
             whitener[i, j] = acc
+
+
+@njit()
+def draw_shared_scatter(rng, model, power, rate, whiteners, n_covariances, scatter):  # type: ignore[no-untyped-def]
+    """Draw a scatter matrix ``2 C`` (D, D) that covariances share, given their precisions.
+
+    With ``M = R + sum P_g``, a full C is Wishart: its density is ``|C|**(power - (D + 1) / 2) *
+    exp(-tr(M C))``. Uncorrelated features have a gamma variable each, ``Gamma(power, M_ii)``, or
+    one in common, whose D-th part each feature has. R is `rate` (D, D), and the precisions are
+    those of the first `n_covariances` whiteners.
+    """
+    d = scatter.shape[0]
+    total = rate.copy()
+    add_precisions(whiteners, n_covariances, total)
+    scatter[:] = 0.0
+    if model.correlated:
+        # Twice M is the inverse of the scale matrix of C.
+        total *= 2.0
+        root = np.zeros((d, d))
+        _draw_wishart_root(rng, 2.0 * power - d + 1.0, total, root)
+        for i in range(d):
+            for j in range(d):
+                for m in range(max(i, j), d):
+                    scatter[i, j] += 2.0 * root[m, i] * root[m, j]
+        return
+    common = rng.standard_gamma(power * d) / d if model.isotropic else 0.0
+    for i in range(d):
+        drawn = common if model.isotropic else rng.standard_gamma(power)
+        scatter[i, i] = 2.0 * drawn / total[i, i]
+
+
+@njit()
+def draw_scatter(rng, model, whiteners, scatter):  # type: ignore[no-untyped-def]
+    """Write the prior scatter to `scatter` (D, D): fixed, or drawn given the precisions."""
+    if model.scale_power == 0.0:
+        scatter[:] = model.psi
+        return
+    n_covariances = 1 if model.shared else whiteners.shape[0]
+    draw_shared_scatter(rng, model, model.scale_power, model.psi, whiteners, n_covariances, scatter)
 
 
 @njit()
@@ -256,7 +276,7 @@ def _draw_mean_given_covariance(rng, model, count, first, whitener, mean):  # ty
             push[i] += acc * first[j]
         precision[i, i] += model.mean_precision[i]
         push[i] += model.mean_precision[i] * (model.mean_loc[i] - mean[i])
-    _cholesky(precision)
+    cholesky(precision)
     for i in range(d):
         acc = push[i]
         for j in range(i):
@@ -281,9 +301,11 @@ def draw_components(rng, model, sums, means, whiteners):  # type: ignore[no-unty
     n_components, n_features = means.shape
     counts, first, second = sums.counts, sums.first, sums.second
     size = n_components if model.shared else 1
+    prior_scatter = np.empty((n_features, n_features))
+    draw_scatter(rng, model, whiteners, prior_scatter)
     scatter = np.empty((n_features, n_features))
     for group in range(0, n_components, size):
-        scatter[:] = model.psi
+        scatter[:] = prior_scatter
         count = 0.0
         for k in range(group, group + size):
             add_posterior_scatter(model, counts[k], first[k], second[k], means[k], scatter)

@@ -14,8 +14,8 @@ import numpy as np
 
 from gmm_bayes.core.jit import njit
 from gmm_bayes.core.types import BoolArray, FloatArray, IntArray
-from gmm_bayes.density.closed_form import write_log_weights
 from gmm_bayes.density.packed import packed_log_density
+from gmm_bayes.density.simplex import write_log_weights
 from gmm_bayes.samplers.jumps import draw_proposal, in_order, log_proposal
 from gmm_bayes.samplers.nuts.transition import new_point, transition
 
