@@ -13,7 +13,11 @@ from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_bayes.priors.data_scale import DataScale
 from gmm_bayes.samplers.contract import Task
 from gmm_bayes.samplers.gibbs.setup import Setup
-from gmm_bayes.samplers.gibbs.sweep import ConjugateModel, draw_empty_components
+from gmm_bayes.samplers.gibbs.sweep import (
+    ConjugateModel,
+    draw_empty_components,
+    draw_shared_scatter,
+)
 from gmm_bayes.samplers.starts import random_start
 from gmm_bayes.space.scaling import Scaling
 from gmm_bayes.space.structures import Structure, get_structure
@@ -95,20 +99,23 @@ class SharedSetup:
         structure = get_structure(task.covariance_type)
         data = DataScale.of(task.X, 1, structure, of_one.scaling)
         terms = [
-            task.prior.terms(data._replace(n_components=k), structure).covariance
+            task.prior.terms(data._replace(n_components=k), structure)
             for k in range(1, task.max_components + 1)
         ]
         d = task.X.shape[1]
-        psi = np.stack([np.asarray(term.psi, dtype=np.float64) for term in terms])
-        depends = not (psi == psi[0]).all()
+        psi = np.stack([np.asarray(term.covariance.psi, dtype=np.float64) for term in terms])
+        powers = [term.shared_scale.power for term in terms if term.shared_scale is not None]
+        # The model's scatter is the one that a chain is at. What is known of it is kept apart.
+        model = of_one.model._replace(scale_power=0.0)
+        follows_from_k = not powers and not (psi == psi[0]).all()
         unknown = UnknownK(
             log_prior=task.components_prior.truncated(task.max_components),
             dynamic=task.dynamic,
-            psi=psi if depends else np.zeros((0, d, d)),
-            covariance_constant=_constants(of_one.model, psi),
+            psi=psi if follows_from_k else np.zeros((0, d, d)),
+            covariance_constant=_constants(model, psi) if follows_from_k else np.zeros(0),
         )
-        hyper = ScatterPrior(np.zeros(0), np.zeros((d, d)))
-        return cls(of_one.scaling, structure, of_one.model, unknown, hyper, task.thin)
+        hyper = ScatterPrior(np.array(powers), of_one.model.psi.copy())
+        return cls(of_one.scaling, structure, model, unknown, hyper, task.thin)
 
     def start(self, rng: np.random.Generator) -> tuple[ConjugateModel, Telescope]:
         """Return a chain's own copy of the model, and a random plausible state.
@@ -138,6 +145,12 @@ class SharedSetup:
         state.weights[:n_found] = weights * n_found / n
         state.means[:n_found] = means
         state.whiteners[:n_found] = np.linalg.inv(np.linalg.cholesky(covariances))
+        if self.hyper.power.size:
+            n_covariances = 1 if model.shared else n_found
+            power = float(self.hyper.power[n_covariances - 1])
+            draw_shared_scatter(
+                rng, model, power, self.hyper.rate, state.whiteners, n_covariances, model.psi
+            )
         draw_empty_components(rng, model, n_found, state.means[:n], state.whiteners[:n])
         return model, state
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from gmm_bayes.core.jit import njit
+from gmm_bayes.density.triangular import cholesky
 from gmm_bayes.samplers.gibbs.sweep import add_posterior_scatter
 
 _LOG_2PI = math.log(2.0 * math.pi)
@@ -18,14 +19,9 @@ def _log_det_lower(matrix):  # type: ignore[no-untyped-def]
 
     The lower triangle is replaced by that of the Cholesky factor.
     """
-    d = matrix.shape[0]
+    cholesky(matrix)
     total = 0.0
-    for i in range(d):
-        for j in range(i + 1):
-            acc = matrix[i, j]
-            for m in range(j):
-                acc -= matrix[i, m] * matrix[j, m]
-            matrix[i, j] = math.sqrt(acc) if i == j else acc / matrix[j, j]
+    for i in range(matrix.shape[0]):
         total += 2.0 * math.log(matrix[i, i])
     return total
 

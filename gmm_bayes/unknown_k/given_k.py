@@ -13,7 +13,7 @@ from gmm_bayes.unknown_k.task import UnknownKTask
 
 
 def given_k(
-    unknown: UnknownKTask, draws: VaryingDraws, n_components: int, attributes: Mapping[str, Any]
+    unknown: UnknownKTask, draws: VaryingDraws, n_components: int, attributes: Mapping[Any, Any]
 ) -> tuple[Task, Sampled]:
     """Return the task of a known number of components, and the draws that have that number.
 

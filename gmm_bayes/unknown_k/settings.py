@@ -10,10 +10,9 @@ import numpy as np
 
 from gmm_bayes.core.checks import check_count
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.priors.base import Prior
+from gmm_bayes.priors.conjugate import SemiConjugatePrior
 from gmm_bayes.priors.hyperparameters import number
 from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
-from gmm_bayes.priors.niw import NIWPrior
 from gmm_bayes.priors.number_of_components import (
     BetaNegativeBinomialComponents,
     ComponentsPrior,
@@ -36,7 +35,7 @@ class PriorOfUnknownK:
     Parameters
     ----------
     components : ComponentsPrior
-    prior : Prior
+    prior : SemiConjugatePrior
     dynamic : bool
         Whether the weights' concentration is divided by the number of components.
     max_components : int
@@ -44,7 +43,7 @@ class PriorOfUnknownK:
     """
 
     components: ComponentsPrior
-    prior: Prior
+    prior: SemiConjugatePrior
     dynamic: bool
     max_components: int
 
@@ -79,10 +78,10 @@ class PriorOfUnknownK:
         # Only to refuse a largest number below every possible one.
         components.truncated(most)
         chosen = check_prior(_with_concentration(prior, concentration), n_features)
-        if not isinstance(chosen, InverseWishartPrior | NIWPrior):
+        if not isinstance(chosen, SemiConjugatePrior):
             raise ValueError(
-                "an unknown number of components needs an InverseWishartPrior or an NIWPrior, but "
-                f"the prior is {chosen!r}"
+                "an unknown number of components needs an InverseWishartPrior, a HierarchicalPrior "
+                f"or an NIWPrior, but the prior is {chosen!r}"
             )
         return cls(components, chosen, weights == "dynamic", most)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from gmm_bayes.core.progress import Progress
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.priors.base import Prior
+from gmm_bayes.priors.conjugate import SemiConjugatePrior
 from gmm_bayes.priors.number_of_components import ComponentsPrior
 
 _MOST_SWEEPS = 10
@@ -56,7 +56,7 @@ class UnknownKTask:
     """
 
     X: FloatArray
-    prior: Prior
+    prior: SemiConjugatePrior
     components_prior: ComponentsPrior
     max_components: int
     dynamic: bool

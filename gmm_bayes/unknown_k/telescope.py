@@ -16,10 +16,10 @@ from gmm_bayes.core.jit import njit
 from gmm_bayes.density.moments import FactorisedMixture, Sums
 from gmm_bayes.samplers.gibbs.sweep import (
     MIN_WEIGHT,
-    _draw_wishart_root,
     add_rows,
     draw_components,
     draw_empty_components,
+    draw_shared_scatter,
     log_constants,
 )
 from gmm_bayes.unknown_k.conditional_of_k import draw_from_logs, log_conditional_of_k
@@ -86,30 +86,6 @@ def allocate_rows(rng, model, state, sums):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def draw_scatter(rng, model, hyper, n_covariances, whiteners):  # type: ignore[no-untyped-def]
-    """Draw the prior scatter, where that is unknown, given `n_covariances` covariances."""
-    if hyper.power.shape[0] == 0:
-        return
-    d = model.psi.shape[0]
-    scatter = 2.0 * hyper.rate
-    for k in range(n_covariances):
-        for i in range(d):
-            for j in range(i + 1):
-                acc = 0.0
-                for m in range(i, d):
-                    acc += whiteners[k, m, i] * whiteners[k, m, j]
-                scatter[i, j] += 2.0 * acc
-    root = np.zeros((d, d))
-    _draw_wishart_root(rng, 2.0 * hyper.power[n_covariances - 1] - d + 1.0, scatter, root)
-    for i in range(d):
-        for j in range(d):
-            acc = 0.0
-            for m in range(max(i, j), d):
-                acc += root[m, i] * root[m, j]
-            model.psi[i, j] = 2.0 * acc
-
-
-@njit()
 def sweep(rng, model, unknown, hyper, state, sums, logs):  # type: ignore[no-untyped-def]
     """Make one sweep of the telescoping sampler; ``sums`` and ``logs`` (M,) are work space."""
     filled = allocate_rows(rng, model, state, sums)
@@ -119,7 +95,10 @@ def sweep(rng, model, unknown, hyper, state, sums, logs):  # type: ignore[no-unt
         for _ in range(SPLITS_AND_MERGES):
             split_or_merge(rng, model, unknown, state, sums.counts, logs)
         filled = state.n_components[1]
-    draw_scatter(rng, model, hyper, 1 if model.shared else filled, state.whiteners)
+    if hyper.power.shape[0] > 0:
+        n = 1 if model.shared else filled
+        power = hyper.power[n - 1]
+        draw_shared_scatter(rng, model, power, hyper.rate, state.whiteners, n, model.psi)
     log_conditional_of_k(model, unknown, sums.counts, filled, state.whiteners, logs)
     n = draw_from_logs(rng, logs) + 1
     state.n_components[0] = n

@@ -205,34 +205,42 @@ def _draw_wishart_root(rng, dof, scatter, whitener):  # type: ignore[no-untyped-
 
 
 @njit()
-def draw_scatter(rng, model, whiteners, scatter):  # type: ignore[no-untyped-def]
-    """Write the prior scatter ``2 C`` to `scatter` (D, D): fixed, or drawn given the precisions.
+def draw_shared_scatter(rng, model, power, rate, whiteners, n_covariances, scatter):  # type: ignore[no-untyped-def]
+    """Draw a scatter matrix ``2 C`` (D, D) that covariances share, given their precisions.
 
     With ``M = R + sum P_g``, a full C is Wishart: its density is ``|C|**(power - (D + 1) / 2) *
     exp(-tr(M C))``. Uncorrelated features have a gamma variable each, ``Gamma(power, M_ii)``, or
-    one in common, whose D-th part each feature has.
+    one in common, whose D-th part each feature has. R is `rate` (D, D), and the precisions are
+    those of the first `n_covariances` whiteners.
     """
-    if model.scale_power == 0.0:
-        scatter[:] = model.psi
-        return
     d = scatter.shape[0]
-    total = model.psi.copy()
-    add_precisions(whiteners, 1 if model.shared else whiteners.shape[0], total)
+    total = rate.copy()
+    add_precisions(whiteners, n_covariances, total)
     scatter[:] = 0.0
     if model.correlated:
         # Twice M is the inverse of the scale matrix of C.
         total *= 2.0
         root = np.zeros((d, d))
-        _draw_wishart_root(rng, 2.0 * model.scale_power - d + 1.0, total, root)
+        _draw_wishart_root(rng, 2.0 * power - d + 1.0, total, root)
         for i in range(d):
             for j in range(d):
                 for m in range(max(i, j), d):
                     scatter[i, j] += 2.0 * root[m, i] * root[m, j]
         return
-    common = rng.standard_gamma(model.scale_power * d) / d if model.isotropic else 0.0
+    common = rng.standard_gamma(power * d) / d if model.isotropic else 0.0
     for i in range(d):
-        drawn = common if model.isotropic else rng.standard_gamma(model.scale_power)
+        drawn = common if model.isotropic else rng.standard_gamma(power)
         scatter[i, i] = 2.0 * drawn / total[i, i]
+
+
+@njit()
+def draw_scatter(rng, model, whiteners, scatter):  # type: ignore[no-untyped-def]
+    """Write the prior scatter to `scatter` (D, D): fixed, or drawn given the precisions."""
+    if model.scale_power == 0.0:
+        scatter[:] = model.psi
+        return
+    n_covariances = 1 if model.shared else whiteners.shape[0]
+    draw_shared_scatter(rng, model, model.scale_power, model.psi, whiteners, n_covariances, scatter)
 
 
 @njit()

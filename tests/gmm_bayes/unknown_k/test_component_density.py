@@ -22,6 +22,7 @@ def model_of(psi, kappa=0.0, correlated=True, isotropic=False):
         kappa=kappa,
         mean_precision=precision,
         dof=3.5,
+        scale_power=0.0,
         psi=psi,
         powers=np.zeros(2),
         shared=False,
