@@ -126,7 +126,11 @@ def _has_classes(table: pd.DataFrame, name: str) -> bool:
     """Whether a column that holds no numbers has few values, each of several rows."""
     if name not in table.columns or name == ROW_NUMBERS:
         return False
-    count = table[name].nunique()
+    found = table[name].dropna()
+    # A Parquet file may hold lists and tables in its cells, which are no classes.
+    if not found.map(lambda value: isinstance(value, str | bool | np.bool_)).all():
+        return False
+    count = found.nunique()
     return 1 < count <= min(MAX_SUGGESTED, len(table) // 5)
 
 

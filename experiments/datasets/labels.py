@@ -72,7 +72,7 @@ def split_labels(X: object, labels: object) -> tuple[str, object, object]:
 
 def _name(value: object) -> str | None:
     """Return a class as text; None for a missing one."""
-    if value is None or value != value or str(value) in ("<NA>", "NaT"):
+    if value is None or str(value) in ("nan", "<NA>", "NaT"):
         return None
     if isinstance(value, float) and value.is_integer():
         # A column of whole numbers with a gap is read as floating-point numbers.

@@ -18,7 +18,8 @@ def clusters_sentence(comparison: ComparisonValues) -> str:
         return ""
     whose = comparison.engines[found.engine].title
     said = (
-        f"Clusters: {found.n_uncertain} of {found.n_rows} rows are uncertain "
+        f"Clusters: {found.n_uncertain} of {found.n_rows} rows "
+        f"{'is' if found.n_uncertain == 1 else 'are'} uncertain "
         f"({whose}: below {found.threshold:.0%})"
     )
     if len(comparison.engines) > 1:

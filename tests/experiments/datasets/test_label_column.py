@@ -1,6 +1,8 @@
 """A column of known classes: kept apart from what is fitted, and in step with it."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pydantic import TypeAdapter
 
@@ -73,6 +75,17 @@ def test_a_column_of_names_is_refused():
         as_classes([f"row {i}" for i in range(60)], 60)
     with pytest.raises(UsageError, match="0 different classes"):
         as_classes([None, float("nan"), ""], 3)
+
+
+def test_cells_that_hold_lists_are_not_suggested(tmp_path):
+    pq.write_table(
+        pa.table({"x": [float(i * i) for i in range(20)], "pair": [[i % 2, 0] for i in range(20)]}),
+        tmp_path / "rows.parquet",
+    )
+    note = load(source="file", path=str(tmp_path / "rows.parquet")).note
+    assert note == "column used: x; left out: pair"
+    found = load(source="file", path=str(tmp_path / "rows.parquet"), label_column="pair")
+    assert len(set(found.labels)) == 2
 
 
 def test_classes_become_text():

@@ -26,7 +26,8 @@ def comparison(rng):
 def test_a_run_directory_is_complete_and_reads_back(tmp_path, comparison):
     directory = write_run(tmp_path / "deep" / "run", comparison, "name = 'made'\n")
     names = {path.name for path in directory.iterdir()}
-    assert names == {"comparison.json", "config.toml", "environment.json", "report.html"}
+    files = {"assignments.csv", "comparison.json", "config.toml", "environment.json"}
+    assert names == {*files, "report.html"}
     assert read_run(directory) == comparison
     environment = json.loads((directory / "environment.json").read_text())
     assert environment["versions"]["numpy"] == np.__version__
