@@ -25,7 +25,7 @@ _MAX_ROWS = 1000
 _MOST_PARTICLES = 512
 _LEAST_PARTICLES = 64
 """With fewer particles there is no population."""
-_OPERATIONS = 3e9
+_OPERATIONS = 1.2e9
 """Multiplications that a population may cost, roughly."""
 _EVALUATIONS_PER_ITERATION = 100.0
 """Densities that a population may evaluate for each tuning iteration of the chains."""

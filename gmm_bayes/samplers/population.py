@@ -41,8 +41,8 @@ _TIMES = 4
 """How often the particles are looked at once they have arrived, with moves in between."""
 _STOPS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.7)
 """Values of beta at which some particles are kept."""
-_AT_A_STOP = 128
-"""How many particles that is, roughly."""
+_ONE_IN = 2
+"""Of so many particles, one is kept. Climbs from them cost little."""
 _LEAST_RISE = 1e-4
 """Beta rises at least by this share of what is left, so that it arrives."""
 
@@ -119,7 +119,7 @@ def populate(
             cloud.rise()
             cloud.move()
             if for_stop and cloud.beta >= for_stop[0]:
-                on_the_way.append(cloud.thetas[:: max(1, n_particles // _AT_A_STOP)].copy())
+                on_the_way.append(cloud.thetas[::_ONE_IN].copy())
                 for_stop = [stop for stop in for_stop if stop > cloud.beta]
             progress(cloud.beta**0.25)
         thetas, lp = [cloud.thetas.copy()], [cloud.values[:, 1].copy()]
