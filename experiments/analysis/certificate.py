@@ -129,7 +129,9 @@ def certify(
     far = improbable and shortfall > float(chdtri(n_parameters, 0.5))
     same = any(are_one(best, run.mixture) for run in from_draws)
     ratio = None
-    if far and not same:
+    # Beside EM's own hill the prior explains why draws stay below its top; beside another it does
+    # not, although EM may lead from some of them to there.
+    if far and not (same and best is em):
         ratio = _log_mass_ratio(X, best, from_draws, covariance_type, n_parameters)
     return found.model_copy(
         update={

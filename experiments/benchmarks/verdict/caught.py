@@ -19,6 +19,8 @@ from gmm_em import Mixture, fit_em
 
 # Rows, features and components.
 SIZES = ((200, 2, 3), (300, 2, 4), (400, 1, 3), (600, 2, 4))
+# Draws farther than this from a local optimum have left it.
+OF_ONE_HILL = 0.3
 Maker = Callable[[np.random.Generator, int], Planted]
 
 
@@ -101,7 +103,7 @@ def _caught(size: tuple[int, int, int], em: bool, chains: bool) -> Maker:
         best = em_fit(dataset, n_components, seed)
         local = local_optimum(dataset.X, n_components, rng)
         around = local if chains else best.mixture
-        drawn = posterior_fit(draws_around(dataset.X, around, rng))
+        drawn = posterior_fit(draws_around(dataset.X, around, rng, reach=OF_ONE_HILL))
         return dataset, {"em": em_at(dataset, local, seed) if em else best, "bayes": drawn}
 
     return make

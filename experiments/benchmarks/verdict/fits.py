@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.analysis.restarts import distance_between
 from experiments.core.types import FloatArray
 from experiments.datasets.dataset import Dataset
 from experiments.engines.contract import Fit, central
@@ -110,9 +111,16 @@ def gibbs_fit(dataset: Dataset, n_components: int, seed: int) -> Fit:
 
 
 def draws_around(
-    X: FloatArray, mixture: Mixture, rng: np.random.Generator, n_draws: int = CHAINS * DRAWS
+    X: FloatArray,
+    mixture: Mixture,
+    rng: np.random.Generator,
+    n_draws: int = CHAINS * DRAWS,
+    reach: float = np.inf,
 ) -> list[Mixture]:
-    """Return mixtures spread about a maximum as the posterior around it is."""
+    """Return mixtures spread about a maximum as the posterior around it is.
+
+    Those farther from it than `reach` have left its hill, and are left out.
+    """
     found: list[Mixture] = []
     least = SPIKE * np.linalg.eigvalsh(mixture.covariances).min()
     for _ in range(3 * n_draws):
@@ -126,6 +134,8 @@ def draws_around(
             continue
         if np.linalg.eigvalsh(made.covariances).min() < least:
             # Some weights lead on to a spike, where a posterior has no mass.
+            continue
+        if distance_between(mixture, made) > reach:
             continue
         found.append(made.permute(assign(component_distances(mixture, made))))
         if len(found) == n_draws:
