@@ -324,7 +324,8 @@ class Search(Trails):
         """Make `n` more starts."""
         first = self._drawn
         self._drawn += n
-        starts = kinds(self.plan.init_params, first, n)
+        look = self.plan.open and self.problem.n_rows > _GLANCE_ROWS
+        starts = kinds(self.plan.init_params, first, n, look=look)
         rngs = [self._streams.start(i) for i in range(first, first + n)]
         k, structure = self.problem.n_components, self.problem.structure
         proposals = propose(self._rows, k, structure, starts, rngs)
