@@ -191,6 +191,8 @@ class Search(Trails):
         self.wait = True
         self._round(_FIRST_ROUND - self._drawn)
         best = self._carry_promising(0)
+        if self.few:
+            best = self._carry_undecided(best)
         for _ in range(_IMPROVEMENTS):
             if best is None or not self._near(best):
                 break
@@ -202,6 +204,17 @@ class Search(Trails):
                 return True
         self.resolve_waiting()
         return False
+
+    def _carry_undecided(self, best: Maximum | None) -> Maximum | None:
+        """Carry on the other runs of a glance, the highest first, until most kinds are near."""
+        for index in sorted(range(len(self.trails)), key=lambda i: -self.trails[i].climb.objective):
+            trail = self.trails[index]
+            if best is None or self._near(best):
+                break
+            if not (trail.resolved or trail.climb.degenerate or index in self.left):
+                self.carry(trail, index)
+                best = self.atlas.best
+        return best
 
     def _most_kinds_near(self, best: Maximum) -> bool:
         """Whether half of the kinds came close, one that looks closely among them."""
@@ -311,7 +324,8 @@ class Search(Trails):
         """Make `n` more starts."""
         first = self._drawn
         self._drawn += n
-        starts = kinds(self.plan.init_params, first, n)
+        look = self.plan.open and self.problem.n_rows > _GLANCE_ROWS
+        starts = kinds(self.plan.init_params, first, n, look=look)
         rngs = [self._streams.start(i) for i in range(first, first + n)]
         k, structure = self.problem.n_components, self.problem.structure
         proposals = propose(self._rows, k, structure, starts, rngs)

@@ -43,6 +43,20 @@ _FIRST: tuple[Start, ...] = (
     Ward(),
     Neighbourhoods(),
     TightRows(),
+    PlusPlus(),
+    Whitened(Ward()),
+    Nested(),
+    RandomResponsibilities(),
+    Quantiles(),
+    KMeans(),
+    RandomRows(),
+    Agglomeration(),
+)
+# On many rows the first few starts may be enough: the kinds that are fast and differ most.
+_FIRST_LOOK: tuple[Start, ...] = (
+    Ward(),
+    Neighbourhoods(),
+    TightRows(),
     RandomResponsibilities(),
     KMeans(),
     Quantiles(),
@@ -73,11 +87,15 @@ def check_kind(init_params: object) -> None:
         raise ValueError(f"init_params must be one of {names}, got {init_params!r}")
 
 
-def kinds(init_params: str, first: int, n: int) -> list[Start]:
-    """Return the kinds of starts number `first` to `first + n - 1` of a named strategy."""
+def kinds(init_params: str, first: int, n: int, *, look: bool = False) -> list[Start]:
+    """Return the kinds of starts number `first` to `first + n - 1` of a named strategy.
+
+    `look` says whether the first few may be enough.
+    """
     if init_params == "auto":
-        fixed = _FIRST[first : first + n]
-        rest = range(max(first, len(_FIRST)) - len(_FIRST), first + n - len(_FIRST))
+        begin = _FIRST_LOOK if look else _FIRST
+        fixed = begin[first : first + n]
+        rest = range(max(first, len(begin)) - len(begin), first + n - len(begin))
         return [*fixed, *(_CYCLE[i % len(_CYCLE)] for i in rest)]
     return [STARTS[init_params]] * n
 
