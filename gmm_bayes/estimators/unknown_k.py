@@ -347,9 +347,7 @@ class GaussianMixtureUnknownK(PredictiveEstimator):
         """
         self._check_fitted()
         n = check_count("n_components", n_components)
-        task, sampled = given_k(
-            self._task, self.draws_, n, {**self.posterior_["posterior"].attrs}
-        )
+        task, sampled = given_k(self._task, self.draws_, n, {**self.posterior_["posterior"].attrs})
         structure = get_structure(task.covariance_type)
         improper = task.prior.improper_on(task.X, n, structure)
         summary = summarise_known(task, sampled, self._feature_names(), improper)
