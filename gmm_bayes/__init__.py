@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gmm_bayes.priors.lkj import LKJPrior
     from gmm_bayes.priors.niw import NIWPrior
     from gmm_bayes.priors.registry import prior_from_dict
+    from gmm_bayes.priors.volume_shape import VolumeShapePrior
     from gmm_bayes.pymc_model.build import build_model
     from gmm_bayes.samplers.advi.sampler import ADVI
     from gmm_bayes.samplers.contract import Sampled, Sampler, Task
@@ -37,6 +38,7 @@ __all__ = [
     "Sampled",
     "Sampler",
     "Task",
+    "VolumeShapePrior",
     "build_model",
     "prior_from_dict",
     "relabel",
@@ -57,6 +59,7 @@ _HOMES = {
     "Sampled": "samplers.contract",
     "Sampler": "samplers.contract",
     "Task": "samplers.contract",
+    "VolumeShapePrior": "priors.volume_shape",
     "build_model": "pymc_model.build",
     "prior_from_dict": "priors.registry",
     "relabel": "labels.relabelling",

@@ -17,7 +17,14 @@ from experiments.core.errors import FitError, UsageError
 from experiments.core.seeds import stream
 from experiments.core.types import FloatArray
 from experiments.datasets.load import load_dataset
-from gmm_bayes import InverseWishartPrior, LKJPrior, MixtureDraws, NIWPrior, prior_from_dict
+from gmm_bayes import (
+    InverseWishartPrior,
+    LKJPrior,
+    MixtureDraws,
+    NIWPrior,
+    VolumeShapePrior,
+    prior_from_dict,
+)
 from gmm_bayes.samplers.contract import Sampler, Task
 from gmm_bayes.samplers.registry import get_sampler
 from gmm_em import Mixture
@@ -54,7 +61,7 @@ class Calibration:
 
     Parameters
     ----------
-    prior : InverseWishartPrior, LKJPrior or NIWPrior
+    prior : InverseWishartPrior, LKJPrior, NIWPrior or VolumeShapePrior
         On the data's own scale: a prior that looks at the data is none to draw truths from.
     sampler : Sampler
     n_samples, n_features, n_components : int
@@ -70,7 +77,7 @@ class Calibration:
         are too few rows.
     """
 
-    prior: InverseWishartPrior | LKJPrior | NIWPrior
+    prior: InverseWishartPrior | LKJPrior | NIWPrior | VolumeShapePrior
     sampler: Sampler
     n_samples: int
     n_features: int

@@ -174,7 +174,7 @@ def write_log_weights(theta, log_weights):  # type: ignore[no-untyped-def]
 
 
 @inlined()
-def _log_weights(theta, concentration, log_weights, weights):  # type: ignore[no-untyped-def]
+def add_log_weights(theta, concentration, log_weights, weights):  # type: ignore[no-untyped-def]
     """Write the log weights and the weights; return their log density but for a constant.
 
     The weights are the softmax of (theta, -sum theta), as in PyMC's SimplexTransform, whose log
@@ -279,7 +279,7 @@ def _factor_gradient(g, found, whitener, count, second, shapes, sd_slopes, corr_
 
 
 @inlined()
-def _weight_gradient(counts, n_samples, concentration, weights, gradient):  # type: ignore[no-untyped-def]
+def write_weight_slopes(counts, n_samples, concentration, weights, gradient):  # type: ignore[no-untyped-def]
     """Write the slopes in the K - 1 log-ratios of the weights.
 
     With ``a_k = counts[k] + concentration``, the slope of ``sum a_k log w_k`` in v_k is ``a_k -
@@ -293,7 +293,7 @@ def _weight_gradient(counts, n_samples, concentration, weights, gradient):  # ty
 
 
 @inlined()
-def _add_component(k, value, prior, components, sums, gradient):  # type: ignore[no-untyped-def]
+def add_component(k, value, prior, components, sums, gradient):  # type: ignore[no-untyped-def]
     """Return `value` with component k's prior added, which also enters its `sums`.
 
     Writes the slopes in the component's mean to `gradient` (D,): whitener' first moments.
@@ -349,7 +349,7 @@ def log_density(theta, data, shared, prior, gradient):  # type: ignore[no-untype
 
     log_const = np.empty(at.n_components)
     weights = np.empty(at.n_components)
-    value = prior.constant + _log_weights(theta, prior.concentration, log_const, weights)
+    value = prior.constant + add_log_weights(theta, prior.concentration, log_const, weights)
     means = theta[at.at_means : at.at_sds].reshape(at.n_components, n_features)
     log_sds = theta[at.at_sds : at.at_correlations].reshape(at.n_covariances, at.n_sds)
     log_odds = theta[at.at_correlations :].reshape(at.n_covariances, at.n_correlations)
@@ -366,11 +366,11 @@ def log_density(theta, data, shared, prior, gradient):  # type: ignore[no-untype
     sums = zero_sums(at.n_components, n_features)
     products = at.n_correlations > 0 or n_features == 1
     value += whitened_moments(data, components, sums, products)
-    _weight_gradient(sums.counts, data.shape[1], prior.concentration, weights, gradient)
+    write_weight_slopes(sums.counts, data.shape[1], prior.concentration, weights, gradient)
     for k in range(at.n_components):
         first = at.at_means + k * n_features
         slopes = gradient[first : first + n_features]
-        value = _add_component(k, value, prior, components, sums, slopes)
+        value = add_component(k, value, prior, components, sums, slopes)
     if shared:
         _pool(sums)
     for g in range(at.n_covariances):

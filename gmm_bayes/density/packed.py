@@ -14,7 +14,10 @@ from numba import types
 
 from gmm_bayes.core.jit import cached_on_disk, njit
 from gmm_bayes.density.closed_form import PackedPrior, log_density
+from gmm_bayes.density.decomposed import decomposed_log_density
 
+DECOMPOSED = 2.0
+"""Stands in the header for covariances by volume, shape and orientation."""
 HEADER = 10
 """Numbers before the arrays: sizes, and the scalars of the prior."""
 
@@ -24,9 +27,11 @@ def packed_log_density(theta, packed, gradient):  # type: ignore[no-untyped-def]
     """Return the log posterior density at `theta` (n,); write its gradient to `gradient` (n,).
 
     ``packed`` holds as float64 what :class:`gmm_bayes.density.log_posterior.LogPosterior` writes.
-    First the header: N; D; 1 where all components have one covariance, otherwise 0; the numbers of
-    standard deviations s and of partial correlations p of a covariance; and the first five numbers
-    of :class:`gmm_bayes.density.closed_form.PackedPrior`. Then its arrays: ``mean_loc`` (D,),
+    First the header: N; D; 1 where all components have one covariance, 2 where they share some of
+    volume, shape and orientation, otherwise 0; the lengths s and p of the last two arrays of the
+    prior, in general the numbers of standard deviations and of partial correlations of a
+    covariance; and the first five numbers of
+    :class:`gmm_bayes.density.closed_form.PackedPrior`. Then its arrays: ``mean_loc`` (D,),
     ``mean_precision`` (D,), ``psi`` (D, D), ``sd_precision`` (s,) and ``shapes`` (p,). Last the
     standardised data (D, N).
     """
@@ -49,6 +54,8 @@ def packed_log_density(theta, packed, gradient):  # type: ignore[no-untyped-def]
         packed[at_shapes:at_data],
     )
     data = packed[at_data : at_data + n_features * n_samples].reshape(n_features, n_samples)
+    if packed[2] == DECOMPOSED:
+        return decomposed_log_density(theta, data, prior, gradient)
     return log_density(theta, data, packed[2] > 0.0, prior, gradient)
 
 

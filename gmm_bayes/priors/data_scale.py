@@ -18,6 +18,11 @@ def symmetric_root(matrix: FloatArray) -> FloatArray:
     return np.asarray((vectors * np.sqrt(values)) @ vectors.T)
 
 
+def log_det(matrix: FloatArray) -> float:
+    """Return the logarithm of the determinant of a positive definite matrix (D, D)."""
+    return float(np.linalg.slogdet(matrix)[1])
+
+
 class DataScale(NamedTuple):
     """What a prior may take from the data that it is for.
 
@@ -32,9 +37,9 @@ class DataScale(NamedTuple):
         its own.
     n_components : int
         The number of components, K.
-    root_of : callable
-        Gives the symmetric root of a symmetric positive definite matrix of the kind that the other
-        fields have.
+    root_of, log_det_of : callable
+        Give the symmetric root, and the log determinant, of a symmetric positive definite matrix
+        of the kind that the other fields have.
     """
 
     loc: Any
@@ -42,6 +47,7 @@ class DataScale(NamedTuple):
     covariance: Any
     n_components: int
     root_of: Callable[[Any], Any] = symmetric_root
+    log_det_of: Callable[[Any], Any] = log_det
 
     @classmethod
     def of(

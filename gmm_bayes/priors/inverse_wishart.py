@@ -141,7 +141,7 @@ class InverseWishartPrior(Prior):
         """Return the prior with its scale matrix as numbers."""
         if self.psi is not None:
             return self
-        psi = _scaled_to_components(data)
+        psi = scaled_to_components(data)
         if self.in_own_units:
             psi = psi * (data.scale[:, None] * data.scale[None, :])
         return replace(self, psi=tuple(map(tuple, psi.tolist())))
@@ -160,7 +160,7 @@ class InverseWishartPrior(Prior):
         else:
             mean_loc, mean_scale = mean_loc + 0.0 * loc, mean_scale + 0.0 * loc
         if self.psi is None:
-            return mean_loc, mean_scale, nu, _scaled_to_components(data)
+            return mean_loc, mean_scale, nu, scaled_to_components(data)
         psi = np.asarray(self.psi)
         psi = psi if psi.ndim == 2 else np.diag(np.broadcast_to(psi, d))
         if self.in_own_units:
@@ -190,7 +190,7 @@ class InverseWishartPrior(Prior):
         return mean_loc + mean_scale * noise, factors @ factors.transpose(0, 2, 1)
 
 
-def _scaled_to_components(data: DataScale) -> Any:
+def scaled_to_components(data: DataScale) -> Any:
     """Return the default scale matrix (D, D) on standardised data."""
     d = static_length(data.loc)
     share = (1.0 - _DIAGONAL_SHARE) + _DIAGONAL_SHARE * np.eye(d)

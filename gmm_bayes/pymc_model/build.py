@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,10 +19,18 @@ from gmm_bayes.priors.data_scale import DataScale
 from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
 from gmm_bayes.priors.lkj import LKJPrior
 from gmm_bayes.priors.niw import NIWPrior
-from gmm_bayes.priors.registry import check_prior
+from gmm_bayes.priors.registry import check_prior, default_prior
 from gmm_bayes.priors.terms import partial_correlation_shapes
+from gmm_bayes.priors.volume_shape import VolumeShapePrior
+from gmm_bayes.space.decomposed import (
+    REPULSION,
+    DecomposedSpace,
+    contrasts,
+    log_mean_gaps,
+    trace_free,
+)
 from gmm_bayes.space.scaling import Scaling
-from gmm_bayes.space.structures import Structure, get_structure
+from gmm_bayes.space.structures import Decomposed, Structure, common_mean, get_structure
 
 
 def build_model(
@@ -38,8 +47,11 @@ def build_model(
     The free variables live on the standardised scale, where one unit is one standard deviation of
     the data. With an :class:`InverseWishartPrior`: ``means_standardised`` (component, feature) and
     the entries of Bartlett's decomposition, ``bartlett_squares`` and ``bartlett_normals``, or,
-    where there are no correlations, ``variances_standardised``. With an :class:`NIWPrior`: the same
-    entries, and ``means_noise``, the means' standard normal deviates. With an :class:`LKJPrior`:
+    where there are no correlations, ``variances_standardised``. With a :class:`VolumeShapePrior`:
+    ``means_standardised``, ``volumes_standardised``, and of ``log_shapes`` and ``log_matrices``
+    those that the structure has; a potential ``gaps`` concerns eigenvalues that have no meaning.
+    With an :class:`NIWPrior`: the entries as with an :class:`InverseWishartPrior`, and
+    ``means_noise``, the means' standard normal deviates. With an :class:`LKJPrior`:
     ``means_standardised`` and ``sds_standardised`` (component, feature), and the canonical partial
     correlations of each component, each mapped to (0, 1), as ``correlations_unit`` (component,
     feature_pair). A tied covariance's variables have no component axis, a spherical one's no
@@ -56,12 +68,13 @@ def build_model(
         The data.
     n_components : int
         The number of components, K.
-    prior : InverseWishartPrior, LKJPrior or NIWPrior, optional
-        By default ``InverseWishartPrior()``.
-    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
-        As in :class:`gmm_em.GaussianMixtureEM`. For "spherical", which is spherical in the data's
-        own units, all features are standardised by one scale, the root mean square of their
-        standard deviations.
+    prior : InverseWishartPrior, LKJPrior, NIWPrior or VolumeShapePrior, optional
+        By default ``InverseWishartPrior()``, or ``VolumeShapePrior()`` where components share some
+        of volume, shape and orientation.
+    covariance_type : str, default "full"
+        As in :class:`gmm_em.GaussianMixtureEM`. Where a change of one feature's unit would lead
+        out of the family, as for "spherical", all features are standardised by one scale, the root
+        mean square of their standard deviations.
 
     Returns
     -------
@@ -81,9 +94,10 @@ def build_model(
     data = check_data(X)
     n_components = check_n_components(n_components, data.shape[0])
     n_features = data.shape[1]
-    prior = check_prior(InverseWishartPrior() if prior is None else prior, n_features)
     structure = get_structure(covariance_type)
-    Scaling.from_data(data, structure)  # refuses constant columns
+    prior = check_prior(default_prior(structure) if prior is None else prior, n_features)
+    prior.check_structure(structure)
+    Scaling.from_data(data, structure, one_scale=prior.one_scale)  # refuses constant columns
 
     coords = {
         "component": np.arange(n_components),
@@ -93,13 +107,14 @@ def build_model(
     with pm.Model(coords=coords) as model:
         observed = pm.Data("X", data, dims=("obs", "feature"))
         loc = pt.specify_shape(observed.mean(axis=0), (n_features,))
-        variances = structure.pooled(pt.specify_shape(observed.var(axis=0), (n_features,)))
+        pooled = common_mean if prior.one_scale else structure.pooled
+        variances = pooled(pt.specify_shape(observed.var(axis=0), (n_features,)))
         scale = pt.specify_shape(pt.sqrt(variances) * np.ones(n_features), (n_features,))
         weights = _weights(n_components, prior.concentration)
         centred = (observed - loc) / scale
         covariance = pt.matmul(centred.T, centred) / observed.shape[0]
         covariance = pt.specify_shape(covariance, (n_features, n_features))
-        known = DataScale(loc, scale, covariance, n_components, _symmetric_root)
+        known = DataScale(loc, scale, covariance, n_components, _symmetric_root, _log_det)
         means, factors = _COMPONENTS[type(prior)](prior, structure, known)
         means = pm.Deterministic("means", loc + scale * means, dims=("component", "feature"))
         factors = scale[:, None] * factors
@@ -127,6 +142,11 @@ def _symmetric_root(matrix: Any) -> Any:
     """Return the symmetric positive definite matrix whose square is `matrix` (D, D)."""
     values, vectors = pt.linalg.eigh(matrix)
     return pt.matmul(vectors * pt.sqrt(values), vectors.T)
+
+
+def _log_det(matrix: Any) -> Any:
+    """Return the log determinant of a positive definite matrix (D, D)."""
+    return 2.0 * pt.log(pt.diagonal(pt.linalg.cholesky(matrix))).sum()
 
 
 def _weights(n_components: int, concentration: float) -> Any:
@@ -169,10 +189,52 @@ def _niw_components(prior: NIWPrior, structure: Structure, data: DataScale) -> t
     return mean_loc + shift, factors
 
 
+def _decomposed_components(
+    prior: VolumeShapePrior, structure: Structure, data: DataScale
+) -> tuple[Any, Any]:
+    """Return means (K, D) and Cholesky factors (K, D, D) on the standardised scale."""
+    assert isinstance(structure, Decomposed)
+    d = data.loc.type.shape[0]
+    mean_loc, mean_scale, psi = prior.standardised(data)
+    means = pm.Normal("means_standardised", mean_loc, mean_scale, dims=("component", "feature"))
+    space = DecomposedSpace(data.n_components, d, structure)
+    at_volumes, at_shapes, at_matrices = space.blocks
+    volumes = pm.InverseGamma("volumes_standardised", 0.5 * prior.nu, 0.5 * psi, shape=at_volumes)
+    logs, frames = pt.zeros((1, d)), pt.eye(d)[None]
+    shapes = matrices = None
+    if math.prod(at_shapes):
+        shapes = pm.Normal("log_shapes", 0.0, prior.log_shape_scale, shape=at_shapes)
+    if math.prod(at_matrices):
+        spread = 1.0 if structure.turned else prior.log_shape_scale
+        matrices = pm.Normal("log_matrices", 0.0, spread, shape=at_matrices)
+        entries = pt.tensordot(matrices, trace_free(d), axes=1)
+        each = [pt.linalg.eigh(entries[k]) for k in range(at_matrices[0])]
+        logs = pt.stack([values for values, _ in each])
+        frames = pt.stack([vectors for _, vectors in each])
+        if structure.turned and d > 1:
+            pm.Potential("gaps", _log_gaps(logs, d))
+    if shapes is not None:
+        logs = pt.matmul(shapes, contrasts(d).T)
+    elif structure.turned:
+        logs = pt.zeros((1, d))
+    wide = frames * pt.sqrt(volumes * pt.exp(logs))[:, None, :]
+    shape = (data.n_components, d, d)
+    covariances = pt.broadcast_to(pt.matmul(wide, wide.mT), shape)
+    return means, pt.linalg.cholesky(covariances)
+
+
+def _log_gaps(values: Any, n_features: int) -> Any:
+    """Return the log density of ascending eigenvalues (G, D), relative to a normal matrix's."""
+    upper, lower = np.tril_indices(n_features, -1)
+    gaps = pt.log(values[:, upper] - values[:, lower]).sum(axis=1)
+    return (REPULSION * gaps - log_mean_gaps(n_features)).sum()
+
+
 _COMPONENTS: dict[type, Callable[..., tuple[Any, Any]]] = {
     InverseWishartPrior: _inverse_wishart_components,
     LKJPrior: _lkj_components,
     NIWPrior: _niw_components,
+    VolumeShapePrior: _decomposed_components,
 }
 
 
