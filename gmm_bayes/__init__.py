@@ -9,11 +9,23 @@ if TYPE_CHECKING:
     from gmm_bayes.core.checks import ImproperPosteriorWarning
     from gmm_bayes.draws import MixtureDraws
     from gmm_bayes.estimators.gaussian_mixture import GaussianMixtureBayes
+    from gmm_bayes.estimators.unknown_k import GaussianMixtureUnknownK
     from gmm_bayes.evaluation.diagnostics import Diagnostics
+    from gmm_bayes.evaluation.given_draws import GivenDraws, align_and_diagnose
+    from gmm_bayes.evaluation.modes import PosteriorMode
     from gmm_bayes.labels.relabelling import relabel
+    from gmm_bayes.priors.hierarchical import HierarchicalPrior
     from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
     from gmm_bayes.priors.lkj import LKJPrior
     from gmm_bayes.priors.niw import NIWPrior
+    from gmm_bayes.priors.number_of_components import (
+        BetaNegativeBinomialComponents,
+        ComponentsPrior,
+        FixedComponents,
+        GeometricComponents,
+        PoissonComponents,
+        UniformComponents,
+    )
     from gmm_bayes.priors.registry import prior_from_dict
     from gmm_bayes.priors.volume_shape import VolumeShapePrior
     from gmm_bayes.pymc_model.build import build_model
@@ -22,23 +34,38 @@ if TYPE_CHECKING:
     from gmm_bayes.samplers.gibbs.sampler import Gibbs
     from gmm_bayes.samplers.nuts.sampler import NUTS
     from gmm_bayes.samplers.smc.sampler import SMC
+    from gmm_bayes.unknown_k.diagnostics import UnknownKDiagnostics
+    from gmm_bayes.unknown_k.draws import VaryingDraws
 
 __all__ = [
     "ADVI",
     "NUTS",
     "SMC",
+    "BetaNegativeBinomialComponents",
+    "ComponentsPrior",
     "Diagnostics",
+    "FixedComponents",
     "GaussianMixtureBayes",
+    "GaussianMixtureUnknownK",
+    "GeometricComponents",
     "Gibbs",
+    "GivenDraws",
+    "HierarchicalPrior",
     "ImproperPosteriorWarning",
     "InverseWishartPrior",
     "LKJPrior",
     "MixtureDraws",
     "NIWPrior",
+    "PoissonComponents",
+    "PosteriorMode",
     "Sampled",
     "Sampler",
     "Task",
+    "UniformComponents",
+    "UnknownKDiagnostics",
+    "VaryingDraws",
     "VolumeShapePrior",
+    "align_and_diagnose",
     "build_model",
     "prior_from_dict",
     "relabel",
@@ -46,20 +73,33 @@ __all__ = [
 
 _HOMES = {
     "ADVI": "samplers.advi.sampler",
+    "BetaNegativeBinomialComponents": "priors.number_of_components",
+    "ComponentsPrior": "priors.number_of_components",
     "Diagnostics": "evaluation.diagnostics",
+    "FixedComponents": "priors.number_of_components",
     "GaussianMixtureBayes": "estimators.gaussian_mixture",
+    "GaussianMixtureUnknownK": "estimators.unknown_k",
+    "GeometricComponents": "priors.number_of_components",
     "Gibbs": "samplers.gibbs.sampler",
+    "GivenDraws": "evaluation.given_draws",
+    "HierarchicalPrior": "priors.hierarchical",
     "ImproperPosteriorWarning": "core.checks",
     "InverseWishartPrior": "priors.inverse_wishart",
     "LKJPrior": "priors.lkj",
     "MixtureDraws": "draws",
     "NIWPrior": "priors.niw",
     "NUTS": "samplers.nuts.sampler",
+    "PoissonComponents": "priors.number_of_components",
+    "PosteriorMode": "evaluation.modes",
     "SMC": "samplers.smc.sampler",
     "Sampled": "samplers.contract",
     "Sampler": "samplers.contract",
     "Task": "samplers.contract",
+    "UniformComponents": "priors.number_of_components",
+    "UnknownKDiagnostics": "unknown_k.diagnostics",
+    "VaryingDraws": "unknown_k.draws",
     "VolumeShapePrior": "priors.volume_shape",
+    "align_and_diagnose": "evaluation.given_draws",
     "build_model": "pymc_model.build",
     "prior_from_dict": "priors.registry",
     "relabel": "labels.relabelling",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gmm_em.e_step.moments import Moments, expect, maximize
     from gmm_em.estimator.gaussian_mixture import GaussianMixtureEM
     from gmm_em.fitting.fit import fit_blocks, fit_em
+    from gmm_em.fitting.maxima import Unseen
     from gmm_em.fitting.prior import ConjugatePrior
     from gmm_em.fitting.problem import DegenerateError
     from gmm_em.fitting.result import EMResult, Optimum, Run
@@ -46,6 +47,7 @@ __all__ = [
     "Run",
     "Selection",
     "StandardErrors",
+    "Unseen",
     "bootstrap",
     "expect",
     "fit_blocks",
@@ -77,6 +79,7 @@ _HOMES = {
     "Run": "fitting.result",
     "Selection": "inference.selection",
     "StandardErrors": "inference.asymptotic",
+    "Unseen": "fitting.maxima",
     "bootstrap": "inference.resampling",
     "expect": "e_step.moments",
     "fit_blocks": "fitting.fit",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg.blas import dtrsm
 
 from gmm_em.core.checks import check_matrix, check_sample_weight
+from gmm_em.core.conditioning import condition, feature_indices, given_values
 from gmm_em.core.html import mixture_table
 from gmm_em.core.mixture_checks import (
     check_covariances,
@@ -274,6 +275,65 @@ class Mixture:
         if np.any(a == 0.0):
             raise ValueError("scale must not be zero")
         return Mixture(self.weights, self.means * a + b, self.covariances * a[:, None] * a[None, :])
+
+    def marginal(self, features: int | Iterable[int]) -> Mixture:
+        """Distribution of some of the features, whatever the others are.
+
+        Parameters
+        ----------
+        features : int or iterable of int
+            Positions from 0 of the M features to keep; the result has them in this order.
+
+        Returns
+        -------
+        Mixture
+            Of M features, with the weights of this one.
+
+        Raises
+        ------
+        ValueError
+            If no feature is given, one is given twice, or there is no such feature.
+        """
+        kept = feature_indices(features, self.n_features)
+        return Mixture(
+            self.weights, self.means[:, kept], self.covariances[:, kept[:, None], kept[None, :]]
+        )
+
+    @single_threaded_blas()
+    def conditional(self, given: Mapping[int, float]) -> Mixture:
+        """Distribution of the other features where some have known values.
+
+        Its ``mean`` is the regression of the other features on those that are known.
+
+        Parameters
+        ----------
+        given : mapping of int to float
+            The known values by the positions of their features, which are counted from 0.
+
+        Returns
+        -------
+        Mixture
+            Of the features not given, in their order. Its weights are the probabilities of the
+            components given the known values.
+
+        Raises
+        ------
+        TypeError
+            If `given` is no mapping.
+        ValueError
+            If `given` is empty, has all features or one that there is not, or a value is not
+            finite.
+
+        Examples
+        --------
+        >>> mixture = Mixture([0.5, 0.5], [[0.0, 1.0], [9.0, 5.0]], [np.eye(2), np.eye(2)])
+        >>> mixture.conditional({0: 4.5}).mean.tolist()
+        [3.0]
+        """
+        values = given_values(given, self.n_features)
+        places, known = list(values), list(values.values())
+        weights = self.marginal(places).responsibilities([known])[0]
+        return Mixture(weights, *condition(self.means, self.covariances, places, known))
 
     # Plain forms -----------------------------------------------------------------------------
 

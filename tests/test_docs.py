@@ -17,7 +17,14 @@ DOCS = ROOT / "docs"
 # Pages whose steps take longer than `make test` can wait.
 SLOW = {"tutorial.md"} | {
     f"how-to/{name}.md"
-    for name in ("check-a-sampler", "figures", "number-of-components", "own-data", "own-prior")
+    for name in (
+        "check-a-sampler",
+        "extend-pymc-model",
+        "figures",
+        "number-of-components",
+        "own-data",
+        "own-prior",
+    )
 }
 
 
@@ -60,9 +67,10 @@ def test_every_command_is_in_the_reference():
 def test_every_finding_is_explained():
     headings = re.findall(r"^## (.+)$", (DOCS / "how-to" / "verdict.md").read_text(), re.M)
     assert set(THRESHOLDS) <= set(headings)
-    written = re.findall(
-        r'id="([a-z-]+)"', (ROOT / "experiments" / "analysis" / "verdict.py").read_text()
-    )
+    files = sorted((ROOT / "experiments" / "analysis" / "verdict").glob("*.py"))
+    text = "".join(path.read_text(encoding="utf-8") for path in files)
+    written = re.findall(r'(?:id=|finding\(\s*|beyond\(\s*)"([a-z-]+)"', text)
+    assert {"rows", "posterior-ess", "data", "recovery"} <= set(written)
     assert set(written) <= set(headings)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import types
 from collections.abc import Iterator
 from typing import Any, Literal, Union, get_args, get_origin
@@ -177,7 +178,10 @@ class Thresholds(SphinxDirective):
         lines = ["| finding | warning | failure |", "|---|---|---|"]
         for identity, threshold in THRESHOLDS.items():
             sign = "above" if threshold.fail >= threshold.warn else "below"
-            cells = [f"{sign} {value:g}" for value in (threshold.warn, threshold.fail)]
+            cells = [
+                "never" if math.isinf(value) else f"{sign} {value:g}"
+                for value in (threshold.warn, threshold.fail)
+            ]
             lines.append(f"| `{identity}` | {cells[0]} | {cells[1]} |")
         node = nodes.Element()
         self.state.nested_parse(StringList(lines, "experiments.analysis.thresholds"), 0, node)

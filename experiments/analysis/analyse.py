@@ -6,17 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from experiments.analysis.agreement import agree, joint_distance
+from experiments.analysis.assignments import Assignments, assign, summarise_clusters
 from experiments.analysis.certificate import certify
 from experiments.analysis.distances import DensityComparison
 from experiments.analysis.engine_result import engine_result
-from experiments.analysis.illustrate import illustrate
+from experiments.analysis.illustrate import drawn_rows, illustrate
 from experiments.analysis.likelihoods import RowScores, log_likelihoods
 from experiments.analysis.matching import Matching, in_one_order
+from experiments.analysis.outliers import decided_by_outliers
 from experiments.analysis.prediction import score
+from experiments.analysis.shape import check_shape
 from experiments.analysis.summary import summarise
+from experiments.analysis.support import support
 from experiments.analysis.thresholds import thresholds_with
-from experiments.analysis.verdict import Judge, doubts_about, gravest_first
+from experiments.analysis.verdict.evidence import Evidence, doubts_about, gravest_first
+from experiments.analysis.verdict.judge import judge
 from experiments.core.errors import UsageError
 from experiments.core.seeds import stream
 from experiments.core.types import FloatArray
@@ -24,9 +31,11 @@ from experiments.datasets.dataset import Dataset
 from experiments.engines.contract import Fit
 from experiments.storage.layout import COMPARISON, POSTERIOR
 from experiments.values.base import ParameterValues
+from experiments.values.certificate import Certificate
+from experiments.values.checks import OutlierValues, ShapeValues
+from experiments.values.clusters import ClusterValues
 from experiments.values.comparison import (
     Agreement,
-    Certificate,
     ComparisonValues,
     DatasetInfo,
     EngineResult,
@@ -39,6 +48,8 @@ from gmm_em.parameter_names import ParameterLayout
 
 # Rows drawn for the Monte Carlo estimate of a distance between two densities.
 DENSITY_SAMPLES = 20_000
+# Draws of a posterior that its shape is checked by.
+SHAPE_DRAWS = 100
 
 
 @dataclass(frozen=True)
@@ -75,11 +86,14 @@ class Analysis:
         By engine, their components in the order of `values`.
     row_scores : RowScores
         Log scores row by row, which the choice of a number of components pairs.
+    assignments : Assignments or None
+        Which component each row belongs to; None where only the numbers were wanted.
     """
 
     values: ComparisonValues
     fits: Mapping[str, Fit]
     row_scores: RowScores
+    assignments: Assignments | None = None
 
     def write_into(self, folder: Path) -> None:
         """Write `comparison.json` and, where there is one, `posterior.nc` into a folder."""
@@ -115,7 +129,7 @@ def analyse(
     UsageError
         If there are no fits, or a threshold is not allowed.
     """
-    judge = Judge(thresholds_with(terms.thresholds))
+    thresholds = thresholds_with(terms.thresholds)
     if not fits:
         raise UsageError("no fits to compare, allowed is at least one")
     fits, matchings = in_one_order(dataset.truth, fits)
@@ -133,8 +147,21 @@ def analyse(
     draws_log_likelihood = None if posterior is None else scores[posterior].draws
     likelihoods, row_scores = log_likelihoods(dataset, fits, results, scores)
     agreement, certificate = _estimate_and_posterior(
-        dataset, fits, layout, draws_log_likelihood, terms.covariance_type
+        dataset, fits, layout, draws_log_likelihood, terms
     )
+    evidence = Evidence(
+        engines=results,
+        log_likelihood=likelihoods,
+        agreement=agreement,
+        certificate=certificate,
+        support=support(fits[_leading(fits)].mixture, dataset.X, layout),
+        outliers=_outliers(dataset, fits, layout),
+        dataset=info,
+        layout=layout,
+        thresholds=thresholds,
+    )
+    verdict = judge(evidence)
+    assignments = assign(dataset, fits) if illustrated else None
     values = ComparisonValues(
         experiment=terms.experiment or dataset.name,
         seed=terms.seed,
@@ -146,13 +173,12 @@ def analyse(
         log_likelihood=likelihoods,
         agreement=agreement,
         certificate=certificate,
-        verdict=gravest_first(
-            [
-                *judge.findings(results, likelihoods, agreement, certificate, info, layout),
-                *doubts_about(dataset),
-            ]
-        ),
+        support=evidence.support,
+        outliers=evidence.outliers,
+        headline=verdict.headline,
+        verdict=gravest_first([*verdict.findings, *doubts_about(dataset)]),
         summary=summarise(results, likelihoods, agreement, certificate),
+        clusters=None if assignments is None else _clusters(assignments, dataset, fits),
         reasons={},
         illustration=illustrate(dataset, fits, layout, draws_log_likelihood)
         if illustrated
@@ -160,7 +186,13 @@ def analyse(
     )
     if illustrated:
         values = values.model_copy(update={"reasons": null_reasons(values)})
-    return Analysis(values, fits, row_scores)
+    return Analysis(values, fits, row_scores, assignments)
+
+
+def _clusters(found: Assignments, dataset: Dataset, fits: Mapping[str, Fit]) -> ClusterValues:
+    """Sum up the assignments of the rows."""
+    drawn = drawn_rows(dataset, next(iter(fits.values())).mixture)
+    return summarise_clusters(found, fits, drawn.tolist())
 
 
 def _results(
@@ -171,13 +203,51 @@ def _results(
     seed: int,
 ) -> dict[str, EngineResult]:
     """Say what each engine found, against the truth where it is known."""
-    densities = None
+    densities, leading = None, _leading(fits)
     if dataset.truth is not None:
         densities = DensityComparison(dataset.truth, DENSITY_SAMPLES, stream(seed, "densities"))
     return {
-        name: engine_result(name, dataset, fit, matchings[name], layout, densities)
+        name: engine_result(
+            name,
+            dataset,
+            fit,
+            matchings[name],
+            layout,
+            densities,
+            _shape(fit, dataset, seed) if name == leading else None,
+        )
         for name, fit in fits.items()
     }
+
+
+def _leading(fits: Mapping[str, Fit]) -> str:
+    """Name the fit that rows are counted and shapes are checked by: the estimate, if there is one.
+
+    It does not depend on whether a sampler did its work.
+    """
+    return estimate_of(fits) or posterior_of(fits) or next(iter(fits))
+
+
+def _shape(fit: Fit, dataset: Dataset, seed: int) -> ShapeValues | None:
+    """Check the shape of the components of an estimate, or of draws spread through the chains."""
+    mixtures = [fit.mixture]
+    if fit.draws is not None:
+        every = np.linspace(0, len(fit.draws) - 1, min(SHAPE_DRAWS, len(fit.draws))).astype(int)
+        mixtures = [fit.draws[int(i)] for i in every]
+    return check_shape(mixtures, dataset.X, stream(seed, "shape"))
+
+
+def _outliers(
+    dataset: Dataset, fits: Mapping[str, Fit], layout: ParameterLayout
+) -> OutlierValues | None:
+    """Say what a maximum of the likelihood owes to outlying rows."""
+    estimate, posterior = estimate_of(fits), posterior_of(fits)
+    if estimate is None or not fits[estimate].maximum_likelihood or dataset.has_missing:
+        return None
+    errors = fits[posterior or estimate].uncertainty or fits[estimate].uncertainty
+    if errors is None:
+        return None
+    return decided_by_outliers(fits[estimate], errors, dataset.X, layout)
 
 
 def _estimate_and_posterior(
@@ -185,7 +255,7 @@ def _estimate_and_posterior(
     fits: Mapping[str, Fit],
     layout: ParameterLayout,
     log_likelihoods: FloatArray | None,
-    covariance_type: str,
+    terms: Terms,
 ) -> tuple[Agreement | None, Certificate | None]:
     """Set the point estimate against the posterior, where both were fitted.
 
@@ -208,7 +278,8 @@ def _estimate_and_posterior(
             log_likelihoods,
             layout.n_free,
             joint,
-            covariance_type=covariance_type,
+            covariance_type=terms.covariance_type,
+            seed=stream(terms.seed, "certificate"),
         )
     return agreement, certificate
 

@@ -4,8 +4,10 @@ A posterior draw is a mixture like any other, so none may have a higher likeliho
 maximum. A draw above EM's likelihood proves that EM ended in a local optimum. Draws stay about
 p / 2 below the top of their own mode, so most local optima are not given away by a draw itself but
 by where EM leads from it: EM is restarted from the best draw and from a spread of others, and a
-better optimum reached from any of them proves the same. Nothing better proves nothing, but is what
-a global optimum looks like.
+better optimum reached from any of them proves the same. Where the chains are caught as EM is, their
+draws lead nowhere else; so EM is also restarted from starts of the certificate's own, which depend
+neither on the posterior nor on EM's seed (`restarts`). Nothing better proves nothing, but is what a
+global optimum looks like. A maximum that is as high as EM's, and another mixture, is counted.
 
 There is one exception. The likelihood of a mixture is unbounded where a component shrinks onto a
 point or onto values that repeat (Day 1969), so a draw that has collapsed there exceeds every
@@ -13,11 +15,15 @@ sensible optimum. It says nothing against EM, but that prior and data leave the 
 hold; such draws are counted apart, and restarts that end there are not optima.
 
 The other way round, EM may sit in a mode that no chain visited: then every draw's likelihood falls
-short by more than a posterior around EM's optimum allows, and the posterior is incomplete.
+short by more than a posterior around EM's optimum allows, and the posterior is incomplete. That is
+so only if EM, restarted from draws, does not come to its own optimum, for then the posterior is on
+EM's hill, and the prior holds it off the top; and if the hill of EM's optimum has a mass that
+counts beside the chains' (`hills`).
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,23 +31,26 @@ from numpy.typing import NDArray
 from scipy.special import chdtr, chdtri
 
 from experiments.analysis.agreement import JointDistance
+from experiments.analysis.hills import log_mass
+from experiments.analysis.restarts import are_one, runs_from_draws, runs_of_its_own
 from experiments.core.types import FloatArray
 from experiments.values.base import ParameterValues
-from experiments.values.comparison import Certificate, OptimumValues
-from gmm_em import DegenerateError, Mixture, Run, fit_em
+from experiments.values.certificate import Certificate, OptimumValues
+from gmm_em import Mixture, Run
+from gmm_em.covariance.collapse import collapsed
 from gmm_em.fitting.result import distinct_optima
 
 if TYPE_CHECKING:
     from gmm_bayes import MixtureDraws
 
 
-# A component has collapsed where it is this much thinner than the thinnest of EM's.
-COLLAPSED = 1e-2
 # EM is restarted from the best draw and from this many others.
 N_RESTARTS = 15
 # The posterior misses EM's mode where its best draw is beyond the median of the deviance's limit
 # and EM beyond all but this share of a normal posterior.
 UNVISITED = 1e-3
+# A mode matters where it holds this share of the mass of the chains' mode, or more.
+LEAST_MASS = 0.05
 
 
 def tolerance_for(n_samples: int) -> float:
@@ -61,7 +70,7 @@ def certify(
     joint: JointDistance | None,
     *,
     covariance_type: str = "full",
-    n_restarts: int = N_RESTARTS,
+    seed: np.random.SeedSequence | None = None,
 ) -> Certificate:
     """Compare EM's log-likelihood with those of posterior draws, and with where EM leads from them.
 
@@ -83,49 +92,83 @@ def certify(
         EM's distance from the posterior mean.
     covariance_type : str
         What the covariances of both leave free.
-    n_restarts : int
-        How many draws beside the best to restart EM from.
+    seed : numpy.random.SeedSequence, optional
+        Of the starts of the certificate's own; without one there are none.
     """
     top = em.log_likelihood(X)
     tolerance = tolerance_for(len(X))
-    collapsed = _thinnest(draws.covariances, em).min(axis=-1) < COLLAPSED * _thinnest(
-        em.covariances, em
-    ).min(axis=-1)
-    sound = np.flatnonzero(~collapsed)
+    spread = np.sqrt(np.diagonal(em.covariance))
+    lost = collapsed(draws.covariances, spread).any(axis=-1)
+    sound = np.flatnonzero(~lost)
     values = log_likelihoods.ravel()[sound]
-    if not sound.size:
-        return Certificate(
-            em=top,
-            n_draws=collapsed.size,
-            n_collapsed=collapsed.size,
-            tolerance=tolerance,
-            n_parameters=n_parameters,
-        )
-    chosen = _spread(sound, values, n_restarts)
-    optima = _optima(X, draws, chosen, tolerance, covariance_type)
-    deviance = 2 * (top - values)
-    better = max(0.0, float(values.max()) - top, *(o.log_likelihood - top for o in optima))
-    unvisited = (
-        joint is not None
-        and joint.tail_probability < UNVISITED
-        and bool(deviance.min() > chdtri(n_parameters, 0.5))
-    )
-    return Certificate(
+    chosen = _spread(sound, values, N_RESTARTS) if sound.size else []
+    from_draws = runs_from_draws(X, draws, chosen, covariance_type)
+    others = [] if seed is None else runs_of_its_own(X, em, covariance_type, seed)
+    optima = _optima([*from_draws, *others], len(X), tolerance)
+    found = Certificate(
         em=top,
-        best_draw=float(values.max()),
-        margin=float(top - values.max()),
-        n_draws_above=int((values > top + tolerance).sum()),
-        n_draws=collapsed.size,
-        n_collapsed=int(collapsed.sum()),
+        n_draws=lost.size,
+        n_collapsed=int(lost.sum()),
         tolerance=tolerance,
-        better_by=better if better > tolerance else 0.0,
         n_restarts=len(chosen),
+        n_other_restarts=len(others),
         optima=optima,
-        deviance_mean=float(deviance.mean()),
-        deviance_distance=_distance(deviance, n_parameters),
+        n_equal=_n_equal(em, top, optima, tolerance),
         n_parameters=n_parameters,
-        em_mode_unvisited=unvisited,
     )
+    heights = [*values.tolist(), *(optimum.log_likelihood for optimum in optima)]
+    better = max(0.0, *(height - top for height in heights)) if heights else 0.0
+    found = found.model_copy(update={"better_by": better if better > tolerance else 0.0})
+    if not sound.size:
+        return found
+    deviance = 2 * (top - values)
+    # Where EM is caught the chains are set against the best that was found from anywhere.
+    best = em if not found.better_by or not optima else Mixture(**optima[0].mixture.model_dump())
+    shortfall = 2 * (best.log_likelihood(X) - float(values.max()))
+    improbable = best is not em or (joint is not None and joint.tail_probability < UNVISITED)
+    far = improbable and shortfall > float(chdtri(n_parameters, 0.5))
+    same = any(are_one(best, run.mixture) for run in from_draws)
+    ratio = None
+    if far and not same:
+        ratio = _log_mass_ratio(X, best, from_draws, covariance_type, n_parameters)
+    return found.model_copy(
+        update={
+            "best_draw": float(values.max()),
+            "margin": float(top - values.max()),
+            "n_draws_above": int((values > top + tolerance).sum()),
+            "deviance_mean": float(deviance.mean()),
+            "deviance_distance": _distance(deviance, n_parameters),
+            "same_hill": same,
+            "pulled": far and same and best is em,
+            "shortfall": shortfall / 2,
+            "log_mass_ratio": ratio,
+            "em_mode_unvisited": ratio is not None and ratio > math.log(LEAST_MASS),
+        }
+    )
+
+
+def _n_equal(em: Mixture, top: float, optima: list[OptimumValues], tolerance: float) -> int:
+    """Count maxima as high as EM's that are other mixtures."""
+    high = [optimum for optimum in optima if abs(optimum.log_likelihood - top) <= tolerance]
+    return sum(not are_one(em, Mixture(**optimum.mixture.model_dump())) for optimum in high)
+
+
+def _log_mass_ratio(
+    X: FloatArray, best: Mixture, from_draws: list[Run], covariance_type: str, n_parameters: int
+) -> float | None:
+    """Compare the mass around the best optimum with that around the best that draws lead to."""
+    if not from_draws:
+        return None
+    other = max(from_draws, key=lambda run: run.objective).mixture
+    ours, theirs = (
+        log_mass(X, mixture, covariance_type, n_parameters) for mixture in (best, other)
+    )
+    if ours is None:
+        return None
+    if theirs is None:
+        # The optimum below the chains is no hill; what is left to compare is the height.
+        return best.log_likelihood(X) - other.log_likelihood(X)
+    return ours - theirs
 
 
 def _distance(deviance: FloatArray, n_parameters: int) -> float:
@@ -141,33 +184,13 @@ def _spread(sound: NDArray[np.intp], values: FloatArray, count: int) -> list[int
     return list(dict.fromkeys([int(sound[values.argmax()]), *(int(sound[i]) for i in even)]))
 
 
-def _optima(
-    X: FloatArray, draws: MixtureDraws, chosen: list[int], tolerance: float, covariance_type: str
-) -> list[OptimumValues]:
-    """Run EM from each chosen draw; the distinct optima reached, best first."""
-    runs: list[Run] = []
-    for index in chosen:
-        try:
-            result = fit_em(
-                X, draws.n_components, covariance_type=covariance_type, init=draws[index]
-            )
-        except DegenerateError:
-            # Where EM collapses there is no maximum to compare with.
-            continue
-        if not result.spurious:
-            runs += result.runs
+def _optima(runs: list[Run], n_samples: int, tolerance: float) -> list[OptimumValues]:
+    """Return the distinct optima that runs reached, best first."""
     return [
         OptimumValues(
             log_likelihood=optimum.objective,
             n_reached=optimum.n_runs,
             mixture=ParameterValues.of(runs[optimum.runs[0]].mixture),
         )
-        for optimum in distinct_optima(tuple(runs), len(X), tolerance)
+        for optimum in distinct_optima(tuple(runs), n_samples, tolerance)
     ]
-
-
-def _thinnest(covariances: FloatArray, em: Mixture) -> FloatArray:
-    """Return the standard deviation along each component's thinnest axis, in the data's."""
-    scale = np.sqrt(np.diagonal(em.covariance))
-    eigenvalues = np.linalg.eigvalsh(covariances / np.outer(scale, scale))
-    return np.asarray(np.sqrt(np.maximum(eigenvalues[..., 0], 0.0)))

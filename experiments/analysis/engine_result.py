@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from experiments.analysis.clustering import score_labels
 from experiments.analysis.distances import DensityComparison, errors_against
@@ -13,6 +15,7 @@ from experiments.core.types import FloatArray
 from experiments.datasets.dataset import Dataset
 from experiments.engines.contract import Fit
 from experiments.values.base import ParameterValues
+from experiments.values.checks import RecoveryValues, ShapeValues
 from experiments.values.comparison import (
     ClusteringValues,
     CoverageValues,
@@ -40,6 +43,7 @@ def engine_result(
     matching: Matching,
     layout: ParameterLayout,
     densities: DensityComparison | None,
+    shape: ShapeValues | None = None,
 ) -> EngineResult:
     """Summarise a fit whose components already stand in the common order.
 
@@ -55,6 +59,8 @@ def engine_result(
         Which parameters are free.
     densities : DensityComparison or None
         Around the truth, where it is known.
+    shape : ShapeValues or None
+        What the checks of the components' shape found.
     """
     truth = dataset.truth
     return EngineResult(
@@ -74,6 +80,8 @@ def engine_result(
             if level != MAIN_LEVEL
         ],
         coverage=_coverage(truth, fit, layout) if truth and fit.intervals else None,
+        recovery=None if truth is None else _recovery(truth, fit, layout),
+        shape=shape,
         log_likelihood=train_test(fit.mixture, dataset),
         matching=_matching_values(matching),
         errors=None if truth is None else errors_against(truth, fit.mixture, matching.pairs),
@@ -118,9 +126,7 @@ def _matching_values(matching: Matching) -> MatchingValues:
 def _coverage(truth: Mixture, fit: Fit, layout: ParameterLayout) -> list[CoverageValues] | None:
     if truth.n_components != layout.n_components:
         return None
-    alike = has_structure(layout, truth.covariances)
-    # Where the truth lacks the structure of the fit there is no true value of its covariances.
-    counted = np.array([alike or name.kind != "covariance" for name in layout.names])
+    counted = _with_true_value(truth, layout)
     values = layout.values(Parameters.of(truth))[counted]
     found = []
     for level, bounds in sorted(fit.intervals.items()):
@@ -130,6 +136,40 @@ def _coverage(truth: Mixture, fit: Fit, layout: ParameterLayout) -> list[Coverag
             CoverageValues(level=level, n_inside=int(inside.sum()), n_parameters=inside.size)
         )
     return found
+
+
+def _with_true_value(truth: Mixture, layout: ParameterLayout) -> NDArray[np.bool_]:
+    """Say of which parameters of a layout the truth has a value.
+
+    Where it lacks the structure of the fit there is no true value of the covariances.
+    """
+    alike = has_structure(layout, truth.covariances)
+    return np.array([alike or name.kind != "covariance" for name in layout.names])
+
+
+def _recovery(truth: Mixture, fit: Fit, layout: ParameterLayout) -> RecoveryValues | None:
+    """Find the true parameter that an estimate misses by most of its errors.
+
+    The chance is that of the largest of independent normal errors (Šidák 1967, *Journal of the
+    American Statistical Association* 62, 626-633): dependent ones have a smaller one.
+    """
+    if fit.uncertainty is None or truth.n_components != layout.n_components:
+        return None
+    errors = layout.values(fit.uncertainty)
+    counted = _with_true_value(truth, layout) & (errors > 0)
+    if not counted.any():
+        return None
+    miss = layout.values(Parameters.of(fit.mixture)) - layout.values(Parameters.of(truth))
+    sizes = np.abs(miss[counted]) / errors[counted]
+    worst, n_parameters = int(sizes.argmax()), min(int(counted.sum()), layout.n_free)
+    # Below 1, which has no logarithm of its complement: an estimate may be the truth itself.
+    one = min(2.0 * float(ndtr(-sizes[worst])), 1.0 - np.finfo(float).epsneg)
+    return RecoveryValues(
+        max_abs_z=float(sizes[worst]),
+        parameter=str(np.array(layout.names, dtype=object)[counted][worst]),
+        n_parameters=n_parameters,
+        probability=float(-np.expm1(n_parameters * np.log1p(-one))),
+    )
 
 
 def has_structure(layout: ParameterLayout, covariances: FloatArray) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from experiments.values.comparison import Finding
+from experiments.values.comparison import ComparisonValues, Finding
+from experiments.values.headline import Headline
 
 # Findings that answer what an experiment asks. The sentence tells the first two that there are.
 STANDS = ("choice", "truth", "agreement", "certificate", "em-optimum")
@@ -20,15 +21,27 @@ class HasVerdict(Protocol):
 
 
 def conclusion_of_comparison(comparison: HasVerdict) -> str:
-    """Return the sentence of one experiment: the gravest failure, else what stands.
+    """Return the sentence of one experiment.
+
+    Of a comparison it is the headline. Of a choice of K, and of a comparison that an earlier
+    version wrote, it is the gravest failure, else what stands.
 
     Parameters
     ----------
     comparison : Comparison or ComponentsComparison
         Or anything else with a verdict.
     """
+    if isinstance(comparison, ComparisonValues) and comparison.headline is not None:
+        return headline_in_words(comparison.headline)
     findings = {finding.id: finding.text.rstrip(".") for finding in comparison.verdict}
     failures = [f.text.rstrip(".") for f in comparison.verdict if f.level == "fail"]
     stands = [findings[name] for name in STANDS if name in findings]
     said = failures[:1] or stands[:2] or list(findings.values())[:1]
     return f"{'; '.join(said)}." if said else "There is no verdict, and nothing to conclude."
+
+
+def headline_in_words(headline: Headline) -> str:
+    """Return the answer with what to type to settle it, where there is something to settle."""
+    if not headline.command:
+        return headline.text
+    return f"{headline.text}\nTo settle it: {headline.command}"

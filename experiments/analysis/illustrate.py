@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.analysis.assignments import responsibilities
 from experiments.core.types import FloatArray
 from experiments.values.base import ParameterValues
 from experiments.values.illustration import EMSteps, Health, Illustration
@@ -36,8 +37,6 @@ MAX_TRACED = 12
 MAX_TRACE_VALUES = 12_000
 # Parameters with diagnostics of their own.
 MAX_DIAGNOSED = 1000
-# Draws that responsibilities are averaged over.
-AVERAGED_DRAWS = 200
 
 
 def illustrate(
@@ -59,17 +58,14 @@ def illustrate(
         Of the data at each posterior draw.
     """
     first = next(iter(fits.values())).mixture
-    width = max(first.n_components, first.n_features)
-    n_points = int(np.clip(MAX_POINT_VALUES // width, MIN_POINTS, MAX_POINTS))
-    rows = dataset.X[~np.isnan(dataset.X).any(axis=1)]
-    points = rows[:: max(1, -(-len(rows) // n_points))]
+    points = dataset.X[drawn_rows(dataset, first)]
     pair = estimate_of(fits), posterior_of(fits)
     em, posterior = (None if name is None else fits[name] for name in pair)
     draws = None if posterior is None else posterior.draws
     return Illustration(
         points=points.tolist(),
         responsibilities={
-            name: np.round(_responsibilities(fit, points), 4).tolist()
+            name: np.round(responsibilities(fit, points)[0], 4).tolist()
             for name, fit in fits.items()
             if name in compared_pair(fits)
         },
@@ -86,6 +82,21 @@ def illustrate(
     )
 
 
+def drawn_rows(dataset: Dataset, mixture: Mixture) -> NDArray[np.intp]:
+    """Return the places of the rows that the report draws: complete ones, evenly spaced.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    mixture : Mixture
+        Of any of the fits: the more numbers it has for each row, the fewer rows are drawn.
+    """
+    width = max(mixture.n_components, mixture.n_features)
+    n_points = int(np.clip(MAX_POINT_VALUES // width, MIN_POINTS, MAX_POINTS))
+    complete = np.flatnonzero(~np.isnan(dataset.X).any(axis=1))
+    return complete[:: max(1, -(-len(complete) // n_points))]
+
+
 def _deviances(top: float, log_likelihoods: FloatArray) -> list[float]:
     values = 2 * (top - log_likelihoods.ravel())
     return list(values[_even(values.size, MAX_DEVIANCES)].round(4))
@@ -94,19 +105,6 @@ def _deviances(top: float, log_likelihoods: FloatArray) -> list[float]:
 def _even(size: int, at_most: int) -> NDArray[np.intp]:
     """Return at most so many evenly spaced indices, the first and the last among them."""
     return np.unique(np.linspace(0, size - 1, min(size, at_most)).astype(int)).astype(np.intp)
-
-
-def _responsibilities(fit: Fit, points: FloatArray) -> FloatArray:
-    if fit.draws is None:
-        return np.asarray(fit.mixture.responsibilities(points))
-    thinned = _thinned(fit.draws, AVERAGED_DRAWS)
-    return np.asarray(thinned.responsibilities(points).mean(axis=(0, 1)))
-
-
-def _thinned(draws: MixtureDraws, at_most: int) -> MixtureDraws:
-    chosen = _even(draws.n_draws, max(1, at_most // draws.n_chains))
-    parts = (draws.weights, draws.means, draws.covariances)
-    return type(draws)(*(part[:, chosen] for part in parts))
 
 
 def _flat(draws: MixtureDraws) -> Parameters:

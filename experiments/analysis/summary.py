@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 
-from experiments.values.comparison import Agreement, Certificate, EngineResult, LogLikelihoods
+from experiments.values.certificate import Certificate
+from experiments.values.comparison import Agreement, EngineResult, LogLikelihoods
 
 # What the numbers are, under names in which the parts that vary are in braces; the first that
 # fits a name counts. A number that is a field of the values is described there.

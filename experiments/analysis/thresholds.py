@@ -36,13 +36,15 @@ class Threshold(NamedTuple):
 THRESHOLDS: Mapping[str, Threshold] = {
     # Largest |EM - posterior mean| in posterior standard deviations.
     "agreement": Threshold(2.0, 4.0),
-    # Share of converged EM runs that reached the best optimum.
-    "em-optimum": Threshold(0.5, 0.05),
+    # Chance that one more start finds a maximum that was not met: never a failure.
+    "em-optimum": Threshold(0.25, 1.0),
     # Largest R-hat.
     "posterior-r-hat": Threshold(MAX_R_HAT, 1.05),
     # R-hat of the log-likelihood, which does not depend on labels. There is a finding only where it
     # is beyond the first number.
     "posterior-modes": Threshold(1.05, 1.1),
+    # Share of the draws in the second largest mode: never a failure.
+    "several-modes": Threshold(0.05, math.inf),
     # Smallest bulk or tail effective sample size. Less than one chain should have is a failure.
     "posterior-ess": Threshold(MIN_ESS, float(MIN_ESS_PER_CHAIN)),
     # Share of draws that diverged: any is a warning.
@@ -52,6 +54,20 @@ THRESHOLDS: Mapping[str, Threshold] = {
     # Distance of the best assignment of components over that of the next best (see matching.py),
     # between fits or within the posterior: never a failure.
     "labels": Threshold(0.5, 1.0),
+    # Rows for each free parameter; fewer rows than parameters are a failure.
+    "rows": Threshold(2.0, 1.0),
+    # Rows of the weakest component over those it should have (see support.py): never a failure.
+    "support": Threshold(1.0, 0.0),
+    # Worst check of shape, in standard deviations above replicated data's worst (see shape.py).
+    "shape": Threshold(4.0, 5.0),
+    # Largest change by outlying rows, in standard errors: never a failure.
+    "outliers": Threshold(2.0, math.inf),
+    # EM's standard error by the information over the posterior sd (median): never a failure.
+    "prior": Threshold(1.5, math.inf),
+    # Largest Pareto k of leave-one-out: never a failure. Beyond 1 the weights have no mean.
+    "loo": Threshold(1.0, math.inf),
+    # Chance of a miss of the truth as bad as the worst, over all parameters and engines.
+    "recovery": Threshold(1e-3, 1e-6),
     # Share of draws with a collapsed component (see certificate.py).
     "posterior-collapsed": Threshold(0.0, 0.0),
 }

@@ -9,10 +9,12 @@ from experiments.analysis.analyse import Terms, analyse
 from experiments.analysis.thresholds import thresholds_with
 from experiments.api.comparison import Comparison
 from experiments.api.components import ComponentsComparison
+from experiments.core.errors import UsageError
 from experiments.core.progress import Report, silent
 from experiments.datasets.dataset import Dataset, from_arrays
 from experiments.engines.contract import Fit
 from experiments.engines.fit import fit_engines
+from experiments.engines.given import given_fits
 from experiments.selection.choose import choose, several
 from gmm_em import Mixture
 
@@ -28,8 +30,10 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     n_components: int | Sequence[int],
     *,
     truth: Mixture | None = None,
+    labels: object = None,
     X_test: object = None,
     engines: Sequence[str] = ("em", "bayes"),
+    fits: Mapping[str, object] | None = None,
     covariance_type: str | Sequence[str] = "full",
     seed: int = 0,
     progress: Report = silent,
@@ -47,11 +51,19 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
         criterion says which it chooses.
     truth : Mixture, optional
         The mixture that the data were drawn from, where it is known.
+    labels : str or array_like of shape (n_samples,), optional
+        Classes of the rows that are known, or the name of the column of `X` that has them. No fit
+        is told; the clusters are compared with them.
     X_test : array_like or DataFrame of shape (n_test, n_features), optional
         Rows held out, for the log-likelihood only.
     engines : sequence of str
         Names of engines: ``"em"``, ``"bayes"``, ``"sklearn"``, ``"sklearn-bayes"``, ``"kmeans"``,
         or one that another package registers.
+    fits : mapping of str to object, optional
+        Fits of the same rows that somebody else made, by the names that the comparison gives them:
+        a fitted mixture of scikit-learn, a `gmm_em.Mixture`, draws as a triple of weights, means
+        and covariances (one leading axis for draws, or two for chains and draws), or a DataTree in
+        ArviZ's schema with these in its posterior. With ``engines=()`` only they are compared.
     covariance_type : str or sequence of str
         What the covariances of every fit leave free, by a name of scikit-learn or of mclust. Of
         several, EM's BIC chooses one together with a number of components, and all numbers are
@@ -79,18 +91,24 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
         A ValueError in one sentence, if the data, the number of components or an option cannot
         be used.
     """
-    dataset = from_arrays(X, X_test, truth)
+    dataset = from_arrays(X, X_test, truth, labels=labels)
     thresholds_with(thresholds or {})
     many = isinstance(n_components, Iterable) and not isinstance(n_components, str)
+    given = dict(fits or {})
+    if twice := sorted(set(given) & set(engines)):
+        raise UsageError(f"fits['{twice[0]}']: an engine has this name, allowed is another one")
     if many or not isinstance(covariance_type, str):
+        if given:
+            raise UsageError("fits: allowed where n_components and covariance_type are one each")
         terms = Terms(seed=seed, thresholds=thresholds or {})
         numbers, structures = several(n_components), several(covariance_type)
         choice = choose(dataset, numbers, engines, options, terms, structures, progress)
         return ComponentsComparison.of(choice)
     terms = Terms(seed=seed, covariance_type=covariance_type, thresholds=thresholds or {})
     number = cast("int", n_components)
-    fits = fit_engines(dataset, number, engines, options, seed, progress, covariance_type)
-    return Comparison.of(analyse(dataset, fits, terms))
+    own = given_fits(given, dataset, number, covariance_type)
+    made = fit_engines(dataset, number, engines, options, seed, progress, covariance_type)
+    return Comparison.of(analyse(dataset, {**made, **own}, terms))
 
 
 def compare_fits(

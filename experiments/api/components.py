@@ -13,12 +13,14 @@ from rich.console import Console, ConsoleOptions, RenderResult
 
 from experiments.api.comparison import Comparison
 from experiments.api.saving import write_run, write_run_report
+from experiments.core.words import some
 from experiments.report.notebook import components_html
 from experiments.report.provenance import Provenance
 from experiments.report.selection import components_figure, write_components_report
 from experiments.selection.choose import Choice
 from experiments.storage.layout import COMPONENTS, folder_of
 from experiments.terminal.selection import render_choice
+from experiments.terminal.streams import as_text
 from experiments.values.components import ComponentsValues
 
 # What `table` has of each criterion: the end of a column's name, and the field of its values.
@@ -125,6 +127,18 @@ class ComponentsComparison(ComponentsValues):
             if (inner := path.parent / folder_of(k)).is_dir():
                 write_run_report(comparison, inner)
         return write_components_report(self, path, made)
+
+    def __str__(self) -> str:
+        """Return the table and the verdict, as the command line prints them."""
+        return as_text(self)
+
+    def __repr__(self) -> str:
+        """Return a line that says what was compared; `print` shows the table and the verdict."""
+        return (
+            f"<{type(self).__name__} {self.experiment[:80]!r}: {self.dataset.n_samples} × "
+            f"{self.dataset.n_features}, K = {some(list(map(str, self.n_components)))}, "
+            f"{len(self.criteria)} criteria, {len(self.verdict)} findings>"
+        )
 
     def _repr_html_(self) -> str:
         return components_html(self)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from experiments.report.comparison.clusters import classes_figure
 from experiments.report.comparison.data_and_mixtures import data_figure, projection_figure
 from experiments.report.comparison.disagreement import disagreement_figure
 from experiments.report.comparison.em_steps import steps_figure
@@ -73,6 +74,10 @@ class DrawnComparison(ComparisonValues):
     def plot_disagreement(self) -> go.Figure:
         """Colour each row by how differently two fits, EM and the posterior, assign it."""
         return disagreement_figure(self)
+
+    def plot_classes(self) -> go.Figure:
+        """Draw the rows in the colours of their known classes, with the components of the fits."""
+        return classes_figure(self)
 
     def plot_posterior(self) -> go.Figure:
         """Draw R-hat before and after alignment, and effective sample sizes."""

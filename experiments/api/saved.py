@@ -58,7 +58,7 @@ def read_comparison(directory: Path) -> Comparison:
     found = Comparison.read(path)
     with _named(path):
         refuse_disagreeing(found)
-    return found
+    return found.in_folder(directory)
 
 
 @contextmanager

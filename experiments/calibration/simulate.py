@@ -18,6 +18,7 @@ from experiments.core.seeds import stream
 from experiments.core.types import FloatArray
 from experiments.datasets.load import load_dataset
 from gmm_bayes import (
+    HierarchicalPrior,
     InverseWishartPrior,
     LKJPrior,
     MixtureDraws,
@@ -61,7 +62,7 @@ class Calibration:
 
     Parameters
     ----------
-    prior : InverseWishartPrior, LKJPrior, NIWPrior or VolumeShapePrior
+    prior : InverseWishartPrior, HierarchicalPrior, LKJPrior, NIWPrior or VolumeShapePrior
         On the data's own scale: a prior that looks at the data is none to draw truths from.
     sampler : Sampler
     n_samples, n_features, n_components : int
@@ -77,7 +78,7 @@ class Calibration:
         are too few rows.
     """
 
-    prior: InverseWishartPrior | LKJPrior | NIWPrior | VolumeShapePrior
+    prior: InverseWishartPrior | HierarchicalPrior | LKJPrior | NIWPrior | VolumeShapePrior
     sampler: Sampler
     n_samples: int
     n_features: int

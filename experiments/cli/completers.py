@@ -20,7 +20,12 @@ def complete_config(
 def complete_override(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Offer the keys of a config, followed by an equals sign."""
+    """Offer the keys of a config, followed by an equals sign, then the values of some keys."""
+    key, equals, _ = incomplete.partition("=")
+    if equals:
+        values = config.allowed_values(config.ExperimentConfig).get(key, ())
+        offered = [f"{key}={value}" for value in values]
+        return [CompletionItem(text) for text in offered if text.startswith(incomplete)]
     keys = [f"{key}=" for key in config.known_keys(config.ExperimentConfig)]
     return [CompletionItem(key) for key in keys if key.startswith(incomplete)]
 

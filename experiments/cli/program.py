@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -40,6 +41,19 @@ class Commands(click.Group):
         command: click.Command = import_module(f"experiments.cli.commands.{name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of a line; of one that there is not, say which are like it."""
+        name = args[0]
+        if name not in SUMMARIES and not name.startswith("-"):
+            near = get_close_matches(name, SUMMARIES, n=2, cutoff=0.5)
+            meant = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise UsageError(
+                f"no command '{name}', allowed is one of {', '.join(SUMMARIES)}{meant}"
+            )
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any."""
         with formatter.section("Commands"):
@@ -56,6 +70,7 @@ def cli() -> None:
     """
 
 
+PROGRAM = "gmm-compare"
 # A variable of the environment with this name has an unforeseen error end in its traceback.
 TRACEBACK = "GMM_COMPARE_TRACEBACK"
 
@@ -116,5 +131,7 @@ def _write_nowhere() -> None:
 
 def _fail(message: str, status: int) -> None:
     line = visible(" ".join(message.split()))
-    click.echo(f"gmm-compare: {line}", err=True)
+    # A message about what a command was given begins with the command, such as "gmm-compare fit".
+    said = line if line.startswith(PROGRAM) else f"{PROGRAM}: {line}"
+    click.echo(said, err=True)
     sys.exit(status)

@@ -12,7 +12,7 @@ from gmm_em.core.doors import lazy_door
 if TYPE_CHECKING:
     from experiments.config.experiment import ExperimentConfig
     from experiments.config.ignored import OF_A_SWEEP, refuse_ignored
-    from experiments.config.keys import known_keys
+    from experiments.config.keys import allowed_values, known_keys
     from experiments.config.load import (
         apply_override,
         load_config,
@@ -26,6 +26,7 @@ __all__ = [
     "OF_A_SWEEP",
     "ExperimentConfig",
     "Section",
+    "allowed_values",
     "apply_override",
     "known_keys",
     "load_config",
@@ -39,6 +40,7 @@ _HOMES = {
     "OF_A_SWEEP": "experiments.config.ignored",
     "ExperimentConfig": "experiments.config.experiment",
     "Section": "experiments.config.section",
+    "allowed_values": "experiments.config.keys",
     "apply_override": "experiments.config.load",
     "known_keys": "experiments.config.keys",
     "load_config": "experiments.config.load",

@@ -48,6 +48,8 @@ class BuiltinData(Section):
     source: Literal["builtin"]
     name: Literal["faithful", "galaxies", "iris"]
     """Which data set."""
+    label_column: str | None = None
+    """A column of known classes: it is not fitted, and the clusters are compared with it."""
     test_fraction: Fraction = 0.0
     """Share of the rows, chosen at random, to hold out for the held-out log-likelihood."""
 
@@ -63,6 +65,8 @@ class FileData(Section):
     missing: Literal["refuse", "drop", "keep"] = "refuse"
     """What to do with missing values: "drop" leaves out the rows that have one, "keep" fits what
     was observed, which only EM can."""
+    label_column: str | None = None
+    """A column of known classes: it is not fitted, and the clusters are compared with it."""
     test_fraction: Fraction = 0.0
     """Share of the rows, chosen at random, to hold out for the held-out log-likelihood."""
 

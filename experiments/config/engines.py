@@ -85,6 +85,27 @@ class InverseWishartSettings(Section):
     """Whether the prior speaks of standardised features or of the data's own units."""
 
 
+class HierarchicalSettings(Section):
+    """Prior that learns the common scale of the components: `gmm_bayes.HierarchicalPrior`."""
+
+    kind: Literal["hierarchical"]
+    """Which family of priors."""
+    concentration: Positive = 2.0
+    """weights ~ Dirichlet(concentration, ..., concentration)."""
+    mean_loc: float | Vector = 0.0
+    """means ~ Normal(mean_loc, mean_scale) per feature."""
+    mean_scale: Positive | list[Positive] = 1.0
+    """Standard deviation of the prior of the means."""
+    shape: Positive | None = None
+    """precisions ~ Wishart(shape, C) given C; by default 2.5 + (D - 1) / 2."""
+    rate_shape: Positive | None = None
+    """C ~ Wishart(rate_shape, diag(rate_rate)); by default 0.5 + (D - 1) / 2."""
+    rate_rate: Positive | list[Positive] | None = None
+    """Rate of C; by default 100 rate_shape / (25 shape), on the scale of standardised data."""
+    scale: Literal["standardised", "data"] = "standardised"
+    """Whether the prior speaks of standardised features or of the data's own units."""
+
+
 class NIWSettings(Section):
     """Conjugate prior: `gmm_bayes.NIWPrior`."""
 
@@ -131,7 +152,11 @@ def _lkj_by_default(values: Any) -> Any:
 
 Prior = Annotated[
     Annotated[
-        InverseWishartSettings | LKJSettings | NIWSettings | VolumeShapeSettings,
+        InverseWishartSettings
+        | HierarchicalSettings
+        | LKJSettings
+        | NIWSettings
+        | VolumeShapeSettings,
         Field(discriminator="kind"),
     ],
     BeforeValidator(_lkj_by_default),
@@ -161,7 +186,7 @@ class BayesSettings(Section):
     def _gibbs_has_conditionals(self) -> Self:
         if self.sampler == "gibbs" and self.prior.kind in ("lkj", "volume-shape"):
             raise ValueError(
-                "bayes.sampler = 'gibbs': allowed with bayes.prior.kind = 'inverse-wishart' or "
-                "'niw' only"
+                "bayes.sampler = 'gibbs': allowed with bayes.prior.kind = 'inverse-wishart', "
+                "'hierarchical' or 'niw' only"
             )
         return self

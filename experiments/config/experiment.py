@@ -60,6 +60,8 @@ class ExperimentConfig(Section):
     settings: dict[str, dict[str, Any]] = Field(default={})
     """Settings of the other engines, a table under each one's name."""
 
+    sbc: bool = False
+    """Whether the config is meant for `gmm-compare sbc`, which draws the truths from its prior."""
     thresholds: dict[str, list[float]] = Field(default={})
     """Entries of the verdict's table of thresholds to replace, each [warn, fail]."""
     sweep: SweepSettings | None = None
@@ -76,7 +78,9 @@ class ExperimentConfig(Section):
 
     @property
     def kind(self) -> str:
-        """What running it means: "sweep", "choose-k" (several numbers or structures) or "run"."""
+        """What it is for: "sbc", "sweep", "choose-k" (several numbers or structures) or "run"."""
+        if self.sbc:
+            return "sbc"
         if self.sweep is not None:
             return "sweep"
         one = isinstance(self.n_components, int) and isinstance(self.covariance_type, str)

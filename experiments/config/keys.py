@@ -23,6 +23,28 @@ def descriptions_of(model: type[BaseModel]) -> dict[str, str]:
     return found
 
 
+def allowed_values(model: type[BaseModel]) -> dict[str, list[str]]:
+    """Return the values of each key that allows a few only, as TOML writes them, by its name.
+
+    A key that stands in several kinds of a table allows the values of all of them.
+    """
+    schema = TypeAdapter(model).json_schema()
+    found: dict[str, list[str]] = {}
+    for name, node in _walk(schema, schema.get("$defs", {}), ""):
+        known = found.setdefault(name, [])
+        known += [value for value in _values(node) if value not in known]
+    return {name: values for name, values in found.items() if values}
+
+
+def _values(node: Mapping[str, Any]) -> Iterable[str]:
+    for branch in (node, *node.get("anyOf", ())):
+        if "const" in branch:
+            yield str(branch["const"])
+        yield from map(str, branch.get("enum", ()))
+        if branch.get("type") == "boolean":
+            yield from ("true", "false")
+
+
 def _walk(
     node: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str
 ) -> Iterable[tuple[str, Mapping[str, Any]]]:

@@ -24,18 +24,24 @@ from experiments.datasets.delimited import (
     read_delimited,
     refuse_duplicates,
 )
+from experiments.datasets.labels import as_classes
 from experiments.datasets.table import NumericTable, checked_array, checked_frame
 
-# What is allowed of a table that is too large for the memory.
 # A column of which more than this share are numbers was meant to hold numbers.
 MOSTLY = 0.5
 # Kinds of arrays that hold numbers: truth values, whole numbers, and floating-point ones.
 NUMBERS = "biuf"
+# A column of text with more values than this is not suggested as one of classes.
+MAX_SUGGESTED = 12
 SMALLER = "a smaller table, or a float64 .npy file, which is not read into memory"
 
 
 def read_table(
-    path: Path, columns: Sequence[str] | None = None, *, missing: bool = False
+    path: Path,
+    columns: Sequence[str] | None = None,
+    *,
+    missing: bool = False,
+    label_column: str | None = None,
 ) -> NumericTable:
     """Read the numeric columns of a text or Parquet file, or a two-dimensional ``.npy`` array.
 
@@ -48,6 +54,8 @@ def read_table(
         Which to use; by default every numeric one.
     missing : bool
         Whether NaN is allowed.
+    label_column : str, optional
+        A column of classes, which is kept apart from the numbers.
 
     Raises
     ------
@@ -60,13 +68,18 @@ def read_table(
     if not path.is_file():
         raise UsageError(f"{path}: {_why_no_file(path)}")
     table = _READERS[path.suffix.lower()](path)
-    if isinstance(table, np.ndarray) and columns is None:
+    if isinstance(table, np.ndarray) and columns is None and label_column is None:
         return NumericTable(checked_array(table, str(path), missing), numbered(table.shape[1]))
     if isinstance(table, np.ndarray):
         table = pd.DataFrame(table, columns=list(numbered(table.shape[1])))
     every = [in_one_line(str(name)) for name in table.columns]
     refuse_duplicates(path, every)
     table = table.set_axis(every, axis=1)
+    labels: tuple[str | None, ...] = ()
+    if label_column is not None:
+        labels = _labels(table, label_column, columns, path)
+        table = table.drop(columns=label_column)
+        every.remove(label_column)
     if columns is not None:
         table = _chosen(table, columns, path)
     columns_now = list(map(str, table.columns))
@@ -82,8 +95,39 @@ def read_table(
         doubts = tuple(f"Column '{name}' is left out: {why}." for name, why in found.items() if why)
     counting = tuple(name for name in names if columns is None and counts_rows(used[name]))
     return NumericTable(
-        checked_frame(used, str(path), missing), names, left_out, counting=counting, doubts=doubts
+        checked_frame(used, str(path), missing),
+        names,
+        left_out,
+        counting=counting,
+        doubts=doubts,
+        classes=next((n for n in every if n not in names and _has_classes(table, n)), ""),
+        label_column=label_column or "",
+        labels=labels,
     )
+
+
+def _labels(
+    table: pd.DataFrame, column: str, columns: Sequence[str] | None, path: Path
+) -> tuple[str | None, ...]:
+    """Return the classes in a column, which is not among those that are fitted."""
+    if column not in table.columns:
+        known = ", ".join(map(str, table.columns))
+        raise UsageError(f"{path}: no column '{column}', allowed is {known}")
+    if columns is not None and column in columns:
+        raise UsageError(
+            f"{path}: column '{column}' is to be fitted and to be compared with, allowed is one "
+            "of the two"
+        )
+    values = table[column].to_numpy(dtype=object)
+    return as_classes(values, len(table), f"{path}: column '{column}'")
+
+
+def _has_classes(table: pd.DataFrame, name: str) -> bool:
+    """Whether a column that holds no numbers has few values, each of several rows."""
+    if name not in table.columns or name == ROW_NUMBERS:
+        return False
+    count = table[name].nunique()
+    return 1 < count <= min(MAX_SUGGESTED, len(table) // 5)
 
 
 def _why_no_file(path: Path) -> str:

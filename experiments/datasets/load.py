@@ -179,8 +179,9 @@ def _builtin(
 
     folder = resources.files("experiments") / "data"
     with resources.as_file(folder / f"{data.name}.csv") as path:
-        table = read_table(path)
-    return _split(data.name, table, data.test_fraction, seed, data.name)
+        table = read_table(path, label_column=data.label_column)
+    how = "--set data.label_column="
+    return _split(data.name, table, data.test_fraction, seed, data.name, how)
 
 
 @_load.register
@@ -190,15 +191,23 @@ def _from_file(
     from experiments.datasets.files import read_table  # noqa: PLC0415 - it loads pandas
 
     path = Path(data.path)
-    table = read_table(path, data.columns, missing=data.missing != "refuse")
+    table = read_table(
+        path, data.columns, missing=data.missing != "refuse", label_column=data.label_column
+    )
     if data.missing == "drop":
         table = complete_rows(table, str(path))
-    return _split(path.stem, table, data.test_fraction, seed, str(path))
+    return _split(path.stem, table, data.test_fraction, seed, str(path), "--label-column ")
 
 
 def _split(
-    name: str, table: NumericTable, fraction: float, seed: np.random.SeedSequence, origin: str
+    name: str,
+    table: NumericTable,
+    fraction: float,
+    seed: np.random.SeedSequence,
+    origin: str,
+    option: str,
 ) -> Dataset:
+    """Hold out a share of a table's rows; `option` is what names a column of classes."""
     X, X_test = table.X, None
     n_test = round(fraction * len(X))
     if fraction and not 0 < n_test < len(X):
@@ -208,21 +217,37 @@ def _split(
     if n_test:
         held_out = np.zeros(len(X), dtype=bool)
         held_out[np.random.default_rng(seed).permutation(len(X))[:n_test]] = True
-        X, X_test = X[~held_out], X[held_out]
+        X_test = X[held_out]
+        table = table.only(~held_out)
+        X = table.X
         X_test = X_test[~np.isnan(X_test).any(axis=1)]
     refuse_constant(X, table.names, origin)
-    return Dataset(name, X, table.names, X_test, note=_note(table), doubts=table.doubts)
+    return Dataset(
+        name,
+        X,
+        table.names,
+        X_test,
+        note=_note(table, n_test, option),
+        doubts=table.doubts,
+        rows=table.rows,
+        label_column=table.label_column,
+        labels=table.labels,
+    )
 
 
-def _note(table: NumericTable) -> str:
+def _note(table: NumericTable, n_test: int, option: str) -> str:
     """Say what was used of a file where that is not all of it, or may not be meant."""
     parts = [f"left out: {some(table.left_out)}"] if table.left_out else []
+    if table.label_column:
+        parts.append(f"compared and not fitted: {table.label_column}")
+    elif table.classes:
+        parts.append(f"compare the clusters with {table.classes} by {option}{table.classes}")
     if table.counting:
         which = some(table.counting)
         only = "only counts the rows" if len(table.counting) == 1 else "only count the rows"
         parts.append(f"{which} {only}: name the columns to use if that is no measurement")
     if table.n_incomplete:
-        dropped = f"{table.n_incomplete} of {table.n_incomplete + len(table.X)} rows"
+        dropped = f"{table.n_incomplete} of {table.n_incomplete + len(table.X) + n_test} rows"
         parts.append(f"{dropped} with missing values left out")
     if not parts:
         return ""

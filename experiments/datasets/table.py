@@ -41,6 +41,14 @@ class NumericTable(NamedTuple):
         Of the columns used that only count the rows: identifiers, likely.
     doubts : tuple of str
         Sentences about columns that were left out and look as if they should not be.
+    classes : str
+        Name of a column left out that looks like classes; empty where there is none.
+    label_column : str
+        Name of the column of classes; empty where none was asked for.
+    labels : tuple of str or None, length n_samples
+        Its values, None where one is missing.
+    rows : ndarray of int, shape (n_samples,), or None
+        Places of the rows in the file, counted from 0; None where they are all of it.
     """
 
     X: FloatArray
@@ -49,6 +57,19 @@ class NumericTable(NamedTuple):
     n_incomplete: int = 0
     counting: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    classes: str = ""
+    label_column: str = ""
+    labels: tuple[str | None, ...] = ()
+    rows: NDArray[np.intp] | None = None
+
+    def only(self, kept: NDArray[np.bool_]) -> NumericTable:
+        """Keep some of the rows; `kept` has shape (n_samples,)."""
+        places = np.flatnonzero(kept)
+        return self._replace(
+            X=self.X[kept],
+            labels=tuple(self.labels[i] for i in places) if self.labels else (),
+            rows=places if self.rows is None else self.rows[places],
+        )
 
 
 def complete_rows(table: NumericTable, origin: str) -> NumericTable:
@@ -65,7 +86,7 @@ def complete_rows(table: NumericTable, origin: str) -> NumericTable:
     n_incomplete = int((~complete).sum())
     if not n_incomplete:
         return table
-    return table._replace(X=table.X[complete], n_incomplete=n_incomplete)
+    return table.only(complete)._replace(n_incomplete=n_incomplete)
 
 
 def as_rows(X: object, name: str) -> tuple[FloatArray, tuple[str, ...]]:
@@ -85,7 +106,15 @@ def as_rows(X: object, name: str) -> tuple[FloatArray, tuple[str, ...]]:
         raise UsageError(
             f"{name} has {array.ndim} dimensions, allowed is 2 (n_samples, n_features)"
         )
-    return checked_array(array, name, False), numbered(array.shape[1])
+    names = numbered(array.shape[1])
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        masked = np.argwhere(np.ma.getmaskarray(X))
+        row, column = masked[0]
+        raise UsageError(
+            f"{name}: row {row + 1}, column '{names[column]}' is masked ({len(masked)} such "
+            "values), allowed are finite numbers"
+        )
+    return checked_array(array, name, False), names
 
 
 def refuse_constant(X: FloatArray, names: Sequence[str], origin: str) -> None:

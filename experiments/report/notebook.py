@@ -34,7 +34,7 @@ def comparison_html(comparison: ComparisonValues) -> str:
     return (
         f"<div><strong>{escape(comparison.experiment)}</strong>: {data.n_samples} × "
         f"{data.n_features}, K = {comparison.n_components}, seed {comparison.seed} &nbsp; "
-        f"{swatches}{findings_html(comparison.verdict)}"
+        f"{swatches}{findings_html(comparison.verdict, comparison.headline)}"
         f"{table(caption, head, rows[:MAX_ROWS])}</div>"
     )
 

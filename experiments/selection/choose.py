@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from experiments.analysis.analyse import Analysis, Terms, analyse, dataset_info
-from experiments.analysis.verdict import doubts_about, gravest_first
+from experiments.analysis.verdict.evidence import doubts_about, gravest_first
 from experiments.core.errors import FitError, UsageError
 from experiments.core.progress import Report, silent
 from experiments.datasets.dataset import Dataset

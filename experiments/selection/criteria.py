@@ -157,7 +157,11 @@ def _held_out(engine: str) -> Callable[[Analysis], Score]:
 
 def _loo(analysis: Analysis) -> Score:
     rows = analysis.row_scores.loo
-    return Score(None, reason="too few posterior draws") if rows is None else Score.over(rows)
+    if rows is None:
+        return Score(None, reason="too few posterior draws")
+    said = {finding.id for finding in analysis.values.verdict}
+    reason = "Pareto k is too high for single rows" if "loo" in said else ""
+    return Score.over(rows)._replace(reason=reason)
 
 
 def _evidence(engine: str) -> Callable[[Analysis], Score]:
@@ -190,6 +194,7 @@ def rules_for_posterior(engine: str, title: str) -> Iterator[Rule]:
 # If one of these findings fails, criteria that rest on the posterior mean nothing. R-hat of the
 # parameters is not among them: criteria rest on densities, which do not depend on labels.
 POSTERIOR_DOUBTS = {
+    "posterior-sampler": "its sampler says that its draws are not to be trusted",
     "posterior-modes": "the chains are in different modes",
     "posterior-collapsed": "draws have collapsed",
     "posterior-divergences": "too many draws diverged",
@@ -201,6 +206,8 @@ def doubt_about(analysis: Analysis, engine: str) -> str:
     """Say why the fit of an engine is not to be trusted; empty where it is."""
     engines = analysis.values.engines
     failed = {finding.id for finding in analysis.values.verdict if finding.level == "fail"}
+    if "rows" in failed:
+        return "there are fewer rows than parameters"
     estimate = analysis.values.estimate
     title = "" if estimate is None else engines[estimate].title
     if engine == analysis.values.posterior:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from experiments.analysis.verdict import gravest_first
+from experiments.analysis.verdict.evidence import gravest_first
 from experiments.core.digits import with_uncertainty
 from experiments.core.words import listed
 from experiments.values.comparison import Finding

@@ -5,6 +5,9 @@ from __future__ import annotations
 # A run.
 COMPARISON = "comparison.json"
 COMPONENTS = "components.json"
+# Of the rows one by one: text, or Parquet where there are many.
+ASSIGNMENTS = "assignments.csv"
+ASSIGNMENTS_OF_MANY = "assignments.parquet"
 CONFIG = "config.toml"
 ENVIRONMENT = "environment.json"
 POSTERIOR = "posterior.nc"

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from experiments.analysis.summary import SUMMARY_COLUMNS, described_by
 from experiments.values.base import ParameterValues
 from experiments.values.comparison import ComparisonValues, Finding, ScoreDifference
+from experiments.values.headline import Headline
 
 Scalar = bool | int | float | str
 
@@ -32,6 +33,8 @@ WALKED = (
     "log_likelihood",
     "agreement",
     "certificate",
+    "support",
+    "headline",
     "verdict",
 )
 
@@ -44,6 +47,8 @@ ITEMS: Mapping[type, Callable[[Any], str]] = {
 LEFT_OUT = {
     (Finding, "id"),
     (Finding, "text"),
+    (Headline, "text"),
+    (Headline, "command"),
     (ScoreDifference, "first"),
     (ScoreDifference, "second"),
 }

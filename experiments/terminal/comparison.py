@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.core.words import numbered, some
+from experiments.terminal.clusters import cluster_lines
 from experiments.values.comparison import ComparisonValues, DatasetInfo, Finding, TrainTest
 from experiments.values.level_marks import MARKS
 from experiments.values.parameter_rows import (
@@ -33,6 +34,8 @@ def render_comparison(comparison: ComparisonValues) -> Iterator[RenderableType]:
         yield Text(told, style="dim")
     for engines in _side_by_side(comparison):
         yield _table(comparison, engines)
+    yield from cluster_lines(comparison)
+    yield Text()
     yield from verdict_lines(comparison.verdict)
 
 

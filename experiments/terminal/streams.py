@@ -2,23 +2,82 @@
 
 from __future__ import annotations
 
+import io
+import os
+import re
 import sys
 from collections.abc import Iterable
 
 import click
-from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
+from rich.console import (
+    Console,
+    ConsoleOptions,
+    ConsoleRenderable,
+    RenderableType,
+    RenderHook,
+    RenderResult,
+)
 from rich.segment import Segment
 
 from experiments.core.text import visible_lines
 
 # Wide enough for every answer, and narrow enough for any terminal.
 WIDTH = 80
+# Tables of numbers cannot be read where they have fewer columns than this.
+NARROWEST = 40
 
 
 def standard_output() -> Console:
-    """Return standard output: as wide as the terminal, or `WIDTH` columns where there is none."""
-    on_terminal = sys.stdout is not None and sys.stdout.isatty()
-    return _cleaned(Console(highlight=False, width=None if on_terminal else WIDTH))
+    """Return standard output, as wide as the terminal.
+
+    Where there is none it is as wide as the variable COLUMNS of the environment says, by default
+    `WIDTH` columns, and no line ends in spaces.
+    """
+    if sys.stdout is None or sys.stdout.isatty():
+        return _cleaned(Console(highlight=False))
+    return _cleaned(Console(highlight=False, width=_columns(), file=WithoutTrailingSpaces()))
+
+
+def as_text(found: RenderableType) -> str:
+    """Return what a terminal of `WIDTH` columns would show, without colours.
+
+    Parameters
+    ----------
+    found : RenderableType
+        Anything that rich can print.
+    """
+    stream = io.StringIO()
+    console = Console(width=WIDTH, file=stream, color_system=None, highlight=False)
+    _cleaned(console).print(found)
+    return _without_trailing_spaces(stream.getvalue()).strip("\n")
+
+
+class WithoutTrailingSpaces(io.TextIOWrapper):
+    """A stream beside standard output, into which no space before the end of a line is written."""
+
+    def __init__(self) -> None:
+        # What is written goes to standard output as it is now; nothing is kept here.
+        super().__init__(io.BytesIO(), encoding=sys.stdout.encoding)
+        self._inner = sys.stdout
+
+    def write(self, text: str, /) -> int:
+        """Write whole lines, as rich hands them over."""
+        self._inner.write(_without_trailing_spaces(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush standard output."""
+        self._inner.flush()
+
+
+def _without_trailing_spaces(text: str) -> str:
+    return re.sub(r" +$", "", text, flags=re.MULTILINE)
+
+
+def _columns() -> int:
+    """Return how wide answers are that go into a pipe or a file."""
+    said = os.environ.get("COLUMNS", "")
+    return max(int(said), NARROWEST) if said.isdecimal() else WIDTH
 
 
 def standard_error() -> Console:

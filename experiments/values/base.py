@@ -37,6 +37,11 @@ class FileValue(Value):
 
     schema_version: Annotated[int, Field(ge=1, le=SCHEMA_VERSION)] = SCHEMA_VERSION
 
+    def __dir__(self) -> list[str]:
+        """Return the names that are for people, without those of pydantic's machinery."""
+        own = set(super().__dir__()) - set(dir(BaseModel))
+        return sorted(name for name in own if not name.startswith("_"))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries, lists, numbers and strings, as in the file."""
         return self.model_dump(mode="json")

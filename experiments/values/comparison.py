@@ -12,8 +12,20 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, FiniteFloat
 
 from experiments.values.base import FileValue, ParameterValues, Value
+from experiments.values.certificate import Certificate
+from experiments.values.checks import OutlierValues, RecoveryValues, ShapeValues, SupportValues
+from experiments.values.clusters import ClusterValues
+from experiments.values.headline import Headline
 from experiments.values.illustration import Illustration
-from experiments.values.nulls import NO_PAIR, NO_TEST, NO_TRUTH, NOT_FITTED, POINT_ONLY, Null
+from experiments.values.nulls import (
+    EARLIER,
+    NO_PAIR,
+    NO_TEST,
+    NO_TRUTH,
+    NOT_FITTED,
+    POINT_ONLY,
+    Null,
+)
 from experiments.values.parameters import Parameters
 from experiments.values.roles import Role, estimate_of, posterior_of
 from gmm_em.parameter_names import ParameterLayout
@@ -153,6 +165,16 @@ class EngineResult(Value):
     """Distances of the whole density from the truth's; null where no truth is known."""
     clustering: Annotated[ClusteringValues | None, NO_TRUTH] = None
     """Null where no truth is known."""
+    recovery: Annotated[
+        RecoveryValues | None,
+        Null("this engine gives no errors, or there is no truth of as many components"),
+    ] = None
+    """The true parameter that the estimate misses by most."""
+    shape: Annotated[
+        ShapeValues | None,
+        Null("another engine is checked, or there are too few rows without missing values"),
+    ] = None
+    """Whether the rows of each component have the shape of a Gaussian."""
     seconds: FiniteFloat
     """Wall-clock time of the fit."""
     diagnostics: Annotated[dict[str, Any], Null(inside="undefined for this fit")]
@@ -277,50 +299,6 @@ class Agreement(Value):
     """Null where there are too few draws for the parameters' joint distribution."""
 
 
-class OptimumValues(Value):
-    """A distinct optimum that EM reached from posterior draws."""
-
-    log_likelihood: FiniteFloat
-    n_reached: int
-    """Restarts that ended there."""
-    mixture: ParameterValues
-
-
-class Certificate(Value):
-    """What the posterior says about EM's optimum, and EM about it: see certificate.py.
-
-    Null where every draw has collapsed, so that there is nothing to compare with.
-    """
-
-    em: FiniteFloat
-    """EM's log-likelihood."""
-    best_draw: FiniteFloat | None = None
-    """The highest log-likelihood of a posterior draw."""
-    margin: FiniteFloat | None = None
-    """em - best_draw: negative only when EM is caught in a local optimum."""
-    n_draws_above: int = 0
-    """Draws with a higher log-likelihood than EM's, beyond the tolerance."""
-    n_draws: int
-    n_collapsed: int
-    """Draws with a component shrunk onto a point or repeated values; left out of the others."""
-    tolerance: FiniteFloat
-    """Log-likelihoods closer than this count as one optimum."""
-    better_by: FiniteFloat = 0.0
-    """How much higher a draw, or EM restarted from one, gets than EM: zero at a global optimum."""
-    n_restarts: int = 0
-    """EM runs from posterior draws."""
-    optima: list[OptimumValues] = Field(default=[])
-    """The distinct optima that those runs reached, best first."""
-    deviance_mean: FiniteFloat | None = None
-    """Mean over draws of 2 (em - draw); tends to the number of parameters."""
-    deviance_distance: FiniteFloat | None = None
-    """Kolmogorov-Smirnov distance of the deviance from its chi-square limit."""
-    n_parameters: int
-    """Free parameters: the limit's degrees of freedom."""
-    em_mode_unvisited: bool = False
-    """Whether EM found a mode that no chain visited."""
-
-
 class Finding(Value):
     """One sentence of the verdict and the number it rests on."""
 
@@ -331,6 +309,11 @@ class Finding(Value):
     """The number that was judged."""
     threshold: FiniteFloat
     """What it was judged by."""
+
+    @property
+    def page(self) -> str:
+        """Where the documentation says what the finding means, and what to type."""
+        return f"how-to/verdict.html#{self.id}"
 
 
 class ComparisonValues(FileValue):
@@ -351,9 +334,17 @@ class ComparisonValues(FileValue):
         Certificate | None, Null(NO_PAIR, inside="every posterior draw has collapsed")
     ]
     """Null unless both EM and the posterior were fitted."""
+    support: Annotated[SupportValues | None, EARLIER] = None
+    """How many rows the parameters and the components rest on."""
+    outliers: Annotated[OutlierValues | None, Null("no row is that far out")] = None
+    """What the estimate owes to rows far from every component; null where there are none."""
+    headline: Annotated[Headline | None, EARLIER] = None
+    """What to believe."""
     verdict: list[Finding]
     summary: dict[str, FiniteFloat]
     """The comparison in single numbers under dotted names, for tables: see summary.py."""
+    clusters: Annotated[ClusterValues | None, Null("only the numbers were kept")] = None
+    """How the rows are divided among the components."""
     reasons: dict[str, str]
     """Why a value is null: a sentence for the dotted path of each null in this file, or of a
     part above it."""

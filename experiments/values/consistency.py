@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from experiments.core.errors import UsageError
 from experiments.values.base import ParameterValues
+from experiments.values.clusters import ClusterValues
 from experiments.values.comparison import ComparisonValues
 from experiments.values.components import ComponentsValues
 from experiments.values.illustration import Health, Illustration
@@ -50,6 +51,8 @@ def refuse_disagreeing(found: ComparisonValues) -> None:
             for row in matrix:
                 _length(f"{path}.covariances", row, d)
     _check_illustration(found.illustration, k, d)
+    if found.clusters is not None:
+        _check_clusters(found.clusters, found)
 
 
 def refuse_disagreeing_choice(found: ComponentsValues) -> None:
@@ -82,6 +85,27 @@ def _parameters(value: object, path: str) -> Iterator[tuple[str, ParameterValues
         inner = iter(enumerate(value))
     for name, part in inner:
         yield from _parameters(part, f"{path}.{name}" if path else str(name))
+
+
+def _check_clusters(clusters: ClusterValues, found: ComparisonValues) -> None:
+    _known_engine("clusters.engine", clusters.engine, found)
+    known = clusters.classes
+    if known is None:
+        return
+    for engine, agreement in known.engines.items():
+        _known_engine("clusters.classes.engines", engine, found)
+        _length(f"clusters.classes.engines.{engine}.counts", agreement.counts, len(known.names))
+        for row in agreement.counts:
+            _length(f"clusters.classes.engines.{engine}.counts", row, found.n_components)
+    _length("clusters.classes.points", known.points, len(found.illustration.points))
+    for place in known.points:
+        if place is not None:
+            _place("clusters.classes.points", place, len(known.names))
+
+
+def _known_engine(name: str, engine: str, found: ComparisonValues) -> None:
+    if engine not in found.engines:
+        raise UsageError(f"{name} = {engine!r}: allowed is one of {', '.join(found.engines)}")
 
 
 def _check_illustration(shown: Illustration, k: int, d: int) -> None:

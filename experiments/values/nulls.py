@@ -45,6 +45,7 @@ NO_PAIR = "EM and the posterior were not both fitted"
 NO_TEST = Null("no rows were held out")
 NO_TRUTH = Null("no truth is known")
 NOT_FITTED = Null("this engine was not fitted")
+EARLIER = Null("an earlier version wrote the file")
 POINT_ONLY = Null("this engine gives a point estimate only")
 
 

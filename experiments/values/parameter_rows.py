@@ -70,10 +70,27 @@ def short_names(names: Sequence[str], width: int) -> list[str]:
         for name in names
     ]
     repeated = {name for name, count in Counter(short).items() if count > 1}
+    alike = [name for name, found in zip(names, short, strict=True) if found in repeated]
     return [
-        f"{name[: width - 1 - len(str(i))]}…{i}" if name in repeated else name
-        for i, name in enumerate(short, start=1)
+        _told_apart(name, i, alike, width) if shortened in repeated else shortened
+        for i, (name, shortened) in enumerate(zip(names, short, strict=True), start=1)
     ]
+
+
+def _alike_at_first(names: Sequence[str]) -> int:
+    """Return with how many letters all names begin alike."""
+    letters = enumerate(zip(*names, strict=False))
+    shortest = min(map(len, names))
+    return next((i for i, found in letters if len(set(found)) > 1), shortest)
+
+
+def _told_apart(name: str, number: int, alike: Sequence[str], width: int) -> str:
+    """Shorten a name to its beginning and to what only it has; to its number if that is long."""
+    before, after = _alike_at_first(alike), _alike_at_first([other[::-1] for other in alike])
+    own = name[before : len(name) - after]
+    if own and len(own) + 4 <= width:
+        return f"{name[: width - 2 - len(own)]}…{own}…"
+    return f"{name[: width - 1 - len(str(number))]}…{number}"
 
 
 def _rows(comparison: ComparisonValues, feature_names: Sequence[str]) -> Iterator[ParameterRow]:

@@ -35,9 +35,11 @@ Each divergence may mean that a part of the posterior was left out.
 MAX_CUT_SHORT_SHARE = 0.05
 """Share of trajectories cut short by ``max_treedepth`` above which sampling is inefficient."""
 
-COLLAPSED_SD = 1e-6
-"""A component has collapsed where a feature's standard deviation, given the features before it, is
-below this multiple of that feature's standard deviation in the whole mixture."""
+MIN_MODE_MASS = 0.01
+"""A mode is reported where it has this share of the draws, or of the posterior by Laplace."""
+
+UNVISITED_MASS = 0.1
+"""Share of the posterior, by Laplace, that a mode which no chain visited must have to matter."""
 
 MAX_PARETO_K = 0.7
 """Importance ratios with a Pareto-k above this have no mean that a simulation can estimate.

@@ -1,7 +1,7 @@
 """The log posterior density and its gradient in closed form, compiled.
 
-This is the posterior of :func:`gmm_bayes.build_model` on the same unconstrained vector (PyMC's
-order of free variables and PyMC's transforms), with a gradient derived by hand. A gradient through
+This is the posterior on the vector of :class:`gmm_bayes.space.unconstrained.UnconstrainedSpace`,
+with a gradient derived by hand. A gradient through
 PyTensor costs a minute of compilation the first time on a machine; this one costs seconds, and
 evaluates faster.
 
@@ -20,7 +20,14 @@ import numpy as np
 
 from gmm_bayes.core.jit import inlined, njit
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.density.moments import FactorisedMixture, whitened_moments, zero_sums
+from gmm_bayes.density.moments import (
+    FactorisedMixture,
+    weighted_moments,
+    whitened_moments,
+    zero_sums,
+)
+from gmm_bayes.density.shared_scale import integrate_scale
+from gmm_bayes.density.simplex import log_weights, weight_gradient
 
 MIN_SD = 1e-9
 """Smallest standard deviation on the support, given the features before; 1 is the data's."""
@@ -40,9 +47,13 @@ class PackedPrior(NamedTuple):
     log_sd_power, kappa : float
     log_det_power : float
         Of the mean's and the covariance's prior together, for each component.
+    scale_power : float
+        That of :func:`gmm_bayes.density.shared_scale.integrate_scale`, or 0 where the scale matrix
+        of the covariances is fixed.
     mean_loc, mean_precision : ndarray of shape (D,)
     psi : ndarray of shape (D, D)
-        Divided by the number of components that share a covariance.
+        The fixed scale matrix, divided by the number of components that share a covariance; or the
+        rate matrix of the law of the shared one.
     sd_precision : ndarray of shape (n_sds,)
     shapes : ndarray of shape (n_correlations,)
         Of the partial correlations' beta distributions.
@@ -53,6 +64,7 @@ class PackedPrior(NamedTuple):
     log_sd_power: float
     kappa: float
     log_det_power: float
+    scale_power: float
     mean_loc: FloatArray
     mean_precision: FloatArray
     psi: FloatArray
@@ -120,13 +132,13 @@ def _layout(n_values, n_features, prior, shared):  # type: ignore[no-untyped-def
 
 
 @inlined()
-def _add_conjugate_prior(prior, mean, whitener, first, second):  # type: ignore[no-untyped-def]
+def _add_conjugate_prior(prior, psi, mean, whitener, first, second):  # type: ignore[no-untyped-def]
     """Add a conjugate prior to a component's whitened moments; return its exponent.
 
     It acts as kappa rows at the prior mean, and as rows with scatter psi around the component's
     mean. A prior whose psi is zero has neither.
     """
-    kappa, psi = prior.kappa, prior.psi
+    kappa = prior.kappa
     n_features = mean.shape[0]
     shift = prior.mean_loc - mean
     white = np.zeros(n_features)
@@ -147,44 +159,6 @@ def _add_conjugate_prior(prior, mean, whitener, first, second):  # type: ignore[
             second[i, j] += acc
             if i == j:
                 value -= 0.5 * (acc - kappa * white[i] * white[i])
-    return value
-
-
-@inlined()
-def write_log_weights(theta, log_weights):  # type: ignore[no-untyped-def]
-    """Write to `log_weights` (K,) the log softmax of the first K - 1 entries of `theta`.
-
-    The K-th entry of the softmax's argument is minus the sum of the others.
-    """
-    n_components = log_weights.shape[0]
-    last = 0.0
-    for k in range(n_components - 1):
-        log_weights[k] = theta[k]
-        last -= theta[k]
-    log_weights[n_components - 1] = last
-    high = -math.inf
-    for k in range(n_components):
-        high = max(high, log_weights[k])
-    total = 0.0
-    for k in range(n_components):
-        total += math.exp(log_weights[k] - high)
-    norm = high + math.log(total)
-    for k in range(n_components):
-        log_weights[k] -= norm
-
-
-@inlined()
-def add_log_weights(theta, concentration, log_weights, weights):  # type: ignore[no-untyped-def]
-    """Write the log weights and the weights; return their log density but for a constant.
-
-    The weights are the softmax of (theta, -sum theta), as in PyMC's SimplexTransform, whose log
-    Jacobian is ``sum log w``.
-    """
-    write_log_weights(theta, log_weights)
-    value = 0.0
-    for k in range(log_weights.shape[0]):
-        weights[k] = math.exp(log_weights[k])
-        value += concentration * log_weights[k]
     return value
 
 
@@ -279,29 +253,15 @@ def _factor_gradient(g, found, whitener, count, second, shapes, sd_slopes, corr_
 
 
 @inlined()
-def write_weight_slopes(counts, n_samples, concentration, weights, gradient):  # type: ignore[no-untyped-def]
-    """Write the slopes in the K - 1 log-ratios of the weights.
-
-    With ``a_k = counts[k] + concentration``, the slope of ``sum a_k log w_k`` in v_k is ``a_k -
-    w_k sum a``; the last v is minus the sum of the others.
-    """
-    n_components = counts.shape[0]
-    mass = n_samples + concentration * n_components
-    last_slope = counts[-1] + concentration - mass * weights[-1]
-    for k in range(n_components - 1):
-        gradient[k] = counts[k] + concentration - mass * weights[k] - last_slope
-
-
-@inlined()
-def add_component(k, value, prior, components, sums, gradient):  # type: ignore[no-untyped-def]
+def add_component(k, value, prior, psi, components, sums, gradient):  # type: ignore[no-untyped-def]
     """Return `value` with component k's prior added, which also enters its `sums`.
 
     Writes the slopes in the component's mean to `gradient` (D,): whitener' first moments.
     """
     mean, whitener = components.means[k], components.whiteners[k]
     n_features = mean.shape[0]
-    if prior.psi[0, 0] > 0.0:
-        value += _add_conjugate_prior(prior, mean, whitener, sums.first[k], sums.second[k])
+    if psi[0, 0] > 0.0:
+        value += _add_conjugate_prior(prior, psi, mean, whitener, sums.first[k], sums.second[k])
         sums.counts[k] += prior.log_det_power
         for i in range(n_features):
             value += prior.log_det_power * math.log(whitener[i, i])
@@ -337,11 +297,41 @@ def _add_sds(g, value, theta, at, prior, found, gradient):  # type: ignore[no-un
 
 
 @njit()
-def log_density(theta, data, shared, prior, gradient):  # type: ignore[no-untyped-def]
+def mixture_at(theta, n_features, shared, prior):  # type: ignore[no-untyped-def]
+    """Return weights (K,), means (K, D) and covariances (K, D, D) at `theta` (n,).
+
+    Covariances off the support are NaN.
+    """
+    at = _layout(theta.shape[0], n_features, prior, shared)
+    logs, weights = np.empty(at.n_components), np.empty(at.n_components)
+    log_weights(theta, 0.0, logs, weights)
+    means = theta[at.at_means : at.at_sds].reshape(at.n_components, n_features).copy()
+    log_sds = theta[at.at_sds : at.at_correlations].reshape(at.n_covariances, at.n_sds)
+    log_odds = theta[at.at_correlations :].reshape(at.n_covariances, at.n_correlations)
+    found = _new_factors(at.n_covariances, n_features, at.n_correlations)
+    covariances = np.zeros((at.n_components, n_features, n_features))
+    whitener = np.zeros((n_features, n_features))
+    for k in range(at.n_components):
+        g = min(k, at.n_covariances - 1)
+        value = _factorise(g, log_sds[g], log_odds[g], prior.shapes, found, whitener)
+        factor = found.factors[g]
+        for i in range(n_features):
+            for j in range(n_features):
+                for m in range(min(i, j) + 1):
+                    covariances[k, i, j] += factor[i, m] * factor[j, m]
+                if value == -math.inf:
+                    covariances[k, i, j] = math.nan
+    return weights, means, covariances
+
+
+@njit()
+def log_density(theta, data, shared, prior, gradient, row_weights, row_log_prob):  # type: ignore[no-untyped-def]
     """Return the log posterior density at `theta` (n,); write its gradient to `gradient` (n,).
 
     Parameters are the standardised ``data`` (D, N), whether components have one ``shared``
-    covariance, and a :class:`PackedPrior`.
+    covariance, and a :class:`PackedPrior`. Rows count ``row_weights`` (N,) times, or once if that
+    is empty; if it is not, the rows' log densities are written to ``row_log_prob`` (N,), without
+    the constant ``-D log(2 pi) / 2``.
     """
     n_features = data.shape[0]
     at = _layout(theta.shape[0], n_features, prior, shared)
@@ -349,7 +339,7 @@ def log_density(theta, data, shared, prior, gradient):  # type: ignore[no-untype
 
     log_const = np.empty(at.n_components)
     weights = np.empty(at.n_components)
-    value = prior.constant + add_log_weights(theta, prior.concentration, log_const, weights)
+    value = prior.constant + log_weights(theta, prior.concentration, log_const, weights)
     means = theta[at.at_means : at.at_sds].reshape(at.n_components, n_features)
     log_sds = theta[at.at_sds : at.at_correlations].reshape(at.n_covariances, at.n_sds)
     log_odds = theta[at.at_correlations :].reshape(at.n_covariances, at.n_correlations)
@@ -361,16 +351,27 @@ def log_density(theta, data, shared, prior, gradient):  # type: ignore[no-untype
         if value == -math.inf:
             return value
     _spread(at.n_covariances, whiteners, log_const)
+    psi = prior.psi
+    if prior.scale_power > 0.0:
+        psi = np.empty((n_features, n_features))
+        value += integrate_scale(whiteners, at.n_covariances, prior.psi, prior.scale_power, psi)
+        if shared:
+            psi /= at.n_components
 
     components = FactorisedMixture(log_const, means, whiteners)
     sums = zero_sums(at.n_components, n_features)
     products = at.n_correlations > 0 or n_features == 1
-    value += whitened_moments(data, components, sums, products)
-    write_weight_slopes(sums.counts, data.shape[1], prior.concentration, weights, gradient)
+    n_samples = float(data.shape[1])
+    if row_weights.shape[0] > 0:
+        value += weighted_moments(data, components, row_weights, row_log_prob, sums, products)
+        n_samples = row_weights.sum()
+    else:
+        value += whitened_moments(data, components, sums, products)
+    weight_gradient(sums.counts, n_samples, prior.concentration, weights, gradient)
     for k in range(at.n_components):
         first = at.at_means + k * n_features
         slopes = gradient[first : first + n_features]
-        value = add_component(k, value, prior, components, sums, slopes)
+        value = add_component(k, value, prior, psi, components, sums, slopes)
     if shared:
         _pool(sums)
     for g in range(at.n_covariances):

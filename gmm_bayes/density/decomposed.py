@@ -19,11 +19,15 @@ from gmm_bayes.density.closed_form import (
     MIN_CONDITIONAL_SD,
     MIN_SD,
     add_component,
-    add_log_weights,
-    write_weight_slopes,
 )
 from gmm_bayes.density.eigenvectors import ascending_eigenvectors
-from gmm_bayes.density.moments import FactorisedMixture, whitened_moments, zero_sums
+from gmm_bayes.density.moments import (
+    FactorisedMixture,
+    weighted_moments,
+    whitened_moments,
+    zero_sums,
+)
+from gmm_bayes.density.simplex import log_weights, weight_gradient
 
 _TIED = 1e-9
 """Eigenvalues closer than this have no direction of their own."""
@@ -291,20 +295,47 @@ def _add_covariance_prior(theta, places, scales, gradient):  # type: ignore[no-u
 
 
 @njit()
-def decomposed_log_density(theta, data, prior, gradient):  # type: ignore[no-untyped-def]
+def decomposed_mixture_at(theta, n_features, prior):  # type: ignore[no-untyped-def]
+    """Return weights (K,), means (K, D) and covariances (K, D, D) at `theta` (n,).
+
+    Covariances off the support are NaN.
+    """
+    places = _places(theta.shape[0], n_features, prior.shapes)
+    k, d = places.n_components, n_features
+    logs, weights = np.empty(k), np.empty(k)
+    log_weights(theta, 0.0, logs, weights)
+    means = theta[k - 1 : places.at[0]].reshape(k, d).copy()
+    found = Spectra(np.empty((k, d)), np.empty((k, d, d)), np.empty((k, d)))
+    _decompose(theta, places, found)
+    covariances, whitener = np.zeros((k, d, d)), np.zeros((d, d))
+    for m in range(k):
+        inside = _whiten(found.variances[m], found.frames[m], whitener)
+        for i in range(d):
+            for j in range(d):
+                for p in range(d):
+                    side = found.frames[m, i, p] * found.variances[m, p]
+                    covariances[m, i, j] += side * found.frames[m, j, p]
+                if not inside:
+                    covariances[m, i, j] = math.nan
+    return weights, means, covariances
+
+
+@njit()
+def decomposed_log_density(theta, data, prior, gradient, row_weights, row_log_prob):  # type: ignore[no-untyped-def]
     """Return the log posterior density at `theta` (n,); write its gradient to `gradient` (n,).
 
     Parameters are the standardised ``data`` (D, N) and a
     :class:`gmm_bayes.density.closed_form.PackedPrior`. Its ``sd_precision`` holds the scales of a
     :class:`gmm_bayes.priors.terms.VolumeTerms`, and its ``shapes`` the numbers of common and of
-    each component's own log-volumes, log-shapes and matrices.
+    each component's own log-volumes, log-shapes and matrices. The last two arguments are those of
+    :func:`gmm_bayes.density.closed_form.log_density`.
     """
     d = data.shape[0]
     places = _places(theta.shape[0], d, prior.shapes)
     n_components = places.n_components
     gradient[:] = 0.0
     log_const, weights = np.empty(n_components), np.empty(n_components)
-    value = prior.constant + add_log_weights(theta, prior.concentration, log_const, weights)
+    value = prior.constant + log_weights(theta, prior.concentration, log_const, weights)
     at_means = n_components - 1
     means = theta[at_means : places.at[0]].reshape(n_components, d)
 
@@ -321,13 +352,19 @@ def decomposed_log_density(theta, data, prior, gradient):  # type: ignore[no-unt
 
     components = FactorisedMixture(log_const, means, whiteners)
     sums = zero_sums(n_components, d)
-    value += whitened_moments(data, components, sums, True)
-    write_weight_slopes(sums.counts, data.shape[1], prior.concentration, weights, gradient)
+    n_samples = float(data.shape[1])
+    if row_weights.shape[0] > 0:
+        value += weighted_moments(data, components, row_weights, row_log_prob, sums, True)
+        n_samples = row_weights.sum()
+    else:
+        value += whitened_moments(data, components, sums, True)
+    weight_gradient(sums.counts, n_samples, prior.concentration, weights, gradient)
     whole, gap_power = not places.shaped, prior.sd_precision[4]
     slopes, turns, along = np.empty((d, d)), np.empty((d, d)), np.empty(d)
     for k in range(n_components):
         first = at_means + k * d
-        value = add_component(k, value, prior, components, sums, gradient[first : first + d])
+        mean_slopes = gradient[first : first + d]
+        value = add_component(k, value, prior, prior.psi, components, sums, mean_slopes)
         _write_slopes(sums.counts[k], sums.second[k], whiteners[k], found.frames[k], slopes)
         for i in range(d):
             along[i] = slopes[i, i] * found.variances[k, i]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,12 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.density.packed import DECOMPOSED, packed_log_density
+from gmm_bayes.density.packed import (
+    DECOMPOSED,
+    N_SIZES,
+    packed_log_density,
+    weighted_log_density,
+)
 from gmm_bayes.priors.base import Prior
 from gmm_bayes.priors.data_scale import DataScale
 from gmm_bayes.priors.terms import PriorTerms, VolumeTerms
@@ -29,8 +35,7 @@ class LogPosterior:
 
     Calling it with an unconstrained vector returns ``(value, gradient)``. The vector and the value
     (every constant and Jacobian included, data in their own units) are those of the PyMC model of
-    :func:`gmm_bayes.build_model` with an LKJPrior: ``model.compile_logp()`` gives the same number.
-    With another prior it is the same posterior, but the model has other coordinates.
+    :func:`gmm_bayes.build_model`: ``model.compile_logp()`` gives the same number.
 
     Parameters
     ----------
@@ -82,7 +87,7 @@ class LogPosterior:
         object.__setattr__(self, "packed_prior", self._pack(terms, Z[:0]))
 
     def _pack(self, terms: PriorTerms, Z: FloatArray) -> FloatArray:
-        """Return what :func:`gmm_bayes.density.packed.packed_log_density` reads."""
+        """Return what :func:`gmm_bayes.density.packed.weighted_log_density` reads."""
         mean = terms.mean
         kind, scalars, *arrays = self._pack_covariance(terms)
         packed: list[ArrayLike] = [
@@ -97,13 +102,13 @@ class LogPosterior:
         return np.concatenate([np.asarray(p, dtype=np.float64) for p in packed])
 
     def _pack_covariance(self, terms: PriorTerms) -> tuple[float, list[float], *tuple[Any, ...]]:
-        """Return the kind of structure, three scalars of the prior, and its last three arrays."""
+        """Return the kind of structure, four scalars of the prior, and its last three arrays."""
         mean, covariance, d = terms.mean, terms.covariance, self.X.shape[1]
         if isinstance(covariance, VolumeTerms):
             own = covariance.space.structure
             return (
                 DECOMPOSED,
-                [0.0, 0.0, 0.0],
+                [0.0, 0.0, 0.0, 0.0],
                 np.zeros(d * d),
                 covariance.scales,
                 [*own.n_volumes, *own.n_shapes, *own.n_matrices],
@@ -111,10 +116,13 @@ class LogPosterior:
         # The compiled density adds a covariance's prior once for each component that has it.
         members = self.structure.members(self.n_components)
         log_det_power = mean.log_det_power + covariance.log_det_power / members
+        psi, scale_power = covariance.psi / members, 0.0
+        if terms.shared_scale is not None:
+            psi, scale_power = terms.shared_scale.rate, terms.shared_scale.power
         return (
             float(self.structure.shared),
-            [covariance.log_sd_power, mean.kappa, log_det_power],
-            (covariance.psi / members).ravel(),
+            [covariance.log_sd_power, mean.kappa, log_det_power, scale_power],
+            psi.ravel(),
             covariance.sd_precision,
             covariance.correlation_shapes,
         )
@@ -126,6 +134,8 @@ class LogPosterior:
         constant = gammaln(k * c) - k * gammaln(c) + math.log(k)
         constant = constant + k * terms.mean.log_constant
         constant = constant + self._n_priors(terms) * terms.covariance.log_constant
+        if terms.shared_scale is not None:
+            constant = constant + terms.shared_scale.log_constant
         constant = constant - 0.5 * Z.size * math.log(2.0 * math.pi)
         return float(constant + self.scaling.log_jacobian(len(Z)))
 
@@ -149,6 +159,38 @@ class LogPosterior:
         return (
             (-value, -gradient) if math.isfinite(value) else (_OFF_SUPPORT, np.zeros_like(gradient))
         )
+
+    @cached_property
+    def packed_likelihood(self) -> FloatArray:
+        """What the compiled density reads for a prior that is flat on unconstrained space."""
+        head = len(self.packed_prior)
+        flat = np.zeros(head)
+        flat[:N_SIZES] = self.packed[:N_SIZES]
+        # The last array holds shapes of prior densities, or what the structure consists of.
+        if self.structure.decomposed:
+            last = int(self.packed[N_SIZES - 1])
+            flat[-last:] = self.packed_prior[-last:]
+        return np.concatenate([flat, self.packed[head:]])
+
+    def log_likelihood(
+        self, theta: FloatArray, row_weights: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return every row's log density (N,) at `theta` (n,), and a slope (n,).
+
+        It is that of the sum of the rows' log densities times `row_weights` (N,). Where the
+        covariances lie off the support, both are NaN.
+        """
+        rows, gradient = np.full(len(self.X), np.nan), np.empty(self.space.size)
+        value = weighted_log_density(theta, self.packed_likelihood, gradient, row_weights, rows)
+        if not math.isfinite(value):
+            return rows, np.full_like(gradient, np.nan)
+        return rows + self.row_constant, gradient
+
+    @property
+    def row_constant(self) -> float:
+        """What the compiled density leaves out of a row's log density in the data's own units."""
+        d = self.space.n_features
+        return -0.5 * d * math.log(2.0 * math.pi) + self.scaling.log_jacobian(1)
 
     def log_prior(self, theta: FloatArray) -> float:
         """Return the log prior density at `theta` (n,), Jacobian included."""

@@ -266,3 +266,25 @@ def whitened_moments(data, components, sums, products):  # type: ignore[no-untyp
         for k in range(n_components):
             _add_component(n, k, block, sums, products)
     return log_likelihood
+
+
+@njit(fastmath={"contract", "reassoc", "nsz"})
+def weighted_moments(data, components, weights, log_prob, sums, products):  # type: ignore[no-untyped-def]
+    """Do what :func:`whitened_moments` does with rows that count ``weights`` (N,) times.
+
+    Each row's log density, unweighted, is written to ``log_prob`` (N,). Returns their weighted sum.
+    """
+    n_features, n_samples = data.shape
+    n_components = components.log_const.shape[0]
+    block = new_block(n_components, n_features)
+    value = 0.0
+    for start in range(0, n_samples, BLOCK_ROWS):
+        n = min(BLOCK_ROWS, n_samples - start)
+        allocate(data, start, n, components, block)
+        for i in range(n):
+            log_prob[start + i] = block.top[i] + math.log(block.total[i])
+            value += weights[start + i] * log_prob[start + i]
+            block.total[i] = weights[start + i] / block.total[i]
+        for k in range(n_components):
+            _add_component(n, k, block, sums, products)
+    return value

@@ -12,13 +12,17 @@ import numba
 import numpy as np
 from numba import types
 
-from gmm_bayes.core.jit import cached_on_disk, njit
-from gmm_bayes.density.closed_form import PackedPrior, log_density
-from gmm_bayes.density.decomposed import decomposed_log_density
+from gmm_bayes.core.jit import cached_on_disk, inlined, njit
+from gmm_bayes.density.closed_form import PackedPrior, log_density, mixture_at
+from gmm_bayes.density.decomposed import decomposed_log_density, decomposed_mixture_at
 
 DECOMPOSED = 2.0
 """Stands in the header for covariances by volume, shape and orientation."""
-HEADER = 10
+
+N_SIZES = 5
+"""Numbers at the start that say how long the arrays are, and whether covariances are shared."""
+
+HEADER = 11
 """Numbers before the arrays: sizes, and the scalars of the prior."""
 
 
@@ -26,16 +30,48 @@ HEADER = 10
 def packed_log_density(theta, packed, gradient):  # type: ignore[no-untyped-def]
     """Return the log posterior density at `theta` (n,); write its gradient to `gradient` (n,).
 
+    ``packed`` is that of :func:`weighted_log_density`.
+    """
+    none = np.empty(0)
+    return weighted_log_density(theta, packed, gradient, none, none)
+
+
+@njit()
+def weighted_log_density(theta, packed, gradient, row_weights, row_log_prob):  # type: ignore[no-untyped-def]
+    """Return the log density with rows that count ``row_weights`` times; write its gradient.
+
+    The last two arguments are those of :func:`gmm_bayes.density.closed_form.log_density`.
     ``packed`` holds as float64 what :class:`gmm_bayes.density.log_posterior.LogPosterior` writes.
     First the header: N; D; 1 where all components have one covariance, 2 where they share some of
     volume, shape and orientation, otherwise 0; the lengths s and p of the last two arrays of the
     prior, in general the numbers of standard deviations and of partial correlations of a
-    covariance; and the first five numbers of
+    covariance; and the first six numbers of
     :class:`gmm_bayes.density.closed_form.PackedPrior`. Then its arrays: ``mean_loc`` (D,),
     ``mean_precision`` (D,), ``psi`` (D, D), ``sd_precision`` (s,) and ``shapes`` (p,). Last the
     standardised data (D, N).
     """
     n_samples, n_features = int(packed[0]), int(packed[1])
+    prior, at_data = _unpacked(packed)
+    data = packed[at_data : at_data + n_features * n_samples].reshape(n_features, n_samples)
+    if packed[2] == DECOMPOSED:
+        return decomposed_log_density(theta, data, prior, gradient, row_weights, row_log_prob)
+    shared = packed[2] > 0.0
+    return log_density(theta, data, shared, prior, gradient, row_weights, row_log_prob)
+
+
+@njit()
+def packed_mixture(theta, packed):  # type: ignore[no-untyped-def]
+    """Return weights (K,), means (K, D) and covariances (K, D, D) at `theta` (n,)."""
+    prior = _unpacked(packed)[0]
+    if packed[2] == DECOMPOSED:
+        return decomposed_mixture_at(theta, int(packed[1]), prior)
+    return mixture_at(theta, int(packed[1]), packed[2] > 0.0, prior)
+
+
+@inlined()
+def _unpacked(packed):  # type: ignore[no-untyped-def]
+    """Return the prior, and where the data start."""
+    n_features = int(packed[1])
     at_precision = HEADER + n_features
     at_psi = at_precision + n_features
     at_sds = at_psi + n_features * n_features
@@ -47,16 +83,14 @@ def packed_log_density(theta, packed, gradient):  # type: ignore[no-untyped-def]
         packed[7],
         packed[8],
         packed[9],
+        packed[10],
         packed[HEADER:at_precision],
         packed[at_precision:at_psi],
         packed[at_psi:at_sds].reshape(n_features, n_features),
         packed[at_sds:at_shapes],
         packed[at_shapes:at_data],
     )
-    data = packed[at_data : at_data + n_features * n_samples].reshape(n_features, n_samples)
-    if packed[2] == DECOMPOSED:
-        return decomposed_log_density(theta, data, prior, gradient)
-    return log_density(theta, data, packed[2] > 0.0, prior, gradient)
+    return prior, at_data
 
 
 @njit()

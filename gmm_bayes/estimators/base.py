@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,34 +26,100 @@ from gmm_em.core.sklearn_checks import (
     feature_names,
     sklearn_or,
 )
-from gmm_em.core.sklearn_params import SklearnParams
 from gmm_em.core.threads import single_threaded_blas
+from gmm_em.inference.feature_parts import FeatureParts
 
 if TYPE_CHECKING:
+    import pymc as pm
     import xarray as xr
 
+_PYMC_MODELS: WeakKeyDictionary[PosteriorEstimator, pm.Model] = WeakKeyDictionary()
+"""The PyMC models that were asked for, beside the estimators, which can then be pickled."""
 
-class PosteriorEstimator(SklearnParams, ABC):
+
+class PredictiveEstimator(FeatureParts, ABC):
+    """What follows from the predictive density and the probabilities of the components.
+
+    A class that inherits from this one has a parameter `random_state`, and its `fit` sets
+    `posterior_` and `n_features_in_`.
+    """
+
+    random_state: RandomState
+    posterior_: xr.DataTree
+    mixture_: Mixture
+    n_features_in_: int
+
+    @abstractmethod
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Draw the posterior given `X`."""
+
+    @abstractmethod
+    def score_samples(self, X: ArrayLike) -> FloatArray:
+        """Return the log posterior predictive density of each row, shape (N,)."""
+
+    @abstractmethod
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
+        """Return the posterior predictive probability of each component, shape (N, K)."""
+
+    def score(self, X: ArrayLike, y: object = None) -> float:
+        """Return the mean of :meth:`score_samples`."""
+        return float(self.score_samples(X).mean())
+
+    def predict(self, X: ArrayLike) -> IntArray:
+        """Return the most probable component of each row, shape (N,)."""
+        return np.asarray(self.predict_proba(X).argmax(axis=1))
+
+    def fit_predict(self, X: ArrayLike, y: object = None) -> IntArray:
+        """Fit, then return the most probable component of each row."""
+        self.fit(X)
+        return self.predict(X)
+
+    @property
+    def weights_(self) -> FloatArray:
+        """Weights of `mixture_`, shape (K,)."""
+        self._check_fitted()
+        return self.mixture_.weights
+
+    @property
+    def means_(self) -> FloatArray:
+        """Component means of `mixture_`, shape (K, D)."""
+        self._check_fitted()
+        return self.mixture_.means
+
+    @property
+    def covariances_(self) -> FloatArray:
+        """Covariances of `mixture_`, shape (K, D, D)."""
+        self._check_fitted()
+        return self.mixture_.covariances
+
+    def _checked_rows(self, X: ArrayLike) -> FloatArray:
+        """Return `X` as an array of the width that was fitted."""
+        own = type(self).__name__
+        self._check_fitted()
+        check_feature_names(own, feature_names(X), getattr(self, "feature_names_in_", None))
+        return check_data(X, n_features=self.n_features_in_, who=own)
+
+    def _check_fitted(self) -> None:
+        """Raise NotFittedError before the first fit."""
+        if not hasattr(self, "posterior_"):
+            raise sklearn_or(NotFittedError)(
+                f"this {type(self).__name__} is not fitted yet; call fit first"
+            )
+
+
+class PosteriorEstimator(PredictiveEstimator):
     """Questions to a fitted posterior, under scikit-learn's names where it has one.
 
     A class that inherits from this one has a parameter `random_state`, and its `fit` calls
     :meth:`_keep`. The attributes are described in :class:`gmm_bayes.GaussianMixtureBayes`.
     """
 
-    random_state: RandomState
-    posterior_: xr.DataTree
     draws_: MixtureDraws
-    mixture_: Mixture
     permutations_: IntArray
     diagnostics_: Diagnostics
     log_likelihood_: FloatArray
-    n_features_in_: int
     _model: FittedModel
     _evidence: Evidence | None
-
-    @abstractmethod
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
-        """Draw the posterior given `X`."""
 
     def _keep(self, summary: Summary) -> None:
         """Set the attributes that a fit leaves behind, but for those of the data's columns."""
@@ -63,6 +130,7 @@ class PosteriorEstimator(SklearnParams, ABC):
         self.diagnostics_ = summary.diagnostics
         self.posterior_ = summary.posterior
         self._model = summary.model
+        _PYMC_MODELS.pop(self, None)
         self._evidence = None
 
     def _repr_html_(self) -> str:
@@ -77,22 +145,21 @@ class PosteriorEstimator(SklearnParams, ABC):
         )
 
     @property
-    def weights_(self) -> FloatArray:
-        """Posterior means of the weights, shape (K,)."""
-        self._check_fitted()
-        return self.mixture_.weights
+    def model_(self) -> pm.Model:
+        """The PyMC model of the posterior, with the data and the features' names.
 
-    @property
-    def means_(self) -> FloatArray:
-        """Posterior means of the component means, shape (K, D)."""
+        It is that of :func:`gmm_bayes.build_model`, made when it is first asked for; later calls
+        return the same object, to which a PyMC user may add.
+        """
         self._check_fitted()
-        return self.mixture_.means
+        if self not in _PYMC_MODELS:
+            # That module loads PyMC, which takes two seconds.
+            from gmm_bayes.pymc_model.build import model_of_rows  # noqa: PLC0415 - loads PyMC
 
-    @property
-    def covariances_(self) -> FloatArray:
-        """Posterior means of the covariances, shape (K, D, D)."""
-        self._check_fitted()
-        return self.mixture_.covariances
+            of = self._model
+            k, names = of.draws.n_components, self._feature_names()
+            _PYMC_MODELS[self] = model_of_rows(of.X, k, of.prior, of.covariance_type, names)
+        return _PYMC_MODELS[self]
 
     # Asking --------------------------------------------------------------------------------------
 
@@ -105,10 +172,6 @@ class PosteriorEstimator(SklearnParams, ABC):
         joint = self.draws_.predictive_component_log_prob(rows)
         return np.asarray(logsumexp(joint, axis=1))
 
-    def score(self, X: ArrayLike, y: object = None) -> float:
-        """Return the mean of :meth:`score_samples`."""
-        return float(self.score_samples(X).mean())
-
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Return the posterior predictive probability of each component, shape (N, K).
 
@@ -117,15 +180,6 @@ class PosteriorEstimator(SklearnParams, ABC):
         rows = self._checked_rows(X)
         joint = self.draws_.predictive_component_log_prob(rows)
         return np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
-
-    def predict(self, X: ArrayLike) -> IntArray:
-        """Return the most probable component of each row, shape (N,)."""
-        return np.asarray(self.predict_proba(X).argmax(axis=1))
-
-    def fit_predict(self, X: ArrayLike, y: object = None) -> IntArray:
-        """Fit, then return the most probable component of each row."""
-        self.fit(X)
-        return self.predict(X)
 
     def sample(self, n_samples: int = 1) -> tuple[FloatArray, IntArray]:
         """Return new rows from the posterior predictive distribution, and their components.
@@ -222,17 +276,3 @@ class PosteriorEstimator(SklearnParams, ABC):
         predicted = self._model.posterior_predictive(self.posterior_, count, rng)
         self.posterior_ = self.posterior_.assign(posterior_predictive=predicted)
         return self.posterior_
-
-    def _checked_rows(self, X: ArrayLike) -> FloatArray:
-        """Return `X` as an array of the width that was fitted."""
-        own = type(self).__name__
-        self._check_fitted()
-        check_feature_names(own, feature_names(X), getattr(self, "feature_names_in_", None))
-        return check_data(X, n_features=self.n_features_in_, who=own)
-
-    def _check_fitted(self) -> None:
-        """Raise NotFittedError before the first fit."""
-        if not hasattr(self, "draws_"):
-            raise sklearn_or(NotFittedError)(
-                f"this {type(self).__name__} is not fitted yet; call fit first"
-            )

@@ -48,14 +48,14 @@ class GaussianMixtureBayes(PosteriorEstimator):
         The number of components, K.
     covariance_type : str, default "full"
         What the covariances leave free, one of the names of :class:`gmm_em.GaussianMixtureEM`.
-    prior : InverseWishartPrior, LKJPrior, NIWPrior or VolumeShapePrior, optional
+    prior : InverseWishartPrior, HierarchicalPrior, LKJPrior, NIWPrior or VolumeShapePrior, optional
         By default ``InverseWishartPrior()`` for every sampler, or ``VolumeShapePrior()`` where
         components share some of volume, shape and orientation: weakly informative on standardised
         data, with a proper posterior whatever the data.
     sampler : {"nuts", "gibbs", "advi", "smc"} or Sampler, default "nuts"
-        "gibbs" takes an :class:`InverseWishartPrior` or an :class:`NIWPrior`, the others any prior
-        of the structure;
-        "advi" only approximates the posterior. A name, or an object such as
+        "gibbs" takes any prior but an :class:`LKJPrior` or a :class:`VolumeShapePrior`, the others
+        any prior of the structure; "advi" only approximates the posterior. A name, or an object
+        such as
         ``gmm_bayes.NUTS(backend="pymc")``.
     draws : int, default 1000
         Kept draws per chain; at least 4, the fewest that can be diagnosed.
@@ -91,6 +91,8 @@ class GaussianMixtureBayes(PosteriorEstimator):
     diagnostics_ : Diagnostics
     log_likelihood_ : ndarray of shape (C, S)
         Every draw's log-likelihood of the data.
+    model_ : pymc.Model
+        The PyMC model of this posterior (:func:`gmm_bayes.build_model`), to look at or to extend.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only if `X` had string column names.
@@ -132,7 +134,12 @@ class GaussianMixtureBayes(PosteriorEstimator):
 
     @single_threaded_blas()
     def fit(
-        self, X: ArrayLike, y: object = None, *, callback: Callable[[int, int], None] | None = None
+        self,
+        X: ArrayLike,
+        y: object = None,
+        *,
+        callback: Callable[[int, int], None] | None = None,
+        **refused: object,
     ) -> Self:
         """Draw the posterior given `X`.
 
@@ -143,6 +150,8 @@ class GaussianMixtureBayes(PosteriorEstimator):
         callback : callable, optional
             Called as ``callback(n_done, n_total)`` with the iterations of all chains, tuning
             included, from the thread that called `fit`; it replaces the progress bar.
+        **refused
+            Nothing else is taken; `sample_weight` is refused in a sentence that says why.
 
         Raises
         ------
@@ -155,6 +164,7 @@ class GaussianMixtureBayes(PosteriorEstimator):
             If interrupted before every chain has a draw to keep. Later, what was drawn is kept,
             and ``posterior_`` is marked as interrupted.
         """
+        _refuse(refused)
         names = feature_names(X)
         data, n_components, covariance_type = self._checked(X)
         sampler, prior = self._sampler_and_prior(data.shape[1])
@@ -249,3 +259,15 @@ class GaussianMixtureBayes(PosteriorEstimator):
         :func:`gmm_bayes.plots.plot_prior_predictive` for what is shown.
         """
         return plot_prior_predictive(self.sample_prior_predictive(X, n_draws))
+
+
+def _refuse(given: dict[str, object]) -> None:
+    """Refuse arguments of `fit` that it does not have; None is nothing given."""
+    if given.pop("sample_weight", None) is not None:
+        raise ValueError(
+            "sample_weight is given, but a posterior counts every row as one observation: with "
+            "weights it would be surer or less sure than the data are; repeat rows that occurred "
+            "several times, or weight them in gmm_em.GaussianMixtureEM"
+        )
+    if given:
+        raise TypeError(f"fit has no argument {next(iter(given))!r}; allowed are X, y and callback")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gmm_bayes.core.cores import processors
 from gmm_bayes.core.limits import MAX_POINTWISE
 from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_bayes.draws import MixtureDraws
@@ -70,15 +71,24 @@ def summarise(
         log_likelihood = pointwise.sum(axis=-1)
     else:
         log_likelihood = aligned.log_likelihood(task.X)
+    # Those modules load numba, which takes half a second.
+    from gmm_bayes.density.log_posterior import LogPosterior  # noqa: PLC0415 - loads numba
+    from gmm_bayes.evaluation.mode_search import find_modes  # noqa: PLC0415 - loads numba
+
+    structure = get_structure(task.covariance_type)
+    target = LogPosterior(task.X, task.n_components, task.prior, structure)
+    modes = find_modes(target, aligned, sampled.population, task.cores or processors())
     diagnostics = diagnose(
         aligned,
         sampled.draws,
         permutations,
         log_likelihood,
         sampled.stats,
-        get_structure(task.covariance_type),
+        structure,
         (*([] if improper is None else [improper]), *sampled.problems),
         sampled.notes,
+        modes,
+        sampled.origins,
     )
     attributes = {**sampled.attributes, "interrupted": int(sampled.interrupted)}
     if improper is not None:

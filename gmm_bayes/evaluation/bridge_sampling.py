@@ -108,7 +108,7 @@ def marginal_likelihood_of(
     Parameters
     ----------
     X : ndarray of shape (N, D)
-    prior : InverseWishartPrior, LKJPrior or NIWPrior
+    prior : InverseWishartPrior, HierarchicalPrior, LKJPrior or NIWPrior
     covariance_type : str
     draws : MixtureDraws
         In the data's own units.

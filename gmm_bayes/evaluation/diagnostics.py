@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_bayes.draws import MixtureDraws
+from gmm_bayes.evaluation.modes import PosteriorMode, unvisited_modes
 from gmm_bayes.evaluation.problems import (
     collapsed_chains,
     sampler_failures,
@@ -62,6 +63,12 @@ class Diagnostics:
         trusted as far as these diagnostics tell. Each sentence ends in what to change.
     notes : tuple of str
         What these diagnostics cannot tell of draws by this sampler, one sentence each.
+    modes : tuple of PosteriorMode
+        The local maxima of the posterior density to which draws, and particles of a population that
+        came from the prior, lead uphill, by decreasing mass. Empty for a single component, and
+        where looking for them would take too long.
+    origins : tuple of str
+        Where each chain came from; empty where the sampler does not tell.
     """
 
     parameters: pd.DataFrame
@@ -74,6 +81,8 @@ class Diagnostics:
     n_labelings: int
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    modes: tuple[PosteriorMode, ...] = ()
+    origins: tuple[str, ...] = ()
 
     @property
     def converged(self) -> bool:
@@ -107,6 +116,8 @@ class Diagnostics:
             "converged": self.converged,
             "problems": list(self.problems),
             "notes": list(self.notes),
+            "modes": [mode.to_dict() for mode in self.modes],
+            "origins": list(self.origins),
             "max_r_hat": _plain(self.max_r_hat),
             "min_ess_bulk": _plain(self.min_ess_bulk),
             "min_ess_tail": _plain(self.min_ess_tail),
@@ -122,7 +133,7 @@ class Diagnostics:
 
 
 @single_threaded_blas()
-def diagnose(
+def diagnose(  # noqa: PLR0913 - everything that a verdict rests on
     aligned: MixtureDraws,
     raw: MixtureDraws,
     permutations: IntArray,
@@ -131,6 +142,8 @@ def diagnose(
     structure: Structure = FULL,
     problems: Sequence[str] = (),
     notes: Sequence[str] = (),
+    modes: tuple[PosteriorMode, ...] = (),
+    origins: tuple[str, ...] = (),
 ) -> Diagnostics:
     """Return the diagnostics of aligned draws.
 
@@ -147,6 +160,8 @@ def diagnose(
         Which entries of the covariances are free; the others have no diagnostics.
     problems, notes : sequence of str
         The sampler's own, as in :class:`gmm_bayes.samplers.contract.Sampled`.
+    modes, origins : tuple
+        As in :class:`Diagnostics`.
     """
     from arviz_stats.base import array_stats  # noqa: PLC0415 - takes a second to load
 
@@ -165,6 +180,7 @@ def diagnose(
         *problems,
         *collapsed_chains(aligned),
         *separate_modes(log_likelihood, label_free),
+        *unvisited_modes(modes),
         *stuck_chains(log_likelihood),
         *sampler_failures(n_divergent, n_max_treedepth, bfmi, len(aligned)),
         *unreliable_rows("parameter", parameters, aligned.n_chains, aligned.n_draws),
@@ -181,6 +197,8 @@ def diagnose(
         n_labelings=len(np.unique(permutations.reshape(-1, permutations.shape[-1]), axis=0)),
         problems=tuple(found),
         notes=tuple(notes),
+        modes=modes,
+        origins=origins,
     )
 
 

@@ -28,7 +28,7 @@ class FittedModel:
     draws : MixtureDraws
         Aligned, in the data's own units.
     X : ndarray of shape (N, D)
-    prior : InverseWishartPrior, LKJPrior or NIWPrior
+    prior : InverseWishartPrior, HierarchicalPrior, LKJPrior or NIWPrior
     covariance_type : str
     cores : int or None
     evidence : Evidence or None

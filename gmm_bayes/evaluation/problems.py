@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_bayes.core.limits import (
-    COLLAPSED_SD,
     MAX_CUT_SHORT_SHARE,
     MAX_DIVERGENT_SHARE,
     MAX_R_HAT,
@@ -20,6 +19,7 @@ from gmm_bayes.core.limits import (
 )
 from gmm_bayes.core.types import BoolArray, FloatArray
 from gmm_bayes.draws import MixtureDraws
+from gmm_em.covariance.collapse import collapsed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,11 @@ _MOST_TIMES_LONGER = 20
 
 
 def unreliable_rows(
-    what: str, table: pd.DataFrame, n_chains: int, n_draws: int = 1000
+    what: str,
+    table: pd.DataFrame,
+    n_chains: int,
+    n_draws: int = 1000,
+    otherwise: str = ", or use sampler='smc'",
 ) -> Iterator[str]:
     """Yield sentences of the rows of a summary table that are beyond a limit.
 
@@ -42,6 +46,8 @@ def unreliable_rows(
         From :func:`gmm_bayes.evaluation.quantities.summary_table`.
     n_chains, n_draws : int
         Chains, and draws of each.
+    otherwise : str
+        What else to try where chains do not agree.
     """
 
     def named(rows: pd.DataFrame) -> str:
@@ -53,7 +59,7 @@ def unreliable_rows(
         yield (
             f"R-hat of {named(apart)} is {apart['r_hat'].iloc[0]:.3f}, above {MAX_R_HAT}: "
             f"the chains do not agree; sample longer, with tune={2 * n_draws} and "
-            f"draws={2 * n_draws}, or use sampler='smc'"
+            f"draws={2 * n_draws}{otherwise}"
         )
     lowest = table[["ess_bulk", "ess_tail"]].min(axis=1).sort_values()
     few = table.loc[lowest.index[lowest < MIN_ESS_PER_CHAIN * n_chains]]
@@ -81,10 +87,10 @@ def stuck_chains(log_likelihood: FloatArray) -> Iterator[str]:
 
 
 def collapsed_draws(draws: MixtureDraws) -> BoolArray:
-    """Return which draws (C, S) have a component that all but lies on a hyperplane.
+    """Return which draws (C, S) have a component that has collapsed.
 
-    In some direction such a component's standard deviation, given the features before, is below
-    :data:`gmm_bayes.core.limits.COLLAPSED_SD` times that of the mean mixture.
+    :func:`gmm_em.covariance.collapse.collapsed` says what that is; features are measured in
+    standard deviations of the mean mixture.
 
     Parameters
     ----------
@@ -92,16 +98,15 @@ def collapsed_draws(draws: MixtureDraws) -> BoolArray:
         With aligned labels.
     """
     spread = np.sqrt(draws.mean().covariance.diagonal())
-    conditional_sds = np.diagonal(draws.scale_trils, axis1=-2, axis2=-1)
-    return np.asarray((conditional_sds / spread).min(axis=(2, 3)) < COLLAPSED_SD)
+    return np.asarray(collapsed(draws.covariances, spread).any(axis=-1))
 
 
 def collapsed_chains(draws: MixtureDraws) -> Iterator[str]:
     """Yield a sentence if chains have a component that all but lies on a hyperplane."""
-    collapsed = np.flatnonzero(collapsed_draws(draws).any(axis=1))
-    if collapsed.size:
+    chains = np.flatnonzero(collapsed_draws(draws).any(axis=1))
+    if chains.size:
         yield (
-            f"chains {_listed(collapsed)}: a component collapsed onto rows that are tied in some "
+            f"chains {_listed(chains)}: a component collapsed onto rows that are tied in some "
             "direction, where the likelihood has no upper bound; use prior=InverseWishartPrior(), "
             "which keeps standard deviations away from zero, or fewer components"
         )

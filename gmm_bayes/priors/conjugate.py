@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from gmm_bayes.core.types import FloatArray
+from gmm_bayes.priors.base import Prior
 from gmm_bayes.priors.terms import CovarianceTerms, inverse_gamma_terms, inverse_wishart_terms
 from gmm_bayes.space.structures import Structure
 
 
+class SemiConjugatePrior(Prior):
+    """A prior that the Gibbs sampler has conditional distributions for.
+
+    Given the rows of a component and its covariance, its mean is normal. Given the rows and the
+    mean, the covariance is inverse-Wishart, or its variances are inverse-gamma; where the
+    covariances share a scale matrix, that matrix is given, too.
+    """
+
+    @abstractmethod
+    def covariance_dof(self, n_features: int) -> float:
+        """Return the degrees of freedom of the inverse-Wishart law of a covariance."""
+
+
 @dataclass(frozen=True)
 class InverseWishart:
-    """``covariance ~ InverseWishart(nu, psi)``; `psi` (D, D) is an array or a symbolic tensor."""
+    """``covariance ~ InverseWishart(nu, psi)``; with `psi` of shape (D, D)."""
 
     structure: Structure
     nu: float
-    psi: Any
+    psi: FloatArray
 
     def terms(self) -> CovarianceTerms:
         """Return the density."""
@@ -35,10 +49,7 @@ class InverseWishart:
 
     def sample(self, rng: np.random.Generator, n_covariances: int) -> FloatArray:
         """Return Cholesky factors (n_covariances, D, D)."""
-        d = self.psi.shape[0]
-        bartlett = np.tril(rng.standard_normal((n_covariances, d, d)), -1)
-        squares = rng.chisquare(self.bartlett_dof(d), size=(n_covariances, d))
-        bartlett[:, np.arange(d), np.arange(d)] = np.sqrt(squares)
+        bartlett = draw_bartlett(rng, n_covariances, self.bartlett_dof(self.psi.shape[0]))
         return np.asarray(np.linalg.cholesky(self.psi) @ np.linalg.inv(bartlett))
 
 
@@ -46,12 +57,12 @@ class InverseWishart:
 class InverseGammas:
     """``variances[i] ~ InverseGamma(shape, scales[i])``, independent; no correlations.
 
-    `scales`, one for each free variance, is an array or a symbolic tensor.
+    `scales` has one entry for each free variance.
     """
 
     structure: Structure
     shape: float
-    scales: Any
+    scales: FloatArray
     n_features: int
 
     def terms(self) -> CovarianceTerms:
@@ -65,17 +76,22 @@ class InverseGammas:
         return np.asarray(sds[:, :, None] * np.eye(self.n_features))
 
 
+def draw_bartlett(rng: np.random.Generator, n: int, dof: FloatArray) -> FloatArray:
+    """Return Bartlett's factors (n, D, D) for degrees of freedom `dof` (D,) of the diagonal."""
+    d = dof.size
+    factors = np.tril(rng.standard_normal((n, d, d)), -1)
+    factors[:, np.arange(d), np.arange(d)] = np.sqrt(rng.chisquare(dof, size=(n, d)))
+    return factors
+
+
 def degrees_of_freedom(nu: float | None, n_features: int) -> float:
     """Return `nu`, by default the vaguest integer that gives the covariance a mean."""
     return n_features + 2.0 if nu is None else nu
 
 
-def static_length(values: Any) -> int:
-    """Return the length of the first axis of an array or of a symbolic tensor of known shape."""
-    return int(values.type.shape[0] if hasattr(values, "type") else values.shape[0])
-
-
-def conjugate_law(structure: Structure, nu: float, psi: Any) -> InverseWishart | InverseGammas:
+def conjugate_law(
+    structure: Structure, nu: float, psi: FloatArray
+) -> InverseWishart | InverseGammas:
     """Return the law of a covariance of that structure under an inverse-Wishart prior.
 
     Where correlations are zero, a variance has the law that a diagonal entry of ``S ~
@@ -84,6 +100,6 @@ def conjugate_law(structure: Structure, nu: float, psi: Any) -> InverseWishart |
     """
     if structure.correlated:
         return InverseWishart(structure, nu, psi)
-    d = static_length(psi)
+    d = len(psi)
     diagonal = psi[np.arange(d), np.arange(d)]
     return InverseGammas(structure, 0.5 * (nu - d + 1.0), 0.5 * structure.pooled(diagonal), d)

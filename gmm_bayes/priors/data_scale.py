@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,15 +17,8 @@ def symmetric_root(matrix: FloatArray) -> FloatArray:
     return np.asarray((vectors * np.sqrt(values)) @ vectors.T)
 
 
-def log_det(matrix: FloatArray) -> float:
-    """Return the logarithm of the determinant of a positive definite matrix (D, D)."""
-    return float(np.linalg.slogdet(matrix)[1])
-
-
 class DataScale(NamedTuple):
     """What a prior may take from the data that it is for.
-
-    Every array may also be a symbolic tensor of PyTensor.
 
     Parameters
     ----------
@@ -37,17 +29,12 @@ class DataScale(NamedTuple):
         its own.
     n_components : int
         The number of components, K.
-    root_of, log_det_of : callable
-        Give the symmetric root, and the log determinant, of a symmetric positive definite matrix
-        of the kind that the other fields have.
     """
 
-    loc: Any
-    scale: Any
-    covariance: Any
+    loc: FloatArray
+    scale: FloatArray
+    covariance: FloatArray
     n_components: int
-    root_of: Callable[[Any], Any] = symmetric_root
-    log_det_of: Callable[[Any], Any] = log_det
 
     @classmethod
     def of(

@@ -8,9 +8,12 @@ from typing import Any, ClassVar, Self, override
 import numpy as np
 
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.priors.base import Prior
-from gmm_bayes.priors.conjugate import conjugate_law, degrees_of_freedom, static_length
-from gmm_bayes.priors.data_scale import DataScale
+from gmm_bayes.priors.conjugate import (
+    SemiConjugatePrior,
+    conjugate_law,
+    degrees_of_freedom,
+)
+from gmm_bayes.priors.data_scale import DataScale, symmetric_root
 from gmm_bayes.priors.hyperparameters import (
     PerFeature,
     Scale,
@@ -35,7 +38,7 @@ the matrix positive definite where features are collinear."""
 
 
 @dataclass(frozen=True)
-class InverseWishartPrior(Prior):
+class InverseWishartPrior(SemiConjugatePrior):
     """Independent normal means, inverse-Wishart covariances and Dirichlet weights: the default.
 
     ::
@@ -130,6 +133,11 @@ class InverseWishartPrior(Prior):
         check_widths(self, ("mean_loc", "mean_scale", "psi"), n_features)
         check_dof(self.nu, n_features)
 
+    @override
+    def covariance_dof(self, n_features: int) -> float:
+        """Return `nu`, by default ``D + 2``."""
+        return degrees_of_freedom(self.nu, n_features)
+
     @property
     @override
     def takes_from_data(self) -> str | None:
@@ -146,13 +154,10 @@ class InverseWishartPrior(Prior):
             psi = psi * (data.scale[:, None] * data.scale[None, :])
         return replace(self, psi=tuple(map(tuple, psi.tolist())))
 
-    def standardised(self, data: DataScale) -> tuple[Any, Any, float, Any]:
-        """Return ``mean_loc``, ``mean_scale`` (D,), ``nu`` and ``psi`` (D, D) on standardised data.
-
-        Only arithmetic on what `data` holds, so that it may hold NumPy arrays or symbolic tensors.
-        """
+    def standardised(self, data: DataScale) -> tuple[FloatArray, FloatArray, float, FloatArray]:
+        """Return ``mean_loc``, ``mean_scale``, ``nu`` and ``psi`` (D, D) on standardised data."""
         loc, scale = data.loc, data.scale
-        d = static_length(loc)
+        d = len(loc)
         nu = degrees_of_freedom(self.nu, d)
         mean_loc, mean_scale = np.asarray(self.mean_loc), np.asarray(self.mean_scale)
         if self.in_own_units:
@@ -190,9 +195,9 @@ class InverseWishartPrior(Prior):
         return mean_loc + mean_scale * noise, factors @ factors.transpose(0, 2, 1)
 
 
-def scaled_to_components(data: DataScale) -> Any:
+def scaled_to_components(data: DataScale) -> FloatArray:
     """Return the default scale matrix (D, D) on standardised data."""
-    d = static_length(data.loc)
+    d = len(data.loc)
     share = (1.0 - _DIAGONAL_SHARE) + _DIAGONAL_SHARE * np.eye(d)
-    root = data.root_of(data.covariance * share)
-    return _SHARE_WITHIN * root / data.n_components ** (2.0 / d)
+    root = symmetric_root(data.covariance * share)
+    return np.asarray(_SHARE_WITHIN * root / data.n_components ** (2.0 / d))

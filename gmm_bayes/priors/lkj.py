@@ -107,8 +107,7 @@ class LKJPrior(Prior):
     def standardised(self, loc: Any, scale: Any) -> tuple[Any, Any, Any]:
         """Return ``mean_loc, mean_scale, sd_scale`` (each (D,)) as they read on standardised data.
 
-        `loc` and `scale` (D,) are those of the standardisation. Only arithmetic is used, so that
-        they may be NumPy arrays or symbolic tensors.
+        `loc` and `scale` (D,) are those of the standardisation.
         """
         own = [np.asarray(v) for v in (self.mean_loc, self.mean_scale, self.sd_scale)]
         if not self.in_own_units:

@@ -9,8 +9,11 @@ from typing import Any, ClassVar, override
 import numpy as np
 
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.priors.base import Prior
-from gmm_bayes.priors.conjugate import conjugate_law, degrees_of_freedom, static_length
+from gmm_bayes.priors.conjugate import (
+    SemiConjugatePrior,
+    conjugate_law,
+    degrees_of_freedom,
+)
 from gmm_bayes.priors.data_scale import DataScale
 from gmm_bayes.priors.hyperparameters import (
     PerFeature,
@@ -31,7 +34,7 @@ from gmm_bayes.space.structures import Structure
 
 
 @dataclass(frozen=True)
-class NIWPrior(Prior):
+class NIWPrior(SemiConjugatePrior):
     """Conjugate prior: normal-inverse-Wishart components and Dirichlet weights.
 
     ::
@@ -102,12 +105,17 @@ class NIWPrior(Prior):
         check_widths(self, ("mean_loc", "psi"), n_features)
         check_dof(self.nu, n_features)
 
+    @override
+    def covariance_dof(self, n_features: int) -> float:
+        """Return `nu`, by default ``D + 2``."""
+        return degrees_of_freedom(self.nu, n_features)
+
     def standardised(self, loc: Any, scale: Any) -> tuple[Any, float, float, Any]:
         """Return ``mean_loc`` (D,), ``kappa``, ``nu`` and ``psi`` (D, D) on standardised data.
 
-        Only arithmetic on `loc` and `scale` (D,), which may be NumPy arrays or symbolic tensors.
+        `loc` and `scale` (D,) are those of the standardisation.
         """
-        d = static_length(loc)
+        d = len(loc)
         nu = degrees_of_freedom(self.nu, d)
         psi = np.asarray(self.psi)
         psi = psi if psi.ndim == 2 else np.diag(np.broadcast_to(psi, d))

@@ -42,20 +42,27 @@ def largest_tie(X: FloatArray, n_components: int, structure: Structure) -> Tie |
     """
     if n_components == 1:
         return None
-    if structure.isotropic:
-        counts = np.unique(X, axis=0, return_counts=True)[1]
-        found = [Tie(int(counts.max()), "the same values in every feature")]
-    else:
-        found = [_tie_in(X[:, d], d) for d in range(X.shape[1])]
+    found = tied_rows(X, structure)
     if structure.shared:
-        n_values = [np.unique(column).size for column in X.T]
-        found = [tie for tie, n in zip(found, n_values, strict=True) if len(X) > n <= n_components]
-    largest = max(found, key=lambda tie: tie.n_rows, default=Tie(1, ""))
+        found = [ties for ties in found if len(X) > len(ties) <= n_components]
+    largest = max((ties[0] for ties in found), key=lambda tie: tie.n_rows, default=Tie(1, ""))
     return largest if largest.n_rows > 1 else None
 
 
-def _tie_in(column: FloatArray, number: int) -> Tie:
-    """Return the most rows with one value in a column."""
+def tied_rows(X: FloatArray, structure: Structure) -> list[list[Tie]]:
+    """Return for each feature how many rows have each of its values, the most first.
+
+    Where all features have one variance, whole rows take the place of values, in a single list.
+    """
+    if structure.isotropic:
+        counts = np.unique(X, axis=0, return_counts=True)[1]
+        return [[Tie(int(n), "the same values in every feature") for n in np.sort(counts)[::-1]]]
+    return [_ties_in(column, number) for number, column in enumerate(X.T)]
+
+
+def _ties_in(column: FloatArray, number: int) -> list[Tie]:
+    """Return how many rows have each value of a column, the most first."""
     values, counts = np.unique(column, return_counts=True)
-    most = counts.argmax()
-    return Tie(int(counts[most]), f"the value {values[most]:g} in column {number}")
+    order = np.argsort(-counts, kind="stable")
+    place = f"in column {number}"
+    return [Tie(int(counts[i]), f"the value {values[i]:g} {place}") for i in order]

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from gmm_bayes.priors.base import Prior
+from gmm_bayes.priors.hierarchical import HierarchicalPrior
 from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
 from gmm_bayes.priors.lkj import LKJPrior
 from gmm_bayes.priors.niw import NIWPrior
 from gmm_bayes.priors.volume_shape import VolumeShapePrior
 from gmm_bayes.space.structures import Structure
 
-AnyPrior = InverseWishartPrior | LKJPrior | NIWPrior | VolumeShapePrior
+type AnyPrior = InverseWishartPrior | HierarchicalPrior | LKJPrior | NIWPrior | VolumeShapePrior
 
 PRIORS: dict[str, type[AnyPrior]] = {
-    prior.kind: prior for prior in (InverseWishartPrior, LKJPrior, NIWPrior, VolumeShapePrior)
+    prior.kind: prior
+    for prior in (InverseWishartPrior, HierarchicalPrior, LKJPrior, NIWPrior, VolumeShapePrior)
 }
 
 
@@ -40,7 +42,9 @@ def check_prior(prior: Any, n_features: int) -> Prior:
     return prior
 
 
-def prior_from_dict(values: Mapping[str, Any]) -> AnyPrior:
+def prior_from_dict(
+    values: Mapping[str, Any],
+) -> InverseWishartPrior | HierarchicalPrior | LKJPrior | NIWPrior | VolumeShapePrior:
     """Return the prior that a mapping describes: its ``kind`` is a key of :data:`PRIORS`.
 
     Without a kind it is an :class:`gmm_bayes.LKJPrior`, as in files that were written before other

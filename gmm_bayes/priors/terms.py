@@ -100,8 +100,25 @@ class MeanTerms:
 
 
 @dataclass(frozen=True)
+class SharedScaleTerms:
+    """What a scale matrix that all covariances share adds to their density, integrated out.
+
+    With P_g the precisions, the log density is ``log_constant - power log det(rate + sum P_g)``.
+
+    Parameters
+    ----------
+    log_constant, power : float
+    rate : ndarray of shape (D, D)
+    """
+
+    log_constant: float
+    power: float
+    rate: FloatArray
+
+
+@dataclass(frozen=True)
 class PriorTerms:
-    """A prior on standardised data: independent means given covariances, independent covariances.
+    """A prior on standardised data: means independent given covariances, covariances alike.
 
     Parameters
     ----------
@@ -110,10 +127,13 @@ class PriorTerms:
     covariance : CovarianceTerms or VolumeTerms
         Of each covariance, of which there are as many as the structure says; or of all volumes,
         shapes and orientations together.
+    shared_scale : SharedScaleTerms, optional
+        What ties the covariances together. Without it they are independent.
     """
 
     mean: MeanTerms
     covariance: CovarianceTerms | VolumeTerms
+    shared_scale: SharedScaleTerms | None = None
 
 
 def independent_terms(

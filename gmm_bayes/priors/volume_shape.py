@@ -9,7 +9,6 @@ import numpy as np
 
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.priors.base import Prior
-from gmm_bayes.priors.conjugate import static_length
 from gmm_bayes.priors.data_scale import DataScale
 from gmm_bayes.priors.hyperparameters import (
     PerFeature,
@@ -132,10 +131,7 @@ class VolumeShapePrior(Prior):
         return replace(self, psi=psi)
 
     def standardised(self, data: DataScale) -> tuple[Any, Any, Any]:
-        """Return ``mean_loc``, ``mean_scale`` (D,) and ``psi`` on standardised data.
-
-        Only arithmetic on what `data` holds, so that it may hold NumPy arrays or symbolic tensors.
-        """
+        """Return ``mean_loc``, ``mean_scale`` (D,) and ``psi`` on standardised data."""
         loc, scale = data.loc, data.scale
         mean_loc, mean_scale = np.asarray(self.mean_loc), np.asarray(self.mean_scale)
         psi = _volume(data) if self.psi is None else self.psi
@@ -149,7 +145,7 @@ class VolumeShapePrior(Prior):
         """Return the density on data standardised as `data` say."""
         mean_loc, mean_scale, psi = self.standardised(data)
         assert isinstance(structure, Decomposed)
-        space = DecomposedSpace(data.n_components, static_length(data.loc), structure)
+        space = DecomposedSpace(data.n_components, len(data.loc), structure)
         volumes = VolumeTerms.of(space, self.nu, float(psi), self.log_shape_scale)
         return PriorTerms(normal_mean_terms(mean_loc, mean_scale), volumes)
 
@@ -175,7 +171,7 @@ class VolumeShapePrior(Prior):
         )
 
 
-def _volume(data: DataScale) -> Any:
+def _volume(data: DataScale) -> float:
     """Return the volume of the default scale matrix on standardised data."""
-    log_det = data.log_det_of(scaled_to_components(data))
-    return np.exp(log_det / static_length(data.loc))
+    log_det = np.linalg.slogdet(scaled_to_components(data))[1]
+    return float(np.exp(log_det / len(data.loc)))

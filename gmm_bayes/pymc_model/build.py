@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -13,24 +11,17 @@ import pytensor.tensor as pt
 from numpy.typing import ArrayLike
 
 from gmm_bayes.core.checks import check_data, check_n_components
+from gmm_bayes.core.types import FloatArray
+from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.priors.base import Prior
-from gmm_bayes.priors.conjugate import InverseGammas, InverseWishart, conjugate_law
-from gmm_bayes.priors.data_scale import DataScale
-from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
-from gmm_bayes.priors.lkj import LKJPrior
-from gmm_bayes.priors.niw import NIWPrior
 from gmm_bayes.priors.registry import check_prior, default_prior
-from gmm_bayes.priors.terms import partial_correlation_shapes
-from gmm_bayes.priors.volume_shape import VolumeShapePrior
-from gmm_bayes.space.decomposed import (
-    REPULSION,
-    DecomposedSpace,
-    contrasts,
-    log_mean_gaps,
-    trace_free,
-)
+from gmm_bayes.pymc_model.nodes import DrawNode, MixtureNode, PriorNode, RowsNode
 from gmm_bayes.space.scaling import Scaling
-from gmm_bayes.space.structures import Decomposed, Structure, common_mean, get_structure
+from gmm_bayes.space.spaces import Space
+from gmm_bayes.space.structures import get_structure
+from gmm_em.core.sklearn_checks import feature_names
+
+_N_SEEDS = 2.0**53
 
 
 def build_model(
@@ -41,34 +32,30 @@ def build_model(
 ) -> pm.Model:
     """Return the marginal Gaussian mixture model of `X`.
 
-    The allocations are summed out, so every free variable is continuous. All components are handled
-    at once: the graph is the same for every number of components.
+    The allocations are summed out, so that the model is continuous. Its one free variable is
+    ``theta`` (coordinate), the unconstrained vector that this package's own samplers move, on the
+    scale of the standardised data. What follows from it is in the data's own units: ``weights``
+    (component), ``means`` (component, feature), ``covariances`` (component, feature, feature_bis)
+    and the observed ``x`` (obs, feature), whose log-likelihood, prior and posterior predictive
+    draws PyMC gives as usual. The model may be extended by whatever is a function of those.
 
-    The free variables live on the standardised scale, where one unit is one standard deviation of
-    the data. With an :class:`InverseWishartPrior`: ``means_standardised`` (component, feature) and
-    the entries of Bartlett's decomposition, ``bartlett_squares`` and ``bartlett_normals``, or,
-    where there are no correlations, ``variances_standardised``. With a :class:`VolumeShapePrior`:
-    ``means_standardised``, ``volumes_standardised``, and of ``log_shapes`` and ``log_matrices``
-    those that the structure has; a potential ``gaps`` concerns eigenvalues that have no meaning.
-    With an :class:`NIWPrior`: the entries as with an :class:`InverseWishartPrior`, and
-    ``means_noise``, the means' standard normal deviates. With an :class:`LKJPrior`:
-    ``means_standardised`` and ``sds_standardised`` (component, feature), and the canonical partial
-    correlations of each component, each mapped to (0, 1), as ``correlations_unit`` (component,
-    feature_pair). A tied covariance's variables have no component axis, a spherical one's no
-    feature axis. In the data's own units are ``weights`` (component), ``means`` (component,
-    feature), ``covariances`` (component, feature, feature_bis) and the observed ``x`` (obs,
-    feature), whose log-likelihood, prior and posterior predictive draws PyMC gives as usual.
+    A vector with a density of its own, and not a variable for each kind of parameter, makes the
+    model start fast: PyTensor compiles every node of a graph before PyMC's first draw, and here
+    there are few. The density and its slope are those of
+    :class:`gmm_bayes.density.log_posterior.LogPosterior`, compiled beforehand.
 
-    The data are in ``pm.Data("X")``: ``pm.set_data({"X": other})`` moves the whole model,
-    standardisation included, to another data set of the same number of features.
+    The data are in ``pm.Data("X")``. After ``pm.set_data({"X": other})`` the likelihood is that of
+    other rows, for example of new ones that are to be predicted. The standardisation and the prior
+    stay those of the rows that the model was made for; they are in ``packed_prior``, ``loc`` and
+    ``scale``.
 
     Parameters
     ----------
     X : array_like of shape (N, D)
-        The data.
+        The data. String column names become the coordinates of the features.
     n_components : int
         The number of components, K.
-    prior : InverseWishartPrior, LKJPrior, NIWPrior or VolumeShapePrior, optional
+    prior : InverseWishartPrior, HierarchicalPrior, LKJPrior, NIWPrior or VolumeShapePrior, optional
         By default ``InverseWishartPrior()``, or ``VolumeShapePrior()`` where components share some
         of volume, shape and orientation.
     covariance_type : str, default "full"
@@ -91,243 +78,121 @@ def build_model(
     >>> model = build_model(X, n_components=2)              # doctest: +SKIP
     >>> idata = pm.sample(model=model)                      # doctest: +SKIP
     """
+    names = feature_names(X)
     data = check_data(X)
     n_components = check_n_components(n_components, data.shape[0])
-    n_features = data.shape[1]
     structure = get_structure(covariance_type)
-    prior = check_prior(default_prior(structure) if prior is None else prior, n_features)
+    prior = check_prior(default_prior(structure) if prior is None else prior, data.shape[1])
     prior.check_structure(structure)
     Scaling.from_data(data, structure, one_scale=prior.one_scale)  # refuses constant columns
+    return model_of_rows(
+        data, n_components, prior, covariance_type, None if names is None else list(map(str, names))
+    )
 
+
+def model_of_rows(
+    data: FloatArray,
+    n_components: int,
+    prior: Prior,
+    covariance_type: str,
+    names: list[str] | None = None,
+) -> pm.Model:
+    """Return the model of checked data (N, D), with the features' names as coordinates."""
+    n_features = data.shape[1]
+    target = LogPosterior(data, n_components, prior, get_structure(covariance_type))
+    space = target.space
+    features = np.arange(n_features) if names is None else names
     coords = {
         "component": np.arange(n_components),
-        "feature": np.arange(n_features),
-        "feature_bis": np.arange(n_features),
+        "feature": features,
+        "feature_bis": features,
+        "coordinate": coordinate_names(space),
     }
+    given = data_of(target)
     with pm.Model(coords=coords) as model:
-        observed = pm.Data("X", data, dims=("obs", "feature"))
-        loc = pt.specify_shape(observed.mean(axis=0), (n_features,))
-        pooled = common_mean if prior.one_scale else structure.pooled
-        variances = pooled(pt.specify_shape(observed.var(axis=0), (n_features,)))
-        scale = pt.specify_shape(pt.sqrt(variances) * np.ones(n_features), (n_features,))
-        weights = _weights(n_components, prior.concentration)
-        centred = (observed - loc) / scale
-        covariance = pt.matmul(centred.T, centred) / observed.shape[0]
-        covariance = pt.specify_shape(covariance, (n_features, n_features))
-        known = DataScale(loc, scale, covariance, n_components, _symmetric_root, _log_det)
-        means, factors = _COMPONENTS[type(prior)](prior, structure, known)
-        means = pm.Deterministic("means", loc + scale * means, dims=("component", "feature"))
-        factors = scale[:, None] * factors
+        rows = pm.Data("X", given["X"], dims=("obs", "feature"))
+        packed = pm.Data("packed_prior", given["packed_prior"])
+        loc = pm.Data("loc", given["loc"], dims="feature")
+        scale = pm.Data("scale", given["scale"], dims="feature")
+        theta = pm.CustomDist(
+            "theta",
+            packed,
+            logp=_prior_logp,
+            dist=partial(_prior_draw, target),
+            signature="(q)->(p)",
+            class_name="MixturePrior",
+            support_point=lambda rv, *_: pt.zeros_like(rv),
+            dims="coordinate",
+        )
+        weights, means, covariances = MixtureNode(space)(theta, packed)
+        pm.Deterministic("weights", weights, dims="component")
+        pm.Deterministic("means", loc + scale * means, dims=("component", "feature"))
         pm.Deterministic(
             "covariances",
-            pt.matmul(factors, factors.mT),
+            scale[:, None] * covariances * scale,
             dims=("component", "feature", "feature_bis"),
         )
         pm.CustomDist(
             "x",
-            weights,
-            means,
-            factors,
-            logp=partial(_mixture_logp, n_features),
-            dist=_mixture_dist,
-            signature="(k),(k,d),(k,d,d)->(d)",
+            theta,
+            packed,
+            loc,
+            scale,
+            logp=_rows_logp,
+            dist=partial(_rows_draw, space),
+            signature="(p),(q),(d),(d)->(d)",
             class_name="GaussianMixture",
-            observed=observed,
+            observed=rows,
             dims=("obs", "feature"),
         )
     return model
 
 
-def _symmetric_root(matrix: Any) -> Any:
-    """Return the symmetric positive definite matrix whose square is `matrix` (D, D)."""
-    values, vectors = pt.linalg.eigh(matrix)
-    return pt.matmul(vectors * pt.sqrt(values), vectors.T)
+def data_of(target: LogPosterior) -> dict[str, FloatArray]:
+    """Return the values of the model's ``pm.Data``."""
+    return {
+        "X": target.X,
+        "packed_prior": target.packed_prior,
+        "loc": target.scaling.loc,
+        "scale": target.scaling.scale,
+    }
 
 
-def _log_det(matrix: Any) -> Any:
-    """Return the log determinant of a positive definite matrix (D, D)."""
-    return 2.0 * pt.log(pt.diagonal(pt.linalg.cholesky(matrix))).sum()
+def coordinate_names(space: Space) -> list[str]:
+    """Return a name for each entry of the unconstrained vector."""
+    k, d = space.n_components, space.n_features
+    return [
+        *(f"log_ratio[{j}]" for j in range(k - 1)),
+        *(f"mean[{j}, {i}]" for j in range(k) for i in range(d)),
+        *space.names_of_covariances(),
+    ]
 
 
-def _weights(n_components: int, concentration: float) -> Any:
-    """Return the weights (K,); a single component's weight is no random variable."""
-    if n_components == 1:
-        return pm.Deterministic("weights", pt.ones(1), dims="component")
-    return pm.Dirichlet("weights", np.full(n_components, concentration), dims="component")
+def _prior_logp(value: Any, packed: Any) -> Any:
+    """Return the log prior density of the vector."""
+    return PriorNode()(value, packed)[0]
 
 
-def _lkj_components(prior: LKJPrior, structure: Structure, data: DataScale) -> tuple[Any, Any]:
-    """Return means (K, D) and Cholesky factors (K, D, D) on the standardised scale."""
-    n_features, n_components = data.loc.type.shape[0], data.n_components
-    mean_loc, mean_scale, sd_scale = prior.standardised(data.loc, data.scale)
-    means = pm.Normal("means_standardised", mean_loc, mean_scale, dims=("component", "feature"))
-    sd_scales = prior.sd_scales(sd_scale, structure)
-    if structure.isotropic:
-        sd_scales = sd_scales[0]
-    sds = pm.HalfNormal("sds_standardised", sd_scales, dims=structure.sd_dims)
-    n_covariances = structure.n_covariances(n_components)
-    sds = sds.reshape((n_covariances, structure.n_sds(n_features)))
-    factors = sds[:, :, None] * _correlation_factors(prior, structure, n_features, n_covariances)
-    return means, _for_every_component(factors, n_components)
+def _prior_draw(target: LogPosterior, packed: Any, size: Any) -> Any:
+    """Return a vector from the prior."""
+    return DrawNode(target)(pm.Uniform.dist(0.0, _N_SEEDS))
 
 
-def _inverse_wishart_components(
-    prior: InverseWishartPrior, structure: Structure, data: DataScale
-) -> tuple[Any, Any]:
-    """Return means (K, D) and Cholesky factors (K, D, D) on the standardised scale."""
-    mean_loc, mean_scale, nu, psi = prior.standardised(data)
-    means = pm.Normal("means_standardised", mean_loc, mean_scale, dims=("component", "feature"))
-    return means, _conjugate_factors(structure, nu, psi, data.n_components)
+def _rows_logp(value: Any, theta: Any, packed: Any, loc: Any, scale: Any) -> Any:
+    """Return the log densities (N,) of the rows `value` (N, D)."""
+    return RowsNode()(_one(theta), value, _one(packed), _one(loc), _one(scale))
 
 
-def _niw_components(prior: NIWPrior, structure: Structure, data: DataScale) -> tuple[Any, Any]:
-    """Return means (K, D) and Cholesky factors (K, D, D) on the standardised scale."""
-    mean_loc, kappa, nu, psi = prior.standardised(data.loc, data.scale)
-    factors = _conjugate_factors(structure, nu, psi, data.n_components)
-    noise = pm.Normal("means_noise", dims=("component", "feature"))
-    shift = pt.matmul(factors, noise[..., None])[..., 0] / np.sqrt(kappa)
-    return mean_loc + shift, factors
-
-
-def _decomposed_components(
-    prior: VolumeShapePrior, structure: Structure, data: DataScale
-) -> tuple[Any, Any]:
-    """Return means (K, D) and Cholesky factors (K, D, D) on the standardised scale."""
-    assert isinstance(structure, Decomposed)
-    d = data.loc.type.shape[0]
-    mean_loc, mean_scale, psi = prior.standardised(data)
-    means = pm.Normal("means_standardised", mean_loc, mean_scale, dims=("component", "feature"))
-    space = DecomposedSpace(data.n_components, d, structure)
-    at_volumes, at_shapes, at_matrices = space.blocks
-    volumes = pm.InverseGamma("volumes_standardised", 0.5 * prior.nu, 0.5 * psi, shape=at_volumes)
-    logs, frames = pt.zeros((1, d)), pt.eye(d)[None]
-    shapes = matrices = None
-    if math.prod(at_shapes):
-        shapes = pm.Normal("log_shapes", 0.0, prior.log_shape_scale, shape=at_shapes)
-    if math.prod(at_matrices):
-        spread = 1.0 if structure.turned else prior.log_shape_scale
-        matrices = pm.Normal("log_matrices", 0.0, spread, shape=at_matrices)
-        entries = pt.tensordot(matrices, trace_free(d), axes=1)
-        each = [pt.linalg.eigh(entries[k]) for k in range(at_matrices[0])]
-        logs = pt.stack([values for values, _ in each])
-        frames = pt.stack([vectors for _, vectors in each])
-        if structure.turned and d > 1:
-            pm.Potential("gaps", _log_gaps(logs, d))
-    if shapes is not None:
-        logs = pt.matmul(shapes, contrasts(d).T)
-    elif structure.turned:
-        logs = pt.zeros((1, d))
-    wide = frames * pt.sqrt(volumes * pt.exp(logs))[:, None, :]
-    shape = (data.n_components, d, d)
-    covariances = pt.broadcast_to(pt.matmul(wide, wide.mT), shape)
-    return means, pt.linalg.cholesky(covariances)
-
-
-def _log_gaps(values: Any, n_features: int) -> Any:
-    """Return the log density of ascending eigenvalues (G, D), relative to a normal matrix's."""
-    upper, lower = np.tril_indices(n_features, -1)
-    gaps = pt.log(values[:, upper] - values[:, lower]).sum(axis=1)
-    return (REPULSION * gaps - log_mean_gaps(n_features)).sum()
-
-
-_COMPONENTS: dict[type, Callable[..., tuple[Any, Any]]] = {
-    InverseWishartPrior: _inverse_wishart_components,
-    LKJPrior: _lkj_components,
-    NIWPrior: _niw_components,
-    VolumeShapePrior: _decomposed_components,
-}
-
-
-def _conjugate_factors(structure: Structure, nu: float, psi: Any, n_components: int) -> Any:
-    """Return the Cholesky factors (K, D, D) of inverse-Wishart covariances of that structure."""
-    law = conjugate_law(structure, nu, psi)
-    factors = _CONJUGATE_FACTORS[type(law)](law, structure.n_covariances(n_components))
-    return _for_every_component(factors, n_components)
-
-
-def _for_every_component(factors: Any, n_components: int) -> Any:
-    """Return (K, D, D) from (K, D, D), or from (1, D, D) where components share one matrix."""
-    return pt.broadcast_to(factors, (n_components, *factors.type.shape[1:]))
-
-
-def _inverse_wishart_factors(law: InverseWishart, n_covariances: int) -> Any:
-    """Return Cholesky factors (n_covariances, D, D) by Bartlett's decomposition."""
-    psi = pt.as_tensor(law.psi)
-    d, dims = psi.type.shape[0], law.structure.covariance_dims
-    squares = pm.ChiSquared("bartlett_squares", law.bartlett_dof(d), dims=(*dims, "feature"))
-    bartlett = pt.zeros((n_covariances, d, d))
-    diagonal = np.arange(d)
-    bartlett = bartlett[:, diagonal, diagonal].set(pt.sqrt(squares))
-    rows, columns = np.tril_indices(d, -1)
-    if rows.size:
-        pm.modelcontext(None).add_coord("feature_pair", np.arange(rows.size))
-        below = pm.Normal("bartlett_normals", dims=(*dims, "feature_pair"))
-        bartlett = bartlett[:, rows, columns].set(below)
-    inverse = pt.linalg.solve_triangular(bartlett, pt.eye(d), lower=True, b_ndim=2)
-    return pt.matmul(pt.linalg.cholesky(psi), inverse)
-
-
-def _inverse_gamma_factors(law: InverseGammas, n_covariances: int) -> Any:
-    """Return Cholesky factors (n_covariances, D, D), which are diagonal."""
-    scales = law.scales[0] if law.structure.isotropic else law.scales
-    variances = pm.InverseGamma(
-        "variances_standardised", law.shape, scales, dims=law.structure.sd_dims
-    )
-    sds = pt.sqrt(variances).reshape((n_covariances, law.structure.n_sds(law.n_features)))
-    return sds[:, :, None] * np.eye(law.n_features)
-
-
-_CONJUGATE_FACTORS: dict[type, Callable[..., Any]] = {
-    InverseWishart: _inverse_wishart_factors,
-    InverseGammas: _inverse_gamma_factors,
-}
-
-
-def _correlation_factors(
-    prior: LKJPrior, structure: Structure, n_features: int, n_covariances: int
-) -> Any:
-    """Return Cholesky factors (n_covariances, D, D) of LKJ correlation matrices, without a loop.
-
-    Row i of the factor breaks a stick of unit length: entry j takes the share ``z[i, j]`` of what
-    the entries before it left, ``prod_{l < j} sqrt(1 - z[i, l]**2)``, and the diagonal takes the
-    rest (Lewandowski, Kurowicka & Joe 2009, section 2.4).
-    """
-    shapes = partial_correlation_shapes(prior.eta, structure, n_features)
-    if not shapes.size:
-        return np.eye(n_features)
-    pm.modelcontext(None).add_coord("feature_pair", np.arange(shapes.size))
-    dims = (*structure.covariance_dims, "feature_pair")
-    unit = pm.Beta("correlations_unit", shapes, shapes, dims=dims)
-    rows, columns = np.tril_indices(n_features, -1)
-    blank = pt.zeros((n_covariances, n_features, n_features))
-    shares = blank[:, rows, columns].set(2.0 * unit - 1.0)
-    log_left = blank[:, rows, columns].set(0.5 * pt.log(4.0 * unit * (1.0 - unit)))
-    log_stick = pt.cumsum(log_left, axis=-1) - log_left
-    return (shares + np.eye(n_features)) * pt.exp(log_stick)
-
-
-def _mixture_logp(n_features: int, value: Any, weights: Any, means: Any, factors: Any) -> Any:
-    """Return the log density (N,) at `value` (N, D), all components whitened at once."""
-    weights, means, factors = _one_mixture(weights, means, factors)
-    whiteners = pt.linalg.solve_triangular(factors, pt.eye(n_features), lower=True, b_ndim=2)
-    residuals = value[None, :, :] - means[:, None, :]
-    white = pt.matmul(residuals, whiteners.mT)
-    log_det = pt.log(pt.diagonal(factors, axis1=-2, axis2=-1)).sum(axis=-1)
-    log_norm = pt.log(weights) - log_det - 0.5 * n_features * np.log(2.0 * np.pi)
-    return pt.logsumexp(log_norm[:, None] - 0.5 * (white**2).sum(axis=-1), axis=0)
-
-
-def _mixture_dist(weights: Any, means: Any, factors: Any, size: Any) -> Any:
-    """Return draws of shape ``size + (D,)``."""
-    weights, means, factors = _one_mixture(weights, means, factors)
+def _rows_draw(space: Space, theta: Any, packed: Any, loc: Any, scale: Any, size: Any) -> Any:
+    """Return rows of shape ``size + (D,)``."""
+    weights, means, covariances = MixtureNode(space)(_one(theta), _one(packed))
+    factors = pt.linalg.cholesky(covariances)
     labels = pm.Categorical.dist(p=weights, size=size)
-    centres = means[labels]
-    noise = pm.Normal.dist(pt.zeros_like(centres))
-    return centres + pt.matmul(factors[labels], noise[..., None])[..., 0]
+    noise = pm.Normal.dist(pt.zeros_like(means[labels]))
+    rows = means[labels] + pt.matmul(factors[labels], noise[..., None])[..., 0]
+    return _one(loc) + _one(scale) * rows
 
 
-def _one_mixture(weights: Any, means: Any, factors: Any) -> tuple[Any, Any, Any]:
+def _one(parameter: Any) -> Any:
     """Drop the batch axis of length 1 that PyMC adds over rows, which all come from one mixture."""
-    if weights.ndim == 1:
-        return weights, means, factors
-    return weights[0], means[0], factors[0]
+    return parameter if parameter.ndim == 1 else parameter[0]

@@ -1,8 +1,8 @@
 """PyMC models that are compiled once in a process and serve every data set of the same width.
 
-The data of :func:`gmm_bayes.build_model` are in ``pm.Data``, so they are an input of the compiled
-code, and their number of rows is free. The machine code itself stays on disk between processes, in
-the caches of PyTensor and numba.
+The data of :func:`gmm_bayes.build_model`, and what the prior takes from them, are in ``pm.Data``.
+So they are an input of the compiled code, and the number of rows is free. The machine code itself
+stays on disk between processes, in the caches of PyTensor and numba.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import nutpie
 import pymc as pm
 
 from gmm_bayes.core.types import FloatArray
+from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.priors.base import Prior
-from gmm_bayes.pymc_model.build import build_model
+from gmm_bayes.pymc_model.build import build_model, data_of
 from gmm_bayes.space.scaling import Scaling
 from gmm_bayes.space.structures import get_structure
 
@@ -34,7 +35,7 @@ def model_of(X: FloatArray, n_components: int, prior: Prior, covariance_type: st
     ----------
     X : ndarray of shape (N, D)
     n_components : int
-    prior : InverseWishartPrior, LKJPrior or NIWPrior
+    prior : InverseWishartPrior, HierarchicalPrior, LKJPrior or NIWPrior
     covariance_type : str
 
     Raises
@@ -46,7 +47,7 @@ def model_of(X: FloatArray, n_components: int, prior: Prior, covariance_type: st
     Scaling.from_data(X, get_structure(covariance_type), one_scale=prior.one_scale)
     with _LOCK:
         model = _model(X.shape[1], n_components, prior, covariance_type)
-        pm.set_data({"X": X}, model=model)
+        pm.set_data(_data(X, n_components, prior, covariance_type), model=model)
         return model
 
 
@@ -57,7 +58,7 @@ def nutpie_model_of(X: FloatArray, n_components: int, prior: Prior, covariance_t
     ----------
     X : ndarray of shape (N, D)
     n_components : int
-    prior : InverseWishartPrior, LKJPrior or NIWPrior
+    prior : InverseWishartPrior, HierarchicalPrior, LKJPrior or NIWPrior
     covariance_type : str
 
     Raises
@@ -69,7 +70,14 @@ def nutpie_model_of(X: FloatArray, n_components: int, prior: Prior, covariance_t
     model_of(X, n_components, prior, covariance_type)
     with _LOCK:
         compiled = _nutpie_model(X.shape[1], n_components, prior, covariance_type)
-        return compiled.with_data(X=X)
+        return compiled.with_data(**_data(X, n_components, prior, covariance_type))
+
+
+def _data(
+    X: FloatArray, n_components: int, prior: Prior, covariance_type: str
+) -> dict[str, FloatArray]:
+    """Return the values of the model's data."""
+    return data_of(LogPosterior(X, n_components, prior, get_structure(covariance_type)))
 
 
 @lru_cache(_MAX_MODELS)

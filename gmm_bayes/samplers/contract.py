@@ -26,7 +26,7 @@ class Task:
     X : ndarray of shape (N, D)
         The data in their own units.
     n_components : int
-    prior : InverseWishartPrior, LKJPrior or NIWPrior
+    prior : InverseWishartPrior, HierarchicalPrior, LKJPrior or NIWPrior
     draws, tune, chains : int
         Kept and discarded iterations of each chain, and how many chains.
     cores : int or None
@@ -72,6 +72,10 @@ class Sampled:
         What to know when reading the diagnostics of its draws.
     paths : mapping of str to ndarray of shape (C, T)
         Anything recorded along the way of each chain to its draws, such as the ELBO.
+    origins : tuple of str
+        Where each chain came from, in words; empty where the sampler does not tell.
+    population : MixtureDraws, optional
+        Particles that looked for the modes before the chains started, in the data's own units.
     """
 
     draws: MixtureDraws
@@ -82,6 +86,8 @@ class Sampled:
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     paths: Mapping[str, FloatArray] = field(default_factory=dict)
+    origins: tuple[str, ...] = ()
+    population: MixtureDraws | None = None
 
 
 @runtime_checkable

@@ -273,3 +273,13 @@ class DecomposedSpace:
             counts = rows if n == self.n_components else rows.sum(keepdims=True)
             parts.append(np.repeat(scale / np.sqrt(counts[:n] + 1.0), width))
         return np.concatenate(parts)
+
+    def names_of_covariances(self) -> list[str]:
+        """Return a name for each coordinate of the covariances."""
+        kinds = ("log_volume", "log_shape", "log_matrix")
+        return [
+            f"{kind}[{j}, {i}]"
+            for kind, (rows, width) in zip(kinds, self.blocks, strict=True)
+            for j in range(rows)
+            for i in range(width)
+        ]

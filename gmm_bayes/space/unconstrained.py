@@ -28,8 +28,7 @@ def log_ratios(weights: FloatArray) -> FloatArray:
 class UnconstrainedSpace:
     """Coordinates of a mixture of `n_components` Gaussians in `n_features` dimensions.
 
-    In this order (that of the free variables of :func:`gmm_bayes.build_model` with an LKJPrior,
-    each after PyMC's own transform):
+    In this order:
 
     - K - 1 weights as centred log-ratios, the last left out;
     - K x D means;
@@ -173,3 +172,13 @@ class UnconstrainedSpace:
                 np.repeat(2.0 * shared, self.n_correlations),
             ]
         )
+
+    def names_of_covariances(self) -> list[str]:
+        """Return a name for each coordinate of the covariances."""
+        rows, columns = np.tril_indices(self.n_features, -1)
+        pairs = list(zip(rows, columns, strict=True))[: self.n_correlations]
+        every = range(self.n_covariances)
+        return [
+            *(f"log_sd[{j}, {i}]" for j in every for i in range(self.n_sds)),
+            *(f"log_odds[{j}, {a}, {b}]" for j in every for a, b in pairs),
+        ]

@@ -15,7 +15,7 @@ import numpy as np
 
 from gmm_em.core.threads import run_all, single_threaded_blas
 from gmm_em.core.types import FloatArray, IntArray, Second
-from gmm_em.e_step.features import Density, density, feature_map
+from gmm_em.e_step.features import LEAST_LOG, Density, density, feature_map
 from gmm_em.e_step.protocol import RowwiseEStep
 from gmm_em.e_step.totals import BatchedTotals
 from gmm_em.rows.samples import Parameters, Samples
@@ -225,6 +225,7 @@ class BatchedEStep:
         posterior = joint.reshape(n_runs, -1, stop - start)
         top = np.maximum.reduce(posterior, axis=1)
         np.subtract(posterior, top[:, None], out=posterior)
+        np.maximum(posterior, LEAST_LOG, out=posterior)
         np.exp(posterior, out=posterior)
         total = np.add.reduce(posterior, axis=1)
         top += np.log(total)

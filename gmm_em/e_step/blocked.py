@@ -21,7 +21,7 @@ import numpy as np
 from gmm_em.core.threads import run_all, single_threaded_blas
 from gmm_em.core.types import FloatArray, Second
 from gmm_em.e_step.block_plan import BlockPlan
-from gmm_em.e_step.features import Density, density, feature_map
+from gmm_em.e_step.features import LEAST_LOG, Density, density, feature_map
 from gmm_em.e_step.totals import Totals, support_of
 from gmm_em.e_step.workspace import BlockBuffers, LaneSums, Workspace
 from gmm_em.mixture import Mixture
@@ -43,7 +43,8 @@ class BlockedEStep:
     second : {"full", "diagonal", "pooled"}
         Which second moments to collect; "pooled" is valid for shared covariances only.
     strict : bool, default False
-        Refuse covariances that are singular to rounding.
+        Refuse covariances that are singular to rounding, and count a responsibility below
+        exp(-300) as that, which is fast. A fit wants both.
     n_threads : int, optional
         At most this many threads; by default as many as BLAS would use.
     block_columns : int, optional
@@ -194,7 +195,9 @@ class BlockedEStep:
         n = block.shape[1]
         buffers = workspace.buffers(n)
         phi = self._features(block, buffers.phi)
-        deviations = _posterior(self._plan, prepared, block, phi, buffers)
+        deviations = _posterior(
+            self._plan, prepared, block, phi, buffers, no_denormals=self._strict
+        )
         weight = self.samples.weights_of(start, start + n)
         # Row weights go into the normalisation: w_n r_kn, not r_kn, is what is summed.
         if weight is None:
@@ -260,7 +263,13 @@ class BlockedEStep:
 
 
 def _posterior(
-    plan: BlockPlan, prepared: Density, block: FloatArray, phi: FloatArray, buffers: BlockBuffers
+    plan: BlockPlan,
+    prepared: Density,
+    block: FloatArray,
+    phi: FloatArray,
+    buffers: BlockBuffers,
+    *,
+    no_denormals: bool = False,
 ) -> list[FloatArray]:
     """Fill the buffers: (4), and of (5) the numerators ``exp(a_kn - max_k a_kn)`` and their sums.
 
@@ -282,6 +291,8 @@ def _posterior(
     # The largest term is taken out of the sum, so that nothing overflows.
     np.maximum.reduce(posterior, axis=0, out=log_density)
     np.subtract(posterior, log_density, out=posterior)
+    if no_denormals:
+        np.maximum(posterior, LEAST_LOG, out=posterior)
     np.exp(posterior, out=posterior)
     np.add.reduce(posterior, axis=0, out=norm)
     np.add(log_density, np.log(norm), out=log_density)

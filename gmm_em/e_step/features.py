@@ -34,6 +34,9 @@ from gmm_em.rows.samples import Parameters
 
 # Largest sum of magnitudes in equation 1, whose rounding error is about 1e-16 of it.
 _EXPANDED_LIMIT = 1e5
+# Log-responsibilities below this are taken as this. It changes no digit of a sum, and processors
+# are many times slower on numbers that are almost too small for float64.
+LEAST_LOG = -300.0
 # A component is a point where a feature's variance given the others is this small, in units of the
 # data's variance.
 _COLLAPSED = 1e-18

@@ -16,7 +16,6 @@ from gmm_em.core.sklearn_checks import (
     feature_names,
     sklearn_or,
 )
-from gmm_em.core.sklearn_params import SklearnParams
 from gmm_em.core.threads import single_threaded_blas
 from gmm_em.core.types import FloatArray, IntArray
 from gmm_em.covariance.base import CovarianceStructure
@@ -25,10 +24,11 @@ from gmm_em.e_step.blocked import evaluate
 from gmm_em.e_step.missing import evaluate_missing
 from gmm_em.inference import criteria
 from gmm_em.inference.asymptotic import StandardErrors, standard_errors
+from gmm_em.inference.feature_parts import FeatureParts
 from gmm_em.mixture import Mixture
 
 
-class FittedMixture(SklearnParams):
+class FittedMixture(FeatureParts):
     """The methods of an estimator that need a fit, which its `fit` leaves in ``mixture_``."""
 
     covariance_type: str | CovarianceStructure

@@ -32,7 +32,10 @@ _MAX_STEP = 1.0
 # How far a run steps off a saddle point, in units of one row's information.
 _NUDGE = 0.3
 # Steps after which a computed curvature is computed again.
-_REFRESH = 4
+_REFRESH = 12
+# Curvatures change by about so much where a coordinate moves by one unit; smaller ones than the
+# second are no evidence.
+_CHANGE, _CONCAVE = 0.3, 2e-3
 _TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -191,12 +194,14 @@ class QuasiNewton:
     def __init__(self, problem: Problem, parameters: Parameters, totals: Totals) -> None:
         self._problem = problem
         self._chart = Chart(problem, parameters)
-        begin = None
+        begin, self._least = None, -np.inf
         if curvature.affordable(problem, self._chart.size):
-            begin = curvature.inverse_curvature(problem, parameters, self._chart.factors)
+            begin, self._least = curvature.inverse_curvature(
+                problem, parameters, self._chart.factors
+            )
         self._inverse = InverseHessian(self._chart.size, begin)
-        # Steps until a curvature is worth computing again; a sample of the rows is asked once.
-        self._left = np.inf if begin is None or problem.pilot is not None else _REFRESH
+        # Steps until a curvature is worth computing again.
+        self._left = np.inf if begin is None else _REFRESH
         self.totals = totals
         self._point = self._chart.point(np.zeros(self._chart.size))
         self._gradient = self._chart.gradient(self._point, totals)
@@ -219,6 +224,11 @@ class QuasiNewton:
             longest = float(np.abs(self._direction).max())
             self._length = 1.0 if longest <= _MAX_STEP else _MAX_STEP / longest
         return self._chart.point(self._point.x + self._length * self._direction), self._length
+
+    @property
+    def at_maximum(self) -> bool:
+        """Whether the surface was seen to be concave so close by that this is no saddle point."""
+        return self._least > max(_CONCAVE, _CHANGE * float(np.abs(self._point.x).max()))
 
     @property
     def outdated(self) -> bool:

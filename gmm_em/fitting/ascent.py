@@ -209,6 +209,8 @@ class Climb:
     def _escape(self) -> bool:
         """Leave the point that the run has converged to, where it is a saddle point."""
         assert self._totals is not None
+        if self._newton is not None and self._newton.at_maximum:
+            return False
         for parameters in away_from_saddle(self._problem, self.parameters):
             try:
                 totals = self._problem.expect(parameters)

@@ -17,11 +17,14 @@ from gmm_em.fitting.records import record
 from gmm_em.fitting.result import EMResult, Optimum, Run
 from gmm_em.fitting.search import Search
 from gmm_em.fitting.spurious import why_spurious
+from gmm_em.fitting.trails import to_come
 from gmm_em.mixture import Mixture
 from gmm_em.rows.samples import Parameters
 
 # Plain steps from the maximum of a sample, before steps that know the curvature there.
 _SETTLED = 2
+# Steps after which a maximum of a sample may be seen to lead to a lower one on all rows.
+_TRIAL = 6
 # At most so many maxima of a sample are carried to convergence on all rows, ...
 _FULL_RUNS = 3
 # ... those that the sample cannot tell from the best: by so many standard errors.
@@ -110,7 +113,7 @@ def _on_all_rows(
 ) -> tuple[list[Run], tuple[Optimum, ...]]:
     """Climb on all rows from the best maxima of a sample."""
     out: list[Run] = []
-    problem.pilot = search.problem
+    problem.pilot = problem.pilot or search.problem
     size = Chart.size_of(problem)
     warm_up = _SETTLED if affordable(problem, size) else WARM_UP
     atlas = Atlas(problem.total_weight)
@@ -119,7 +122,10 @@ def _on_all_rows(
         start = Parameters(*problem.samples.inner(runs[origin].mixture))
         index = len(runs) + len(out)
         climb = options.climb(problem, start, index, warm_up)
-        climb.advance(options.max_iter)
+        climb.advance(min(_TRIAL, options.max_iter))
+        known = atlas.best
+        if known is None or climb.objective + to_come(climb.trace) > known.objective:
+            climb.advance(options.max_iter)
         reason = why_spurious(problem, climb.parameters) if climb.converged else ""
         run = record(problem, climb, spurious=reason, kind="sample", keep_order=keep_order)
         out.append(run)

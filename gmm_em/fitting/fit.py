@@ -16,7 +16,10 @@ from gmm_em.e_step.dask_chunks import take_rows
 from gmm_em.e_step.missing import read_with_missing
 from gmm_em.e_step.registry import Reading, open_stream
 from gmm_em.e_step.streaming import Blocks, first_pass
+from gmm_em.fitting.acceleration import Chart
+from gmm_em.fitting.curvature import needs_sample
 from gmm_em.fitting.finish import finish, from_start
+from gmm_em.fitting.looking import look
 from gmm_em.fitting.options import Callback, Options, Plan
 from gmm_em.fitting.posing import ProblemMaker
 from gmm_em.fitting.prior import ConjugatePrior
@@ -59,7 +62,10 @@ def fit_em(  # noqa: PLR0913 - the public face
     Starts of different kinds are made and followed to the maxima that they lead to, until more
     are unlikely to find a better one (:mod:`gmm_em.fitting.search`). The highest maximum is
     returned, components by decreasing weight. On more than 5000 rows the search looks at a sample
-    of 5000, and the best of what it found is carried to convergence on all rows. Runs in which a
+    of 5000, and the best of what it found is carried to convergence on all rows. Before that it
+    looks at a smaller sample (:mod:`gmm_em.fitting.looking`), of 1000 rows or of 10 for each
+    feature of each component, unless there are weights, missing values, a prior or `reg_covar`.
+    That is enough where its starts agree and what they found leaves out no rows. Runs in which a
     component collapses onto a point or a hyperplane, or becomes empty, are refused: the
     likelihood is unbounded there. Maxima that rest on a handful of rows, or on the data's
     rounding, are returned only where there is no other.
@@ -82,11 +88,11 @@ def fit_em(  # noqa: PLR0913 - the public face
     max_iter : int, default 1000
         At most this many E-steps after the first, per run; 0 returns the start.
     n_init : int, optional
-        Exactly this many starts. By default the search makes 10 starts of ten kinds, which are
-        enough where most kinds agree and there are more than 800 rows. Otherwise it goes on until
-        the best maximum was reached by four starts of three kinds and one more start finds a new
-        maximum with a probability estimated below 0.1, but makes at most 154 starts (46 on more
-        than 2000 rows).
+        Exactly this many starts. By default and on more than 800 rows the search makes 7
+        starts of seven kinds, which are enough where most of them agree, and then 3 of others,
+        which are enough where most of all ten do. Otherwise it goes on until the best maximum was
+        reached by four starts of three kinds and one more start finds a new maximum with a
+        probability estimated below 0.1, but makes at most 154 starts (46 on more than 2000 rows).
     init_params : {"auto", "ward", "model-based", "quantiles", "kmeans", "k-means++", "random", \
 "random_from_data", "tight_rows", "neighbourhoods", "nested", "textbook"}
         How runs begin; "auto" mixes the kinds that find what others miss.
@@ -150,12 +156,7 @@ def fit_em(  # noqa: PLR0913 - the public face
     if isinstance(init, Mixture):
         return unit.restore(from_start(problem, init, options))
     streams = Streams.of(random_state)
-    pilot = problem
-    if problem.n_rows > PILOT_ROWS:
-        index = np.sort(streams.rows().choice(problem.n_rows, PILOT_ROWS, replace=False))
-        pilot = _pilot(poser, problem, X, index)
-    search = Search(pilot, plan, options, streams)
-    search.run()
+    search = _search(poser, problem, X, plan, options, streams)
     return unit.restore(finish(search, problem, options))
 
 
@@ -227,8 +228,30 @@ random_state, callback, snapshots, accelerate
     return finish(search, problem if n_rows > sample.shape[0] else pilot, options)
 
 
-def _pilot(poser: ProblemMaker, problem: Problem, X: Any, index: Any) -> Problem:
+def _search(
+    poser: ProblemMaker, problem: Problem, X: Any, plan: Plan, options: Options, streams: Streams
+) -> Search:
+    """Search on all rows, or on a sample of them; first on a smaller one where that may do."""
+
+    def sample(n_rows: int) -> Problem:
+        return _pilot(poser, problem, X, n_rows, streams)
+
+    looked = None if poser.missing else look(problem, sample, PILOT_ROWS, plan, options, streams)
+    if looked is not None:
+        if needs_sample(problem, Chart.size_of(problem), PILOT_ROWS):
+            problem.pilot = sample(PILOT_ROWS)
+        return looked
+    pilot = problem
+    if problem.n_rows > PILOT_ROWS:
+        pilot = sample(PILOT_ROWS)
+    search = Search(pilot, plan, options, streams)
+    search.run()
+    return search
+
+
+def _pilot(poser: ProblemMaker, problem: Problem, X: Any, n_rows: int, streams: Streams) -> Problem:
     """Pose the same problem for some of the rows."""
+    index = np.sort(streams.rows().choice(problem.n_rows, n_rows, replace=False))
     if problem.samples.n_samples < problem.n_rows:
         rows = take_rows(X, index)
     else:

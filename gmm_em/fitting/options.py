@@ -86,6 +86,11 @@ class Plan:
     n_final: int | None = None
     partial: PartialStart | None = None
 
+    @property
+    def open(self) -> bool:
+        """Whether the search itself decides how many starts it makes."""
+        return self.n_init is None and not (self.partial and self.partial.decides)
+
     @classmethod
     def of(cls, init_params: Any, n_init: Any, n_final: Any, init: Any) -> Self:
         """Check them; `init` may be a whole mixture, which leaves nothing to plan."""

@@ -171,6 +171,16 @@ class Problem:
         assert self._row_estep is not None
         return self._row_estep.evaluate(parameters)[1]
 
+    def row_log_density(self, parameters: Parameters) -> FloatArray:
+        """Log-density of all rows in inner units, shape (N,), where `by_row` says it is known."""
+        assert self._row_estep is not None
+        return self._row_estep.evaluate(parameters)[0]
+
+    @property
+    def plain(self) -> bool:
+        """Whether the likelihood is maximised, of rows that all count alike."""
+        return self.smooth and self.penalty is None and self.samples.weight is None
+
     @property
     def by_row(self) -> bool:
         """Whether all rows are complete and in memory."""

@@ -118,8 +118,9 @@ class EMResult:
         Sum of the row weights: the number of rows, where none were given.
     unseen : dict of str to Unseen
         For each random kind of start, how likely one more start of it finds a maximum that this
-        search has not met: the Good-Turing estimate, with its interval. Where the data have many
-        rows it speaks of a sample of them.
+        search has not met: the Good-Turing estimate, with its interval. Where the search saw a
+        sample of the rows, the estimate is of that sample's maxima. On more than 2000 rows runs
+        that are clearly lower than the best are left before their end is known, and do not count.
     stopped : str
         Why the search made no more starts.
     """

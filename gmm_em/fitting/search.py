@@ -4,12 +4,14 @@ Rounds of starts of different kinds are advanced a few steps together; what does
 others have ended is carried to convergence, and told from what is known by the distance between
 the mixtures (:mod:`gmm_em.fitting.maxima`). Then one component of the best maximum is split and
 two are merged (:mod:`gmm_em.fitting.splits`). A search without a given number of starts ends when
-several kinds agree, or when one more start is unlikely to find anything new, or at its limit.
+several kinds agree, or when one more start is unlikely to find anything new, or at its limit. On
+many rows a look at a few short runs comes first, and may be enough.
 """
 
 from __future__ import annotations
 
 from gmm_em.core.threads import single_threaded_blas
+from gmm_em.fitting.crowding import crowded
 from gmm_em.fitting.maxima import Maximum
 from gmm_em.fitting.options import Options, Plan
 from gmm_em.fitting.problem import Problem
@@ -21,7 +23,8 @@ from gmm_em.fitting.trails import CLEAR, SPLIT, Trails, to_come
 
 # Rows that starts look at.
 _START_ROWS = 2_000
-# Starts in the first round, and in every later one.
+# Starts of a first look, of the first round, and of every later one.
+_LOOK = 7
 _FIRST_ROUND = 10
 _ROUND = 18
 # The search ends after this many starts, on few rows and on many.
@@ -30,14 +33,19 @@ MOST_STARTS_MANY = 46
 # It ends earlier where the best maximum was reached so often, by so many kinds, ...
 _HITS = 4
 _KINDS = 3
+_KINDS_ALONE = 2
 # ... and one more start finds a new maximum with less than this probability.
 _UNSEEN = 0.1
+# Kinds of starts that look closely at a few rows, or at none: they find what clustering misses.
+_LOCAL = {"neighbourhoods", "tight_rows", "random"}
 # The first round is enough where so large a part of its kinds agrees.
 _MOST = 0.6
 # With more rows than this a glance at its short runs may show it: then half of the kinds are
 # enough, because all that may come higher are followed.
 _GLANCE_ROWS = 800
 _HALF = 0.5
+# Runs that are higher than a maximum to which they are close by less than this are at it.
+_LEVEL = 1e-5
 # On fewer rows a start costs little, and maxima that few starts find are many: at least so many.
 _FEWEST = 100
 # How often components of a maximum are split and merged, as long as it helps.
@@ -45,7 +53,7 @@ _IMPROVEMENTS = 5
 # Attempts to split and merge, on few rows, and on many or at a glance.
 _SPLITS_FEW = 12
 _SPLITS_MANY = 6
-# So many starts without a maximum are enough.
+# So many starts without a maximum are enough, where some were only too short.
 _HOPELESS = 40
 
 
@@ -99,7 +107,7 @@ class Search(Trails):
     def _adapt(self) -> None:
         most = MOST_STARTS_FEW if self.few and self.problem.by_row else MOST_STARTS_MANY
         if self.problem.n_rows > _GLANCE_ROWS and self.problem.smooth:
-            if self._glance():
+            if (self.problem.plain and self.problem.by_row and self.look()) or self._glance():
                 self.agreed = True
                 self.stopped = "most kinds of starts agree"
                 return
@@ -110,7 +118,7 @@ class Search(Trails):
             self.stopped = "most kinds of starts agree"
             return
         while self._drawn < most:
-            if self._drawn >= _HOPELESS and not self.atlas.maxima:
+            if self._drawn >= _HOPELESS and not self.atlas.maxima and not self._all_degenerate:
                 self.stopped = f"none of {self._drawn} starts converged"
                 return
             before = self.atlas.best
@@ -122,6 +130,57 @@ class Search(Trails):
                 return
         self.stopped = f"the limit of {most} starts was reached"
 
+    @property
+    def _all_degenerate(self) -> bool:
+        return all(trail.climb.degenerate for trail in self.trails)
+
+    def look(self) -> bool:
+        """Make a few starts of different kinds, and return whether they agree.
+
+        They do where half of the kinds come close to one maximum. Three kinds are enough where a
+        split and merge of its components leads nowhere higher. Where the first kinds do not agree,
+        a few more are asked; then two are enough if all other runs are much lower. Nothing is
+        enough where some rows are closer together than rows of the best mixture would be.
+        """
+        with single_threaded_blas():
+            self.wait = True
+            for n in (_LOOK, _FIRST_ROUND - _LOOK):
+                self._round(n)
+                if self._seen_enough():
+                    if self._crowded():
+                        return False
+                    self.wait = False
+                    self.stopped = "most kinds of starts agree"
+                    return True
+        return False
+
+    def _crowded(self) -> bool:
+        """Whether some rows are closer together than what the starts agree on would have them."""
+        best = self.atlas.best
+        assert best is not None
+        mixture = self.trails[best.run].climb.parameters
+        return crowded(self._rows, mixture, self._streams.check())
+
+    def _seen_enough(self) -> bool:
+        best = self._carry_promising(0)
+        if best is None:
+            return False
+        n_kinds = len(self._kinds_near(best))
+        if self._drawn > _LOOK:
+            # Two of ten kinds are enough where no other run comes nearly as high.
+            enough = n_kinds >= _KINDS_ALONE and self._alone(best, self._met(best))
+        else:
+            enough = n_kinds >= self._enough_kinds
+        if not self._most_kinds_near(best):
+            if not enough:
+                return False
+            offset = len(self.trails)
+            self._split_and_merge(best)
+            if self._carry_promising(offset) is not best:
+                return False
+        self._count_near(best)
+        return True
+
     def _glance(self) -> bool:
         """Make the first round, and return whether its short runs show that it is enough.
 
@@ -130,7 +189,7 @@ class Search(Trails):
         merge of its components leads nowhere higher, their ends are not looked at.
         """
         self.wait = True
-        self._round(_FIRST_ROUND)
+        self._round(_FIRST_ROUND - self._drawn)
         best = self._carry_promising(0)
         for _ in range(_IMPROVEMENTS):
             if best is None or not self._near(best):
@@ -144,6 +203,11 @@ class Search(Trails):
         self.resolve_waiting()
         return False
 
+    def _most_kinds_near(self, best: Maximum) -> bool:
+        """Whether half of the kinds came close, one that looks closely among them."""
+        kinds_met = self._kinds_near(best)
+        return len(kinds_met) >= _HALF * self._drawn and bool(kinds_met & _LOCAL)
+
     def _carry_promising(self, offset: int) -> Maximum | None:
         """Carry on the runs from number `offset` that may come higher than the best maximum."""
         order = range(offset, len(self.trails))
@@ -155,7 +219,10 @@ class Search(Trails):
             if best is not None and not best.spurious:
                 if climb.objective + to_come(climb.trace) < best.objective:
                     continue
-                if climb.objective < best.objective and self.distance(trail, best) < 1.0:
+                level = climb.objective < best.objective + _LEVEL
+                if level and self.distance(trail, best) < 1.0:
+                    continue
+                if not self.rises_to(trail, best.objective):
                     continue
             self.carry(trail, index)
         return self.atlas.best
@@ -165,27 +232,43 @@ class Search(Trails):
         if best.spurious:
             return False
         drawn = [i for i, trail in enumerate(self.trails) if trail.kind != SPLIT]
+        met = self._met(best)
+        kinds_met = {self.trails[i].kind for i in drawn if i in met}
+        enough = len(kinds_met) >= _HALF * len({self.trails[i].kind for i in drawn})
+        if len(kinds_met) < self._enough_kinds or not (enough or self._alone(best, met)):
+            return False
+        self._count_near(best)
+        return True
+
+    def _alone(self, best: Maximum, met: set[int]) -> bool:
+        """Whether all runs but those that came close to a maximum are much lower."""
+        margin = CLEAR * self.problem.total_weight
+        others = [i for i, trail in enumerate(self.trails) if trail.kind != SPLIT and i not in met]
+        return all(self.trails[i].climb.objective < best.objective - margin for i in others)
+
+    def _kinds_near(self, best: Maximum) -> set[str]:
+        """Return the kinds of starts that came close to a maximum which is to be trusted."""
+        met = set() if best.spurious else self._met(best)
+        return {self.trails[i].kind for i in met}.difference({SPLIT})
+
+    def _met(self, best: Maximum) -> set[int]:
+        """Return the runs that came close to a maximum."""
         met = set(best.hits)
         for i, trail in enumerate(self.trails):
             if trail.climb.degenerate or trail.carried:
                 continue
-            leader = self.left.get(i)
-            if leader in met or self.distance(trail, best) < 1.0:
+            if self.left.get(i) in met or self.distance(trail, best) < 1.0:
                 met.add(i)
-        kinds_met = {self.trails[i].kind for i in drawn if i in met}
-        enough = len(kinds_met) >= _HALF * len({self.trails[i].kind for i in drawn})
-        margin = CLEAR * self.problem.total_weight
-        others = [self.trails[i].climb.objective for i in drawn if i not in met]
-        alone = all(value < best.objective - margin for value in others)
-        if len(kinds_met) < self._enough_kinds or not (enough or alone):
-            return False
-        for i in sorted(met.difference(best.hits)):
+        return met
+
+    def _count_near(self, best: Maximum) -> None:
+        """Count the runs that came close to a maximum for it."""
+        for i in sorted(self._met(best).difference(best.hits)):
             trail = self.trails[i]
             if trail.maximum is not None:
                 trail.maximum.hits.remove(i)
             trail.maximum, trail.resolved = best, True
             best.hits.append(i)
-        return True
 
     @property
     def _enough_kinds(self) -> int:

@@ -47,6 +47,10 @@ class Streams:
         """Return the stream that chooses a sample of the rows."""
         return np.random.default_rng(_child(self.seed, 1))
 
+    def check(self) -> np.random.Generator:
+        """Return the stream of the rows that are drawn to check a mixture."""
+        return np.random.default_rng(_child(self.seed, 2))
+
 
 def _child(seed: np.random.SeedSequence, *numbers: int) -> np.random.SeedSequence:
     key = (*seed.spawn_key, *numbers)

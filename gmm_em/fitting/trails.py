@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gmm_em.core.types import FloatArray
 from gmm_em.fitting.acceleration import Chart
 from gmm_em.fitting.ascent import WARM_UP, Climb
 from gmm_em.fitting.maxima import Atlas, Maximum, Unseen, unseen
@@ -28,9 +29,9 @@ _PROBE_ROWS = 256
 # Up to so many rows, runs cost little: every one is followed to its end.
 FEW_ROWS = 2_000
 # How much closer than converged runs, in squared distance, a short run must come: loosely.
-_LOOSE_FEW, _LOOSE_MANY = 1.0, 10.0
-# Steps between two looks at which runs have met.
-_STAGE = 12
+_LOOSE_FEW, _LOOSE_MANY, _LOOSE_LOOK = 1.0, 10.0, 30.0
+# Steps between two looks at which runs have met, the second where runs are left after them.
+_STAGE, _STAGE_LOOK = 12, 8
 # On many rows a run is given up where it is lower than the best by so much per unit of weight, and
 # by so many times its last gain.
 _GIVE_UP, _GAINS = 0.005, 20.0
@@ -38,6 +39,8 @@ _GIVE_UP, _GAINS = 0.005, 20.0
 CLEAR = 0.05
 # A run may still come higher by so many times its last gain.
 _PROMISE = 20.0
+# It is looked at again after so many steps, and may rise by so many times what it did in those.
+_STRIDE, _STRIDES = 8, 5.0
 # A run is close to a maximum where the mean squared log-ratio is below the first, and N times it
 # below the second for every parameter.
 _CLOSE, _PER_PARAMETER = 0.02, 3.0
@@ -58,6 +61,8 @@ class Trail:
         Whether its end is known.
     carried : bool
         Whether it was carried to its end by itself.
+    profile : ndarray, shape (n,), or None
+        Log-density of the probe rows where the run was left, where it has been looked at.
     """
 
     kind: str
@@ -66,6 +71,7 @@ class Trail:
     maximum: Maximum | None = None
     resolved: bool = False
     carried: bool = False
+    profile: FloatArray | None = None
 
 
 class Trails:
@@ -122,12 +128,16 @@ class Trails:
         batch = Batch(
             problem, proposals, tol=options.tol, keep_path=options.snapshots, report=report
         )
-        followers = self._advance(batch)
+        profiles: dict[int, tuple[int, FloatArray]] = {}
+        followers = self._advance(batch, profiles)
         for i, beginning in enumerate(batch.runs):
             climb = options.climb(problem, beginning, offset + i)
             start = None if starts is None else starts[i]
             name, random = (SPLIT, False) if start is None else (start.name, start.random)
-            self.trails.append(Trail(name, random, climb))
+            seen, profile = profiles.get(i, (0, None))
+            # A look at an earlier step says nothing of where the run is.
+            profile = profile if seen == len(climb.trace) else None
+            self.trails.append(Trail(name, random, climb, profile=profile))
         if self.wait:
             self._waiting.append((offset, followers))
             self.left |= {
@@ -136,30 +146,49 @@ class Trails:
         else:
             self._resolve(offset, followers)
 
-    def _advance(self, batch: Batch) -> dict[int, int | Maximum]:
+    def _advance(
+        self, batch: Batch, profiles: dict[int, tuple[int, FloatArray]]
+    ) -> dict[int, int | Maximum]:
         """Make the first steps; return the runs that left for another run, or a maximum."""
         followers: dict[int, int | Maximum] = {}
         batch.advance(0)
         left = min(WARM_UP, self._options.max_iter)
         while left > 0 and batch.active.size:
-            batch.advance(min(_STAGE, left))
-            left -= _STAGE
+            stage = _STAGE_LOOK if self.wait else _STAGE
+            batch.advance(min(stage, left))
+            left -= stage
             if self._n_final is None and batch.active.size:
-                followers |= self._meet(batch)
+                followers |= self._meet(batch, profiles)
+            if self.wait and batch.active.size == 1 and len(batch.runs) > 1:
+                # The others have left: it is carried on by itself, where it is wanted.
+                break
         batch.leave(batch.active.tolist())
         return followers
 
-    def _meet(self, batch: Batch) -> dict[int, int | Maximum]:
+    def _meet(
+        self, batch: Batch, seen: dict[int, tuple[int, FloatArray]]
+    ) -> dict[int, int | Maximum]:
         """Let runs leave that have come close to a known maximum, or to a higher run."""
         met: dict[int, int | Maximum] = {}
         profiles = batch.log_density(self.probe)
         active = batch.active.tolist()
         heights = [batch.runs[run].trace[-1] for run in active]
+        seen |= {
+            run: (len(batch.runs[run].trace), profile)
+            for run, profile in zip(active, profiles, strict=True)
+        }
         order = sorted(range(len(active)), key=lambda i: -heights[i])
         leaders = Atlas(self.problem.total_weight)
+        loose = _LOOSE_LOOK if self.wait else self._loose
+        if self.wait:
+            for run, begun in enumerate(batch.runs):
+                if begun.converged and not begun.degenerate:
+                    if seen.get(run, (0,))[0] != len(begun.trace):
+                        seen[run] = len(begun.trace), self._profile(begun.parameters)
+                    leaders.add(run, begun.trace[-1], seen[run][1], "")
         for i in order:
-            known = self.atlas.find(heights[i], profiles[i], self._loose)
-            leader = leaders.find(heights[i], profiles[i], self._loose)
+            known = self.atlas.find(heights[i], profiles[i], loose)
+            leader = leaders.find(heights[i], profiles[i], loose)
             if known is not None:
                 met[active[i]] = known
             elif leader is not None:
@@ -169,7 +198,9 @@ class Trails:
         low: list[int] = []
         if self.wait:
             # Their first steps are made later, if they are wanted.
-            top = max(heights) - CLEAR * self.problem.total_weight
+            best = self.atlas.best
+            floor = -np.inf if best is None or best.spurious else best.objective
+            top = max(*heights, floor) - CLEAR * self.problem.total_weight
             traces = {run: batch.runs[run].trace for run in active}
             low = [run for run, trace in traces.items() if trace[-1] + to_come(trace) < top]
         batch.leave([*met, *low])
@@ -205,18 +236,37 @@ class Trails:
         missing = best.objective - climb.objective
         return missing > max(_GIVE_UP * self.problem.total_weight, _GAINS * gain)
 
+    def rises_to(self, trail: Trail, objective: float) -> bool:
+        """Advance a run as long as it may still come higher than this; return whether it does.
+
+        A run that stays lower is left before its end is known.
+        """
+        climb, limit = trail.climb, self._options.max_iter
+        while climb.objective < objective and not climb.finished and climb.n_iter < limit:
+            before = climb.objective
+            climb.advance(min(climb.n_iter + _STRIDE, limit))
+            trail.profile = None
+            if climb.objective + _STRIDES * (climb.objective - before) < objective:
+                return False
+        return climb.objective >= objective
+
     def carry(self, trail: Trail, index: int) -> bool:
         """Carry a run to convergence; return whether it found a maximum to be trusted."""
         climb = trail.climb
         climb.advance(self._options.max_iter)
+        trail.profile = None
         trail.resolved = trail.carried = True
         if climb.degenerate or not climb.converged:
             return False
         reason = why_spurious(self.problem, climb.parameters)
-        stack = Parameters(*(array[None] for array in climb.parameters))
-        profile = self.problem.log_density(stack, self.probe)[0]
+        trail.profile = profile = self._profile(climb.parameters)
         trail.maximum = self.atlas.add(index, climb.objective, profile, reason)
         return not reason
+
+    def _profile(self, parameters: Parameters) -> FloatArray:
+        """Log-density of the probe rows."""
+        stack = Parameters(*(array[None] for array in parameters))
+        return np.asarray(self.problem.log_density(stack, self.probe)[0])
 
     def resolve_waiting(self) -> None:
         """Find out where the runs end that were left after their first steps."""
@@ -227,9 +277,9 @@ class Trails:
     def distance(self, trail: Trail, maximum: Maximum) -> float:
         """How far a run is from a maximum, in units of what the data could not tell apart."""
         problem = self.problem
-        profile = problem.log_density(
-            Parameters(*(array[None] for array in trail.climb.parameters)), self.probe
-        )[0]
+        if trail.profile is None:
+            trail.profile = self._profile(trail.climb.parameters)
+        profile = trail.profile
         square = problem.total_weight * float(np.mean((profile - maximum.profile) ** 2))
         size = _PER_PARAMETER * (Chart.size_of(problem) - 1)
         return square / min(size, _CLOSE * problem.total_weight)

@@ -5,6 +5,7 @@ from __future__ import annotations
 SECTIONS = (
     "Verdict",
     "Data and mixtures",
+    "Rows and clusters",
     "EM, step by step",
     "Parameters",
     "Log-likelihoods",

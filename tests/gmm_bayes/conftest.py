@@ -15,6 +15,12 @@ def faithful() -> NDArray[np.float64]:
 
 
 @pytest.fixture(scope="session")
+def galaxies() -> NDArray[np.float64]:
+    """Velocities in 1000 km/s, shape (82, 1)."""
+    return np.loadtxt(DATA / "galaxies.csv", delimiter=",", skiprows=1)[:, None] / 1000.0
+
+
+@pytest.fixture(scope="session")
 def two_clusters() -> NDArray[np.float64]:
     truth = Mixture([0.35, 0.65], [[0.0, 0.0], [3.0, 4.0]], [np.eye(2), [[1.0, 0.5], [0.5, 2.0]]])
     return truth.sample(120, 7)[0]

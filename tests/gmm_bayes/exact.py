@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import gammaln, logsumexp, multigammaln
 
-from gmm_bayes import InverseWishartPrior, NIWPrior
+from gmm_bayes import HierarchicalPrior, InverseWishartPrior, NIWPrior
 
 
 def one_gaussian(X: NDArray[np.float64], prior: NIWPrior) -> float:
@@ -62,3 +62,38 @@ def every_allocation[P: (NIWPrior, InverseWishartPrior)](
         log_prior = gammaln(k * c) - gammaln(k * c + n) + (gammaln(c + counts) - gammaln(c)).sum()
         terms.append(log_prior + sum(one(X[labels == j], prior) for j in range(k)))
     return float(logsumexp(terms))
+
+
+def hierarchical_evidence(
+    X: NDArray[np.float64], n_components: int, prior: HierarchicalPrior
+) -> float:
+    """One feature: allocations summed, the variances and their common scale by quadrature."""
+    assert prior.shape is not None
+    assert prior.rate_shape is not None
+    log_c = np.linspace(-12.0, 5.0, 69)
+    c = np.exp(log_c)
+    law = stats.gamma(prior.rate_shape, scale=1.0 / np.asarray(prior.rate_rate))
+    log_weight = law.logpdf(c) + log_c + np.log(log_c[1] - log_c[0])
+    log_v = np.linspace(-14.0, 11.0, 501)
+    v = np.exp(log_v)
+    given = stats.invgamma(prior.shape, scale=c[:, None]).logpdf(v) + log_v
+    given += np.log(log_v[1] - log_v[0])
+
+    def one(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        n = len(x)
+        if n == 0:
+            return np.zeros(c.size)
+        wide = v + n * np.asarray(prior.mean_scale) ** 2
+        log_density = -0.5 * (n * np.log(2.0 * np.pi) + (n - 1) * log_v + np.log(wide))
+        away = x.mean() - np.asarray(prior.mean_loc)
+        log_density -= 0.5 * (((x - x.mean()) ** 2).sum() / v + n * away**2 / wide)
+        return np.asarray(logsumexp(log_density + given, axis=1))
+
+    k, n, a = n_components, len(X), prior.concentration
+    terms = []
+    for allocation in itertools.product(range(k), repeat=n):
+        labels = np.array(allocation)
+        counts = np.bincount(labels, minlength=k)
+        log_prior = gammaln(k * a) - gammaln(k * a + n) + (gammaln(a + counts) - gammaln(a)).sum()
+        terms.append(log_prior + sum(one(X[labels == j, 0]) for j in range(k)))
+    return float(logsumexp(np.array(terms) + log_weight))

@@ -27,6 +27,7 @@ FACE = {
     "Run",
     "Selection",
     "StandardErrors",
+    "Unseen",
     "bootstrap",
     "expect",
     "fit_blocks",

@@ -1,12 +1,14 @@
-"""`gmm-compare bench`: speed, as ratios."""
+"""`gmm-compare bench`: speed, as ratios, and how often the verdict is right."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 
 import click
 
 from experiments.cli.summaries import examples
+from experiments.core.errors import UsageError
 
 
 @click.command(
@@ -16,15 +18,27 @@ from experiments.cli.summaries import examples
         "gmm-compare bench bayes           the samplers against the textbook model",
         "gmm-compare bench comparison      comparing two fits: seconds and memory",
         "gmm-compare bench scale           sweeps, data on disk, and a cost model",
+        "gmm-compare bench verdict         planted situations, and what is said of them",
     ),
 )
-@click.argument("what", type=click.Choice(["em", "bayes", "comparison", "scale"]))
-@click.option("--quick", is_flag=True, help="Small sizes only, or fewer draws.")
-def command(what: str, quick: bool) -> int:
+@click.argument("what", type=click.Choice(["em", "bayes", "comparison", "scale", "verdict"]))
+@click.option("--quick", is_flag=True, help="Small sizes only, or fewer draws or situations.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Of the verdict's bench: a folder that keeps each result, to go on from.",
+)
+def command(what: str, quick: bool, out: Path | None) -> int:
     """Measure speed: of fitting against other libraries, of comparing against the clock.
 
     Ratios come from one run on one machine; close other programs, or judge by the processor's
-    seconds.
+    seconds. The bench of the verdict plants situations instead, and counts what is said of them.
     """
-    status: int = import_module(f"experiments.benchmarks.{what}").main(quick=quick)
-    return status
+    main = import_module(f"experiments.benchmarks.{what}").main
+    if out is None:
+        status: int = main(quick=quick)
+        return status
+    if what != "verdict":
+        raise UsageError(f"--out with bench {what}: only bench verdict keeps its results")
+    kept: int = main(quick=quick, out=out)
+    return kept

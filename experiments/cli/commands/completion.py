@@ -7,6 +7,9 @@ from click.shell_completion import get_completion_class
 
 from experiments.cli.summaries import examples
 
+# Bash takes KEY=VALUE for three words, and would ask for a config where a value is to be completed.
+WHOLE_WORDS = "COMP_WORDBREAKS=${COMP_WORDBREAKS//=/}"
+
 
 @click.command(
     "completion",
@@ -27,3 +30,5 @@ def command(context: click.Context, shell: str) -> None:
     assert found is not None
     program = context.find_root().command
     click.echo(found(program, {}, "gmm-compare", "_GMM_COMPARE_COMPLETE").source())
+    if shell == "bash":
+        click.echo(WHOLE_WORDS)

@@ -24,6 +24,7 @@ MAX_NUMBERS = 100
     epilog=examples(
         "gmm-compare fit mydata.csv -k 3",
         "gmm-compare fit mydata.csv -k 3 --columns length,width --seed 7",
+        "gmm-compare fit mydata.csv -k 3 --label-column species",
         "gmm-compare fit mydata.csv -k 1-6",
         "gmm-compare fit mydata.csv -k 1-6 --covariance all --engines em",
         "gmm-compare fit mydata.csv -k 3 --missing drop",
@@ -44,6 +45,11 @@ MAX_NUMBERS = 100
     "--columns",
     metavar="A,B",
     help="Names of the columns to use.  [default: every column of numbers]",
+)
+@click.option(
+    "--label-column",
+    metavar="NAME",
+    help="A column of known classes: it is not fitted, and the clusters are compared with it.",
 )
 @click.option(
     "--missing",
@@ -82,6 +88,7 @@ def command(  # noqa: PLR0913 - click hands over each option as a parameter
     data: Path,
     components: str,
     columns: str | None,
+    label_column: str | None,
     missing: str,
     engines: str | None,
     covariance: str | None,
@@ -103,6 +110,8 @@ def command(  # noqa: PLR0913 - click hands over each option as a parameter
     table: dict[str, Any] = {"source": "file", "path": _absolute(data), "missing": missing}
     if columns is not None:
         table["columns"] = _names(columns)
+    if label_column is not None:
+        table["label_column"] = label_column
     values: dict[str, Any] = {
         "name": config.safe_name(f"{data.stem}-k{components}"),
         "seed": seed,

@@ -1,1 +1,4 @@
-"""The page and the figures of one comparison. Imports: report.page, analysis, values, core."""
+"""The page and the figures of one comparison.
+
+Imports: report.page, analysis, values, storage, core.
+"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,7 +12,9 @@ from plotly.subplots import make_subplots
 from experiments.core.types import FloatArray
 from experiments.report.comparison.coordinates import Source, View, chosen_features, view_of
 from experiments.report.comparison.curves import density_band, ellipses, marginal_density, rings
+from experiments.report.comparison.labels import IN_A_PANEL, IN_A_SMALL_PANEL, feature_labels
 from experiments.report.page.theme import (
+    LONGEST_NAME,
     POINT,
     colour_of,
     compact,
@@ -24,6 +27,9 @@ from experiments.report.page.theme import (
 )
 from experiments.values.comparison import ComparisonValues
 
+# Of the titles of axes where panels are small, in pixels.
+SMALL_TITLE = 11
+
 
 def data_figure(comparison: ComparisonValues, features: Sequence[str] | None = None) -> go.Figure:
     """Draw the data with the truth and every fit.
@@ -35,7 +41,11 @@ def data_figure(comparison: ComparisonValues, features: Sequence[str] | None = N
     view = view_of(comparison)
     if len(view.names) == 1:
         return _histogram(view)
-    return _pairs(view.of(chosen_features(comparison, features)))
+    chosen = chosen_features(comparison, features)
+    # Small panels stand close together, and a long name would reach into the next one's.
+    widths = (LONGEST_NAME, IN_A_PANEL, IN_A_SMALL_PANEL)
+    names = feature_labels(view.names, widths[min(max(1, len(chosen) - 1), len(widths)) - 1])
+    return _pairs(replace(view, names=tuple(names)).of(chosen))
 
 
 def projection_figure(comparison: ComparisonValues) -> go.Figure:
@@ -72,6 +82,7 @@ def _histogram(view: View) -> go.Figure:
 
 
 def _pairs(view: View) -> go.Figure:
+    """Draw each pair of coordinates, whose names are written as they are."""
     size = len(view.names) - 1
     spacing = {"horizontal_spacing": 0.03, "vertical_spacing": 0.03}
     figure = make_subplots(size, size, shared_xaxes=True, shared_yaxes=True, **spacing)
@@ -83,9 +94,12 @@ def _pairs(view: View) -> go.Figure:
                 add_mixture(figure, source, column - 1, row, **cell)
             add_numbers(figure, view, column - 1, row, **cell)
             if row == size:
-                figure.update_xaxes(title=plain(view.names[column - 1]), **cell)
+                figure.update_xaxes(title=view.names[column - 1], **cell)
             if column == 1:
-                figure.update_yaxes(title=plain(view.names[row]), **cell)
+                figure.update_yaxes(title=view.names[row], **cell)
+    if size > 1:
+        figure.update_xaxes(title_font_size=SMALL_TITLE)
+        figure.update_yaxes(title_font_size=SMALL_TITLE)
     legend_once(figure)
     return styled(figure, 560 if size == 1 else 250 * size, aspect=0.95)
 

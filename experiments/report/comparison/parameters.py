@@ -12,6 +12,7 @@ from plotly.subplots import make_subplots
 
 from experiments.core.types import FloatArray
 from experiments.report.comparison.coordinates import chosen_features
+from experiments.report.comparison.labels import IN_A_PANEL, feature_labels
 from experiments.report.comparison.spoken_names import spoken_estimate
 from experiments.report.page.blocks import SortableTable, TableCell, TableColumn
 from experiments.report.page.theme import colour_of, hover, plain, styled, titles_at_left
@@ -101,7 +102,7 @@ def parameters_table(comparison: ComparisonValues) -> SortableTable:
 
 
 def _panels(comparison: ComparisonValues) -> Iterator[Panel]:
-    names = [plain(name) for name in comparison.dataset.feature_names]
+    names = feature_labels(comparison.dataset.feature_names, IN_A_PANEL)
     features = chosen_features(comparison, None)
     yield Panel("weights", "weights", ())
     for i in features:

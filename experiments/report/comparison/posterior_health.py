@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,28 +13,30 @@ from scipy.stats import kstwobign, rankdata
 from experiments.analysis.thresholds import THRESHOLDS
 from experiments.core.errors import UsageError
 from experiments.core.types import FloatArray
+from experiments.report.comparison.labels import IN_A_PANEL, feature_labels, parameter_labels
 from experiments.report.page.theme import (
     COLOURS,
-    GRID,
     RULE,
     compact,
     component_colour,
     hover,
     legend_entry,
-    plain,
     side_by_side,
+    stacked,
     styled,
     titles_at_left,
 )
 from experiments.values.comparison import ComparisonValues
 from experiments.values.illustration import Health
-from experiments.values.parameters import full_label
 
 # Parameters in the figure of R-hat, and panels of rank plots: the worst come first.
 MAX_SHOWN = 30
 MAX_RANKED = 6
-# Chains share the posterior's colour and are told apart by their dashes.
+# Chains are told apart by their colours, which are shades of the posterior's, and by their dashes.
+CHAIN_COLOURS = ("#d55e00", "#8c510a", "#e0a458", "#b2182b")
 CHAIN_DASHES = ("solid", "dash", "dot", "dashdot")
+# Of the band that chains should not leave.
+BAND = "rgba(128, 128, 128, 0.28)"
 
 
 def limit_of(comparison: ComparisonValues, identity: str) -> float:
@@ -74,8 +77,9 @@ def convergence_figure(comparison: ComparisonValues) -> go.Figure:
     known = [-math.inf if value is None else value for value in health.r_hat]
     ess = [math.inf if value is None else value for value in health.ess_bulk]
     order = sorted(range(len(known)), key=lambda i: (-known[i], ess[i]))[:MAX_SHOWN]
-    labels = [_label(comparison, health.parameters[i]) for i in order]
-    figure = make_subplots(1, 2, shared_yaxes=False, horizontal_spacing=0.2)
+    labels = parameter_labels(comparison, [health.parameters[i] for i in order])
+    # The panels share their labels, which would cover the marks of the left one in the middle.
+    figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.06)
     dots = [
         ("R-hat, labels as they fell", health.r_hat_before, "circle-open", 1),
         ("R-hat, aligned", health.r_hat, "circle", 1),
@@ -101,7 +105,7 @@ def convergence_figure(comparison: ComparisonValues) -> go.Figure:
         figure.add_vline(x=limit_of(comparison, identity), line=dashed, row=1, col=column)
     figure.update_xaxes(title="R-hat", rangemode="normal", nticks=6, row=1, col=1)
     figure.update_xaxes(title="effective draws", rangemode="tozero", nticks=5, row=1, col=2)
-    figure.update_yaxes(autorange="reversed", showgrid=True)
+    figure.update_yaxes(autorange="reversed", showgrid=True, dtick=1, tickfont_size=11)
     height = 110 + 20 * len(order)
     return side_by_side(styled(figure, height), 2 * height, 0.46)
 
@@ -122,10 +126,14 @@ def ranks_figure(comparison: ComparisonValues) -> go.Figure:
     names = health.traced[:MAX_RANKED]
     columns = min(2, len(names))
     rows = -(-len(names) // columns)
-    titles = [_label(comparison, name) for name in names]
+    titles = parameter_labels(comparison, names)
     spacing = {"horizontal_spacing": 0.06, "vertical_spacing": min(0.3, 0.22 / rows)}
     shared = {"shared_xaxes": True, "shared_yaxes": True}
-    figure = make_subplots(rows, columns, subplot_titles=titles, **shared, **spacing)
+    places: list[dict[str, Any] | None] = [
+        {} if place < len(names) else None for place in range(rows * columns)
+    ]
+    specs = [places[row * columns : (row + 1) * columns] for row in range(rows)]
+    figure = make_subplots(rows, columns, subplot_titles=titles, specs=specs, **shared, **spacing)
     for index, (name, trace) in enumerate(zip(names, health.traces, strict=False)):
         row, column = divmod(index, columns)
         cell = {"row": row + 1, "col": column + 1}
@@ -133,9 +141,11 @@ def ranks_figure(comparison: ComparisonValues) -> go.Figure:
         _add_ranks(figure, np.asarray(trace), ess, first=index == 0, **cell)
     for annotation in figure.layout.annotations:
         annotation.update(font={"size": 13})
-    figure.update_xaxes(tickvals=[0, 0.5, 1])
+    farthest = max(float(np.abs(trace.y).max()) for trace in figure.data)
+    figure.update_yaxes(range=[-1.08 * farthest, 1.08 * farthest])
+    figure.update_xaxes(tickvals=[0, 0.5, 1], range=[0, 1])
     figure.update_xaxes(title="share of all draws", row=rows)
-    return styled(figure, 80 + 170 * rows)
+    return stacked(styled(figure, 80 + 170 * rows), 190)
 
 
 def _add_ranks(
@@ -153,9 +163,9 @@ def _add_ranks(
         x=[0, 1, 1, 0],
         y=[width, width, -width, -width],
         mode="lines",
-        line={"width": 0},
+        line={"width": 1, "color": RULE, "dash": "dot"},
         fill="toself",
-        fillcolor=GRID,
+        fillcolor=BAND,
         name="95&#37; of chains that agree",
         legendgroup="band",
         showlegend=first,
@@ -171,7 +181,11 @@ def _add_ranks(
             y=compact(curve),
             mode="lines",
             hovertemplate=hover(f"{name}: %{{y:+.3f}}"),
-            line={"color": COLOURS["bayes"], "width": 1.8, "dash": dash},
+            line={
+                "color": CHAIN_COLOURS[index % len(CHAIN_COLOURS)],
+                "width": 1.8,
+                "dash": dash,
+            },
             **legend_entry(name, first),
             **cell,
         )
@@ -186,7 +200,8 @@ def switching_figure(comparison: ComparisonValues) -> go.Figure:
         If there is no posterior.
     """
     health = health_of(comparison)
-    feature = plain(comparison.dataset.feature_names[health.switching_feature])
+    names = feature_labels(comparison.dataset.feature_names, IN_A_PANEL)
+    feature = names[health.switching_feature]
     parts = {"labels as they fell": health.switching_before, "aligned": health.switching_after}
     figure = make_subplots(
         2, 1, shared_xaxes=True, shared_yaxes=True, vertical_spacing=0.1, subplot_titles=list(parts)
@@ -211,9 +226,5 @@ def switching_figure(comparison: ComparisonValues) -> go.Figure:
     titles_at_left(figure)
     figure.update_xaxes(tickvals=list(range(1, n_chains + 1)), showgrid=False)
     figure.update_xaxes(title="chain", row=2, col=1)
-    figure.update_yaxes(title=f"mean of {feature}")
+    figure.update_yaxes(title={"text": f"mean of {feature}", "font": {"size": 12}})
     return styled(figure, 420, aspect=1.0)
-
-
-def _label(comparison: ComparisonValues, name: str) -> str:
-    return plain(full_label(comparison.layout, name, comparison.dataset.feature_names))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from experiments.report import provenance
 from experiments.report.comparison import (
+    clusters,
     coordinates,
     data_and_mixtures,
     disagreement,
@@ -27,7 +28,7 @@ from experiments.report.page.blocks import (
 from experiments.report.page.failed import drawn
 from experiments.report.page.theme import colour_name
 from experiments.report.provenance import Provenance
-from experiments.report.verdict import VerdictList
+from experiments.report.verdict import HeadlineBox, VerdictList
 from experiments.values.comparison import ComparisonValues
 from experiments.values.roles import compared_pair
 
@@ -35,8 +36,9 @@ from experiments.values.roles import compared_pair
 def sections_of(comparison: ComparisonValues, made: Provenance) -> list[PageSection]:
     """Return every section; what cannot be shown says why."""
     parts = [
-        ("verdict", "Verdict", [VerdictList(comparison.verdict)]),
+        ("verdict", "Verdict", _verdict(comparison)),
         ("data", "Data and mixtures", _data_and_mixtures(comparison)),
+        ("clusters", "Rows and clusters", clusters.cluster_blocks(comparison)),
         ("steps", "EM, step by step", _steps(comparison)),
         ("parameters", "Parameters", _parameters(comparison)),
         ("likelihoods", "Log-likelihoods", _likelihoods(comparison)),
@@ -45,6 +47,12 @@ def sections_of(comparison: ComparisonValues, made: Provenance) -> list[PageSect
         ("made", "How it was made", provenance.provenance_blocks(comparison, made)),
     ]
     return [PageSection(name, title, list(drawn(blocks))) for name, title, blocks in parts]
+
+
+def _verdict(comparison: ComparisonValues) -> Iterator[Block]:
+    if comparison.headline is not None:
+        yield HeadlineBox(comparison.headline)
+    yield VerdictList(comparison.verdict)
 
 
 def _data_and_mixtures(comparison: ComparisonValues) -> Iterator[Block]:
@@ -99,7 +107,7 @@ def _legend(comparison: ComparisonValues) -> str:
     """Say what the ellipses of several features are, those that there are."""
     said = f"Each ellipse holds {ELLIPSE_PROBABILITY:.0%} of its component"
     if band := _bootstrap_band(comparison):
-        said += f", {band} as seen from {spoken_estimate(comparison)}’s centre"
+        said += f", {band} in each direction from {spoken_estimate(comparison)}’s mean"
     if comparison.posterior is not None:
         said += "; each thin ellipse is one posterior draw"
     return f"{said}. Select a name to hide it, drag to zoom, double-click to return."
@@ -122,8 +130,8 @@ def _steps(comparison: ComparisonValues) -> Iterator[Block]:
         return
     yield Note(
         "Each row has the colours of the components in proportion to how responsible EM holds "
-        "them for it; the curves are the components. The first ten steps are plain EM, later ones "
-        "are accelerated."
+        "them for it; the curves are the components. The first steps are those of EM. Later ones "
+        "go farther at a time, in the direction in which EM was going."
     )
     shown = {run: steps.shown_run(comparison, run) for run in steps.RUNS}
     texts = {"best": "The best restart", "worse": "A restart that ended in a worse optimum"}

@@ -32,7 +32,7 @@ COLOUR_NAMES = {
 # Tol (2021), scheme "muted", without the colours that cannot be seen on black or on white. None is
 # an engine's.
 COMPONENT_COLOURS = ("#44aa99", "#aa4499", "#999933", "#88ccee", "#cc6677", "#117733", "#ddcc77")
-POINT = "rgba(128, 128, 128, 0.5)"
+POINT = "rgba(136, 136, 136, 0.7)"
 GRID = "rgba(128, 128, 128, 0.22)"
 RULE = "rgba(128, 128, 128, 0.8)"
 INK = "#1d2329"
@@ -171,10 +171,12 @@ def side_by_side(figure: go.Figure, height: int = 640, upper: float = 0.56) -> g
         "yaxis.domain": [1 - upper, 1],
         "yaxis2.domain": [0, 0.86 - upper],
     }
+    # Panels that share their labels both need them where one is below the other.
+    shown = layout.yaxis2.showticklabels is not False
     figure.update_layout(
         meta={
-            "wide": {**wide, "height": layout.height},
-            "narrow": {**narrow, "height": height},
+            "wide": {**wide, "height": layout.height, "yaxis2.showticklabels": shown},
+            "narrow": {**narrow, "height": height, "yaxis2.showticklabels": True},
         }
     )
     return figure
@@ -207,6 +209,11 @@ def stacked(figure: go.Figure, each: int) -> go.Figure:
         narrow[f"xaxis{number}.domain"] = [0, 1]
         narrow[f"yaxis{number}.domain"] = [max(0.0, bottom), bottom + tall]
         narrow[f"yaxis{number}.showticklabels"] = True
+        if index < count - 1 and (text := layout[f"xaxis{number}"].title.text):
+            # One title serves all panels that have the same, and stands below the last.
+            last = layout[f"xaxis{count}"].title.text
+            wide[f"xaxis{number}.title.text"] = text
+            narrow[f"xaxis{number}.title.text"] = "" if text == last else text
         narrow |= {f"annotations[{index}].x": 0.5, f"annotations[{index}].y": bottom + tall}
     figure.update_layout(meta={"wide": wide, "narrow": narrow})
     return figure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,9 +26,7 @@ from gmm_bayes.samplers.gibbs.adaptation import (
 )
 from gmm_bayes.samplers.gibbs.chain import Chain
 from gmm_bayes.samplers.gibbs.moves import Trace
-
-_POLL_SECONDS = 0.02
-"""Time between two reports of progress."""
+from gmm_bayes.samplers.threaded_chains import run_on_threads
 
 
 @dataclass(frozen=True)
@@ -60,24 +58,12 @@ class ChainPool:
         KeyboardInterrupt
             If the user interrupted; every chain has come to rest.
         """
-        jobs = [self.threads.submit(work, chain, self.stop) for chain in self.chains]
-        try:
-            self._watch(jobs)
-        except BaseException:
-            self.stop.set()
-            wait(jobs)
-            raise
-        return [job.result() for job in jobs]
+        return run_on_threads(self.chains, work, self.threads, self.stop, self._report)
 
-    def _watch[Result](self, jobs: list[Future[Result]]) -> None:
-        """Report progress until all jobs are done; stop the chains if one of them fails."""
+    def _report(self) -> None:
+        """Report the progress of all chains."""
         total = self.task.chains * (self.task.draws + self.task.tune)
-        unfinished: set[Future[Result]] = set(jobs)
-        while unfinished:
-            _, unfinished = wait(jobs, timeout=_POLL_SECONDS, return_when=FIRST_EXCEPTION)
-            if any(job.done() and job.exception() for job in jobs):
-                self.stop.set()
-            self.task.progress(sum(chain.done for chain in self.chains), total)
+        self.task.progress(sum(chain.done for chain in self.chains), total)
 
     def tune(self, marginal_moves: bool) -> None:
         """Use up the tuning iterations; afterwards the moves do not change any more."""

@@ -12,7 +12,6 @@ import numpy as np
 
 from gmm_bayes.core.jit import njit
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.density.closed_form import write_log_weights
 from gmm_bayes.density.moments import (
     BLOCK_ROWS,
     FactorisedMixture,
@@ -21,6 +20,8 @@ from gmm_bayes.density.moments import (
     whitened_moments,
     zero_sums,
 )
+from gmm_bayes.density.shared_scale import integrate_scale
+from gmm_bayes.density.simplex import write_log_weights
 from gmm_bayes.samplers.gibbs.sweep import log_constants
 
 _LARGE_PRODUCT = 1e200
@@ -135,7 +136,7 @@ def _add_mean_prior(model, mean, whitener, first, second):  # type: ignore[no-un
 
 
 @njit()
-def _add_scatter_prior(model, whitener, second):  # type: ignore[no-untyped-def]
+def _add_scatter_prior(psi, whitener, second):  # type: ignore[no-untyped-def]
     """Add psi, which acts as rows with that scatter around the mean; return their exponent."""
     d = whitener.shape[0]
     value = 0.0
@@ -143,7 +144,7 @@ def _add_scatter_prior(model, whitener, second):  # type: ignore[no-untyped-def]
     for i in range(d):
         for m in range(i + 1):
             for j in range(d):
-                half[i, j] += whitener[i, m] * model.psi[m, j]
+                half[i, j] += whitener[i, m] * psi[m, j]
         for j in range(i + 1):
             acc = 0.0
             for m in range(j + 1):
@@ -207,10 +208,15 @@ def _add_prior(model, mixture, sums):  # type: ignore[no-untyped-def]
             away = means[k, i] - model.mean_loc[i]
             value -= 0.5 * model.mean_precision[i] * away * away
     size = n_components if model.shared else 1
+    psi = model.psi
+    if model.scale_power > 0.0:
+        psi = np.empty((n_features, n_features))
+        n_covariances = n_components // size
+        value += integrate_scale(whiteners, n_covariances, model.psi, model.scale_power, psi)
     for group in range(0, n_components, size):
         for k in range(group + 1, group + size):
             second[group] += second[k]
-        value += _add_scatter_prior(model, whiteners[group], second[group])
+        value += _add_scatter_prior(psi, whiteners[group], second[group])
         for i in range(n_features):
             value += model.powers[i] * math.log(whiteners[group, i, i])
     return value

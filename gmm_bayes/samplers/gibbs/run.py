@@ -9,24 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.draws import MixtureDraws
-from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
-from gmm_bayes.priors.niw import NIWPrior
+from gmm_bayes.priors.conjugate import SemiConjugatePrior
+from gmm_bayes.samplers.chain_starts import find_starts
 from gmm_bayes.samplers.contract import Sampled, Task, usable_cores
 from gmm_bayes.samplers.gibbs.chain import Chain
 from gmm_bayes.samplers.gibbs.chain_pool import ChainPool
 from gmm_bayes.samplers.gibbs.moves import Trace
 from gmm_bayes.samplers.gibbs.setup import Setup
+from gmm_bayes.space.structures import get_structure
 from gmm_em.core.threads import single_threaded_blas
 
 
-def sample(task: Task, prior: InverseWishartPrior | NIWPrior, *, marginal_moves: bool) -> Sampled:
+def sample(task: Task, prior: SemiConjugatePrior, *, marginal_moves: bool) -> Sampled:
     """Return the draws that `task` asks for.
 
     Parameters
     ----------
     task : Task
-    prior : InverseWishartPrior or NIWPrior
+    prior : SemiConjugatePrior
         That of the task.
     marginal_moves : bool
         Whether to move on the marginal posterior between sweeps, where that helps.
@@ -36,7 +38,9 @@ def sample(task: Task, prior: InverseWishartPrior | NIWPrior, *, marginal_moves:
     KeyboardInterrupt
         If the user interrupts before every chain has a draw to keep.
     """
-    setup = Setup.of(task, prior)
+    structure = get_structure(task.covariance_type)
+    starts, task = find_starts(task, LogPosterior(task.X, task.n_components, prior, structure))
+    setup = Setup.of(task, prior, starts)
     *seeds, seed_of_fits = task.seed.spawn(task.chains + 1)
     chains = [Chain(setup, seed, task.draws) for seed in seeds]
     interrupted = False
@@ -74,5 +78,11 @@ def _collect(setup: Setup, chains: list[Chain], kept: int, interrupted: bool) ->
         reordered.permute(np.argsort(trace.labels, axis=-1)),
         stats,
         interrupted,
-        {"sampler": "gibbs", "kicks_per_turn": moves.n_kicks, "jumps": moves.n_jumps},
+        {
+            "sampler": "gibbs",
+            "kicks_per_turn": moves.n_kicks,
+            "jumps": moves.n_jumps,
+        },
+        origins=(setup.starts.origin,) * len(chains),
+        population=setup.starts.mixtures,
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gmm_bayes.priors.conjugate import SemiConjugatePrior
 from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
-from gmm_bayes.priors.niw import NIWPrior
 from gmm_bayes.samplers.contract import Sampled, Task
 from gmm_bayes.space.structures import get_structure
 
@@ -14,8 +14,9 @@ from gmm_bayes.space.structures import get_structure
 class Gibbs:
     """Draw all allocations given the parameters, then all parameters given the allocations.
 
-    The prior must be an :class:`gmm_bayes.InverseWishartPrior` or an :class:`gmm_bayes.NIWPrior`,
-    under which the parameters have known distributions given the allocations. A sweep costs about
+    The prior must be an :class:`gmm_bayes.InverseWishartPrior`, a
+    :class:`gmm_bayes.HierarchicalPrior` or an :class:`gmm_bayes.NIWPrior`, under which the
+    parameters have known distributions given the allocations. A sweep costs about
     as much as one EM step and cannot diverge. But sweeps move as slowly as EM converges, so that
     where components overlap their draws are worth little. There, every sweep is followed by moves
     on the posterior with the allocations integrated out (:mod:`gmm_bayes.samplers.gibbs.moves`).
@@ -64,10 +65,10 @@ class Gibbs:
                 f"covariance_type is {task.covariance_type!r}, of which the Gibbs sampler has no "
                 "conditional distribution that it could draw from; sampler 'nuts' takes it"
             )
-        if not isinstance(task.prior, InverseWishartPrior | NIWPrior):
+        if not isinstance(task.prior, SemiConjugatePrior):
             raise ValueError(
-                "the Gibbs sampler needs an InverseWishartPrior or an NIWPrior, but the prior is "
-                f"{task.prior!r}; sampler 'nuts' takes it"
+                "the Gibbs sampler needs an InverseWishartPrior, a HierarchicalPrior or an "
+                f"NIWPrior, but the prior is {task.prior!r}; sampler 'nuts' takes it"
             )
         # That module loads numba, which takes half a second.
         from gmm_bayes.samplers.gibbs import run  # noqa: PLC0415 - loads numba

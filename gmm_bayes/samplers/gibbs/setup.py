@@ -6,17 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gmm_bayes.priors.conjugate import degrees_of_freedom
+from gmm_bayes.density.log_posterior import LogPosterior
+from gmm_bayes.priors.conjugate import SemiConjugatePrior
 from gmm_bayes.priors.data_scale import DataScale
-from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
-from gmm_bayes.priors.niw import NIWPrior
+from gmm_bayes.samplers.chain_starts import ChainStarts
 from gmm_bayes.samplers.contract import Task
 from gmm_bayes.samplers.gibbs.coordinates import Coordinates, prior_powers
 from gmm_bayes.samplers.gibbs.sweep import ConjugateModel, State
-from gmm_bayes.samplers.starts import random_start
 from gmm_bayes.space.scaling import Scaling
 from gmm_bayes.space.structures import get_structure
-from gmm_bayes.space.unconstrained import UnconstrainedSpace
 
 
 @dataclass(frozen=True)
@@ -31,21 +29,33 @@ class Setup:
         Layout of the vector that the marginal moves act on.
     model : ConjugateModel
         Data and prior on the standardised scale.
+    starts : ChainStarts
     """
 
     scaling: Scaling
     coordinates: Coordinates
     model: ConjugateModel
+    starts: ChainStarts
 
     @classmethod
-    def of(cls, task: Task, prior: InverseWishartPrior | NIWPrior) -> Setup:
-        """Return the setup for a task and its prior."""
+    def of(cls, task: Task, prior: SemiConjugatePrior, starts: ChainStarts | None = None) -> Setup:
+        """Return the setup for a task and its prior.
+
+        Parameters
+        ----------
+        task : Task
+        prior : SemiConjugatePrior
+        starts : ChainStarts, optional
+            Where chains start; by default without a population.
+        """
         structure = get_structure(task.covariance_type)
         scaling = Scaling.from_data(task.X, structure)
         data = DataScale.of(task.X, task.n_components, structure, scaling)
         terms = prior.terms(data, structure)
         d = task.X.shape[1]
-        dof = degrees_of_freedom(prior.nu, d) - d + 1.0
+        dof = prior.covariance_dof(d) - d + 1.0
+        shared = terms.shared_scale
+        psi = terms.covariance.psi if shared is None else shared.rate
         model = ConjugateModel(
             data=np.ascontiguousarray(scaling.standardise(task.X).T),
             concentration=prior.concentration,
@@ -53,20 +63,21 @@ class Setup:
             kappa=terms.mean.kappa,
             mean_precision=np.ascontiguousarray(terms.mean.precision, dtype=np.float64),
             dof=dof,
-            psi=np.ascontiguousarray(terms.covariance.psi, dtype=np.float64),
+            scale_power=0.0 if shared is None else shared.power,
+            psi=np.ascontiguousarray(psi, dtype=np.float64),
             powers=prior_powers(structure, dof, d),
             shared=structure.shared,
             correlated=structure.correlated,
             isotropic=structure.isotropic,
         )
-        return cls(scaling, Coordinates(task.n_components, d, structure), model)
+        if starts is None:
+            target = LogPosterior(task.X, task.n_components, prior, structure)
+            starts = ChainStarts(target, target.scaling.standardise(task.X))
+        return cls(scaling, Coordinates(task.n_components, d, structure), model, starts)
 
     def start(self, rng: np.random.Generator) -> State:
         """Return a random plausible state."""
-        k, structure = self.coordinates.n_components, self.coordinates.structure
-        rows = np.ascontiguousarray(self.model.data.T)
-        vector = random_start(rows, k, rng, structure)
-        space = UnconstrainedSpace(k, self.coordinates.n_features, structure)
-        weights, means, covariances = space.to_mixtures(vector)
+        k = self.coordinates.n_components
+        weights, means, covariances = self.starts.target.space.to_mixtures(self.starts.draw(rng))
         whiteners = np.linalg.inv(np.linalg.cholesky(covariances))
         return State(weights, means, whiteners, np.arange(k, dtype=np.int64))

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from gmm_bayes.core.jit import njit
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.moments import BLOCK_ROWS, FactorisedMixture, allocate, new_block, zero_sums
+from gmm_bayes.density.shared_scale import add_precisions
+from gmm_bayes.density.triangular import cholesky, invert_lower
 
 MIN_WEIGHT = 1e-300
 """The weight of an empty component may underflow to zero, which has no logarithm."""
@@ -35,8 +37,11 @@ class ConjugateModel(NamedTuple):
         Precision of the means' prior that does not depend on the covariance; 0 if kappa is not.
     dof : float
         Prior degrees of freedom of one feature's precision.
+    scale_power : float
+        Power of the determinant that is left where the prior scatter is integrated out
+        (:mod:`gmm_bayes.density.shared_scale`), or 0 where the prior scatter is fixed.
     psi : ndarray of shape (D, D)
-        Prior scatter.
+        Prior scatter, or the rate matrix of its law.
     powers : ndarray of shape (D,)
         Power of each diagonal entry of a whitener in the prior density of its logarithm.
     shared, correlated, isotropic : bool
@@ -49,6 +54,7 @@ class ConjugateModel(NamedTuple):
     kappa: float
     mean_precision: FloatArray
     dof: float
+    scale_power: float
     psi: FloatArray
     powers: FloatArray
     shared: bool
@@ -86,12 +92,12 @@ def log_constants(log_weights, whiteners, log_const):  # type: ignore[no-untyped
 
 
 @njit()
-def add_rows(data, rng, components, sums):  # type: ignore[no-untyped-def]
+def add_rows(data, rng, components, sums, allocations):  # type: ignore[no-untyped-def]
     """Draw every row's component; add to `sums` the moments of its rows around its mean.
 
-    Parameters are ``data`` (D, N), :class:`gmm_bayes.density.moments.FactorisedMixture` and
-    :class:`gmm_bayes.density.moments.Sums`. The result equals the :class:`gmm_em.Moments` of the
-    drawn allocations.
+    Parameters are ``data`` (D, N), :class:`gmm_bayes.density.moments.FactorisedMixture`,
+    :class:`gmm_bayes.density.moments.Sums`, and an integer array (N,) to which the components are
+    written. The sums equal the :class:`gmm_em.Moments` of the drawn allocations.
     """
     means, counts = components.means, sums.counts
     first, second = sums.first, sums.second
@@ -110,37 +116,13 @@ def add_rows(data, rng, components, sums):  # type: ignore[no-untyped-def]
             while left >= 0.0 and k < n_components - 1:
                 k += 1
                 left -= resp[k, i]
+            allocations[start + i] = k
             counts[k] += 1.0
             for d in range(n_features):
                 away[d] = data[d, start + i] - means[k, d]
                 first[k, d] += away[d]
                 for j in range(d + 1):
                     second[k, d, j] += away[d] * away[j]
-
-
-@njit()
-def _cholesky(matrix):  # type: ignore[no-untyped-def]
-    """Replace the lower triangle of `matrix` (D, D) by that of its Cholesky factor."""
-    d = matrix.shape[0]
-    for i in range(d):
-        for j in range(i + 1):
-            acc = matrix[i, j]
-            for m in range(j):
-                acc -= matrix[i, m] * matrix[j, m]
-            matrix[i, j] = math.sqrt(acc) if i == j else acc / matrix[j, j]
-
-
-@njit()
-def invert_lower(factor, inverse):  # type: ignore[no-untyped-def]
-    """Write the inverse of a lower triangular matrix (D, D) to `inverse`."""
-    d = factor.shape[0]
-    for i in range(d):
-        inverse[i, i] = 1.0 / factor[i, i]
-        for j in range(i):
-            acc = 0.0
-            for m in range(j, i):
-                acc += factor[i, m] * inverse[m, j]
-            inverse[i, j] = -acc / factor[i, i]
 
 
 @njit()
@@ -206,7 +188,7 @@ def _draw_wishart_root(rng, dof, scatter, whitener):  # type: ignore[no-untyped-
     freedom (Bartlett 1933).
     """
     d = whitener.shape[0]
-    _cholesky(scatter)
+    cholesky(scatter)
     root = np.zeros((d, d))
     invert_lower(scatter, root)
     bartlett = np.zeros((d, d))
@@ -220,6 +202,37 @@ def _draw_wishart_root(rng, dof, scatter, whitener):  # type: ignore[no-untyped-
             for m in range(j, i + 1):
                 acc += bartlett[i, m] * root[m, j]
             whitener[i, j] = acc
+
+
+@njit()
+def draw_scatter(rng, model, whiteners, scatter):  # type: ignore[no-untyped-def]
+    """Write the prior scatter ``2 C`` to `scatter` (D, D): fixed, or drawn given the precisions.
+
+    With ``M = R + sum P_g``, a full C is Wishart: its density is ``|C|**(power - (D + 1) / 2) *
+    exp(-tr(M C))``. Uncorrelated features have a gamma variable each, ``Gamma(power, M_ii)``, or
+    one in common, whose D-th part each feature has.
+    """
+    if model.scale_power == 0.0:
+        scatter[:] = model.psi
+        return
+    d = scatter.shape[0]
+    total = model.psi.copy()
+    add_precisions(whiteners, 1 if model.shared else whiteners.shape[0], total)
+    scatter[:] = 0.0
+    if model.correlated:
+        # Twice M is the inverse of the scale matrix of C.
+        total *= 2.0
+        root = np.zeros((d, d))
+        _draw_wishart_root(rng, 2.0 * model.scale_power - d + 1.0, total, root)
+        for i in range(d):
+            for j in range(d):
+                for m in range(max(i, j), d):
+                    scatter[i, j] += 2.0 * root[m, i] * root[m, j]
+        return
+    common = rng.standard_gamma(model.scale_power * d) / d if model.isotropic else 0.0
+    for i in range(d):
+        drawn = common if model.isotropic else rng.standard_gamma(model.scale_power)
+        scatter[i, i] = 2.0 * drawn / total[i, i]
 
 
 @njit()
@@ -255,7 +268,7 @@ def _draw_mean_given_covariance(rng, model, count, first, whitener, mean):  # ty
             push[i] += acc * first[j]
         precision[i, i] += model.mean_precision[i]
         push[i] += model.mean_precision[i] * (model.mean_loc[i] - mean[i])
-    _cholesky(precision)
+    cholesky(precision)
     for i in range(d):
         acc = push[i]
         for j in range(i):
@@ -271,24 +284,20 @@ def _draw_mean_given_covariance(rng, model, count, first, whitener, mean):  # ty
 
 
 @njit()
-def gibbs_sweep(rng, model, state):  # type: ignore[no-untyped-def]
-    """Draw all allocations given the parameters, then all parameters given the allocations.
+def draw_components(rng, model, sums, means, whiteners):  # type: ignore[no-untyped-def]
+    """Draw all means and covariances given the moments of each component's rows.
 
-    Where the prior of the means is not conjugate, covariances are drawn given the old means, and
-    means given the new covariances. Updates `state` in place and returns how many components have
-    no row.
+    Where the prior of the means is not conjugate, covariances are drawn given the old means, around
+    which the moments are, and means given the new covariances. Both are updated in place.
     """
-    weights, means, whiteners = state.weights, state.means, state.whiteners
     n_components, n_features = means.shape
-    sums = zero_sums(n_components, n_features)
     counts, first, second = sums.counts, sums.first, sums.second
-    log_const = np.empty(n_components)
-    log_constants(np.log(weights), whiteners, log_const)
-    add_rows(model.data, rng, FactorisedMixture(log_const, means, whiteners), sums)
     size = n_components if model.shared else 1
+    prior_scatter = np.empty((n_features, n_features))
+    draw_scatter(rng, model, whiteners, prior_scatter)
     scatter = np.empty((n_features, n_features))
     for group in range(0, n_components, size):
-        scatter[:] = model.psi
+        scatter[:] = prior_scatter
         count = 0.0
         for k in range(group, group + size):
             add_posterior_scatter(model, counts[k], first[k], second[k], means[k], scatter)
@@ -300,12 +309,53 @@ def gibbs_sweep(rng, model, state):  # type: ignore[no-untyped-def]
                 _draw_mean(rng, model.kappa + counts[k], whiteners[k], means[k])
             else:
                 _draw_mean_given_covariance(rng, model, counts[k], first[k], whiteners[k], means[k])
+
+
+@njit()
+def draw_empty_components(rng, model, n_filled, means, whiteners):  # type: ignore[no-untyped-def]
+    """Draw the components from number `n_filled` on, which have no row, from the prior.
+
+    Where covariances are shared, that of the components before them is theirs. Means and
+    covariances are updated in place.
+    """
+    n_components, n_features = means.shape
+    scatter = np.empty((n_features, n_features))
+    nothing = np.zeros(n_features)
+    for k in range(n_filled, n_components):
+        if model.shared:
+            whiteners[k] = whiteners[0]
+        else:
+            scatter[:] = model.psi
+            _draw_whitener(rng, model, 0.0, scatter, whiteners[k])
+        means[k] = model.mean_loc
+        if model.kappa > 0.0:
+            _draw_mean(rng, model.kappa, whiteners[k], means[k])
+        else:
+            _draw_mean_given_covariance(rng, model, 0.0, nothing, whiteners[k], means[k])
+
+
+@njit()
+def gibbs_sweep(rng, model, state):  # type: ignore[no-untyped-def]
+    """Draw all allocations given the parameters, then all parameters given the allocations.
+
+    Where the prior of the means is not conjugate, covariances are drawn given the old means, and
+    means given the new covariances. Updates `state` in place and returns how many components have
+    no row.
+    """
+    weights, means, whiteners = state.weights, state.means, state.whiteners
+    n_components, n_features = means.shape
+    sums = zero_sums(n_components, n_features)
+    allocations = np.empty(model.data.shape[1], dtype=np.int64)
+    log_const = np.empty(n_components)
+    log_constants(np.log(weights), whiteners, log_const)
+    add_rows(model.data, rng, FactorisedMixture(log_const, means, whiteners), sums, allocations)
+    draw_components(rng, model, sums, means, whiteners)
     total = 0.0
     empty = 0
     for k in range(n_components):
-        weights[k] = rng.standard_gamma(model.concentration + counts[k])
+        weights[k] = rng.standard_gamma(model.concentration + sums.counts[k])
         total += weights[k]
-        empty += counts[k] == 0.0
+        empty += sums.counts[k] == 0.0
     for k in range(n_components):
         weights[k] = max(weights[k] / total, MIN_WEIGHT)
     return empty

@@ -15,12 +15,12 @@ from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.conversion import own_draws
 from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.density.packed import c_copy, c_log_density
+from gmm_bayes.samplers.chain_starts import ChainStarts, find_starts
 from gmm_bayes.samplers.contract import Sampled, Task
-from gmm_bayes.samplers.nuts.hopping import MIN_TUNE, Plan, fit_to_pilot, run_chains
+from gmm_bayes.samplers.nuts.hopping import MIN_TUNE, Fitted, Plan, fit_to_pilot, run_chains
 from gmm_bayes.samplers.nuts.hops import Hops
 from gmm_bayes.samplers.nuts.nutpie_runs import common_length, run_nutpie, statistics
 from gmm_bayes.samplers.nuts.output import NUTSSettings, attributes
-from gmm_bayes.samplers.starts import random_start
 from gmm_bayes.space.structures import get_structure
 
 
@@ -28,24 +28,34 @@ def sample(settings: NUTSSettings, task: Task) -> Sampled:
     """Return the draws that `task` asks for."""
     structure = get_structure(task.covariance_type)
     target = LogPosterior(task.X, task.n_components, task.prior, structure)
-    model = _nutpie_model(target, _chain_starts(task, target))
+    starts, task = find_starts(task, target)
+    model = _nutpie_model(target, _chain_starts(task, starts))
     if task.n_components > 1 and task.tune >= MIN_TUNE:
-        return _sample_with_jumps(settings, task, target, model)
+        return _sample_with_jumps(settings, task, starts, model)
     trace, interrupted = run_nutpie(settings, task, model)
     kept = common_length(trace)
     theta = trace["posterior"]["theta"].to_numpy()[:, :kept]
     draws = own_draws(target, theta)
-    return Sampled(draws, statistics(trace, kept), interrupted, attributes(settings, nutpie))
+    return Sampled(
+        draws,
+        statistics(trace, kept),
+        interrupted,
+        attributes(settings, nutpie),
+        origins=(starts.origin,) * task.chains,
+        population=starts.mixtures,
+    )
 
 
 def _sample_with_jumps(
-    settings: NUTSSettings, task: Task, target: LogPosterior, model: Any
+    settings: NUTSSettings, task: Task, starts: ChainStarts, model: Any
 ) -> Sampled:
     """Return draws of chains that jump between the modes that a pilot run has found.
 
-    nutpie tunes and makes the pilot run. Its draws give the metric and what jumps are proposed
-    from, neither of which changes any more when the first draw is kept.
+    nutpie tunes and makes the pilot run. A metric and what jumps are proposed from are fitted to
+    its draws. With them a rehearsal is run, in which chains reach each other's modes, and both are
+    fitted again to its draws. Neither changes any more when the first draw is kept.
     """
+    target = starts.target
     plan = Plan.of(task.tune)
     total = task.chains * (task.tune + task.draws)
     pilot = replace(
@@ -57,12 +67,30 @@ def _sample_with_jumps(
     trace, interrupted = run_nutpie(settings, pilot, model)
     if interrupted:
         raise KeyboardInterrupt  # only tuning was made
-    *seeds, seed_of_fit = task.seed.spawn(task.chains + 1)
+    *seeds, first, second = task.seed.spawn(2 * task.chains + 2)
     thetas = trace["posterior"]["theta"].to_numpy()
     lp = trace["sample_stats"]["logp"].to_numpy()
     n_steps = float(trace["sample_stats"]["n_steps"].mean())
-    fitted = fit_to_pilot(target, thetas, lp, n_steps, seed_of_fit, settings.max_treedepth)
-    chains, interrupted = run_chains(settings, task, fitted, plan.adapt, seeds)
+
+    def fit(seed: np.random.SeedSequence) -> Fitted:
+        particles = starts.above(lp.min())
+        return fit_to_pilot(target, thetas, lp, particles, n_steps, seed, settings.max_treedepth)
+
+    fitted = fit(first)
+    stays = fitted.stays
+    rehearsal, interrupted = run_chains(
+        settings, task, fitted, plan.rehearsal, seeds[: task.chains], plan.tune + plan.pilot
+    )
+    if interrupted:
+        raise KeyboardInterrupt
+    thetas = np.stack([chain.trace.thetas for chain in rehearsal])
+    lp = np.stack([chain.trace.lp for chain in rehearsal])
+    n_steps = float(np.mean([chain.trace.n_steps for chain in rehearsal]))
+    fitted = fit(second)
+    lengths = (task.tune - plan.before_the_last, task.draws)
+    chains, interrupted = run_chains(
+        settings, task, fitted, lengths, seeds[task.chains :], plan.before_the_last
+    )
     kept = min(chain.kept for chain in chains)
     hops = Hops(*(np.stack(v) for v in zip(*(c.trace.rows(0, kept) for c in chains), strict=True)))
     steps = np.exp([chain.steps.log_step[1] for chain in chains])
@@ -82,17 +110,25 @@ def _sample_with_jumps(
         "jumps": fitted.jumps.n_jumps,
         "log_mass_of_pilot_modes": fitted.log_masses.tolist(),
     }
-    return Sampled(own_draws(target, hops.thetas), stats, interrupted, recorded)
+    return Sampled(
+        own_draws(target, hops.thetas),
+        stats,
+        interrupted,
+        recorded,
+        origins=tuple(
+            starts.origin + ("" if stayed else ", and then where another chain has been")
+            for stayed in stays
+        ),
+        population=starts.mixtures,
+    )
 
 
-def _chain_starts(task: Task, target: LogPosterior) -> Callable[[int], FloatArray]:
+def _chain_starts(task: Task, starts: ChainStarts) -> Callable[[int], FloatArray]:
     """Return what gives a chain its start, from the seed that nutpie draws for that chain."""
     entropy = task.seed.generate_state(4).tolist()
-    Z = target.scaling.standardise(task.X)
 
     def start(seed: int) -> FloatArray:
-        rng = np.random.default_rng([*entropy, seed])
-        return random_start(Z, task.n_components, rng, target.structure)
+        return starts.draw(np.random.default_rng([*entropy, seed]))
 
     return start
 

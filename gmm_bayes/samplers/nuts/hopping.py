@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm_bayes.core.types import FloatArray
+from gmm_bayes.core.types import BoolArray, FloatArray
 from gmm_bayes.density.conversion import standardised_draws
 from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.draws import MixtureDraws
@@ -29,7 +29,7 @@ _MOST_PROPOSALS = 10
 _JUMPS_PER_STEP = 0.5
 """Jumps after each transition, for each of the steps that it takes on average."""
 
-_MOST_JUMPS = 12
+_MOST_JUMPS = 40
 """Jumps after each transition at most."""
 
 _IN_REACH = 10.0
@@ -46,17 +46,34 @@ _FIRST_STEP = 0.5
 
 
 class Plan(NamedTuple):
-    """How the tuning iterations are shared out: nutpie's tuning, pilot draws, and the step size."""
+    """How the tuning iterations are shared out.
+
+    Parameters
+    ----------
+    tune, pilot : int
+        nutpie's tuning, and the draws of its pilot run.
+    rehearsal : tuple of int
+        Iterations of the rehearsal that adapt the step, and its draws.
+    adapt : int
+        Iterations that adapt the step once more.
+    """
 
     tune: int
     pilot: int
+    rehearsal: tuple[int, int]
     adapt: int
+
+    @property
+    def before_the_last(self) -> int:
+        """Iterations before those that adapt the step once more."""
+        return self.tune + self.pilot + sum(self.rehearsal)
 
     @classmethod
     def of(cls, tune: int) -> Plan:
         """Share out `tune` iterations."""
-        half, pilot = tune // 2, 3 * tune // 8
-        return cls(half, pilot, tune - half - pilot)
+        first, pilot, drawn = 3 * tune // 8, tune // 4, 3 * tune // 16
+        adapt = tune // 16
+        return cls(first, pilot, (adapt, drawn), tune - first - pilot - adapt - drawn)
 
 
 @dataclass(frozen=True)
@@ -79,16 +96,22 @@ class Fitted:
     starts: FloatArray
     log_masses: FloatArray
 
+    @property
+    def stays(self) -> BoolArray:
+        """Which chains (C,) go on from where their pilots ended."""
+        return np.asarray(self.log_masses >= -_IN_REACH)
+
 
 def fit_to_pilot(
     posterior: LogPosterior,
     thetas: FloatArray,
     lp: FloatArray,
+    particles: FloatArray,
     n_steps: float,
     seed: np.random.SeedSequence,
     max_depth: int,
 ) -> Fitted:
-    """Fit the metric and the jumps to a pilot run.
+    """Fit the metric to a pilot run, and the jumps to it and to a population.
 
     Parameters
     ----------
@@ -96,6 +119,8 @@ def fit_to_pilot(
     thetas : ndarray of shape (C, S, P)
     lp : ndarray of shape (C, S)
         Their log densities.
+    particles : ndarray of shape (n, P)
+        Of a population, to which jumps are fitted together with the pilot's draws.
     n_steps : float
         Steps of a transition on average.
     seed : numpy.random.SeedSequence
@@ -112,7 +137,8 @@ def fit_to_pilot(
     inside = log_masses >= -_IN_REACH
     reach = ordered[inside]
     centre, factor = _metric(reach)
-    z = np.linalg.solve(factor, (reach.reshape(-1, space.size) - centre).T).T
+    drawn = np.concatenate([reach.reshape(-1, space.size), _in_order(particles[None], empty)[0]])
+    z = np.linalg.solve(factor, (drawn - centre).T).T
     mixture = fit_proposals(z, seed, _MOST_PROPOSALS)
     jumps = empty
     if mixture is not None:
@@ -228,10 +254,23 @@ def run_chains(
     settings: NUTSSettings,
     task: Task,
     fitted: Fitted,
-    n_adapt: int,
+    lengths: tuple[int, int],
     seeds: list[np.random.SeedSequence],
+    before: int,
 ) -> tuple[list[HoppingChain], bool]:
     """Run all chains; return them and whether the user interrupted.
+
+    Parameters
+    ----------
+    settings : NUTSSettings
+    task : Task
+    fitted : Fitted
+    lengths : tuple of int
+        Iterations that adapt the step, and iterations that are kept.
+    seeds : list of numpy.random.SeedSequence
+        One for each chain.
+    before : int
+        Iterations that each chain has made already.
 
     Raises
     ------
@@ -239,21 +278,20 @@ def run_chains(
         If the user interrupts before every chain has a draw to keep.
     """
     chains = [
-        HoppingChain(fitted, start, np.random.default_rng(seed), task.draws, settings.target_accept)
+        HoppingChain(fitted, start, np.random.default_rng(seed), lengths[1], settings.target_accept)
         for start, seed in zip(fitted.starts, seeds, strict=True)
     ]
     total = task.chains * (task.tune + task.draws)
-    before = task.chains * (task.tune - n_adapt)
     stop = threading.Event()
     with ThreadPoolExecutor(usable_cores(task)) as threads:
-        jobs = [threads.submit(chain.run, n_adapt, stop) for chain in chains]
+        jobs = [threads.submit(chain.run, lengths[0], stop) for chain in chains]
         try:
             unfinished = set(jobs)
             while unfinished:
                 _, unfinished = wait(jobs, timeout=_POLL_SECONDS, return_when=FIRST_EXCEPTION)
                 if any(job.done() and job.exception() for job in jobs):
                     stop.set()
-                task.progress(before + sum(chain.done for chain in chains), total)
+                task.progress(task.chains * before + sum(chain.done for chain in chains), total)
         except KeyboardInterrupt:
             stop.set()
             wait(jobs)

@@ -1,8 +1,14 @@
 """Compiled chains of the No-U-Turn sampler that also jump between modes.
 
-Each iteration is a transition of NUTS, after which the components are sorted into a pivot's order,
-and a few jumps (:mod:`gmm_bayes.samplers.jumps`). Each of the three leaves the posterior on one
-labelling invariant.
+Each iteration is a transition of NUTS with the metric of the whole posterior, another with the
+metric of one of the normal distributions that jumps are proposed from, and a few jumps
+(:mod:`gmm_bayes.samplers.jumps`). After each transition the components are sorted into a pivot's
+order. Each of these leaves the posterior on one labelling invariant.
+
+The second transition is for modes of different shapes: with a metric that fits one of them, a chain
+can hardly move in another one that is narrower. Its metric is drawn regardless of where the chain
+is, so that now and then it is the right one. An iteration counts as diverging where neither of its
+trajectories could follow the density.
 """
 
 from __future__ import annotations
@@ -14,10 +20,13 @@ import numpy as np
 
 from gmm_bayes.core.jit import njit
 from gmm_bayes.core.types import BoolArray, FloatArray, IntArray
-from gmm_bayes.density.closed_form import write_log_weights
 from gmm_bayes.density.packed import packed_log_density
+from gmm_bayes.density.simplex import write_log_weights
 from gmm_bayes.samplers.jumps import draw_proposal, in_order, log_proposal
-from gmm_bayes.samplers.nuts.transition import new_point, transition
+from gmm_bayes.samplers.nuts.transition import Target, new_point, transition
+
+_LOCAL_DEPTH = 5
+"""Doublings at most of a transition with the metric of one mode."""
 
 _GAMMA, _T0, _KAPPA = 0.05, 10.0, 0.75
 """Of dual averaging, as in Hoffman & Gelman (2014, section 3.2)."""
@@ -147,6 +156,33 @@ def _adapt(steps, acceptance):  # type: ignore[no-untyped-def]
 
 
 @njit()
+def _sort(target, jumps, current, value, work):  # type: ignore[no-untyped-def]
+    """Sort the components of a state into the pivot's order; return its log density.
+
+    `work` holds an array each of shapes (P,) and (K,), and one of integers of shape (K,).
+    """
+    other, log_weights, order = work
+    if _sorted_order(current.theta, jumps, log_weights, order):
+        return value
+    other[:] = current.theta
+    write_permuted(other, order, jumps.layout, current.theta)
+    return packed_log_density(current.theta, target.packed, current.gradient)
+
+
+@njit()
+def _local_transition(rng, target, jumps, step, current, value):  # type: ignore[no-untyped-def]
+    """Make a transition with the metric of one of the distributions of jumps.
+
+    Its step is up to twice as short, at random. Returns the log density and whether the trajectory
+    diverged.
+    """
+    m = min(int(rng.random() * jumps.jump_factors.shape[0]), jumps.jump_factors.shape[0] - 1)
+    local = Target(target.packed, jumps.jump_factors[m], min(target.max_depth, _LOCAL_DEPTH))
+    found = transition(rng, local, step * (0.5 + 0.5 * rng.random()), current, value)
+    return found[0], found[5]
+
+
+@njit()
 def hop(rng, target, jumps, steps, theta, adapting, trace):  # type: ignore[no-untyped-def]
     """Run one iteration for every row of `trace`, a :class:`Hops`; move `theta` (P,) to its end."""
     size = theta.shape[0]
@@ -156,16 +192,19 @@ def hop(rng, target, jumps, steps, theta, adapting, trace):  # type: ignore[no-u
     proposal, slopes, other = np.empty(size), np.empty(size), np.empty(size)
     log_weights = np.empty(jumps.layout[0])
     order = np.empty(jumps.layout[0], dtype=np.int64)
+    work = (other, log_weights, order)
     for row in range(trace.lp.shape[0]):
         step = math.exp(steps.log_step[0] if adapting else steps.log_step[1])
         found = transition(rng, target, step, current, value)
         value = found[0]
         if adapting:
             _adapt(steps, found[4])
-        if not _sorted_order(current.theta, jumps, log_weights, order):
-            other[:] = current.theta
-            write_permuted(other, order, jumps.layout, current.theta)
-            value = packed_log_density(current.theta, target.packed, current.gradient)
+        value = _sort(target, jumps, current, value, work)
+        diverged = found[5]
+        if jumps.n_jumps > 0:
+            value, also = _local_transition(rng, target, jumps, step, current, value)
+            diverged = diverged and also
+            value = _sort(target, jumps, current, value, work)
         chances = 0.0
         weight = value - log_proposal(jumps, current.theta) if jumps.n_jumps > 0 else 0.0
         for _ in range(jumps.n_jumps):
@@ -188,6 +227,6 @@ def hop(rng, target, jumps, steps, theta, adapting, trace):  # type: ignore[no-u
         trace.depth[row] = found[2]
         trace.n_steps[row] = found[3]
         trace.acceptance[row] = found[4]
-        trace.diverging[row] = found[5]
+        trace.diverging[row] = diverged
         trace.jumped[row] = chances / max(jumps.n_jumps, 1)
     theta[:] = current.theta

@@ -82,11 +82,15 @@ class Rows:
         return values, vectors * np.where(skewness < 0, -1.0, 1.0)
 
     @cached_property
+    def whitener(self) -> FloatArray:
+        """What `X` is multiplied by in `white`, shape (D, D)."""
+        values, vectors = self.principal
+        return np.asarray(vectors / np.sqrt(np.maximum(values, _FLAT * values.max())))
+
+    @cached_property
     def white(self) -> FloatArray:
         """The rows in coordinates where their covariance is the identity, shape (N, D)."""
-        values, vectors = self.principal
-        scale = np.sqrt(np.maximum(values, _FLAT * values.max()))
-        return np.asarray(self.X @ (vectors / scale))
+        return np.asarray(self.X @ self.whitener)
 
     @cached_property
     def _products(self) -> FloatArray:

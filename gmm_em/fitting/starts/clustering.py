@@ -13,6 +13,8 @@ from gmm_em.fitting.starts.base import Assignment, Rows, one_hot, squared_distan
 
 # Hierarchical clustering takes time and memory that grow as the square of the rows.
 HIERARCHICAL_ROWS = 400
+# Ward's method looks at so many rows for each component, between the two limits.
+_WARD_ROWS, _WARD_LEAST = 25, 200
 _LLOYD_ITERATIONS = 30
 
 
@@ -53,7 +55,8 @@ class Ward(Assignment):
         self, rows: Rows, n_components: int, rng: np.random.Generator
     ) -> FloatArray:
         X = rows.X
-        step = -(-X.shape[0] // HIERARCHICAL_ROWS)
+        n_rows = min(max(_WARD_ROWS * n_components, _WARD_LEAST), HIERARCHICAL_ROWS)
+        step = -(-X.shape[0] // n_rows)
         tree = linkage(X[::step], "ward")
         R = one_hot(cut(tree, n_components), n_components)
         if step == 1:

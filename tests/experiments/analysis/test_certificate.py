@@ -3,6 +3,7 @@ import pytest
 
 from experiments.analysis.agreement import JointDistance
 from experiments.analysis.certificate import certify, tolerance_for
+from experiments.analysis.hills import log_mass
 from gmm_bayes import MixtureDraws
 from gmm_em import Mixture, fit_em
 from tests.experiments.made import perturbed
@@ -105,7 +106,7 @@ def test_collapsed_draws_are_counted_apart_whatever_the_units(rng, scale):
     X = em.sample(50, rng)[0]
     # A line through the second component: thin along a direction that is no axis.
     along, across = np.array([1.0, 1.0]) / np.sqrt(2), np.array([1.0, -1.0]) / np.sqrt(2)
-    thin = np.outer(along, along) + 1e-6 * np.outer(across, across)
+    thin = np.outer(along, along) + 1e-13 * np.outer(across, across)
     collapsed = Mixture(em.weights, em.means, [np.eye(2), thin])
     mixtures = [m.affine(0.0, units) for m in (em, collapsed)]
     moved = X * units
@@ -115,6 +116,50 @@ def test_collapsed_draws_are_counted_apart_whatever_the_units(rng, scale):
     every = certified(mixtures[0], moved, mixtures[1:], n_parameters=11)
     assert every.margin is None
     assert every.n_collapsed == 1
+
+
+def test_starts_of_its_own_catch_what_em_and_the_chains_miss_alike(X, best, planted, rng):
+    # Draws this close to the planted optimum lead nowhere else.
+    draws = draws_of([perturbed(planted, rng, 0.01) for _ in range(50)])
+    args = (planted, X, draws, draws.log_likelihood(X), 23, None)
+    assert certify(*args).better_by == 0
+    found = certify(*args, seed=np.random.SeedSequence(0))
+    gain = best.log_likelihood(X) - planted.log_likelihood(X)
+    assert found.better_by == pytest.approx(gain, abs=1e-3)
+    assert found.n_other_restarts > 10
+    assert found.em_mode_unvisited, "the chains have missed it, too"
+    assert found == certify(*args, seed=np.random.SeedSequence(0))
+
+
+def test_another_maximum_as_high_is_counted_and_another_order_is_not(rng):
+    corner = rng.normal(0, 0.45, (20, 2)) + 1.2
+    quarter, mirror = np.array([[0.0, -1.0], [1.0, 0.0]]), np.diag([1.0, -1.0])
+    turns = [np.linalg.matrix_power(quarter, i) @ m for i in range(4) for m in (np.eye(2), mirror)]
+    X = np.concatenate([corner @ turn for turn in turns])
+    em = fit_em(X, 2, random_state=0).mixture
+    draws = draws_of([perturbed(em, rng, 0.01) for _ in range(20)])
+    args = (em, X, draws, draws.log_likelihood(X), 11, None)
+    assert certify(*args, seed=np.random.SeedSequence(0)).n_equal == 1
+    swapped = draws_of([perturbed(em, rng, 0.01).permute([1, 0]) for _ in range(20)])
+    assert certify(em, X, swapped, swapped.log_likelihood(X), 11, None).n_equal == 0
+
+
+def test_draws_that_a_prior_holds_on_the_same_hill_are_no_other_mode(X, best, rng):
+    far = JointDistance(5000.0, 23, 0.0)
+    held = Mixture(best.weights, 0.9 * best.means, 1.5 * best.covariances)
+    found = certified(best, X, [perturbed(held, rng, 0.01) for _ in range(50)], far)
+    assert found.pulled
+    assert found.same_hill
+    assert not found.em_mode_unvisited
+
+
+def test_a_narrow_hill_has_little_mass_however_high(rng):
+    X = np.concatenate([rng.normal(size=(100, 1)), 0.3 + 1e-3 * rng.normal(size=(5, 1))])
+    spike = fit_em(X, 2, init=Mixture([0.95, 0.05], [[0.0], [0.3]], [[[1.0]], [[1e-6]]])).mixture
+    wide = fit_em(X, 2, init=Mixture([0.5, 0.5], [[-1.0], [1.0]], [[[1.0]], [[1.0]]])).mixture
+    masses = [log_mass(X, one, "full", 5) for one in (spike, wide)]
+    heights = [one.log_likelihood(X) for one in (spike, wide)]
+    assert masses[0] - masses[1] < heights[0] - heights[1] - 3
 
 
 def test_tolerance_grows_with_the_sample_as_rounding_does():

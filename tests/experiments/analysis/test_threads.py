@@ -18,7 +18,7 @@ from tests.conftest import random_mixture
 RUN = """
 import json
 from experiments.config import load_config
-from experiments.runner import compare_config
+from experiments.api.run import compare_config
 
 config = load_config("quickstart", [
     "n_components=2", "data.n_samples=12_000", "data.n_test=12_000",

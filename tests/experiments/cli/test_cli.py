@@ -109,7 +109,9 @@ def test_report_is_written_again_from_the_comparison(in_tmp, monkeypatch, capsys
         (["run", "quickstart", "quickstart"], "same name"),
         (["run", "quickstart", "--out", "occupied"], "holds files that are not a run's"),
         (["run"], "Missing argument"),
-        (["rnu"], "No such command"),
+        (["rnu"], "no command 'rnu', allowed is one of run, sweep"),
+        (["rnu"], "; did you mean run?"),
+        (["frobnicate"], "no command 'frobnicate'"),
         (["run", "quickstart", "--frobnicate"], "No such option"),
         (["fit", "nan.csv", "-k", "2"], "nan.csv: row 2, column 'a' is nan"),
         (["fit", "missing.csv", "-k", "2"], "no such data file"),
@@ -139,6 +141,8 @@ def test_the_callers_mistakes_exit_2_with_one_line(
     assert (status, out) == (2, "")
     assert expected in err
     assert len(err.strip().splitlines()) == 1
+    assert err.startswith("gmm-compare")
+    assert err.count("gmm-compare") == 1
     assert sorted(path.name for path in in_tmp.iterdir()) == before, "no folder is left behind"
 
 
@@ -168,7 +172,9 @@ def test_configs_and_schema_are_printed(monkeypatch, capsys):
     assert names == list(shipped_configs())
     status, out, _ = run(monkeypatch, capsys, "configs", "--json")
     assert status == 0
-    assert {config["name"]: config["kind"] for config in json.loads(out)}["choose-k"] == "sweep"
+    kinds = {config["name"]: config["kind"] for config in json.loads(out)}
+    assert kinds["choose-k"] == "sweep"
+    assert {name for name, kind in kinds.items() if kind == "sbc"} == {"sbc-gibbs", "sbc-nuts"}
     status, out, _ = run(monkeypatch, capsys, "schema")
     assert status == 0
     schema = json.loads(out)

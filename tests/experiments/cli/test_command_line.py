@@ -73,6 +73,13 @@ def test_configs_keys_and_engines_complete():
     assert complete("run", "quick")[0] == "quickstart"
     assert set(shipped_configs()) < set(complete("run", ""))
     assert "em.n_init=" in complete("run", "quickstart", "--set", "em.n")
+    assert complete("run", "quickstart", "--set", "bayes.sampler=") == [
+        f"bayes.sampler={name}" for name in ("nuts", "gibbs", "smc", "advi")
+    ]
+    assert complete("fit", "a.csv", "--set", "covariance_type=s") == ["covariance_type=spherical"]
+    assert complete("fit", "a.csv", "--set", "bayes.evidence=") == [
+        *("bayes.evidence=true", "bayes.evidence=false")
+    ]
     assert complete("fit", "a.csv", "--engines", "em,sk") == ["em,sklearn", "em,sklearn-bayes"]
 
 

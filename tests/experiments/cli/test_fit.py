@@ -85,3 +85,22 @@ def test_a_range_of_a_hundred_numbers_is_the_longest():
     for text in ("1-101", "3-2"):
         with pytest.raises(UsageError, match="a range of at most 100"):
             _numbers(text)
+
+
+def test_known_classes_are_compared_and_not_fitted(in_tmp, monkeypatch, capsys):
+    rng = np.random.default_rng(1)
+    lines = ["u,v,kind"]
+    lines += [f"{rng.normal(6 * (i % 2)):.3f},{rng.normal():.3f},{'ab'[i % 2]}" for i in range(80)]
+    (in_tmp / "rows.csv").write_text("\n".join(lines) + "\n")
+    fit = ("fit", "rows.csv", "-k", "2", "--engines", "em", *SMALL[:4])
+    status, out, _ = run(monkeypatch, capsys, *fit, "--label-column", "kind")
+    assert status == 0
+    said = " ".join(out.split())
+    assert "columns used: u, v; compared and not fitted: kind" in said
+    assert "Clusters: 0 of 80 rows are uncertain (EM: below 90%)." in said
+    assert "kind, 2 classes: adjusted Rand index EM 1.000." in said
+    table = (in_tmp / "runs/rows-k2/assignments.csv").read_text().splitlines()
+    assert table[0] == "row,kind,em,em_probability,agree"
+    assert len(table) == 81
+    status, out, _ = run(monkeypatch, capsys, *fit)
+    assert "compare the clusters with kind by --label-column kind" in " ".join(out.split())

@@ -6,9 +6,21 @@ import inspect
 import pytest
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
-from experiments.config.engines import BayesSettings, EMSettings, LKJSettings, NIWSettings
+from experiments.config.engines import (
+    BayesSettings,
+    EMSettings,
+    HierarchicalSettings,
+    LKJSettings,
+    NIWSettings,
+)
 from experiments.engines.baselines import SklearnSettings
-from gmm_bayes import GaussianMixtureBayes, InverseWishartPrior, LKJPrior, NIWPrior
+from gmm_bayes import (
+    GaussianMixtureBayes,
+    HierarchicalPrior,
+    InverseWishartPrior,
+    LKJPrior,
+    NIWPrior,
+)
 from gmm_em import bootstrap, fit_blocks, fit_em
 
 
@@ -28,6 +40,7 @@ def defaults_of(target):
     [
         (LKJSettings, LKJPrior, {"kind"}),
         (NIWSettings, NIWPrior, {"kind"}),
+        (HierarchicalSettings, HierarchicalPrior, {"kind"}),
         (EMSettings, fit_em, {"n_init", "n_bootstrap"}),
         (EMSettings, fit_blocks, {"n_init", "n_bootstrap"}),
         (EMSettings, bootstrap, {"init_params", "n_init", "max_iter", "tol"}),
@@ -55,3 +68,5 @@ def test_the_prior_by_default_is_the_samplers():
     assert LKJPrior(**made) == LKJPrior()
     made = NIWSettings(kind="niw").model_dump(exclude={"kind"})
     assert NIWPrior(**made) == NIWPrior()
+    made = HierarchicalSettings(kind="hierarchical").model_dump(exclude={"kind"})
+    assert HierarchicalPrior(**made) == HierarchicalPrior()

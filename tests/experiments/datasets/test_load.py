@@ -51,7 +51,9 @@ def test_builtin_data_have_their_published_size(name, shape):
 
 def test_columns_without_numbers_are_left_out_and_said_to_be():
     dataset = load_dataset(BuiltinData(source="builtin", name="iris"), "x", stream(0, "data"))
-    assert dataset.note.endswith("left out: species")
+    assert dataset.note.endswith(
+        "left out: species; compare the clusters with species by --set data.label_column=species"
+    )
     assert "petal_width" in dataset.note
 
 
@@ -106,6 +108,11 @@ def test_arrays_and_data_frames_become_data_sets():
     assert dataset.X_test.shape == (1, 2)
 
 
+def test_a_masked_array_without_a_masked_value_is_an_array():
+    X = np.ma.masked_equal([[1.0, 2.0], [3.0, 4.0]], 9.0)
+    assert np.array_equal(from_arrays(X).X, [[1.0, 2.0], [3.0, 4.0]])
+
+
 @pytest.mark.parametrize(
     ("X", "options", "expected"),
     [
@@ -114,6 +121,16 @@ def test_arrays_and_data_frames_become_data_sets():
         (np.empty((0, 2)), {}, "no rows"),
         (np.empty((2, 0)), {}, "no numeric column"),
         ([[1.0, np.nan]], {}, "row 1, column 'x2' is nan"),
+        (
+            np.ma.masked_equal([[1.0, 2.0], [3.0, 9.0]], 9.0),
+            {},
+            r"^X: row 2, column 'x2' is masked",
+        ),
+        (
+            [[1.0, 2.0], [3.0, 4.0]],
+            {"X_test": np.ma.masked_less([[1, 2]], 2)},
+            "^X_test: row 1, column 'x1' is masked",
+        ),
         ([[1.0, 2.0], [1.0, 3.0]], {}, "column 'x1' is 1 in every row"),
         ([[1.0, 2.0]], {"X_test": [[1.0]]}, "X_test has 1 columns, allowed is 2"),
         ([[1.0, 2.0]], {"truth": Mixture([1.0], [[0.0]], [[[1.0]]])}, "truth has 1 features"),

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from experiments.api.comparing import compare_fits
 from experiments.datasets.dataset import Dataset
-from experiments.values.comparison import Certificate, ComparisonValues
+from experiments.values.certificate import Certificate
+from experiments.values.comparison import ComparisonValues
 from experiments.values.illustration import Illustration
 from experiments.values.nulls import Null, null_reasons
 from tests.conftest import random_mixture

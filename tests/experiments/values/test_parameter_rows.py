@@ -44,6 +44,11 @@ def test_short_names_keep_both_ends_and_differ():
     assert first != second
     assert max(map(len, (first, second))) <= 11
     assert short_names(["a", "b"], 11) == ["a", "b"]
+    # What only one of them has is shown; where it is long, the number of the feature.
+    middle = [f"measurement_{i}_of_the_wing" for i in range(3)]
+    assert short_names(middle, 8) == ["measu…0…", "measu…1…", "measu…2…"]
+    long = [f"first{letter * 20}last" for letter in "abc"]
+    assert short_names(long, 8) == ["firsta…1", "firstb…2", "firstc…3"]
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e7, 1e-7])

@@ -11,7 +11,13 @@ import pytest
 import xarray as xr
 from scipy.special import logsumexp
 
-from gmm_bayes import NUTS, GaussianMixtureBayes, LKJPrior
+from gmm_bayes import (
+    NUTS,
+    GaussianMixtureBayes,
+    HierarchicalPrior,
+    ImproperPosteriorWarning,
+    LKJPrior,
+)
 from gmm_em import Mixture
 
 FAST = {"draws": 50, "tune": 100, "chains": 2, "random_state": 1}
@@ -158,6 +164,8 @@ def test_feature_names_are_kept(two_clusters):
     posterior = model.posterior_["posterior"]
     assert list(posterior["feature"].values) == ["eruptions", "waiting"]
     assert list(posterior["feature_bis"].values) == ["eruptions", "waiting"]
+    assert model.marginal("waiting") == model.mixture_.marginal(1)
+    assert model.conditional({"waiting": 0.5}) == model.mixture_.conditional({1: 0.5})
 
 
 def test_scikit_learn_conventions(fitted):
@@ -201,7 +209,7 @@ def test_scikit_learn_conventions(fitted):
             [[1.0], [2.0]],
             {"sampler": "gibbs", "prior": LKJPrior()},
             ValueError,
-            "needs an InverseWishartPrior or an NIWPrior",
+            "needs an InverseWishartPrior, a HierarchicalPrior or an NIWPrior",
         ),
         ([[1.0], [2.0]], {"random_state": -1}, ValueError, "random_state"),
         ([[1.0], [2.0]], {"random_state": "x"}, TypeError, "random_state"),
@@ -259,3 +267,35 @@ def test_an_estimator_shows_its_parameters_then_its_posterior(two_clusters):
 
 def test_columns_without_names_are_numbered(fitted):
     assert "mean x1" in fitted._repr_html_()
+
+
+def test_weights_of_rows_are_refused_and_the_sentence_says_why(two_clusters):
+    model = GaussianMixtureBayes(2, **FAST)
+    with pytest.raises(ValueError, match="a posterior counts every row as one observation"):
+        model.fit(two_clusters, sample_weight=np.ones(len(two_clusters)))
+    with pytest.raises(TypeError, match="no argument 'weights'; allowed are X, y and callback"):
+        model.fit(two_clusters, weights=None)
+
+
+def test_the_pymc_model_of_a_fit_is_one_object_with_its_data_and_names(two_clusters):
+    frame = pd.DataFrame(two_clusters, columns=["a", "b"])
+    fit = GaussianMixtureBayes(2, prior=LKJPrior(), **FAST).fit(frame)
+    model = fit.model_
+    assert fit.model_ is model
+    assert model.coords["feature"] == ("a", "b")
+    np.testing.assert_array_equal(model["X"].get_value(), two_clusters)
+    pickle.loads(pickle.dumps(fit))
+    fit.fit(two_clusters[:50])
+    assert fit.model_ is not model
+    assert fit.model_["X"].get_value().shape == (50, 2)
+
+
+def test_too_many_ties_for_the_hierarchical_prior_are_told_and_have_no_evidence(two_clusters):
+    X = two_clusters.round(1)
+    X[:40, 1] = 2.0
+    model = GaussianMixtureBayes(2, prior=HierarchicalPrior(), sampler="gibbs", **FAST)
+    with pytest.warns(ImproperPosteriorWarning, match=r"rows have the value 2 in column 1.*above"):
+        model.fit(X)
+    assert model.diagnostics_.problems[0].startswith("the posterior is improper")
+    with pytest.raises(ValueError, match="no log marginal likelihood: the posterior is improper"):
+        model.log_marginal_likelihood()

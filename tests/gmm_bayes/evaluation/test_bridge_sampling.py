@@ -5,9 +5,20 @@ import math
 import numpy as np
 import pytest
 
-from gmm_bayes import SMC, GaussianMixtureBayes, InverseWishartPrior, NIWPrior
+from gmm_bayes import (
+    SMC,
+    GaussianMixtureBayes,
+    HierarchicalPrior,
+    InverseWishartPrior,
+    NIWPrior,
+)
 from gmm_em import Mixture
-from tests.gmm_bayes.exact import every_allocation, one_gaussian, one_semi_conjugate
+from tests.gmm_bayes.exact import (
+    every_allocation,
+    hierarchical_evidence,
+    one_gaussian,
+    one_semi_conjugate,
+)
 
 ONE = NIWPrior(2.0, 1.0, 0.5, 5.0, 2.0, "data")
 TWO = NIWPrior(1.5, 0.3, 0.3, 4.0, 1.2, "data")
@@ -52,6 +63,16 @@ def test_the_default_family_on_eight_rows(sampler):
     model = GaussianMixtureBayes(2, prior=prior, sampler=sampler, draws=2000, random_state=3)
     exact = every_allocation(X, 2, prior, one_semi_conjugate)
     _agrees(model.fit(X).log_marginal_likelihood(), exact, 0.03)
+
+
+@pytest.mark.parametrize("sampler", ["nuts", "gibbs", pytest.param("smc", marks=pytest.mark.slow)])
+def test_the_hierarchical_prior_on_seven_rows(sampler):
+    """All 128 allocations, variances and their scale by quadrature. At 5 errors, as above."""
+    X = np.array([-2.5, -2.0, -1.6, 1.0, 1.0, 1.3, 2.5])[:, None]
+    prior = HierarchicalPrior(2.0, 0.2, 1.5, 2.5, 1.5, 2.0, "data")
+    model = GaussianMixtureBayes(2, prior=prior, sampler=sampler, draws=2000, random_state=3)
+    exact = hierarchical_evidence(X, 2, prior)
+    _agrees(model.fit(X).log_marginal_likelihood(), exact, 0.1 if sampler == "smc" else 0.03)
 
 
 def test_three_components_on_six_rows():

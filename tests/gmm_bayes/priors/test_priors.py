@@ -6,7 +6,13 @@ import pytest
 import tomli_w
 from scipy import stats
 
-from gmm_bayes import InverseWishartPrior, LKJPrior, NIWPrior, prior_from_dict
+from gmm_bayes import (
+    HierarchicalPrior,
+    InverseWishartPrior,
+    LKJPrior,
+    NIWPrior,
+    prior_from_dict,
+)
 from gmm_bayes.priors.data_scale import DataScale
 from gmm_bayes.priors.terms import partial_correlation_shapes
 from gmm_bayes.space.structures import FULL, STRUCTURES
@@ -17,6 +23,9 @@ def test_defaults_are_the_documented_ones():
     assert LKJPrior() == LKJPrior(2.0, 0.0, 1.0, 1.0, 1.0, scale="standardised")
     assert InverseWishartPrior() == InverseWishartPrior(2.0, 0.0, 1.0, None, None, "standardised")
     assert NIWPrior() == NIWPrior(2.0, 0.0, 0.1, None, 0.25, scale="standardised")
+    assert HierarchicalPrior() == HierarchicalPrior(
+        2.0, 0.0, 1.0, None, None, None, scale="standardised"
+    )
 
 
 @pytest.mark.parametrize(
@@ -25,6 +34,8 @@ def test_defaults_are_the_documented_ones():
         LKJPrior(1.5, [0.0, 3.0], [1.0, 2.0], 0.5, 2.0, scale="data"),
         InverseWishartPrior(),
         InverseWishartPrior(1.5, [0.0, 3.0], [1.0, 2.0], 7.0, [1.0, 2.0], "data"),
+        HierarchicalPrior(),
+        HierarchicalPrior(1.5, [0.0, 3.0], [1.0, 2.0], 7, 2.0, [1.0, 2.0], "data"),
         NIWPrior(),
         NIWPrior(1.5, [0.0, 3.0], 0.5, 7.0, [1.0, 2.0]),
         NIWPrior(nu=5, psi=np.array([[2.0, 0.5], [0.5, 1.0]]), scale="data"),
@@ -96,9 +107,25 @@ def test_impossible_semi_conjugate_hyperparameters_are_refused(change, words):
         InverseWishartPrior(**change)
 
 
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"shape": 0.0}, ValueError, "shape must be finite and positive"),
+        ({"rate_shape": "2"}, TypeError, "rate_shape must be a number"),
+        ({"rate_rate": [1.0, -1.0]}, ValueError, r"rate_rate\[1\]"),
+        ({"scale": "raw"}, ValueError, "'standardised' and 'data'"),
+    ],
+)
+def test_impossible_hierarchical_hyperparameters_are_refused(change, error, words):
+    with pytest.raises(error, match=words):
+        HierarchicalPrior(**change)
+
+
 def test_a_scale_matrix_that_follows_from_the_data_cannot_be_drawn_without_them(rng):
     with pytest.raises(ValueError, match="prior's psi follows from the data"):
         InverseWishartPrior().sample(rng, 2, 2)
+    with pytest.raises(ValueError, match="prior's rate_rate follows from the data"):
+        HierarchicalPrior(scale="data").sample(rng, 2, 2)
 
 
 @pytest.mark.parametrize("scale", ["standardised", "data"])
@@ -119,13 +146,25 @@ def test_writing_out_the_scale_matrix_does_not_change_the_density(rng, scale, st
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("structure", STRUCTURES.values(), ids=STRUCTURES)
+def test_writing_out_the_rate_does_not_change_the_density(rng, structure):
+    data = DataScale.of(rng.normal(size=(40, 3)) * [1.0, 5.0, 30.0] + 4.0, 4, structure)
+    prior = HierarchicalPrior(scale="data")
+    known = prior.written_out(data)
+    assert known.takes_from_data is None
+    found, expected = known.terms(data, structure), prior.terms(data, structure)
+    np.testing.assert_allclose(found.shared_scale.rate, expected.shared_scale.rate, rtol=1e-12)
+    assert found.shared_scale.log_constant == pytest.approx(expected.shared_scale.log_constant)
+
+
 def test_unknown_key_or_kind_is_refused():
     with pytest.raises(ValueError, match="unknown key 'etta'"):
         LKJPrior.from_dict({"etta": 1.0})
     with pytest.raises(ValueError, match="kind is 'niw'"):
         LKJPrior.from_dict({"kind": "niw"})
     with pytest.raises(
-        ValueError, match="kind is 'flat'; allowed are 'inverse-wishart', 'lkj', 'niw'"
+        ValueError,
+        match="kind is 'flat'; allowed are 'inverse-wishart', 'hierarchical', 'lkj', 'niw'",
     ):
         prior_from_dict({"kind": "flat"})
 
@@ -141,6 +180,11 @@ def test_per_feature_hyperparameters_must_fit_the_data():
         InverseWishartPrior(mean_scale=[1.0, 1.0]).check_width(3)
     with pytest.raises(ValueError, match="nu must be more than D - 1 = 3, but is 2"):
         InverseWishartPrior(nu=2.0).check_width(4)
+    with pytest.raises(ValueError, match="rate_rate is for 2 features, but the data have 3"):
+        HierarchicalPrior(rate_rate=[1.0, 1.0]).check_width(3)
+    for name in ("shape", "rate_shape"):
+        with pytest.raises(ValueError, match=rf"{name} must be more than .* = 1.5, but is 1.5"):
+            HierarchicalPrior(**{name: 1.5}).check_width(4)
 
 
 def test_data_scale_is_converted():

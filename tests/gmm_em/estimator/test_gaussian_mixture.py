@@ -228,3 +228,17 @@ def test_fitting_and_labelling_at_once_is_one_after_the_other(faithful, kind):
     model = GaussianMixtureEM(3, **settings).fit(faithful, sample_weight=weight)
     np.testing.assert_array_equal(at_once, model.predict(faithful))
     assert set(at_once) == {0, 1, 2}
+
+
+def test_parts_of_a_fit_are_asked_by_name_or_position():
+    frame = pd.DataFrame(
+        np.random.default_rng(0).normal(size=(60, 3)), columns=["length", "width", "depth"]
+    )
+    model = GaussianMixtureEM(n_components=1, random_state=0).fit(frame)
+    assert model.marginal(["depth", "length"]) == model.mixture_.marginal([2, 0])
+    assert model.conditional({"width": 0.2}) == model.mixture_.conditional({1: 0.2})
+    assert model.marginal(1) == model.mixture_.marginal(1)
+    with pytest.raises(ValueError, match="allowed: length, width, depth"):
+        model.marginal("height")
+    with pytest.raises(NotFittedError):
+        GaussianMixtureEM().marginal(0)

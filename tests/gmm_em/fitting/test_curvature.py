@@ -34,5 +34,6 @@ def test_against_finite_differences_of_the_gradient(faithful, kind, weighted):
     roots = np.sqrt(parameters.weights)
     expected = -hessian
     expected[:2, :2] += np.outer(roots, roots)
-    inverse = inverse_curvature(problem, parameters, chart.factors)
+    inverse, least = inverse_curvature(problem, parameters, chart.factors)
+    assert least == pytest.approx(np.linalg.eigvalsh(expected)[0], abs=2e-4)
     np.testing.assert_allclose(inverse @ expected, np.eye(chart.size), atol=2e-4)

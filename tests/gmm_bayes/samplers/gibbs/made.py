@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_bayes import InverseWishartPrior, NIWPrior
+from gmm_bayes import HierarchicalPrior, InverseWishartPrior, NIWPrior
+from gmm_bayes.priors.conjugate import SemiConjugatePrior
 from gmm_bayes.samplers.contract import Task
 from gmm_bayes.samplers.gibbs.coordinates import Coordinates
 from gmm_bayes.samplers.gibbs.marginal_density import MixtureArrays, new_mixture
@@ -21,7 +22,7 @@ class Made(NamedTuple):
     """A problem whose standardised scale is the data's own."""
 
     X: NDArray[np.float64]
-    prior: NIWPrior | InverseWishartPrior
+    prior: NIWPrior | InverseWishartPrior | HierarchicalPrior
     model: ConjugateModel
     coordinates: Coordinates
 
@@ -45,8 +46,18 @@ def made(
     return made_of(X, k, prior, covariance_type)
 
 
+def made_hierarchical(
+    rng: np.random.Generator, k: int, d: int, covariance_type: str, n: int = 60
+) -> Made:
+    X = rng.normal(size=(n, d)) @ (np.eye(d) + 0.3 * np.tri(d))
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    rates = np.linspace(0.8, 1.6, d)
+    prior = HierarchicalPrior(1.7, 0.2, 0.7, 0.5 * d + 1.5, 0.5 * d + 0.5, rates, "data")
+    return made_of(X, k, prior, covariance_type)
+
+
 def made_of(
-    X: NDArray[np.float64], k: int, prior: NIWPrior | InverseWishartPrior, covariance_type: str
+    X: NDArray[np.float64], k: int, prior: SemiConjugatePrior, covariance_type: str
 ) -> Made:
     seed = np.random.SeedSequence(0)
     task = Task(X, k, prior, 10, 10, 1, 1, seed, lambda done, total: None, covariance_type)

@@ -5,11 +5,19 @@ import pytest
 from scipy.stats import dirichlet, invgamma, invwishart, multivariate_normal
 
 from gmm_bayes import NIWPrior
+from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.samplers.gibbs.coordinates import Coordinates
 from gmm_bayes.samplers.gibbs.marginal_density import log_density, log_density_and_gradient, pack
 from gmm_bayes.space.structures import get_structure
 from gmm_em import Mixture, fit_em
-from tests.gmm_bayes.samplers.gibbs.made import STRUCTURES, made, made_of, scratch_for, state_of
+from tests.gmm_bayes.samplers.gibbs.made import (
+    STRUCTURES,
+    made,
+    made_hierarchical,
+    made_of,
+    scratch_for,
+    state_of,
+)
 
 SIZES = [(1, 1), (3, 2), (2, 3)]
 
@@ -18,7 +26,16 @@ SIZES = [(1, 1), (3, 2), (2, 3)]
 @pytest.mark.parametrize("conjugate", [True, False])
 @pytest.mark.parametrize(("k", "d"), SIZES)
 def test_gradient_is_that_of_the_value(rng, covariance_type, conjugate, k, d):
-    problem = made(rng, k, d, covariance_type, conjugate=conjugate)
+    _check_gradient(rng, made(rng, k, d, covariance_type, conjugate=conjugate))
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+@pytest.mark.parametrize(("k", "d"), SIZES)
+def test_gradient_is_that_of_the_value_where_the_scale_is_shared(rng, covariance_type, k, d):
+    _check_gradient(rng, made_hierarchical(rng, k, d, covariance_type))
+
+
+def _check_gradient(rng, problem):
     size = problem.coordinates.size
     scratch, gradient, unused = scratch_for(problem.coordinates), np.empty(size), np.empty(size)
     theta = 0.4 * rng.normal(size=size)
@@ -91,6 +108,27 @@ def test_value_is_the_posterior_in_these_coordinates(rng, covariance_type, conju
     thetas = 0.4 * rng.normal(size=(4, problem.coordinates.size))
     found = [log_density(theta, problem.model, scratch) for theta in thetas]
     expected = [expected_log_density(problem, theta) for theta in thetas]
+    np.testing.assert_allclose(np.diff(found), np.diff(expected), rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+@pytest.mark.parametrize(("k", "d"), SIZES)
+def test_value_with_a_shared_scale_is_that_of_the_other_density(rng, covariance_type, k, d):
+    """Two densities of one posterior differ by the Jacobian between their coordinates."""
+    problem = made_hierarchical(rng, k, d, covariance_type)
+    target = LogPosterior(problem.X, k, problem.prior, get_structure(covariance_type))
+
+    def other(theta):
+        weights, means, covariances = problem.coordinates.to_mixtures(theta)
+        parameters = target.scaling.standardise_parameters(means, covariances)
+        return target.space.from_mixture(weights, *parameters)
+
+    found, expected = [], []
+    for theta in 0.4 * rng.normal(size=(4, problem.coordinates.size)):
+        found.append(log_density(theta, problem.model, scratch_for(problem.coordinates)))
+        steps = 1e-6 * np.eye(theta.size)
+        jacobian = [(other(theta + step) - other(theta - step)) / 2e-6 for step in steps]
+        expected.append(target(other(theta))[0] + np.linalg.slogdet(jacobian)[1])
     np.testing.assert_allclose(np.diff(found), np.diff(expected), rtol=1e-5, atol=1e-4)
 
 

@@ -8,11 +8,18 @@ from gmm_bayes.density.moments import FactorisedMixture, zero_sums
 from gmm_bayes.samplers.gibbs.sweep import (
     add_posterior_scatter,
     add_rows,
+    draw_scatter,
     gibbs_sweep,
     log_constants,
 )
 from gmm_em import Mixture, expect
-from tests.gmm_bayes.samplers.gibbs.made import STRUCTURES, made, made_of, state_of
+from tests.gmm_bayes.samplers.gibbs.made import (
+    STRUCTURES,
+    made,
+    made_hierarchical,
+    made_of,
+    state_of,
+)
 
 
 def drawn_moments(X, mixture, rng):
@@ -23,7 +30,7 @@ def drawn_moments(X, mixture, rng):
     log_constants(np.log(mixture.weights), whiteners, log_const)
     sums = zero_sums(k, d)
     components = FactorisedMixture(log_const, mixture.means, whiteners)
-    add_rows(np.ascontiguousarray(X.T), rng, components, sums)
+    add_rows(np.ascontiguousarray(X.T), rng, components, sums, np.empty(len(X), dtype=np.int64))
     sums.second[:] += np.tril(sums.second, -1).transpose(0, 2, 1)
     return sums
 
@@ -156,6 +163,40 @@ def _covariances_around_the_mean(rng, covariance_type, nu, psi_n, n, size=40_000
         return law.rvs((size, d), random_state=rng)[:, :, None] * np.eye(d)
     law = stats.invgamma(0.5 * (dof + n * d), scale=0.5 * np.trace(psi_n))
     return law.rvs((size, 1, 1), random_state=rng) * np.eye(d)
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+def test_the_shared_scale_is_drawn_given_the_precisions(rng, covariance_type):
+    """Mean and variance of a diagonal entry against SciPy's law. 12 z-scores below 5."""
+    k, d = 2, 3
+    problem = made_hierarchical(rng, k, d, covariance_type)
+    state = state_of(problem.coordinates, 0.4 * rng.normal(size=problem.coordinates.size))
+    g = 1 if covariance_type == "tied" else k
+    precisions = [w.T @ w for w in state.whiteners[:g]]
+    half = 0.5 * (d - 1)
+    shape, rate_shape = problem.prior.shape, problem.prior.rate_shape
+    rates = np.array(problem.prior.rate_rate) * problem.X.std(axis=0) ** 2
+    draws, scatter = [], np.empty((d, d))
+    for _ in range(8000):
+        draw_scatter(rng, problem.model, state.whiteners, scatter)
+        draws.append(scatter.copy())
+    draws = 0.5 * np.array(draws)
+    if covariance_type in ("full", "tied"):
+        total = np.diag(rates) + sum(precisions)
+        law = stats.wishart(2.0 * (rate_shape + g * shape), np.linalg.inv(2.0 * total))
+        exact, variance = law.mean(), law.var()
+    else:
+        power = rate_shape + g * (shape - half)
+        sums = np.diag(sum(precisions))
+        if covariance_type == "spherical":
+            law = stats.gamma(power, scale=1.0 / (1.0 / np.mean(1.0 / rates) + sums[0]))
+            draws = draws * d  # each feature has its share of the one scale
+        else:
+            law = stats.gamma(power, scale=1.0 / (rates + sums))
+        exact, variance = law.mean() * np.eye(d), law.var() * np.eye(d)
+    error = np.sqrt(variance / len(draws))
+    assert (np.abs(draws.mean(axis=0) - exact) <= 5.0 * error + 1e-12).all()
+    np.testing.assert_allclose(draws.var(axis=0), variance, rtol=0.12, atol=1e-12)
 
 
 def test_an_empty_component_is_drawn_from_the_prior(rng):

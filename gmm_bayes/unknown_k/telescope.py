@@ -1,0 +1,136 @@
+"""The compiled sweep of the telescoping sampler (Frühwirth-Schnatter et al. 2021, algorithm 1).
+
+A sweep allocates the rows given all K components, draws the parameters of the components that have
+rows, then K given the partition of the rows and those parameters, and last the K - K+ components
+without rows from the prior. K is drawn with the weights and the components without rows integrated
+out, so that no reversible jump is needed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gmm_bayes.core.jit import njit
+from gmm_bayes.density.moments import FactorisedMixture, Sums
+from gmm_bayes.samplers.gibbs.sweep import (
+    MIN_WEIGHT,
+    _draw_wishart_root,
+    add_rows,
+    draw_components,
+    draw_empty_components,
+    log_constants,
+)
+from gmm_bayes.unknown_k.conditional_of_k import draw_from_logs, log_conditional_of_k
+from gmm_bayes.unknown_k.moves_between_partitions import split_or_merge
+
+SPLITS_AND_MERGES = 2
+"""Splits and merges that are proposed in each sweep, where covariances are not shared."""
+
+
+@njit()
+def fill_first(state, sums):  # type: ignore[no-untyped-def]
+    """Move the components with rows to the front, and their sums with them; return how many."""
+    filled = 0
+    n = state.n_components[0]
+    for k in range(n):
+        if sums.counts[k] == 0.0:
+            continue
+        state.places[k] = filled
+        if filled < k:
+            state.means[filled] = state.means[k]
+            state.whiteners[filled] = state.whiteners[k]
+            sums.counts[filled] = sums.counts[k]
+            sums.first[filled] = sums.first[k]
+            sums.second[filled] = sums.second[k]
+        filled += 1
+    for k in range(filled, n):
+        sums.counts[k] = 0.0
+    state.n_components[1] = filled
+    return filled
+
+
+@njit()
+def draw_weights(rng, unknown, model, state, counts):  # type: ignore[no-untyped-def]
+    """Draw the weights of all K components given the counts of their rows."""
+    n = state.n_components[0]
+    concentration = model.concentration / n if unknown.dynamic else model.concentration
+    total = 0.0
+    for k in range(n):
+        state.weights[k] = rng.standard_gamma(concentration + counts[k])
+        total += state.weights[k]
+    for k in range(n):
+        state.weights[k] = max(state.weights[k] / total, MIN_WEIGHT)
+
+
+@njit()
+def allocate_rows(rng, model, state, sums):  # type: ignore[no-untyped-def]
+    """Draw every row's component; write their moments to `sums`, those with rows first."""
+    n = state.n_components[0]
+    sums.counts[:n] = 0.0
+    sums.first[:n] = 0.0
+    sums.second[:n] = 0.0
+    log_const = np.empty(n)
+    log_constants(np.log(state.weights[:n]), state.whiteners, log_const)
+    components = FactorisedMixture(log_const, state.means[:n], state.whiteners[:n])
+    add_rows(model.data, rng, components, sums, state.allocations)
+    return fill_first(state, sums)
+
+
+@njit()
+def draw_scatter(rng, model, hyper, n_covariances, whiteners):  # type: ignore[no-untyped-def]
+    """Draw the prior scatter, where that is unknown, given `n_covariances` covariances."""
+    if hyper.power.shape[0] == 0:
+        return
+    d = model.psi.shape[0]
+    scatter = 2.0 * hyper.rate
+    for k in range(n_covariances):
+        for i in range(d):
+            for j in range(i + 1):
+                acc = 0.0
+                for m in range(i, d):
+                    acc += whiteners[k, m, i] * whiteners[k, m, j]
+                scatter[i, j] += 2.0 * acc
+    root = np.zeros((d, d))
+    _draw_wishart_root(rng, 2.0 * hyper.power[n_covariances - 1] - d + 1.0, scatter, root)
+    model.psi[:] = 2.0 * root.T @ root
+
+
+@njit()
+def sweep(rng, model, unknown, hyper, state, sums, logs):  # type: ignore[no-untyped-def]
+    """Make one sweep of the telescoping sampler; ``sums`` and ``logs`` (M,) are work space."""
+    filled = allocate_rows(rng, model, state, sums)
+    of_filled = Sums(sums.counts[:filled], sums.first[:filled], sums.second[:filled])
+    draw_components(rng, model, of_filled, state.means[:filled], state.whiteners[:filled])
+    if not model.shared:
+        for _ in range(SPLITS_AND_MERGES):
+            split_or_merge(rng, model, unknown, state, sums.counts, logs)
+        filled = state.n_components[1]
+    draw_scatter(rng, model, hyper, 1 if model.shared else filled, state.whiteners)
+    log_conditional_of_k(model, unknown, sums.counts, filled, state.whiteners, logs)
+    n = draw_from_logs(rng, logs) + 1
+    state.n_components[0] = n
+    if unknown.psi.shape[0] > 0:
+        model.psi[:] = unknown.psi[n - 1]
+    for k in range(filled, n):
+        sums.counts[k] = 0.0
+    draw_empty_components(rng, model, filled, state.means[:n], state.whiteners[:n])
+    draw_weights(rng, unknown, model, state, sums.counts)
+
+
+@njit()
+def iterate(rng, model, unknown, hyper, state, trace, n_sweeps):  # type: ignore[no-untyped-def]
+    """Make `n_sweeps` sweeps for every row of `trace`, a :class:`TelescopeTrace`."""
+    largest, d = state.means.shape
+    sums = Sums(np.zeros(largest), np.zeros((largest, d)), np.zeros((largest, d, d)))
+    logs = np.empty(largest)
+    for row in range(trace.n_components.shape[0]):
+        for _ in range(n_sweeps):
+            sweep(rng, model, unknown, hyper, state, sums, logs)
+        n = state.n_components[0]
+        trace.n_components[row] = n
+        trace.n_filled[row] = state.n_components[1]
+        trace.weights[row, :n] = state.weights[:n]
+        trace.means[row, :n] = state.means[:n]
+        trace.whiteners[row, :n] = state.whiteners[:n]
+        for i in range(trace.allocations.shape[1]):
+            trace.allocations[row, i] = state.places[state.allocations[i]]

@@ -1,0 +1,58 @@
+"""Whether rows crowd somewhere as rows of a mixture would not.
+
+A narrow group inside a wide component is found by few starts, so that the others may agree on a
+maximum without it. Its rows are seen at once by their neighbours: where a ball around a row holds
+many rows, as many rows drawn from the mixture hardly put one there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from gmm_em.core.types import FloatArray
+from gmm_em.fitting.starts.base import Rows
+from gmm_em.rows.samples import Parameters
+
+# A ball that holds this many rows beside the one in its middle is crowded where it holds at most
+# so many of as many rows that were drawn from the mixture. If the rows follow the mixture, the two
+# samples are equally likely to put the next row into the ball, so that this happens with
+# probability 17 / 2^17, one in 7700.
+_ROWS, _DRAWN = 16, 1
+# Rows whose balls are looked at.
+_BALLS = 256
+
+
+def crowded(rows: Rows, mixture: Parameters, rng: np.random.Generator) -> bool:
+    """Return whether some rows lie closer together than rows of the mixture would.
+
+    Parameters
+    ----------
+    rows : Rows
+        At least 17.
+    mixture : Parameters
+        In the samples' inner units.
+    rng : numpy.random.Generator
+    """
+    X = rows.white
+    n = X.shape[0]
+    middles = X[:: max(1, n // _BALLS)]
+    # The first neighbour of a row is the row itself.
+    radii = cKDTree(X).query(middles, [_ROWS + 1])[0][:, 0]
+    try:
+        drawn = _draw(rows, mixture, n, rng)
+    except np.linalg.LinAlgError:
+        # Rows are not drawn of a component that is singular in these coordinates.
+        return True
+    held = cKDTree(drawn).query_ball_point(middles, radii, return_length=True)
+    return bool(held.min() <= _DRAWN)
+
+
+def _draw(rows: Rows, mixture: Parameters, n: int, rng: np.random.Generator) -> FloatArray:
+    """Draw rows of a mixture in the coordinates of ``rows.white``, shape (n, D)."""
+    seen, axes = rows.seen(mixture), rows.whitener
+    means, covariances = seen.means @ axes, axes.T @ seen.covariances @ axes
+    labels = np.repeat(np.arange(len(seen.weights)), rng.multinomial(n, seen.weights))
+    noise = rng.standard_normal((n, means.shape[1], 1))
+    factors = np.linalg.cholesky(covariances)
+    return np.asarray(means[labels] + (factors[labels] @ noise)[:, :, 0])

@@ -1,0 +1,65 @@
+"""A look at a sample of the rows ends the search where all is easy, and nowhere else."""
+
+import numpy as np
+import pytest
+
+from gmm_em import ConjugatePrior, fit_em
+
+LOOK_ROWS, PILOT_ROWS = 1_000, 5_000
+
+
+@pytest.fixture(scope="module")
+def easy():
+    """Two groups far apart, 10 000 rows."""
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(10_000, 2)) + np.where(rng.random(10_000) < 0.3, 8.0, 0.0)[:, None]
+
+
+def rows_seen(result):
+    """How many rows the starts saw."""
+    return result.runs[0].n_rows
+
+
+def test_where_all_is_easy_few_starts_see_few_rows(easy):
+    result = fit_em(easy, 2, random_state=0)
+    assert rows_seen(result) == LOOK_ROWS
+    assert sum(run.kind not in ("sample", "split and merge") for run in result.runs) <= 10
+    assert result.runs[result.best].n_rows == len(easy)
+    thorough = fit_em(easy, 2, random_state=0, n_init=20)
+    assert result.log_likelihood == pytest.approx(thorough.log_likelihood, abs=1e-4)
+
+
+def test_a_small_group_far_away_is_not_overlooked(easy):
+    # A sample of 1000 rows holds about three of the group's thirty.
+    X = np.r_[easy, np.random.default_rng(1).normal(size=(30, 2)) - 25.0]
+    result = fit_em(X, 3, random_state=0)
+    assert rows_seen(result) == PILOT_ROWS
+    assert result.mixture.weights.min() == pytest.approx(30 / len(X), rel=1e-3)
+
+
+def test_a_feature_that_is_constant_in_the_sample_is_fitted(easy):
+    rare = np.zeros(len(easy))
+    rare[np.random.default_rng(3).choice(len(easy), 12, replace=False)] = 1.0
+    # About a third of the samples of 1000 rows hold no rare value.
+    for seed in range(6):
+        result = fit_em(np.c_[easy, rare], 2, covariance_type="tied", random_state=seed)
+        assert result.mixture.covariances[0, 2, 2] == pytest.approx(rare.var(), rel=0.01)
+
+
+@pytest.mark.parametrize("what", ["prior", "weights", "number", "ridge"])
+def test_what_a_sample_says_little_of_is_searched_as_before(easy, what):
+    options = {
+        "prior": {"prior": ConjugatePrior()},
+        "weights": {"sample_weight": np.random.default_rng(2).uniform(0.5, 2.0, len(easy))},
+        "number": {"n_init": 3},
+        "ridge": {"reg_covar": 1e-3},
+    }[what]
+    assert rows_seen(fit_em(easy, 2, random_state=0, **options)) == PILOT_ROWS
+
+
+def test_units_and_order_of_features_do_not_matter(easy):
+    given = fit_em(easy, 2, random_state=0)
+    other = fit_em(easy[:, ::-1] * [1e3, 1e-2] + [5.0, -7.0], 2, random_state=0)
+    shift = len(easy) * np.log(10.0)
+    assert other.log_likelihood + shift == pytest.approx(given.log_likelihood, abs=1e-4)
+    assert [run.kind for run in other.runs] == [run.kind for run in given.runs]
