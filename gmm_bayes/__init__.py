@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         check_components_prior,
     )
     from gmm_bayes.priors.registry import prior_from_dict
+    from gmm_bayes.priors.volume_shape import VolumeShapePrior
     from gmm_bayes.pymc_model.build import build_model
     from gmm_bayes.samplers.advi.sampler import ADVI
     from gmm_bayes.samplers.contract import Sampled, Sampler, Task
@@ -64,6 +65,7 @@ __all__ = [
     "UniformComponents",
     "UnknownKDiagnostics",
     "VaryingDraws",
+    "VolumeShapePrior",
     "align_and_diagnose",
     "build_model",
     "check_components_prior",
@@ -98,6 +100,7 @@ _HOMES = {
     "UniformComponents": "priors.number_of_components",
     "UnknownKDiagnostics": "unknown_k.diagnostics",
     "VaryingDraws": "unknown_k.draws",
+    "VolumeShapePrior": "priors.volume_shape",
     "align_and_diagnose": "evaluation.given_draws",
     "build_model": "pymc_model.build",
     "check_components_prior": "priors.number_of_components",

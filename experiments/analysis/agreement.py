@@ -170,13 +170,15 @@ def joint_distance(
     """Measure EM's estimate against the whole posterior at once.
 
     The free parameters are the first K - 1 weights, the means and the covariances' free entries.
-    None where there are too few draws, twice the number of parameters at least, for their
-    covariance to be estimated.
+    Where a structure's entries are not linear in what it leaves free, there are more entries than
+    free parameters, and draws lie close to a plane of as many dimensions as there are free
+    parameters: the distance is measured along it. None where there are too few draws, twice the
+    number of entries at least, for their covariance to be estimated.
     """
     flat = independent(layout, Parameters.of(draws))
     sample = flat.reshape(-1, flat.shape[-1])
-    n_parameters = sample.shape[1]
-    if len(sample) < 2 * n_parameters:
+    n_entries, n_parameters = sample.shape[1], layout.n_free
+    if len(sample) < 2 * n_entries:
         return None
     scale = sample.std(axis=0, ddof=1)
     if not np.all(scale > 0):
@@ -184,11 +186,13 @@ def joint_distance(
     # In units of each parameter's sd the covariance matrix is a correlation matrix, which does
     # not depend on the data's units.
     difference = (independent(layout, Parameters.of(estimate)) - sample.mean(axis=0)) / scale
-    correlation = np.corrcoef(sample, rowvar=False).reshape(n_parameters, n_parameters)
-    squared = float(difference @ np.linalg.solve(correlation, difference))
+    correlation = np.corrcoef(sample, rowvar=False).reshape(n_entries, n_entries)
+    spreads, directions = np.linalg.eigh(correlation)
+    along = (difference @ directions)[-n_parameters:]
+    squared = float((along**2 / spreads[-n_parameters:]).sum())
     return JointDistance(squared, n_parameters, float(chdtrc(n_parameters, squared)))
 
 
 def independent(layout: ParameterLayout, parameters: Parameters) -> FloatArray:
-    """Return the values of a layout's parameters without the last weight, shape (..., n_free)."""
+    """Return the values of a layout's parameters without the last weight, shape (..., p)."""
     return np.delete(layout.values(parameters), layout.n_components - 1, axis=-1)

@@ -23,6 +23,7 @@ from gmm_bayes import (
     LKJPrior,
     MixtureDraws,
     NIWPrior,
+    VolumeShapePrior,
     prior_from_dict,
 )
 from gmm_bayes.samplers.contract import Sampler, Task
@@ -61,7 +62,7 @@ class Calibration:
 
     Parameters
     ----------
-    prior : InverseWishartPrior, HierarchicalPrior, LKJPrior or NIWPrior
+    prior : InverseWishartPrior, HierarchicalPrior, LKJPrior, NIWPrior or VolumeShapePrior
         On the data's own scale: a prior that looks at the data is none to draw truths from.
     sampler : Sampler
     n_samples, n_features, n_components : int
@@ -77,7 +78,7 @@ class Calibration:
         are too few rows.
     """
 
-    prior: InverseWishartPrior | HierarchicalPrior | LKJPrior | NIWPrior
+    prior: InverseWishartPrior | HierarchicalPrior | LKJPrior | NIWPrior | VolumeShapePrior
     sampler: Sampler
     n_samples: int
     n_features: int

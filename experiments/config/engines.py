@@ -125,13 +125,38 @@ class NIWSettings(Section):
     """Whether the prior speaks of standardised features or of the data's own units."""
 
 
+class VolumeShapeSettings(Section):
+    """Prior where components share volume, shape or axes: `gmm_bayes.VolumeShapePrior`."""
+
+    kind: Literal["volume-shape"]
+    """Which family of priors."""
+    concentration: Positive = 2.0
+    """weights ~ Dirichlet(concentration, ..., concentration)."""
+    mean_loc: float | Vector = 0.0
+    """means ~ Normal(mean_loc, mean_scale) per feature."""
+    mean_scale: Positive | list[Positive] = 1.0
+    """Standard deviation of the prior of the means."""
+    nu: Positive = 3.0
+    """volumes ~ InverseGamma(nu / 2, psi / 2)."""
+    psi: Positive | None = None
+    """Scale of a volume; by default it follows from the data."""
+    log_shape_scale: Positive = 2.0
+    """Standard deviation of the logarithms of the shape."""
+    scale: Literal["standardised", "data"] = "standardised"
+    """Whether the prior speaks of standardised features or of the data's own units."""
+
+
 def _lkj_by_default(values: Any) -> Any:
     return {"kind": "lkj", **values} if isinstance(values, dict) else values
 
 
 Prior = Annotated[
     Annotated[
-        InverseWishartSettings | HierarchicalSettings | LKJSettings | NIWSettings,
+        InverseWishartSettings
+        | HierarchicalSettings
+        | LKJSettings
+        | NIWSettings
+        | VolumeShapeSettings,
         Field(discriminator="kind"),
     ],
     BeforeValidator(_lkj_by_default),
@@ -151,14 +176,15 @@ class BayesSettings(Section):
     chains: PositiveInt = 4
     """Number of chains."""
     prior: Prior = InverseWishartSettings(kind="inverse-wishart")
-    """The prior."""
+    """The prior; where it is left at the default, structures in which components share some of
+    volume, shape and orientation have the default of "volume-shape"."""
     evidence: bool | None = None
     """Whether to estimate the log marginal likelihood; by default where several numbers of
     components are compared."""
 
     @model_validator(mode="after")
     def _gibbs_has_conditionals(self) -> Self:
-        if self.sampler == "gibbs" and self.prior.kind == "lkj":
+        if self.sampler == "gibbs" and self.prior.kind in ("lkj", "volume-shape"):
             raise ValueError(
                 "bayes.sampler = 'gibbs': allowed with bayes.prior.kind = 'inverse-wishart', "
                 "'hierarchical' or 'niw' only"

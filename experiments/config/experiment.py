@@ -48,8 +48,8 @@ class ExperimentConfig(Section):
         str | Annotated[list[str], Field(min_length=1)], AfterValidator(_known_structures)
     ] = "full"
     """What the covariances of every fit leave free, by a name of scikit-learn or of mclust; of
-    several, or of "all", EM's BIC chooses one. Of our engines, em and kmeans fit all fourteen, the
-    others scikit-learn's four."""
+    several, or of "all", EM's BIC chooses one. Of our engines, em, bayes and kmeans fit all
+    fourteen, the others scikit-learn's four."""
     engines: list[str] = Field(default=["em", "bayes"], min_length=1)
     """What is fitted and compared: em, bayes, bayes-auto, sklearn, sklearn-bayes, kmeans, or a
     plug-in; by default em and bayes, or where `n_components` is "auto" em and bayes-auto."""

@@ -23,7 +23,7 @@ from experiments.core.types import FloatArray
 from experiments.engines.contract import Fit
 from experiments.engines.fit import ALL_COVARIANCE_TYPES
 from gmm_em import Mixture, Moments, maximize
-from gmm_em.covariance.registry import SKLEARN_NAMES, get_structure
+from gmm_em.covariance.registry import NAMES_OF_SKLEARN_S, get_structure, sklearn_name
 
 
 class SklearnSettings(Section):
@@ -54,7 +54,7 @@ class SklearnEngine:
 
     options: SklearnSettings
     settings: ClassVar[type[Section]] = SklearnSettings
-    covariance_types: ClassVar[tuple[str, ...]] = SKLEARN_NAMES
+    covariance_types: ClassVar[tuple[str, ...]] = NAMES_OF_SKLEARN_S
     title: ClassVar[str] = "sklearn"
     estimator: ClassVar[Callable[..., Any]] = GaussianMixture
     maximum_likelihood: ClassVar[bool] = True
@@ -77,7 +77,7 @@ class SklearnEngine:
         start = time.perf_counter()
         model = type(self).estimator(
             n_components=n_components,
-            covariance_type=covariance_type,
+            covariance_type=sklearn_name(covariance_type),
             random_state=_legacy(seed),
             **self.options.model_dump(),
         )

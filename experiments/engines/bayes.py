@@ -15,9 +15,17 @@ from experiments.core.progress import Report
 from experiments.core.sizes import of_doubles, of_mixtures
 from experiments.core.types import FloatArray
 from experiments.engines.contract import Fit, central
+from experiments.engines.fit import ALL_COVARIANCE_TYPES
 from experiments.values.parameters import Parameters, combine
-from gmm_bayes import GaussianMixtureBayes, ImproperPosteriorWarning, prior_from_dict
-from gmm_em.covariance.registry import SKLEARN_NAMES
+from gmm_bayes import (
+    GaussianMixtureBayes,
+    ImproperPosteriorWarning,
+    InverseWishartPrior,
+    LKJPrior,
+    NIWPrior,
+    VolumeShapePrior,
+    prior_from_dict,
+)
 
 # How often the draws are held at the same time.
 COPIES = 4
@@ -29,7 +37,7 @@ class BayesEngine:
 
     options: BayesSettings
     settings: ClassVar[type[Section]] = BayesSettings
-    covariance_types: ClassVar[tuple[str, ...]] = SKLEARN_NAMES
+    covariance_types: ClassVar[tuple[str, ...]] = ALL_COVARIANCE_TYPES
 
     def memory_needed(self, n_samples: int, n_features: int, n_components: int) -> int:
         """Return about how many bytes a fit needs: draws as drawn, aligned, and as ArviZ's tree."""
@@ -60,7 +68,7 @@ class BayesEngine:
             model = GaussianMixtureBayes(
                 n_components,
                 covariance_type=covariance_type,
-                prior=prior_from_dict(options.prior.model_dump(exclude_none=True)),
+                prior=_prior(options),
                 sampler=options.sampler,
                 draws=options.draws,
                 tune=options.tune,
@@ -100,6 +108,15 @@ def fit_of(model: GaussianMixtureBayes, seconds: float, *, with_evidence: bool) 
         permutations=model.permutations_,
         posterior=model.posterior_,
     )
+
+
+def _prior(
+    options: BayesSettings,
+) -> InverseWishartPrior | LKJPrior | NIWPrior | VolumeShapePrior | None:
+    """Return the prior that was asked for; None leaves the choice to the structure."""
+    if options.prior == BayesSettings().prior:
+        return None
+    return prior_from_dict(options.prior.model_dump(exclude_none=True))
 
 
 def _evidence(model: GaussianMixtureBayes) -> dict[str, Any]:

@@ -253,7 +253,7 @@ def _factor_gradient(g, found, whitener, count, second, shapes, sd_slopes, corr_
 
 
 @inlined()
-def _add_component(k, value, prior, psi, components, sums, gradient):  # type: ignore[no-untyped-def]
+def add_component(k, value, prior, psi, components, sums, gradient):  # type: ignore[no-untyped-def]
     """Return `value` with component k's prior added, which also enters its `sums`.
 
     Writes the slopes in the component's mean to `gradient` (D,): whitener' first moments.
@@ -371,7 +371,7 @@ def log_density(theta, data, shared, prior, gradient, row_weights, row_log_prob)
     for k in range(at.n_components):
         first = at.at_means + k * n_features
         slopes = gradient[first : first + n_features]
-        value = _add_component(k, value, prior, psi, components, sums, slopes)
+        value = add_component(k, value, prior, psi, components, sums, slopes)
     if shared:
         _pool(sums)
     for g in range(at.n_covariances):

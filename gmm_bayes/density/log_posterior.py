@@ -5,19 +5,25 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.density.packed import N_SIZES, packed_log_density, weighted_log_density
+from gmm_bayes.density.packed import (
+    DECOMPOSED,
+    N_SIZES,
+    packed_log_density,
+    weighted_log_density,
+)
 from gmm_bayes.priors.base import Prior
 from gmm_bayes.priors.data_scale import DataScale
-from gmm_bayes.priors.terms import PriorTerms
+from gmm_bayes.priors.terms import PriorTerms, VolumeTerms
 from gmm_bayes.space.scaling import Scaling
+from gmm_bayes.space.spaces import Space, space_of
 from gmm_bayes.space.structures import FULL, Structure
-from gmm_bayes.space.unconstrained import UnconstrainedSpace
 
 _OFF_SUPPORT = 1e30
 """Stands for minus the log density where that is infinite."""
@@ -45,7 +51,7 @@ class LogPosterior:
         Standardisation of the data; the unconstrained vector is on the standardised scale.
     written_out_prior : Prior
         The prior with every hyperparameter that follows from the data as numbers.
-    space : UnconstrainedSpace
+    space : UnconstrainedSpace or DecomposedSpace
     packed : ndarray
         What the compiled density reads, in one array (:mod:`gmm_bayes.density.packed`).
     packed_prior : ndarray
@@ -63,16 +69,17 @@ class LogPosterior:
     structure: Structure = FULL
     scaling: Scaling = field(init=False)
     written_out_prior: Prior = field(init=False, repr=False)
-    space: UnconstrainedSpace = field(init=False)
+    space: Space = field(init=False)
     packed: FloatArray = field(init=False, repr=False)
     packed_prior: FloatArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        scaling = Scaling.from_data(self.X, self.structure)
+        self.prior.check_structure(self.structure)
+        scaling = Scaling.from_data(self.X, self.structure, one_scale=self.prior.one_scale)
         data = DataScale.of(self.X, self.n_components, self.structure, scaling)
         object.__setattr__(self, "written_out_prior", self.prior.written_out(data))
         terms = self.prior.terms(data, self.structure)
-        space = UnconstrainedSpace(self.n_components, self.X.shape[1], self.structure)
+        space = space_of(self.n_components, self.X.shape[1], self.structure)
         object.__setattr__(self, "scaling", scaling)
         object.__setattr__(self, "space", space)
         Z = scaling.standardise(self.X)
@@ -81,27 +88,44 @@ class LogPosterior:
 
     def _pack(self, terms: PriorTerms, Z: FloatArray) -> FloatArray:
         """Return what :func:`gmm_bayes.density.packed.weighted_log_density` reads."""
-        n_samples, n_features = Z.shape
-        mean, covariance, space = terms.mean, terms.covariance, self.space
-        # The compiled density adds a covariance's prior once for each component that has it.
-        members = self.structure.members(self.n_components)
-        psi = covariance.psi / members
-        if terms.shared_scale is not None:
-            psi = terms.shared_scale.rate
+        mean = terms.mean
+        kind, scalars, *arrays = self._pack_covariance(terms)
         packed: list[ArrayLike] = [
-            [n_samples, n_features, self.structure.shared, space.n_sds, space.n_correlations],
+            [*Z.shape, kind, len(arrays[-2]), len(arrays[-1])],
             [self.prior.concentration, self._constant(terms, Z)],
-            [covariance.log_sd_power, mean.kappa],
-            [mean.log_det_power + covariance.log_det_power / members],
-            [0.0 if terms.shared_scale is None else terms.shared_scale.power],
+            scalars,
             mean.loc,
             mean.precision,
-            psi.ravel(),
-            covariance.sd_precision,
-            covariance.correlation_shapes,
+            *arrays,
             Z.T.ravel(),
         ]
         return np.concatenate([np.asarray(p, dtype=np.float64) for p in packed])
+
+    def _pack_covariance(self, terms: PriorTerms) -> tuple[float, list[float], *tuple[Any, ...]]:
+        """Return the kind of structure, four scalars of the prior, and its last three arrays."""
+        mean, covariance, d = terms.mean, terms.covariance, self.X.shape[1]
+        if isinstance(covariance, VolumeTerms):
+            own = covariance.space.structure
+            return (
+                DECOMPOSED,
+                [0.0, 0.0, 0.0, 0.0],
+                np.zeros(d * d),
+                covariance.scales,
+                [*own.n_volumes, *own.n_shapes, *own.n_matrices],
+            )
+        # The compiled density adds a covariance's prior once for each component that has it.
+        members = self.structure.members(self.n_components)
+        log_det_power = mean.log_det_power + covariance.log_det_power / members
+        psi, scale_power = covariance.psi / members, 0.0
+        if terms.shared_scale is not None:
+            psi, scale_power = terms.shared_scale.rate, terms.shared_scale.power
+        return (
+            float(self.structure.shared),
+            [covariance.log_sd_power, mean.kappa, log_det_power, scale_power],
+            psi.ravel(),
+            covariance.sd_precision,
+            covariance.correlation_shapes,
+        )
 
     def _constant(self, terms: PriorTerms, Z: FloatArray) -> float:
         """Return the sum of the terms that do not depend on the parameters."""
@@ -109,11 +133,17 @@ class LogPosterior:
         # The Dirichlet density's constant, and log K from the Jacobian of the softmax.
         constant = gammaln(k * c) - k * gammaln(c) + math.log(k)
         constant = constant + k * terms.mean.log_constant
-        constant = constant + self.space.n_covariances * terms.covariance.log_constant
+        constant = constant + self._n_priors(terms) * terms.covariance.log_constant
         if terms.shared_scale is not None:
             constant = constant + terms.shared_scale.log_constant
         constant = constant - 0.5 * Z.size * math.log(2.0 * math.pi)
         return float(constant + self.scaling.log_jacobian(len(Z)))
+
+    def _n_priors(self, terms: PriorTerms) -> int:
+        """Return how often the constant of the covariances' prior counts."""
+        if isinstance(terms.covariance, VolumeTerms):
+            return 1
+        return self.structure.n_covariances(self.n_components)
 
     def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
         """Return the log density and its gradient (n,) at `theta` (n,)."""
@@ -136,6 +166,10 @@ class LogPosterior:
         head = len(self.packed_prior)
         flat = np.zeros(head)
         flat[:N_SIZES] = self.packed[:N_SIZES]
+        # The last array holds shapes of prior densities, or what the structure consists of.
+        if self.structure.decomposed:
+            last = int(self.packed[N_SIZES - 1])
+            flat[-last:] = self.packed_prior[-last:]
         return np.concatenate([flat, self.packed[head:]])
 
     def log_likelihood(

@@ -14,6 +14,10 @@ from numba import types
 
 from gmm_bayes.core.jit import cached_on_disk, inlined, njit
 from gmm_bayes.density.closed_form import PackedPrior, log_density, mixture_at
+from gmm_bayes.density.decomposed import decomposed_log_density, decomposed_mixture_at
+
+DECOMPOSED = 2.0
+"""Stands in the header for covariances by volume, shape and orientation."""
 
 N_SIZES = 5
 """Numbers at the start that say how long the arrays are, and whether covariances are shared."""
@@ -38,15 +42,19 @@ def weighted_log_density(theta, packed, gradient, row_weights, row_log_prob):  #
 
     The last two arguments are those of :func:`gmm_bayes.density.closed_form.log_density`.
     ``packed`` holds as float64 what :class:`gmm_bayes.density.log_posterior.LogPosterior` writes.
-    First the header: N; D; 1 where all components have one covariance, otherwise 0; the numbers of
-    standard deviations s and of partial correlations p of a covariance; and the first six numbers
-    of :class:`gmm_bayes.density.closed_form.PackedPrior`. Then its arrays: ``mean_loc`` (D,),
+    First the header: N; D; 1 where all components have one covariance, 2 where they share some of
+    volume, shape and orientation, otherwise 0; the lengths s and p of the last two arrays of the
+    prior, in general the numbers of standard deviations and of partial correlations of a
+    covariance; and the first six numbers of
+    :class:`gmm_bayes.density.closed_form.PackedPrior`. Then its arrays: ``mean_loc`` (D,),
     ``mean_precision`` (D,), ``psi`` (D, D), ``sd_precision`` (s,) and ``shapes`` (p,). Last the
     standardised data (D, N).
     """
     n_samples, n_features = int(packed[0]), int(packed[1])
     prior, at_data = _unpacked(packed)
     data = packed[at_data : at_data + n_features * n_samples].reshape(n_features, n_samples)
+    if packed[2] == DECOMPOSED:
+        return decomposed_log_density(theta, data, prior, gradient, row_weights, row_log_prob)
     shared = packed[2] > 0.0
     return log_density(theta, data, shared, prior, gradient, row_weights, row_log_prob)
 
@@ -54,7 +62,10 @@ def weighted_log_density(theta, packed, gradient, row_weights, row_log_prob):  #
 @njit()
 def packed_mixture(theta, packed):  # type: ignore[no-untyped-def]
     """Return weights (K,), means (K, D) and covariances (K, D, D) at `theta` (n,)."""
-    return mixture_at(theta, int(packed[1]), packed[2] > 0.0, _unpacked(packed)[0])
+    prior = _unpacked(packed)[0]
+    if packed[2] == DECOMPOSED:
+        return decomposed_mixture_at(theta, int(packed[1]), prior)
+    return mixture_at(theta, int(packed[1]), packed[2] > 0.0, prior)
 
 
 @inlined()

@@ -32,6 +32,7 @@ def prior_vectors(target: LogPosterior, n: int, rng: np.random.Generator) -> Flo
             (drawn.means - loc) / scale,
             drawn.covariances / (scale[:, None] * scale),
         )
+        theta = space.redrawn(theta, rng)
         if np.isfinite(theta).all() and math.isfinite(target.log_prior(theta)):
             out[done] = theta
             done += 1

@@ -24,7 +24,7 @@ from gmm_bayes.estimators.summary import Summary, summarise
 from gmm_bayes.plots import plot_prior_predictive
 from gmm_bayes.priors.base import Prior
 from gmm_bayes.priors.predictive import sample_prior_predictive
-from gmm_bayes.priors.registry import check_prior
+from gmm_bayes.priors.registry import check_prior, default_prior
 from gmm_bayes.samplers.contract import Sampler, Task
 from gmm_bayes.samplers.registry import get_sampler
 from gmm_bayes.space.structures import get_structure
@@ -46,14 +46,16 @@ class GaussianMixtureBayes(PosteriorEstimator):
     ----------
     n_components : int, default 1
         The number of components, K.
-    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
-        What the covariances leave free, as in :class:`gmm_em.GaussianMixtureEM`.
-    prior : InverseWishartPrior, HierarchicalPrior, LKJPrior or NIWPrior, optional
-        By default ``InverseWishartPrior()`` for every sampler: weakly informative on standardised
+    covariance_type : str, default "full"
+        What the covariances leave free, one of the names of :class:`gmm_em.GaussianMixtureEM`.
+    prior : InverseWishartPrior, HierarchicalPrior, LKJPrior, NIWPrior or VolumeShapePrior, optional
+        By default ``InverseWishartPrior()`` for every sampler, or ``VolumeShapePrior()`` where
+        components share some of volume, shape and orientation: weakly informative on standardised
         data, with a proper posterior whatever the data.
     sampler : {"nuts", "gibbs", "advi", "smc"} or Sampler, default "nuts"
-        "gibbs" takes any prior but an :class:`LKJPrior`, the others any prior; "advi" only
-        approximates the posterior. A name, or an object such as
+        "gibbs" takes any prior but an :class:`LKJPrior` or a :class:`VolumeShapePrior`, the others
+        any prior of the structure; "advi" only approximates the posterior. A name, or an object
+        such as
         ``gmm_bayes.NUTS(backend="pymc")``.
     draws : int, default 1000
         Kept draws per chain; at least 4, the fewest that can be diagnosed.
@@ -79,7 +81,9 @@ class GaussianMixtureBayes(PosteriorEstimator):
     draws_ : MixtureDraws
         The same draws as mixtures.
     mixture_ : gmm_em.Mixture
-        A point: posterior means of weights, means and covariances over aligned draws.
+        A point: posterior means of weights, means and covariances over aligned draws. Where
+        components share some of volume, shape and orientation, every draw has that structure, and
+        a mean of draws in general has not.
     weights_, means_, covariances_ : ndarray
         Those of `mixture_`.
     permutations_ : ndarray of int, shape (C, S, K)
@@ -226,9 +230,13 @@ class GaussianMixtureBayes(PosteriorEstimator):
 
     def _sampler_and_prior(self, n_features: int) -> tuple[Sampler, Prior]:
         """Return the sampler, and the prior that it is to use."""
-        sampler = get_sampler(self.sampler)
-        prior = sampler.default_prior() if self.prior is None else self.prior
-        return sampler, check_prior(prior, n_features)
+        sampler, structure = get_sampler(self.sampler), get_structure(self.covariance_type)
+        prior = self.prior
+        if prior is None:
+            prior = default_prior(structure) if structure.decomposed else sampler.default_prior()
+        checked = check_prior(prior, n_features)
+        checked.check_structure(structure)
+        return sampler, checked
 
     # Before the data -----------------------------------------------------------------------------
 

@@ -221,6 +221,12 @@ class GaussianMixtureUnknownK(PredictiveEstimator):
         data = check_data(X)
         check_enough_samples(data.shape[0])
         structure = get_structure(self.covariance_type)
+        if structure.decomposed:
+            raise ValueError(
+                f"covariance_type is {self.covariance_type!r}, of which the Gibbs sampler has no "
+                "conditional distribution that it could draw from; allowed are structures that "
+                "have all of a covariance in common, or nothing"
+            )
         found = PriorOfUnknownK.of(
             self.components_prior,
             self.prior,

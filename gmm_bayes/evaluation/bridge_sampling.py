@@ -17,7 +17,7 @@ from gmm_bayes.evidence import Evidence
 from gmm_bayes.labels.one_labelling import OneLabelling
 from gmm_bayes.labels.relabelling import relabel
 from gmm_bayes.priors.base import Prior
-from gmm_bayes.space.structures import get_structure
+from gmm_bayes.space.structures import Decomposed, get_structure
 
 _MAX_ROUNDS = 1000
 """Most steps of the fixed-point iteration."""
@@ -119,9 +119,15 @@ def marginal_likelihood_of(
     Raises
     ------
     ValueError
-        If there are too few draws.
+        If there are too few draws, or axes of the covariances have no coordinates of their own.
     """
-    target = LogPosterior(X, draws.n_components, prior, get_structure(covariance_type))
+    structure = get_structure(covariance_type)
+    if isinstance(structure, Decomposed) and structure.turned:
+        raise ValueError(
+            f"covariance_type is {covariance_type!r}, whose draws have several vectors each, so "
+            "that bridge sampling does not apply; sampler 'smc' gives a marginal likelihood"
+        )
+    target = LogPosterior(X, draws.n_components, prior, structure)
     return bridge_evidence(target, draws, rng, cores)
 
 

@@ -25,6 +25,8 @@ class Prior(ABC):
 
     kind: ClassVar[str]
     """Name of the prior in files."""
+    takes_decomposed: ClassVar[bool] = False
+    """Whether it is for structures by volume, shape and orientation, and for no others."""
     concentration: float
     """Of the symmetric Dirichlet distribution of the weights."""
     scale: Scale
@@ -33,6 +35,25 @@ class Prior(ABC):
     @abstractmethod
     def check_width(self, n_features: int) -> None:
         """Raise ValueError if a hyperparameter does not fit `n_features` features."""
+
+    def check_structure(self, structure: Structure) -> None:
+        """Raise ValueError if this is no prior of covariances of that structure."""
+        if structure.decomposed and not self.takes_decomposed:
+            raise ValueError(
+                f"covariance_type is {structure.name!r}, whose prior is a VolumeShapePrior; "
+                f"{type(self).__name__} is for components that have all of a covariance in common, "
+                "or nothing"
+            )
+        if self.takes_decomposed and not structure.decomposed:
+            raise ValueError(
+                f"covariance_type is {structure.name!r}, but a {type(self).__name__} is for "
+                "structures by volume, shape and orientation; use prior=InverseWishartPrior()"
+            )
+
+    @property
+    def one_scale(self) -> bool:
+        """Whether data are standardised by one scale for all features, whatever the structure."""
+        return False
 
     @abstractmethod
     def terms(self, data: DataScale, structure: Structure) -> PriorTerms:
@@ -97,7 +118,7 @@ class Prior(ABC):
         ----------
         rng : numpy.random.Generator
         n_components, n_features : int
-        covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        covariance_type : str, default "full"
 
         Returns
         -------
@@ -118,4 +139,5 @@ class Prior(ABC):
             )
         weights = rng.dirichlet(np.full(n_components, self.concentration))
         structure = get_structure(covariance_type)
+        self.check_structure(structure)
         return Mixture(weights, *self.draw_components(rng, n_components, n_features, structure))

@@ -149,7 +149,7 @@ class InverseWishartPrior(SemiConjugatePrior):
         """Return the prior with its scale matrix as numbers."""
         if self.psi is not None:
             return self
-        psi = _scaled_to_components(data)
+        psi = scaled_to_components(data)
         if self.in_own_units:
             psi = psi * (data.scale[:, None] * data.scale[None, :])
         return replace(self, psi=tuple(map(tuple, psi.tolist())))
@@ -165,7 +165,7 @@ class InverseWishartPrior(SemiConjugatePrior):
         else:
             mean_loc, mean_scale = mean_loc + 0.0 * loc, mean_scale + 0.0 * loc
         if self.psi is None:
-            return mean_loc, mean_scale, nu, _scaled_to_components(data)
+            return mean_loc, mean_scale, nu, scaled_to_components(data)
         psi = np.asarray(self.psi)
         psi = psi if psi.ndim == 2 else np.diag(np.broadcast_to(psi, d))
         if self.in_own_units:
@@ -195,7 +195,7 @@ class InverseWishartPrior(SemiConjugatePrior):
         return mean_loc + mean_scale * noise, factors @ factors.transpose(0, 2, 1)
 
 
-def _scaled_to_components(data: DataScale) -> FloatArray:
+def scaled_to_components(data: DataScale) -> FloatArray:
     """Return the default scale matrix (D, D) on standardised data."""
     d = len(data.loc)
     share = (1.0 - _DIAGONAL_SHARE) + _DIAGONAL_SHARE * np.eye(d)

@@ -32,14 +32,14 @@ def sample_prior_predictive(
 
     Parameters
     ----------
-    prior : InverseWishartPrior, HierarchicalPrior, LKJPrior or NIWPrior
+    prior : Prior
         If it is on the standardised scale, `X` gives the location and the scale, and to the default
         prior also the correlations.
     X : ndarray of shape (N, D)
         The data, in their own units.
     n_components, n_draws : int
     rng : numpy.random.Generator
-    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+    covariance_type : str, default "full"
     feature_names : list of str, optional
         Coordinates of the features; 0, ..., D - 1 by default.
 
@@ -58,7 +58,7 @@ def sample_prior_predictive(
 
     n_samples, n_features = X.shape
     structure = get_structure(covariance_type)
-    scaling = Scaling.from_data(X, structure)
+    scaling = Scaling.from_data(X, structure, one_scale=prior.one_scale)
     shift, unit = (
         (np.zeros(n_features), np.ones(n_features))
         if prior.in_own_units

@@ -10,12 +10,20 @@ from gmm_bayes.priors.hierarchical import HierarchicalPrior
 from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
 from gmm_bayes.priors.lkj import LKJPrior
 from gmm_bayes.priors.niw import NIWPrior
+from gmm_bayes.priors.volume_shape import VolumeShapePrior
+from gmm_bayes.space.structures import Structure
 
-type AnyPrior = InverseWishartPrior | HierarchicalPrior | LKJPrior | NIWPrior
+type AnyPrior = InverseWishartPrior | HierarchicalPrior | LKJPrior | NIWPrior | VolumeShapePrior
 
 PRIORS: dict[str, type[AnyPrior]] = {
-    prior.kind: prior for prior in (InverseWishartPrior, HierarchicalPrior, LKJPrior, NIWPrior)
+    prior.kind: prior
+    for prior in (InverseWishartPrior, HierarchicalPrior, LKJPrior, NIWPrior, VolumeShapePrior)
 }
+
+
+def default_prior(structure: Structure) -> InverseWishartPrior | VolumeShapePrior:
+    """Return the prior that covariances of a structure have where none is given."""
+    return VolumeShapePrior() if structure.decomposed else InverseWishartPrior()
 
 
 def check_prior(prior: Any, n_features: int) -> Prior:
@@ -36,7 +44,7 @@ def check_prior(prior: Any, n_features: int) -> Prior:
 
 def prior_from_dict(
     values: Mapping[str, Any],
-) -> InverseWishartPrior | HierarchicalPrior | LKJPrior | NIWPrior:
+) -> InverseWishartPrior | HierarchicalPrior | LKJPrior | NIWPrior | VolumeShapePrior:
     """Return the prior that a mapping describes: its ``kind`` is a key of :data:`PRIORS`.
 
     Without a kind it is an :class:`gmm_bayes.LKJPrior`, as in files that were written before other

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from scipy.special import betaln, gammaln, multigammaln
 
 from gmm_bayes.core.types import FloatArray
+from gmm_bayes.space.decomposed import REPULSION, DecomposedSpace, log_mean_gaps
 from gmm_bayes.space.structures import Structure
 
 
@@ -30,6 +32,54 @@ class CovarianceTerms:
     correlation_shapes: FloatArray
     log_det_power: float
     psi: FloatArray
+
+
+@dataclass(frozen=True)
+class VolumeTerms:
+    """A prior on volumes, shapes and orientations (:mod:`gmm_bayes.space.decomposed`).
+
+    The log density of the log-volumes v, log-shapes a and matrices y, each as many as there are,
+    is::
+
+        log_constant - sum (nu v + psi exp(-v)) / 2
+        - shape_precision sum a**2 / 2 - matrix_precision sum y**2 / 2
+        + gap_power sum log(gap)
+
+    with the gaps between the eigenvalues of each matrix.
+    """
+
+    space: DecomposedSpace
+    log_constant: float
+    nu: float
+    psi: float
+    shape_precision: float
+    matrix_precision: float
+    gap_power: float
+
+    @property
+    def scales(self) -> list[float]:
+        """The numbers that the compiled density reads, in this order."""
+        precisions = [self.shape_precision, self.matrix_precision]
+        return [self.nu, self.psi, *precisions, self.gap_power]
+
+    @classmethod
+    def of(cls, space: DecomposedSpace, nu: float, psi: float, log_shape_scale: float) -> Self:
+        """Return inverse-gamma volumes, normal log-shapes and normal matrices.
+
+        Matrices of which only the eigenvectors have a meaning are standard normal, but for a power
+        of the gaps.
+        """
+        (volumes, _), shapes, matrices = space.blocks
+        matrix_scale = 1.0 if space.structure.turned else log_shape_scale
+        n_shapes, n_entries = math.prod(shapes), math.prod(matrices)
+        constant = volumes * (0.5 * nu * math.log(0.5 * psi) - float(gammaln(0.5 * nu)))
+        constant -= 0.5 * (n_shapes + n_entries) * math.log(2.0 * math.pi)
+        constant -= n_shapes * math.log(log_shape_scale) + n_entries * math.log(matrix_scale)
+        gap_power = REPULSION if space.structure.turned else 0.0
+        if gap_power:
+            constant -= matrices[0] * log_mean_gaps(space.n_features)
+        precisions = (log_shape_scale**-2.0, matrix_scale**-2.0)
+        return cls(space, constant, nu, psi, *precisions, gap_power)
 
 
 @dataclass(frozen=True)
@@ -74,14 +124,15 @@ class PriorTerms:
     ----------
     mean : MeanTerms
         Of each of the K components.
-    covariance : CovarianceTerms
-        Of each covariance, of which there are as many as the structure says.
+    covariance : CovarianceTerms or VolumeTerms
+        Of each covariance, of which there are as many as the structure says; or of all volumes,
+        shapes and orientations together.
     shared_scale : SharedScaleTerms, optional
         What ties the covariances together. Without it they are independent.
     """
 
     mean: MeanTerms
-    covariance: CovarianceTerms
+    covariance: CovarianceTerms | VolumeTerms
     shared_scale: SharedScaleTerms | None = None
 
 

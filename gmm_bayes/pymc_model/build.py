@@ -14,12 +14,11 @@ from gmm_bayes.core.checks import check_data, check_n_components
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.priors.base import Prior
-from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
-from gmm_bayes.priors.registry import check_prior
+from gmm_bayes.priors.registry import check_prior, default_prior
 from gmm_bayes.pymc_model.nodes import DrawNode, MixtureNode, PriorNode, RowsNode
 from gmm_bayes.space.scaling import Scaling
+from gmm_bayes.space.spaces import Space
 from gmm_bayes.space.structures import get_structure
-from gmm_bayes.space.unconstrained import UnconstrainedSpace
 from gmm_em.core.sklearn_checks import feature_names
 
 _N_SEEDS = 2.0**53
@@ -56,12 +55,13 @@ def build_model(
         The data. String column names become the coordinates of the features.
     n_components : int
         The number of components, K.
-    prior : InverseWishartPrior, HierarchicalPrior, LKJPrior or NIWPrior, optional
-        By default ``InverseWishartPrior()``.
-    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
-        As in :class:`gmm_em.GaussianMixtureEM`. For "spherical", which is spherical in the data's
-        own units, all features are standardised by one scale, the root mean square of their
-        standard deviations.
+    prior : InverseWishartPrior, HierarchicalPrior, LKJPrior, NIWPrior or VolumeShapePrior, optional
+        By default ``InverseWishartPrior()``, or ``VolumeShapePrior()`` where components share some
+        of volume, shape and orientation.
+    covariance_type : str, default "full"
+        As in :class:`gmm_em.GaussianMixtureEM`. Where a change of one feature's unit would lead
+        out of the family, as for "spherical", all features are standardised by one scale, the root
+        mean square of their standard deviations.
 
     Returns
     -------
@@ -81,9 +81,10 @@ def build_model(
     names = feature_names(X)
     data = check_data(X)
     n_components = check_n_components(n_components, data.shape[0])
-    prior = check_prior(InverseWishartPrior() if prior is None else prior, data.shape[1])
     structure = get_structure(covariance_type)
-    Scaling.from_data(data, structure)  # refuses constant columns
+    prior = check_prior(default_prior(structure) if prior is None else prior, data.shape[1])
+    prior.check_structure(structure)
+    Scaling.from_data(data, structure, one_scale=prior.one_scale)  # refuses constant columns
     return model_of_rows(
         data, n_components, prior, covariance_type, None if names is None else list(map(str, names))
     )
@@ -157,15 +158,13 @@ def data_of(target: LogPosterior) -> dict[str, FloatArray]:
     }
 
 
-def coordinate_names(space: UnconstrainedSpace) -> list[str]:
+def coordinate_names(space: Space) -> list[str]:
     """Return a name for each entry of the unconstrained vector."""
-    k, d, g = space.n_components, space.n_features, space.n_covariances
-    pairs = list(zip(*np.tril_indices(d, -1), strict=True))[: space.n_correlations]
+    k, d = space.n_components, space.n_features
     return [
         *(f"log_ratio[{j}]" for j in range(k - 1)),
         *(f"mean[{j}, {i}]" for j in range(k) for i in range(d)),
-        *(f"log_sd[{j}, {i}]" for j in range(g) for i in range(space.n_sds)),
-        *(f"log_odds[{j}, {a}, {b}]" for j in range(g) for a, b in pairs),
+        *space.names_of_covariances(),
     ]
 
 
@@ -184,9 +183,7 @@ def _rows_logp(value: Any, theta: Any, packed: Any, loc: Any, scale: Any) -> Any
     return RowsNode()(_one(theta), value, _one(packed), _one(loc), _one(scale))
 
 
-def _rows_draw(
-    space: UnconstrainedSpace, theta: Any, packed: Any, loc: Any, scale: Any, size: Any
-) -> Any:
+def _rows_draw(space: Space, theta: Any, packed: Any, loc: Any, scale: Any, size: Any) -> Any:
     """Return rows of shape ``size + (D,)``."""
     weights, means, covariances = MixtureNode(space)(_one(theta), _one(packed))
     factors = pt.linalg.cholesky(covariances)

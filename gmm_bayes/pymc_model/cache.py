@@ -43,7 +43,8 @@ def model_of(X: FloatArray, n_components: int, prior: Prior, covariance_type: st
     ValueError
         If a column of the data is constant.
     """
-    Scaling.from_data(X, get_structure(covariance_type))  # refuses constant columns
+    # Refuses constant columns.
+    Scaling.from_data(X, get_structure(covariance_type), one_scale=prior.one_scale)
     with _LOCK:
         model = _model(X.shape[1], n_components, prior, covariance_type)
         pm.set_data(_data(X, n_components, prior, covariance_type), model=model)

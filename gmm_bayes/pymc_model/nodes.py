@@ -23,10 +23,10 @@ from pytensor.link.numba.dispatch.basic import (
 
 from gmm_bayes.core.jit import njit
 from gmm_bayes.density.log_posterior import LogPosterior
-from gmm_bayes.density.packed import N_SIZES, packed_mixture, weighted_log_density
+from gmm_bayes.density.packed import DECOMPOSED, N_SIZES, packed_mixture, weighted_log_density
 from gmm_bayes.density.prior_draws import prior_vectors
 from gmm_bayes.pymc_model.symbolic import mixture_of
-from gmm_bayes.space.unconstrained import UnconstrainedSpace
+from gmm_bayes.space.spaces import Space
 
 
 class DrawNode(Op):  # type: ignore[misc]  # PyTensor has no types
@@ -54,7 +54,7 @@ class MixtureNode(Op):  # type: ignore[misc]  # PyTensor has no types
 
     __props__ = ("space",)
 
-    def __init__(self, space: UnconstrainedSpace) -> None:
+    def __init__(self, space: Space) -> None:
         self.space = space
 
     def make_node(self, theta: Any, packed: Any) -> Apply:
@@ -175,6 +175,10 @@ def _flat(X, packed, loc, scale):  # type: ignore[no-untyped-def]
     data[0] = n_samples
     for i in range(1, N_SIZES):
         data[i] = packed[i]
+    if packed[2] == DECOMPOSED:
+        # Of such covariances the prior's last array says what they consist of.
+        for i in range(n_head - int(packed[N_SIZES - 1]), n_head):
+            data[i] = packed[i]
     for d in range(n_features):
         for i in range(n_samples):
             data[n_head + d * n_samples + i] = (X[i, d] - loc[d]) / scale[d]

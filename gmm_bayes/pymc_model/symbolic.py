@@ -1,31 +1,61 @@
 """The map from the unconstrained vector to a mixture in PyTensor's own nodes.
 
-It is that of :class:`gmm_bayes.space.unconstrained.UnconstrainedSpace`, for slopes of what a model
-adds to the mixture's parameters.
+It is that of :mod:`gmm_bayes.space.unconstrained` and :mod:`gmm_bayes.space.decomposed`, for slopes
+of what a model adds to the mixture's parameters.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
 
+from gmm_bayes.space.decomposed import DecomposedSpace, contrasts, trace_free
+from gmm_bayes.space.spaces import Space
 from gmm_bayes.space.unconstrained import UnconstrainedSpace
 
 
-def mixture_of(space: UnconstrainedSpace, theta: Any) -> tuple[Any, Any, Any]:
+def mixture_of(space: Space, theta: Any) -> tuple[Any, Any, Any]:
     """Return weights (K,), means (K, D) and covariances (K, D, D) of the vector (size,)."""
-    k, d, g = space.n_components, space.n_features, space.n_covariances
-    ends = np.cumsum([k - 1, k * d, g * space.n_sds, g * space.n_correlations])
-    ratios, means, log_sds, log_odds = (
+    k, d = space.n_components, space.n_features
+    ends = np.cumsum([k - 1, k * d, *(rows * width for rows, width in space.blocks)])
+    ratios, means, *blocks = (
         theta[end - size : end] for end, size in zip(ends, np.diff([0, *ends]), strict=True)
     )
     weights = pt.special.softmax(pt.concatenate([ratios, -ratios.sum(keepdims=True)]), axis=0)
-    sds = pt.exp(log_sds).reshape((g, space.n_sds, 1))
-    factors = sds * _correlation_factors(log_odds.reshape((g, space.n_correlations)), d)
-    covariances = pt.matmul(factors, factors.mT)
+    shaped = [block.reshape(shape) for block, shape in zip(blocks, space.blocks, strict=True)]
+    covariances = _COVARIANCES[type(space)](space, *shaped)
     return weights, means.reshape((k, d)), pt.broadcast_to(covariances, (k, d, d))
+
+
+def _by_deviations(space: UnconstrainedSpace, log_sds: Any, log_odds: Any) -> Any:
+    """Return covariances (G, D, D) of standard deviations and correlations."""
+    factors = pt.exp(log_sds)[:, :, None] * _correlation_factors(log_odds, space.n_features)
+    return pt.matmul(factors, factors.mT)
+
+
+def _by_shapes(space: DecomposedSpace, volumes: Any, shapes: Any, matrices: Any) -> Any:
+    """Return covariances (G, D, D) of volumes, shapes and orientations."""
+    d = space.n_features
+    (_, _), (n_shapes, _), (n_matrices, _) = space.blocks
+    logs, frames = pt.zeros((1, d)), pt.eye(d)[None]
+    if n_matrices and d > 1:
+        entries = pt.tensordot(matrices, trace_free(d), axes=1)
+        each = [pt.linalg.eigh(entries[k]) for k in range(n_matrices)]
+        logs = pt.stack([values for values, _ in each])
+        frames = pt.stack([vectors for _, vectors in each])
+    if n_shapes:
+        logs = pt.matmul(shapes, contrasts(d).T) if d > 1 else pt.zeros((1, d))
+    wide = frames * pt.exp(0.5 * (volumes + logs))[:, None, :]
+    return pt.matmul(wide, wide.mT)
+
+
+_COVARIANCES: dict[type, Callable[..., Any]] = {
+    UnconstrainedSpace: _by_deviations,
+    DecomposedSpace: _by_shapes,
+}
 
 
 def _correlation_factors(log_odds: Any, d: int) -> Any:

@@ -11,9 +11,9 @@ from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.density.moments import FactorisedMixture, Sums, whitened_moments
 from gmm_bayes.density.prior_draws import prior_vectors
-from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
+from gmm_bayes.priors.registry import default_prior
+from gmm_bayes.space.spaces import space_of
 from gmm_bayes.space.structures import FULL, Structure
-from gmm_bayes.space.unconstrained import UnconstrainedSpace
 
 _SEEDINGS = 6
 """How often a chain seeds itself; the likeliest seeding is taken further."""
@@ -73,7 +73,7 @@ def random_start(
     Returns
     -------
     ndarray
-        A point of ``UnconstrainedSpace(n_components, D, structure)``.
+        A point of the structure's unconstrained space.
     """
     n_samples, n_features = Z.shape
     wanted = max(n_samples // 2, 5 * n_components * (n_features + 1))
@@ -105,7 +105,7 @@ def _most_probable(
     k = len(seeded.weights)
     if k == 1:
         return seeded
-    target = LogPosterior(Z, k, InverseWishartPrior(), structure)
+    target = LogPosterior(Z, k, default_prior(structure), structure)
 
     means, covariances = target.scaling.standardise_parameters(seeded.means, seeded.covariances)
     ends = [target.space.from_mixture(seeded.weights, means, covariances)]
@@ -202,22 +202,13 @@ def _noisy(
 ) -> FloatArray:
     """Return the unconstrained vector with asymptotic noise on every coordinate.
 
-    For n rows of one Gaussian: sd of a mean is sd / sqrt(n), of a log standard deviation
-    1 / sqrt(2 n), of Fisher's z (half the log-odds) and of a log weight about 1 / sqrt(n).
+    For n rows of one Gaussian: sd of a mean is sd / sqrt(n), of a log weight about 1 / sqrt(n).
     """
     k, d = start.means.shape
-    space = UnconstrainedSpace(k, d, structure)
+    space = space_of(k, d, structure)
     centre = space.from_mixture(start.weights, start.means, start.covariances)
     rows = n_samples * start.weights
     error = 1.0 / np.sqrt(rows + 1.0)
     sds = np.sqrt(np.diagonal(start.covariances, axis1=1, axis2=2))
-    shared = 1.0 / np.sqrt((rows.sum(keepdims=True) if structure.shared else rows) + 1.0)
-    scale = np.concatenate(
-        [
-            error[: k - 1],
-            (error[:, None] * sds).ravel(),
-            np.repeat(shared * np.sqrt(0.5 * space.n_sds / d), space.n_sds),
-            np.repeat(2.0 * shared, space.n_correlations),
-        ]
-    )
+    scale = np.concatenate([error[: k - 1], (error[:, None] * sds).ravel(), space.errors(rows)])
     return np.asarray(centre + scale * rng.standard_normal(space.size))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.space.structures import FULL, Structure
+from gmm_bayes.space.structures import FULL, Structure, common_mean
 
 _MIN_VARIANCE = 1e-200
 """Smallest variance of a column: products of a few of them must not underflow."""
@@ -30,8 +30,12 @@ class Scaling:
     scale: FloatArray
 
     @classmethod
-    def from_data(cls, X: FloatArray, structure: Structure = FULL) -> Scaling:
+    def from_data(
+        cls, X: FloatArray, structure: Structure = FULL, *, one_scale: bool = False
+    ) -> Scaling:
         """Return the standardisation of `X` (N, D) for mixtures of that covariance structure.
+
+        With `one_scale`, all features have the same, as for a structure with one variance.
 
         Raises
         ------
@@ -39,12 +43,13 @@ class Scaling:
             If a standard deviation has only constant columns to describe: they have no scale, and
             a mixture puts infinite density on them. If a variance is beyond float64.
         """
+        pooled = common_mean if one_scale else structure.pooled
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             loc = X.mean(axis=0)
             varies = X.max(axis=0) > X.min(axis=0)
-            variances = structure.pooled(np.where(varies, (X - loc).var(axis=0), 0.0))
+            variances = pooled(np.where(varies, (X - loc).var(axis=0), 0.0))
         variances = np.broadcast_to(variances, loc.shape)
-        some_vary = np.broadcast_to(structure.pooled(varies.astype(float)), loc.shape) > 0.0
+        some_vary = np.broadcast_to(pooled(varies.astype(float)), loc.shape) > 0.0
         constant = np.flatnonzero(~some_vary)
         if constant.size:
             columns = ", ".join(str(c) for c in constant)

@@ -11,6 +11,19 @@ from gmm_bayes.core.types import FloatArray
 from gmm_bayes.space.structures import FULL, Structure
 
 
+def weights_of(ratios: FloatArray) -> FloatArray:
+    """Return weights (..., K) from K - 1 of their centred log-ratios (..., K - 1)."""
+    full = np.concatenate([ratios, -ratios.sum(axis=-1, keepdims=True)], axis=-1)
+    return np.asarray(softmax(full, axis=-1))
+
+
+def log_ratios(weights: FloatArray) -> FloatArray:
+    """Undo :func:`weights_of`."""
+    log_weights = np.log(weights)
+    centred = log_weights - log_weights.mean(axis=-1, keepdims=True)
+    return np.asarray(centred[..., : weights.shape[-1] - 1])
+
+
 @dataclass(frozen=True)
 class UnconstrainedSpace:
     """Coordinates of a mixture of `n_components` Gaussians in `n_features` dimensions.
@@ -47,11 +60,15 @@ class UnconstrainedSpace:
         return self.structure.n_correlations(self.n_features)
 
     @property
+    def blocks(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of the log standard deviations, and of the log-odds."""
+        return (self.n_covariances, self.n_sds), (self.n_covariances, self.n_correlations)
+
+    @property
     def size(self) -> int:
         """Length of the vector."""
-        per_covariance = self.n_sds + self.n_correlations
-        means = self.n_components * self.n_features
-        return self.n_components - 1 + means + self.n_covariances * per_covariance
+        k, d = self.n_components, self.n_features
+        return k - 1 + k * d + sum(rows * width for rows, width in self.blocks)
 
     def to_mixtures(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return weights (..., K), means (..., K, D) and covariances (..., K, D, D).
@@ -65,12 +82,11 @@ class UnconstrainedSpace:
         ratios, means, log_sds, log_odds = np.split(
             theta, np.cumsum([k - 1, k * d, g * self.n_sds]), axis=-1
         )
-        full = np.concatenate([ratios, -ratios.sum(axis=-1, keepdims=True)], axis=-1)
         covariances = self.covariances(
             log_sds.reshape(*batch, g, self.n_sds),
             log_odds.reshape(*batch, g, self.n_correlations),
         )
-        return softmax(full, axis=-1), means.reshape(*batch, k, d), covariances
+        return weights_of(ratios), means.reshape(*batch, k, d), covariances
 
     def covariances(self, log_sds: FloatArray, log_odds: FloatArray) -> FloatArray:
         """Return the components' covariances (..., K, D, D).
@@ -112,7 +128,6 @@ class UnconstrainedSpace:
         """
         k, d = self.n_components, self.n_features
         batch = weights.shape[:-1]
-        log_weights = np.log(weights)
         factors = np.linalg.cholesky(covariances[..., : self.n_covariances, :, :])
         sds = np.sqrt(np.einsum("...ij,...ij->...i", factors, factors))
         correlation = factors / sds[..., None]
@@ -122,7 +137,7 @@ class UnconstrainedSpace:
         squares = np.cumsum(correlation[..., ::-1] ** 2, axis=-1)[..., ::-1]
         partial = correlation[..., rows, columns] / np.sqrt(squares[..., rows, columns])
         parts = [
-            (log_weights - log_weights.mean(axis=-1, keepdims=True))[..., : k - 1],
+            log_ratios(weights),
             means,
             np.log(sds[..., : self.n_sds]),
             logit(0.5 * (partial + 1.0)),
@@ -133,3 +148,37 @@ class UnconstrainedSpace:
             [part.reshape(*batch, size) for part, size in zip(parts, sizes, strict=True)],
             axis=-1,
         )
+
+    def redrawn(self, theta: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Return `theta`: every coordinate has a meaning."""
+        return theta
+
+    def errors(self, rows: FloatArray) -> FloatArray:
+        """Return asymptotic standard errors of the coordinates of the covariances.
+
+        For n rows of one Gaussian: that of a log standard deviation is ``1 / sqrt(2 n)``, of
+        Fisher's z (half the log-odds) ``1 / sqrt(n)``.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (K,)
+            Expected numbers of rows.
+        """
+        counts = rows.sum(keepdims=True) if self.structure.shared else rows
+        shared = 1.0 / np.sqrt(counts + 1.0)
+        return np.concatenate(
+            [
+                np.repeat(shared * np.sqrt(0.5 * self.n_sds / self.n_features), self.n_sds),
+                np.repeat(2.0 * shared, self.n_correlations),
+            ]
+        )
+
+    def names_of_covariances(self) -> list[str]:
+        """Return a name for each coordinate of the covariances."""
+        rows, columns = np.tril_indices(self.n_features, -1)
+        pairs = list(zip(rows, columns, strict=True))[: self.n_correlations]
+        every = range(self.n_covariances)
+        return [
+            *(f"log_sd[{j}, {i}]" for j in every for i in range(self.n_sds)),
+            *(f"log_odds[{j}, {a}, {b}]" for j in every for a, b in pairs),
+        ]

@@ -11,13 +11,11 @@ from __future__ import annotations
 import numpy as np
 
 from gmm_em.core.types import FloatArray
+from gmm_em.covariance.decomposed import LEAST_MOMENT
 
 # Volumes that change by less than this, relatively, have converged.
 _TOLERANCE = 1e-13
 _MAX_TURNS = 2000
-# Rows are in standard units. A component whose sum of squares is below this has collapsed, and the
-# reciprocals of still smaller numbers overflow.
-_LEAST = 1e-200
 
 
 def proportional_variances(moments: FloatArray, counts: FloatArray) -> FloatArray | None:
@@ -35,14 +33,14 @@ def proportional_variances(moments: FloatArray, counts: FloatArray) -> FloatArra
     -------
     ndarray, shape (K, D), or None where a row or a column of `moments` vanishes
     """
-    if not (moments.sum(axis=0).min() > _LEAST and moments.sum(axis=1).min() > _LEAST):
+    if not (moments.sum(axis=0).min() > LEAST_MOMENT and moments.sum(axis=1).min() > LEAST_MOMENT):
         return None
     d, total = moments.shape[1], counts.sum()
     volumes = moments.sum(axis=1) / (d * counts)
     for _ in range(_MAX_TURNS):
         shape = (moments / volumes[:, None]).sum(axis=0) / total
         before, volumes = volumes, (moments / shape).sum(axis=1) / (d * counts)
-        if not volumes.min() > _LEAST:
+        if not volumes.min() > LEAST_MOMENT:
             return None
         if np.abs(volumes / before - 1.0).max() < _TOLERANCE:
             break
@@ -63,14 +61,14 @@ def proportional_matrices(scatter: FloatArray, counts: FloatArray) -> FloatArray
     """
     k, d, _ = scatter.shape
     traces = np.trace(scatter, axis1=1, axis2=2)
-    if not (traces.min() > _LEAST and np.linalg.slogdet(scatter.sum(axis=0))[0] > 0):
+    if not (traces.min() > LEAST_MOMENT and np.linalg.slogdet(scatter.sum(axis=0))[0] > 0):
         return None
     flat, total = scatter.reshape(k, -1), counts.sum()
     volumes = traces / (d * counts)
     for _ in range(_MAX_TURNS):
         common = ((1.0 / volumes) @ flat).reshape(d, d) / total
         before, volumes = volumes, flat @ np.linalg.inv(common).ravel() / (d * counts)
-        if not volumes.min() > _LEAST:
+        if not volumes.min() > LEAST_MOMENT:
             return None
         if np.abs(volumes / before - 1.0).max() < _TOLERANCE:
             break

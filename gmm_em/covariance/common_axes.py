@@ -15,7 +15,7 @@ from typing import override
 import numpy as np
 
 from gmm_em.core.types import FloatArray
-from gmm_em.covariance.decomposed import Decomposed, unrestricted
+from gmm_em.covariance.decomposed import LEAST_MOMENT, Decomposed, unrestricted
 from gmm_em.covariance.frames import moments_along, shared_frame
 from gmm_em.covariance.turns import newton_turns, rotation
 
@@ -79,7 +79,7 @@ class CommonAxes(Decomposed):
         It is infinite where the scatter along an axis vanishes.
         """
         moments = moments_along(frame, scatter)
-        if not moments.min() > 0:
+        if not moments.min() > LEAST_MOMENT:
             return np.inf
         return float(counts @ np.log(self.variances(moments, counts)).sum(axis=1))
 

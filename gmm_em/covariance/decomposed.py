@@ -16,6 +16,10 @@ from gmm_em.covariance.coordinates import Coordinates, NaturalCoordinates
 from gmm_em.covariance.layout import diagonal_matrices, triangle
 from gmm_em.covariance.spectral import Orientation, Spectral
 
+# Rows are in standard units. A component whose sum of squares is below this has collapsed, and the
+# reciprocals of still smaller numbers overflow.
+LEAST_MOMENT = 1e-200
+
 
 class Decomposed(CovarianceStructure):
     """A structure in which volume, shape and orientation are each common or each component's own.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import override
 
 from gmm_em.core.types import FloatArray
-from gmm_em.covariance.decomposed import Decomposed, geometric_means, unrestricted
+from gmm_em.covariance.decomposed import LEAST_MOMENT, Decomposed, geometric_means, unrestricted
 from gmm_em.covariance.layout import diagonal_matrices
 
 
@@ -21,7 +21,7 @@ class EqualVolumeDiagonal(Decomposed):
 
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:
-        if not scatter.min() > 0:
+        if not scatter.min() > LEAST_MOMENT:
             return unrestricted(counts, scatter)
         means = geometric_means(scatter)
         # The volume is the mean of the components' own (Celeux & Govaert 1995).

@@ -7,7 +7,7 @@ from typing import override
 import numpy as np
 
 from gmm_em.core.types import FloatArray
-from gmm_em.covariance.decomposed import Decomposed, unrestricted
+from gmm_em.covariance.decomposed import LEAST_MOMENT, Decomposed, unrestricted
 from gmm_em.covariance.scaled_cholesky import ScaledCholesky
 
 
@@ -24,9 +24,9 @@ class EqualVolume(Decomposed):
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:
         signs, log_dets = np.linalg.slogdet(scatter)
-        if not signs.min() > 0:
-            return unrestricted(counts, scatter)
         roots = np.exp(log_dets / scatter.shape[1])
+        if not (signs.min() > 0 and roots.min() > LEAST_MOMENT):
+            return unrestricted(counts, scatter)
         # The volume is the mean of the components' own (Celeux & Govaert 1995).
         return np.asarray(scatter * (roots.sum() / (total * roots))[:, None, None])
 

@@ -52,8 +52,9 @@ SYNONYMS: dict[str, CovarianceStructure] = {
 # Every name that is accepted.
 NAMES = (*STRUCTURES, *SYNONYMS)
 
-# Those that scikit-learn has, by its names.
+# Those that scikit-learn has, by its names, and by all names.
 SKLEARN_NAMES = ("full", "tied", "diag", "spherical")
+NAMES_OF_SKLEARN_S = (*SKLEARN_NAMES, *SYNONYMS)
 
 
 def get_structure(covariance_type: str | CovarianceStructure) -> CovarianceStructure:
@@ -67,3 +68,9 @@ def get_structure(covariance_type: str | CovarianceStructure) -> CovarianceStruc
         raise ValueError(
             f"covariance_type must be one of {names}, got {covariance_type!r}"
         ) from None
+
+
+def sklearn_name(name: str) -> str:
+    """Return scikit-learn's name of a structure that it has, of which `name` is any name."""
+    letters = get_structure(name).mclust_name
+    return next(own for own in SKLEARN_NAMES if STRUCTURES[own].mclust_name == letters)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gmm_bayes.priors.conjugate import SemiConjugatePrior
 from gmm_bayes.priors.inverse_wishart import InverseWishartPrior
 from gmm_bayes.samplers.contract import Sampled, Task
+from gmm_bayes.space.structures import get_structure
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class Gibbs:
         KeyboardInterrupt
             If the user interrupts before every chain has a draw to keep.
         """
+        if get_structure(task.covariance_type).decomposed:
+            raise ValueError(
+                f"covariance_type is {task.covariance_type!r}, of which the Gibbs sampler has no "
+                "conditional distribution that it could draw from; sampler 'nuts' takes it"
+            )
         if not isinstance(task.prior, SemiConjugatePrior):
             raise ValueError(
                 "the Gibbs sampler needs an InverseWishartPrior, a HierarchicalPrior or an "

@@ -139,8 +139,8 @@ def fit_to_pilot(
     max_depth : int
     """
     space = posterior.space
-    sizes = [space.n_components, space.n_features, space.n_covariances]
-    layout = np.array([*sizes, space.n_sds, space.n_correlations], dtype=np.int64)
+    blocks = [size for block in space.blocks for size in block]
+    layout = np.array([space.n_components, space.n_features, *blocks], dtype=np.int64)
     highest = lp.mean(axis=1).argmax()
     pivot = _pivot(standardised_draws(posterior, thetas[highest : highest + 1]))
     empty = Jumps(

@@ -47,8 +47,9 @@ class Jumps(NamedTuple):
         :class:`gmm_bayes.samplers.gibbs.moves.Moves`.
     pivot, pivot_precision : ndarray of shape (K, 1 + D)
         Log weights and means that give components their order, and inverse variances.
-    layout : ndarray of int, shape (5,)
-        K, D, the number of covariances, and the standard deviations and correlations of each.
+    layout : ndarray of int
+        K and D, then the rows and columns of each block of the covariances' coordinates. A block
+        has a row for each component, or one for all.
     """
 
     n_jumps: int
@@ -118,27 +119,22 @@ def new_hops(n: int, size: int) -> Hops:
 @njit()
 def write_permuted(theta, order, layout, out):  # type: ignore[no-untyped-def]
     """Write to `out` the vector whose component k is component ``order[k]`` of `theta`."""
-    k, d, n_covariances = layout[0], layout[1], layout[2]
+    k, d = layout[0], layout[1]
     out[:] = theta
     last = 0.0
     for i in range(k - 1):
         last -= theta[i]
     for i in range(k - 1):
         out[i] = theta[order[i]] if order[i] < k - 1 else last
-    at = k - 1
-    for i in range(k):
-        for j in range(d):
-            out[at + i * d + j] = theta[at + order[i] * d + j]
-    if n_covariances == 1:
-        return
-    at += k * d
-    # Standard deviations and correlations are two blocks, each with one row for a component.
-    for block in range(2):
-        width = layout[3 + block]
-        for i in range(k):
+    # The means are a block with a row for each component, and others may follow.
+    at, rows, width = k - 1, k, d
+    for block in range(layout.shape[0] // 2):
+        if block > 0:
+            rows, width = layout[2 * block], layout[2 * block + 1]
+        for i in range(k if rows == k else 0):
             for j in range(width):
                 out[at + i * width + j] = theta[at + order[i] * width + j]
-        at += k * width
+        at += rows * width
 
 
 @njit()

@@ -10,6 +10,7 @@ from gmm_bayes import InverseWishartPrior
 from gmm_bayes.core.jit import njit
 from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.density.packed import packed_log_density
+from gmm_bayes.priors.registry import default_prior
 from gmm_bayes.samplers.nuts.hopping import HoppingChain, Plan, fit_to_pilot
 from gmm_bayes.samplers.nuts.hops import write_permuted
 from gmm_bayes.samplers.nuts.transition import Target, new_point, transition
@@ -48,11 +49,11 @@ def test_transitions_draw_the_posterior_that_quadrature_gives(rng, step):
 
 @pytest.mark.parametrize("structure", STRUCTURES.values(), ids=STRUCTURES)
 def test_permuting_the_vector_permutes_the_mixture(rng, structure):
-    target = LogPosterior(rng.normal(size=(20, 3)), 3, InverseWishartPrior(), structure)
+    target = LogPosterior(rng.normal(size=(20, 3)), 3, default_prior(structure), structure)
     space = target.space
     theta, out = rng.normal(size=space.size), np.empty(space.size)
     order = np.array([2, 0, 1])
-    layout = np.array([3, 3, space.n_covariances, space.n_sds, space.n_correlations])
+    layout = np.array([3, 3, *(size for block in space.blocks for size in block)])
     write_permuted(theta, order, layout, out)
     for found, whole in zip(space.to_mixtures(out), space.to_mixtures(theta), strict=True):
         np.testing.assert_allclose(found, whole[order], rtol=1e-12)

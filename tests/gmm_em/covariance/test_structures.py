@@ -150,3 +150,14 @@ def test_turns_end_where_a_component_has_vanished(size):
     scatter = np.stack([np.diag(row) for row in moments])
     assert proportional_variances(moments, counts) is None
     assert proportional_matrices(scatter, counts) is None
+
+
+@pytest.mark.parametrize("kind", ["VEI", "EVI", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV"])
+def test_a_component_that_has_vanished_is_no_arithmetic_error(kind):
+    """Warnings are errors: none comes of a scatter whose reciprocal overflows."""
+    structure = get_structure(kind)
+    counts = np.array([5.0, 5.0])
+    scatter = np.stack([np.diag([1.0, 2.0, 3.0]), 1e-310 * np.eye(3)])
+    found = structure.covariances(counts, structure.reduce(scatter), 10.0)
+    assert np.isfinite(found).all()
+    assert found.shape == (2, 3, 3)

@@ -15,7 +15,7 @@ from gmm_bayes.samplers.gibbs.marginal_density import MixtureArrays, new_mixture
 from gmm_bayes.samplers.gibbs.setup import Setup
 from gmm_bayes.samplers.gibbs.sweep import ConjugateModel, State
 
-STRUCTURES = ("full", "tied", "diag", "spherical")
+STRUCTURES = ("full", "tied", "diag", "spherical", "EII", "EEI")
 
 
 class Made(NamedTuple):

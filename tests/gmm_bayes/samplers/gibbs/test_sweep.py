@@ -97,7 +97,7 @@ def test_sweeps_of_one_component_draw_the_closed_form_posterior(rng, covariance_
     psi_n += kappa * n / (kappa + n) * np.outer(mean_loc, mean_loc)
     if covariance_type in ("full", "tied"):
         expected = psi_n / (dof + d - 1.0 + n - d - 1.0)
-    elif covariance_type == "diag":
+    elif covariance_type in ("diag", "EEI"):
         expected = np.diag(np.diag(psi_n)) / (dof + n - 2.0)
     else:
         expected = np.eye(d) * psi_n.trace() / (dof + n * d - 2.0)
@@ -126,7 +126,7 @@ def test_semi_conjugate_sweeps_draw_from_the_posterior(rng, covariance_type):
     problem = made(rng, 1, d, covariance_type, n=25, conjugate=False)
     prior, psi, n = problem.prior, np.asarray(problem.prior.psi), 25
     scatter = problem.X.T @ problem.X  # the data are standardised: their mean is zero
-    if covariance_type == "spherical":
+    if covariance_type in ("spherical", "EII"):
         psi = psi / d  # the one variance has the law of the features' mean
     proposals = _covariances_around_the_mean(rng, covariance_type, prior.nu, psi + scatter, n - 1)
     # What the proposal lacks: the normal prior of the mean in place of a flat one.
@@ -158,7 +158,7 @@ def _covariances_around_the_mean(rng, covariance_type, nu, psi_n, n, size=40_000
     if covariance_type in ("full", "tied"):
         return stats.invwishart(nu + n, psi_n).rvs(size, random_state=rng)
     dof = nu - d + 1.0
-    if covariance_type == "diag":
+    if covariance_type in ("diag", "EEI"):
         law = stats.invgamma(0.5 * (dof + n), scale=0.5 * np.diag(psi_n))
         return law.rvs((size, d), random_state=rng)[:, :, None] * np.eye(d)
     law = stats.invgamma(0.5 * (dof + n * d), scale=0.5 * np.trace(psi_n))
