@@ -42,6 +42,7 @@ def test_quickstart_answers_and_leaves_a_complete_run(in_tmp, monkeypatch, capsy
         assert expected in out
     directory = in_tmp / "runs" / "quickstart"
     assert {path.name for path in directory.iterdir()} == {
+        "assignments.csv",
         "comparison.json",
         "config.toml",
         "environment.json",
