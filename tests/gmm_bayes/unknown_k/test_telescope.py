@@ -135,7 +135,7 @@ def test_with_a_fixed_number_it_is_the_gibbs_sampler(two_clusters, covariance_ty
         components_prior=FixedComponents(3),
         draws=4000,
         chains=2,
-        thin=1,
+        thin=5,
         random_state=4,
         progressbar=False,
     ).fit(rows)
@@ -143,7 +143,7 @@ def test_with_a_fixed_number_it_is_the_gibbs_sampler(two_clusters, covariance_ty
         3,
         covariance_type=covariance_type,
         sampler="gibbs",
-        draws=4000,
+        draws=10_000,
         chains=2,
         random_state=5,
         progressbar=False,
