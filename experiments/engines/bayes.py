@@ -19,6 +19,7 @@ from experiments.engines.fit import ALL_COVARIANCE_TYPES
 from experiments.values.parameters import Parameters, combine
 from gmm_bayes import (
     GaussianMixtureBayes,
+    HierarchicalPrior,
     ImproperPosteriorWarning,
     InverseWishartPrior,
     LKJPrior,
@@ -112,7 +113,7 @@ def fit_of(model: GaussianMixtureBayes, seconds: float, *, with_evidence: bool) 
 
 def _prior(
     options: BayesSettings,
-) -> InverseWishartPrior | LKJPrior | NIWPrior | VolumeShapePrior | None:
+) -> InverseWishartPrior | HierarchicalPrior | LKJPrior | NIWPrior | VolumeShapePrior | None:
     """Return the prior that was asked for; None leaves the choice to the structure."""
     if options.prior == BayesSettings().prior:
         return None

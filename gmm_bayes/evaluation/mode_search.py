@@ -33,7 +33,8 @@ def find_modes(
     mean square of the log ratio of their densities over the rows is below 0.1
     (:mod:`gmm_em.fitting.maxima`), so that labels do not matter. Modes are left out where they have
     less than one part in a hundred of the draws and of a normal posterior, and where a component
-    has collapsed. There are none where climbs would take too long, and for a single component.
+    has collapsed. There are none where climbs would take too long, for a single component, and where components
+    share some of volume, shape and orientation.
 
     Parameters
     ----------
@@ -45,7 +46,8 @@ def find_modes(
     cores : int
     """
     per_chain = _affordable(target, draws, population)
-    if draws.n_components == 1 or per_chain < _FEWEST_CLIMBS:
+    known = draws.n_components > 1 and not target.structure.decomposed
+    if not known or per_chain < _FEWEST_CLIMBS:
         return ()
     standardised = vectors(target, standardise(target, draws))
     factor = spread_of(standardised.reshape(-1, standardised.shape[-1]))

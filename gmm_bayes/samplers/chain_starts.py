@@ -109,7 +109,8 @@ def find_starts(task: Task, target: LogPosterior) -> tuple[ChainStarts, Task]:
     A population is sampled under the task's prior where that is an InverseWishartPrior, and under
     the default one otherwise: half-normal standard deviations would let particles fall into the
     likelihood's singularities. There is no population for a single component, with little tuning,
-    or where it would take too long.
+    where it would take too long, or where components share some of volume, shape and orientation:
+    some coordinates of such a vector have no meaning, and particles would collapse in them.
 
     Parameters
     ----------
@@ -119,7 +120,7 @@ def find_starts(task: Task, target: LogPosterior) -> tuple[ChainStarts, Task]:
     """
     Z = target.scaling.standardise(task.X)
     n = _affordable(task, target.space.size)
-    if n < _LEAST_PARTICLES:
+    if n < _LEAST_PARTICLES or target.structure.decomposed:
         return ChainStarts(target, Z), task
     total = task.chains * (task.draws + task.tune)
     share = int(_SHARE_OF_TUNING * task.chains * task.tune)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -235,11 +236,12 @@ class Climb:
             if self.n_iter >= until:
                 return
             point, length = newton.trial()
-            try:
-                totals = self._problem.expect(point.parameters)
-                objective = totals.objective
-            except DegenerateError:
-                objective = -np.inf
+            objective = -np.inf
+            # A step far too long overflows: such a mixture has no objective.
+            if np.isfinite(point.parameters.covariances).all():
+                with suppress(DegenerateError):
+                    totals = self._problem.expect(point.parameters)
+                    objective = totals.objective
             if np.isfinite(objective) and newton.sufficient(objective, length):
                 gain = objective - self._totals.objective
                 newton.accept(point, totals)
