@@ -33,8 +33,8 @@ def find_modes(
     mean square of the log ratio of their densities over the rows is below 0.1
     (:mod:`gmm_em.fitting.maxima`), so that labels do not matter. Modes are left out where they have
     less than one part in a hundred of the draws and of a normal posterior, and where a component
-    has collapsed. There are none where climbs would take too long, for a single component, and where components
-    share some of volume, shape and orientation.
+    has collapsed. There are none where climbs would take too long, for a single component, and
+    where components share some of volume, shape and orientation.
 
     Parameters
     ----------
