@@ -40,6 +40,8 @@ FEWEST_ROWS = 20
 """Fewer rows than this have no shape that could be told."""
 WIDTH_OF_NORMAL = 1.2816
 """Standard deviations between the median of a normal distribution and its quantile of 90 %."""
+_FARTHEST = 1e60
+"""Rows farther from a component than so many of its standard deviations are taken as so far."""
 CHECKS = ("skewness", "heavy", "light", "peak", "flat", "tail")
 
 
@@ -128,6 +130,8 @@ def _whitened(rows: FloatArray, share: FloatArray, whole: FloatArray) -> FloatAr
 def _of_component(z: FloatArray, share: FloatArray) -> list[float]:
     """Return the numbers of whitened rows of shape (n, D) with weights of shape (n,)."""
     total = max(float(share.sum()), np.finfo(float).tiny)
+    # A row so far away that its third power overflows tells no more than one at this distance.
+    z = np.clip(z, -_FARTHEST, _FARTHEST)
     squares = z * z
     lengths = squares.sum(axis=1)
     skewness = float(np.linalg.norm((share * lengths) @ z) / total)

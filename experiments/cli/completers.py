@@ -6,7 +6,6 @@ import click
 from click.shell_completion import CompletionItem
 
 from experiments import config, engines
-from gmm_em.covariance.registry import NAMES
 
 
 def complete_config(
@@ -42,7 +41,7 @@ def complete_structures(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Offer structures of covariances, after those already named before a comma."""
-    return _next_of(["all", *NAMES], incomplete)
+    return _next_of(list(config.COVARIANCE_NAMES), incomplete)
 
 
 def _next_of(names: list[str], incomplete: str) -> list[CompletionItem]:

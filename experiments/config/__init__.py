@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gmm_em.core.doors import lazy_door
 
 if TYPE_CHECKING:
-    from experiments.config.experiment import ExperimentConfig
+    from experiments.config.experiment import COVARIANCE_NAMES, ExperimentConfig
     from experiments.config.ignored import OF_A_SWEEP, refuse_ignored
     from experiments.config.keys import allowed_values, known_keys
     from experiments.config.load import (
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from experiments.config.section import Section
 
 __all__ = [
+    "COVARIANCE_NAMES",
     "OF_A_SWEEP",
     "ExperimentConfig",
     "Section",
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "COVARIANCE_NAMES": "experiments.config.experiment",
     "OF_A_SWEEP": "experiments.config.ignored",
     "ExperimentConfig": "experiments.config.experiment",
     "Section": "experiments.config.section",

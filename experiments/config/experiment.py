@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from experiments.config.conclusion import Conclusion
 from experiments.config.data import Data
@@ -17,6 +17,8 @@ from gmm_em.covariance.registry import NAMES, STRUCTURES
 
 # What stands for all fourteen structures.
 ALL = "all"
+# What a structure may be called.
+COVARIANCE_NAMES = (ALL, *NAMES)
 
 
 def _known_structures(given: str | list[str]) -> str | list[str]:
@@ -45,7 +47,9 @@ class ExperimentConfig(Section):
     """Number of mixture components K; of several, each is fitted, and criteria choose; "auto" draws
     K from its posterior by the engine bayes-auto, and fits the probable numbers."""
     covariance_type: Annotated[
-        str | Annotated[list[str], Field(min_length=1)], AfterValidator(_known_structures)
+        str | Annotated[list[str], Field(min_length=1)],
+        AfterValidator(_known_structures),
+        WithJsonSchema({"anyOf": [{"enum": list(COVARIANCE_NAMES)}, {"type": "array"}]}),
     ] = "full"
     """What the covariances of every fit leave free, by a name of scikit-learn or of mclust; of
     several, or of "all", EM's BIC chooses one. Of our engines, em, bayes and kmeans fit all

@@ -300,16 +300,7 @@ class GaussianMixtureUnknownK(PredictiveEstimator):
     def given(self, n_components: int) -> MixtureDraws:
         """Return the draws with `n_components` components, labels aligned, as one chain.
 
-        They are draws of the posterior given that number, so that what is built for a known number
-        of components takes them.
-
-        Parameters
-        ----------
-        n_components : int
-
-        Returns
-        -------
-        MixtureDraws
+        They are draws of the posterior given that number.
 
         Raises
         ------

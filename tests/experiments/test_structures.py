@@ -227,9 +227,7 @@ def test_of_several_structures_em_s_bic_chooses_one():
     assert found[2].covariance_type == "spherical"
     assert found.chosen["bic"] == best.n_components == 2
     said = {finding.id: finding for finding in found.verdict}["structure"]
-    assert said.text.startswith(
-        "EM's BIC chooses spherical covariances, with K = 2, among 6 models"
-    )
+    assert said.text.startswith("BIC chooses spherical covariances, with 2 components")
     assert said.value > 0
 
 

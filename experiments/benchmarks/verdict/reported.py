@@ -89,7 +89,7 @@ def _collapsed(share: float) -> Change:
             Mixture(
                 one.weights,
                 one.means,
-                np.concatenate([1e-8 * one.covariances[:1], one.covariances[1:]]),
+                np.concatenate([1e-14 * one.covariances[:1], one.covariances[1:]]),
             )
             for one in mixtures[:count]
         ]

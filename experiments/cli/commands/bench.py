@@ -18,7 +18,7 @@ from experiments.core.errors import UsageError
         "gmm-compare bench bayes           the samplers against the textbook model",
         "gmm-compare bench comparison      comparing two fits: seconds and memory",
         "gmm-compare bench scale           sweeps, data on disk, and a cost model",
-        "gmm-compare bench verdict         planted situations, and what is said of them",
+        "gmm-compare bench verdict         planted situations, and what is said",
     ),
 )
 @click.argument("what", type=click.Choice(["em", "bayes", "comparison", "scale", "verdict"]))

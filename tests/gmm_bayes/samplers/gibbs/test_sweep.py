@@ -171,7 +171,7 @@ def test_the_shared_scale_is_drawn_given_the_precisions(rng, covariance_type):
     k, d = 2, 3
     problem = made_hierarchical(rng, k, d, covariance_type)
     state = state_of(problem.coordinates, 0.4 * rng.normal(size=problem.coordinates.size))
-    g = 1 if covariance_type == "tied" else k
+    g = 1 if covariance_type in ("tied", "EII", "EEI") else k
     precisions = [w.T @ w for w in state.whiteners[:g]]
     half = 0.5 * (d - 1)
     shape, rate_shape = problem.prior.shape, problem.prior.rate_shape
@@ -188,7 +188,7 @@ def test_the_shared_scale_is_drawn_given_the_precisions(rng, covariance_type):
     else:
         power = rate_shape + g * (shape - half)
         sums = np.diag(sum(precisions))
-        if covariance_type == "spherical":
+        if covariance_type in ("spherical", "EII"):
             law = stats.gamma(power, scale=1.0 / (1.0 / np.mean(1.0 / rates) + sums[0]))
             draws = draws * d  # each feature has its share of the one scale
         else:
