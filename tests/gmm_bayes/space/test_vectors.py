@@ -1,4 +1,4 @@
-"""Unconstrained vectors and mixtures, of structures that have all of a covariance in common or none."""
+"""Unconstrained vectors and mixtures, where components share all of a covariance or nothing."""
 
 import numpy as np
 import pytest
