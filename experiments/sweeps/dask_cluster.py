@@ -196,9 +196,10 @@ def _quiet() -> Iterator[None]:
 
     Tornado carries dask's connections and tells of an answer that was under way when one broke.
     """
+    libraries = ("distributed", "tornado")
     # dask gives some of its loggers a level of their own.
-    names = ["distributed", "tornado", *logging.root.manager.loggerDict]
-    loggers = [logging.getLogger(n) for n in names if n.partition(".")[0] in names[:2]]
+    names = [*libraries, *logging.root.manager.loggerDict]
+    loggers = [logging.getLogger(n) for n in names if n.partition(".")[0] in libraries]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
