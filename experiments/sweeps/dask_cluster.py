@@ -192,10 +192,14 @@ def _check_versions(client: Any, address: str) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep dask's own messages from the terminal: what matters is in the outcome of a cell."""
+    """Keep dask's own messages from the terminal: what matters is in the outcome of a cell.
+
+    Tornado carries dask's connections and tells of an answer that was under way when one broke.
+    """
+    libraries = ("distributed", "tornado")
     # dask gives some of its loggers a level of their own.
-    names = ["distributed", *logging.root.manager.loggerDict]
-    loggers = [logging.getLogger(n) for n in names if n.partition(".")[0] == "distributed"]
+    names = [*libraries, *logging.root.manager.loggerDict]
+    loggers = [logging.getLogger(n) for n in names if n.partition(".")[0] in libraries]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)

@@ -108,13 +108,7 @@ class Trace(NamedTuple):
 
     def rows(self, start: int, stop: int) -> Trace:
         """Return views of some iterations."""
-        return Trace(
-            self.thetas[start:stop],
-            self.labels[start:stop],
-            self.n_empty[start:stop],
-            self.turned[start:stop],
-            self.jumped[start:stop],
-        )
+        return Trace._make(values[start:stop] for values in self)
 
 
 def new_trace(n_iterations: int, size: int, n_components: int) -> Trace:

@@ -101,15 +101,10 @@ def test_sweeps_of_one_component_draw_the_closed_form_posterior(rng, covariance_
         expected = np.diag(np.diag(psi_n)) / (dof + n - 2.0)
     else:
         expected = np.eye(d) * psi_n.trace() / (dof + n * d - 2.0)
-    state = state_of(problem.coordinates, np.zeros(problem.coordinates.size))
-    means, covariances = [], []
-    for _ in range(20_000):
-        assert gibbs_sweep(rng, problem.model, state) == 0
-        means.append(state.means[0].copy())
-        covariances.append(np.linalg.inv(state.whiteners[0].T @ state.whiteners[0]))
+    means, covariances = _swept(rng, problem)
     for draws, exact in (
-        (np.array(means), kappa * mean_loc / (kappa + n)),
-        (np.array(covariances), expected),
+        (means, kappa * mean_loc / (kappa + n)),
+        (covariances, expected),
     ):
         error = draws.std(axis=0) / np.sqrt(len(draws))
         assert (np.abs(draws.mean(axis=0) - exact) <= 5.0 * error + 1e-12).all()
@@ -136,13 +131,8 @@ def test_semi_conjugate_sweeps_draw_from_the_posterior(rng, covariance_type):
     precision = n * np.linalg.inv(proposals) + prior.mean_scale**-2.0 * np.eye(d)
     pull = np.full(d, prior.mean_loc * prior.mean_scale**-2.0)
     centres = np.linalg.solve(precision, np.tile(pull[:, None], (len(proposals), 1, 1)))[..., 0]
-    state = state_of(problem.coordinates, np.zeros(problem.coordinates.size))
-    means, covariances = [], []
-    for _ in range(20_000):
-        assert gibbs_sweep(rng, problem.model, state) == 0
-        means.append(state.means[0].copy())
-        covariances.append(np.linalg.inv(state.whiteners[0].T @ state.whiteners[0]))
-    for draws, values in ((np.array(means), centres), (np.array(covariances), proposals)):
+    means, covariances = _swept(rng, problem)
+    for draws, values in ((means, centres), (covariances, proposals)):
         shape = (-1,) + (1,) * (values.ndim - 1)
         exact = (weights.reshape(shape) * values).sum(axis=0) / weights.sum()
         away = weights.reshape(shape) * (values - exact)
@@ -150,6 +140,17 @@ def test_semi_conjugate_sweeps_draw_from_the_posterior(rng, covariance_type):
         # Covariance and mean take turns, so that draws are a little correlated: by less than 0.2.
         error = np.hypot(1.3 * draws.std(axis=0) / np.sqrt(len(draws)), exact_error)
         assert (np.abs(draws.mean(axis=0) - exact) <= 5.0 * error + 1e-12).all()
+
+
+def _swept(rng, problem):
+    """Means (S, D) and covariances (S, D, D) of the first component after each of 20 000 sweeps."""
+    state = state_of(problem.coordinates, np.zeros(problem.coordinates.size))
+    means, covariances = [], []
+    for _ in range(20_000):
+        assert gibbs_sweep(rng, problem.model, state) == 0
+        means.append(state.means[0].copy())
+        covariances.append(np.linalg.inv(state.whiteners[0].T @ state.whiteners[0]))
+    return np.array(means), np.array(covariances)
 
 
 def _covariances_around_the_mean(rng, covariance_type, nu, psi_n, n, size=40_000):
