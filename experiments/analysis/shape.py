@@ -40,8 +40,8 @@ FEWEST_ROWS = 20
 """Fewer rows than this have no shape that could be told."""
 WIDTH_OF_NORMAL = 1.2816
 """Standard deviations between the median of a normal distribution and its quantile of 90 %."""
-_FARTHEST = 1e60
-"""Rows farther from a component than so many of its standard deviations are taken as so far."""
+_NO_WIDTH = 1e-13
+"""A direction in which a component's rows have so little of its widest variance has no shape."""
 CHECKS = ("skewness", "heavy", "light", "peak", "flat", "tail")
 
 
@@ -117,21 +117,23 @@ class _Checks:
 def _whitened(rows: FloatArray, share: FloatArray, whole: FloatArray) -> FloatArray | None:
     """Return rows in units in which those of a component have mean zero and covariance one.
 
-    None where they are too few to have a covariance.
+    Directions in which they have no width, as where a column is a sum of others, are left out.
+    None where they are too few to have a covariance, or all equal.
     """
     total = float(share.sum())
     if total < rows.shape[1] + 2:
         return None
     centred = rows - share @ rows / total
     variances, axes = eigh((share * centred.T) @ centred / total, whole)
-    return np.asarray(centred @ axes / np.sqrt(np.maximum(variances, np.finfo(float).tiny)))
+    wide = variances > _NO_WIDTH * max(variances[-1], 0.0)
+    if not wide.any():
+        return None
+    return np.asarray(centred @ axes[:, wide] / np.sqrt(variances[wide]))
 
 
 def _of_component(z: FloatArray, share: FloatArray) -> list[float]:
     """Return the numbers of whitened rows of shape (n, D) with weights of shape (n,)."""
     total = max(float(share.sum()), np.finfo(float).tiny)
-    # A row so far away that its third power overflows tells no more than one at this distance.
-    z = np.clip(z, -_FARTHEST, _FARTHEST)
     squares = z * z
     lengths = squares.sum(axis=1)
     skewness = float(np.linalg.norm((share * lengths) @ z) / total)

@@ -81,9 +81,9 @@ class Chart:
         weights = np.exp(logits - logits.max())
         weights /= weights.sum()
         steps = x[a:b].reshape(k, d, 1) / self._roots[:, None, None]
-        means = self._centre.means + (self.factors @ steps)[:, :, 0]
         # A step far too long overflows; its objective is then not finite, and it is shortened.
         with np.errstate(over="ignore", invalid="ignore"):
+            means = self._centre.means + (self.factors @ steps)[:, :, 0]
             factors = self._coordinates.factors(x[b:])
             covariances = factors @ factors.transpose(0, 2, 1)
         if covariances.shape[0] != k:

@@ -238,7 +238,7 @@ class Climb:
             point, length = newton.trial()
             objective = -np.inf
             # A step far too long overflows: such a mixture has no objective.
-            if np.isfinite(point.parameters.covariances).all():
+            if all(np.isfinite(part).all() for part in point.parameters):
                 with suppress(DegenerateError):
                     totals = self._problem.expect(point.parameters)
                     objective = totals.objective
