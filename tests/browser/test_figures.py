@@ -18,8 +18,15 @@ from tests.experiments.made import made_bayes, made_em
 def comparison():
     truth = Mixture([0.6, 0.4], [[0.0, 0.0], [4.0, 3.0]], [np.eye(2), np.eye(2)])
     rng = np.random.default_rng(4)
+    X, drawn = truth.sample(80, rng)
     dataset = Dataset(
-        "made", truth.sample(80, rng)[0], ("eruption", "waiting"), truth.sample(40, rng)[0], truth
+        "made",
+        X,
+        ("eruption", "waiting"),
+        truth.sample(40, rng)[0],
+        truth,
+        label_column="kind",
+        labels=tuple("short" if k == 0 else "long" for k in drawn),
     )
     return compare_fits(dataset, {"em": made_em(truth), "bayes": made_bayes(truth, rng)})
 
