@@ -51,7 +51,15 @@ def inlined(**options: Any) -> Any:
 _MADE_FROM = "machine-code.sha256"
 
 
-def forget_older_machine_code(package: Path) -> None:
+def digest_of_sources(package: Path) -> str:
+    """Return a hash in hexadecimal digits of all Python files in a package's folder."""
+    digest = hashlib.sha256()
+    for source in sorted(package.rglob("*.py")):
+        digest.update(f"{source.relative_to(package)}\0".encode() + source.read_bytes())
+    return digest.hexdigest()
+
+
+def forget_older_machine_code(package: Path, sources: str) -> None:
     """Delete numba's caches in a package unless they were made from its sources as they now are.
 
     Numba looks only at the file in which a function is defined. A function whose own file did not
@@ -62,21 +70,22 @@ def forget_older_machine_code(package: Path) -> None:
     ----------
     package : Path
         The package's folder.
+    sources : str
+        The hash of its sources.
     """
-    digest = hashlib.sha256()
-    for source in sorted(package.rglob("*.py")):
-        digest.update(f"{source.relative_to(package)}\0".encode() + source.read_bytes())
     made_from = package / "__pycache__" / _MADE_FROM
     try:
-        if made_from.is_file() and made_from.read_bytes() == digest.hexdigest().encode():
+        if made_from.is_file() and made_from.read_bytes() == sources.encode():
             return
         for pattern in ("*.nbi", "*.nbc"):
             for cache in package.rglob(pattern):
                 cache.unlink(missing_ok=True)
         made_from.parent.mkdir(exist_ok=True)
-        made_from.write_text(digest.hexdigest(), encoding="ascii")
+        made_from.write_text(sources, encoding="ascii")
     except OSError:
         return
 
 
-forget_older_machine_code(Path(__file__).parents[1])
+SOURCES = digest_of_sources(Path(__file__).parents[1])
+"""Tells machine code of this package from that of another version of it."""
+forget_older_machine_code(Path(__file__).parents[1], SOURCES)

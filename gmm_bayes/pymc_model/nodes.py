@@ -21,6 +21,7 @@ from pytensor.link.numba.dispatch.basic import (
     register_funcify_default_op_cache_key,
 )
 
+from gmm_bayes.core import jit
 from gmm_bayes.core.jit import njit
 from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.density.packed import DECOMPOSED, N_SIZES, packed_mixture, weighted_log_density
@@ -209,11 +210,15 @@ def _rows_slope(theta, X, packed, loc, scale, weights):  # type: ignore[no-untyp
 
 
 def _compiled(op_type: type, function: Any) -> None:
-    """Let PyTensor's compiled code call a function of our own for nodes of that type."""
+    """Let PyTensor's compiled code call a function of our own for nodes of that type.
+
+    PyTensor keeps machine code on disk, and would take that of another version of this package for
+    its own. So the key of what it keeps has a number that depends on the package's sources.
+    """
 
     @register_funcify_default_op_cache_key(op_type)  # type: ignore[untyped-decorator]
     def funcify(op: Op, **_: Any) -> Any:
-        return function
+        return function, int(jit.SOURCES, 16)
 
 
 for _op_type, _function in (

@@ -1,13 +1,17 @@
 import pytest
 
-from gmm_bayes.core.jit import forget_older_machine_code
+from gmm_bayes.core.jit import digest_of_sources, forget_older_machine_code
+
+
+def forget(package):
+    forget_older_machine_code(package, digest_of_sources(package))
 
 
 @pytest.fixture
 def package(tmp_path):
     (tmp_path / "inner" / "__pycache__").mkdir(parents=True)
     (tmp_path / "inner" / "code.py").write_text("x = 1")
-    forget_older_machine_code(tmp_path)
+    forget(tmp_path)
     for name in ("f.nbi", "f.1.nbc", "code.pyc"):
         (tmp_path / "inner" / "__pycache__" / name).write_bytes(b"")
     return tmp_path
@@ -18,13 +22,13 @@ def caches(package):
 
 
 def test_machine_code_of_the_same_sources_is_kept(package):
-    forget_older_machine_code(package)
+    forget(package)
     assert caches(package) == ["code.pyc", "f.1.nbc", "f.nbi"]
 
 
 def test_machine_code_goes_when_any_source_changes(package):
     (package / "other.py").write_text("")
-    forget_older_machine_code(package)
+    forget(package)
     assert caches(package) == ["code.pyc"]
 
 
@@ -34,5 +38,5 @@ def test_a_package_that_cannot_be_written_is_left_alone(package, monkeypatch):
 
     (package / "inner" / "code.py").write_text("x = 2")
     monkeypatch.setattr("pathlib.Path.unlink", refuse)
-    forget_older_machine_code(package)
+    forget(package)
     assert "f.nbi" in caches(package)

@@ -65,7 +65,7 @@ def check_against_enumeration(rows, prior, components, largest, weights, log_mar
     powers = len(rows) ** np.arange(len(rows))
     codes = by_first_appearance(kept.allocations.reshape(-1, len(rows))) @ powers
     exact = {int(np.array(labels) @ powers): p for labels, p in of_partitions.items() if p > 0.01}
-    assert len(exact) > 10
+    assert len(exact) >= 10
     assert z_scores(codes.reshape(kept.n_components.shape), exact) == pytest.approx(0.0, abs=4.5)
 
 
