@@ -111,6 +111,16 @@ class BlockedEStep:
         self._visit(parameters, take)
         return log_density, responsibilities
 
+    def least_log_density(self, parameters: Parameters) -> float:
+        """Log-density of the row where it is lowest, in inner units; no array of all rows."""
+        least = np.full(self._plan.n_lanes, np.inf)
+
+        def take(start: int, stop: int, buffers: BlockBuffers, lane: int) -> None:
+            least[lane] = min(least[lane], buffers.log_density.min())
+
+        self._visit(parameters, take)
+        return float(least.min())
+
     def support(self, parameters: Parameters) -> FloatArray:
         """How many rows each component rests on, shape (K,)."""
         return support_of(self.support_sums(parameters))

@@ -84,7 +84,7 @@ def _far_rows(search: Search, problem: Problem) -> bool:
     d = problem.samples.n_features
     farthest = _ROOM * float(chdtri(d, _FAR / problem.n_rows))
     least = float(_heights(inner).min()) - 0.5 * farthest
-    return bool(problem.row_log_density(inner).min() < least)
+    return problem.least_log_density(inner) < least
 
 
 def _heights(parameters: Parameters) -> FloatArray:

@@ -171,10 +171,10 @@ class Problem:
         assert self._row_estep is not None
         return self._row_estep.evaluate(parameters)[1]
 
-    def row_log_density(self, parameters: Parameters) -> FloatArray:
-        """Log-density of all rows in inner units, shape (N,), where `by_row` says it is known."""
+    def least_log_density(self, parameters: Parameters) -> float:
+        """Lowest log-density of a row in inner units, where `by_row` says that it is known."""
         assert self._row_estep is not None
-        return self._row_estep.evaluate(parameters)[0]
+        return self._row_estep.least_log_density(parameters)
 
     @property
     def plain(self) -> bool:

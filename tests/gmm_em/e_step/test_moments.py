@@ -127,6 +127,9 @@ def test_evaluate_agrees_with_the_mixture(make_mixture, kind):
     log_prob, responsibilities = evaluate(mixture, X, kind)
     np.testing.assert_allclose(log_prob, mixture.log_prob(X), rtol=1e-10)
     np.testing.assert_allclose(responsibilities, mixture.responsibilities(X), atol=1e-10)
+    samples = Samples(X)
+    least = BlockedEStep(samples, 3, kind).least_log_density(Parameters(*samples.inner(mixture)))
+    assert least == pytest.approx((log_prob + np.log(samples.scale).sum()).min(), rel=1e-10)
 
 
 def test_files_and_float32_are_read_block_by_block(tmp_path, make_mixture):
