@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from experiments.core.errors import UsageError
 from experiments.report.comparison.coordinates import flat_view
-from experiments.report.comparison.curves import ellipses
+from experiments.report.comparison.data_and_mixtures import add_outlines
 from experiments.report.page.blocks import (
     Block,
     Note,
@@ -102,16 +102,7 @@ def classes_figure(comparison: ComparisonValues) -> go.Figure:
     if len(view.names) == 1:
         figure.update_yaxes(title=plain(known.column), tickvals=[])
         return styled(figure, 360, aspect=0.8)
-    for source in view.sources:
-        x, y = ellipses(source.mixture, 0, 1)
-        figure.add_scatter(
-            x=compact(x),
-            y=compact(y),
-            mode="lines",
-            name=plain(source.label),
-            line={"color": colour_of(source.name), "width": 2},
-            hoverinfo="skip",
-        )
+    add_outlines(figure, view.sources)
     figure.update_yaxes(title=plain(view.names[1]))
     return styled(figure, 520, aspect=0.9)
 

@@ -186,3 +186,17 @@ def add_numbers(figure: go.Figure, view: View, i: int, j: int, **cell: int) -> N
         **component_numbers(len(means), 15),
         **cell,
     )
+
+
+def add_outlines(figure: go.Figure, sources: Sequence[Source]) -> None:
+    """Draw the ellipses of fits in a figure of the first two features."""
+    for source in sources:
+        x, y = ellipses(source.mixture, 0, 1)
+        figure.add_scatter(
+            x=compact(x),
+            y=compact(y),
+            mode="lines",
+            name=plain(source.label),
+            line={"color": colour_of(source.name), "width": 2},
+            hoverinfo="skip",
+        )

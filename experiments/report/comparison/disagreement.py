@@ -7,11 +7,10 @@ import plotly.graph_objects as go
 
 from experiments.core.errors import UsageError
 from experiments.core.types import FloatArray
-from experiments.report.comparison.coordinates import View, flat_view
-from experiments.report.comparison.curves import ellipses
-from experiments.report.comparison.data_and_mixtures import add_numbers
+from experiments.report.comparison.coordinates import flat_view
+from experiments.report.comparison.data_and_mixtures import add_numbers, add_outlines
 from experiments.report.comparison.spoken_names import spoken
-from experiments.report.page.theme import POINT, colour_of, compact, hover, plain, styled
+from experiments.report.page.theme import POINT, compact, hover, plain, styled
 from experiments.values.comparison import ComparisonValues
 from experiments.values.roles import compared_pair
 
@@ -63,7 +62,8 @@ def disagreement_figure(comparison: ComparisonValues) -> go.Figure:
     if one:
         figure.update_yaxes(title="difference of responsibilities", rangemode="tozero")
         return styled(figure, 360, aspect=0.8)
-    _add_ellipses(figure, view, compared_pair(comparison.engines))
+    pair = compared_pair(comparison.engines)
+    add_outlines(figure, [source for source in view.sources if source.name in pair])
     add_numbers(figure, view, 0, 1)
     figure.update_yaxes(title=plain(view.names[1]))
     return styled(figure, 520, aspect=0.9)
@@ -80,20 +80,6 @@ def _coloured_by(size: FloatArray) -> dict[str, object]:
         "line": {"width": 0.5, "color": POINT},
         "colorbar": {**bar, "outlinewidth": 0},
     }
-
-
-def _add_ellipses(figure: go.Figure, view: View, pair: list[str]) -> None:
-    for source in view.sources:
-        if source.name in pair:
-            x, y = ellipses(source.mixture, 0, 1)
-            figure.add_scatter(
-                x=compact(x),
-                y=compact(y),
-                mode="lines",
-                name=plain(source.label),
-                line={"color": colour_of(source.name), "width": 2},
-                hoverinfo="skip",
-            )
 
 
 def disagreement_text(comparison: ComparisonValues) -> str:
