@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import logsumexp, ndtri
+from scipy.stats import qmc
 
 from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_bayes.density.climb import climb_all
 from gmm_bayes.density.conversion import own_draws
 from gmm_bayes.density.laplace import LaplaceApproximation, laplace_near
 from gmm_bayes.density.log_posterior import LogPosterior
+from gmm_bayes.draws import MixtureDraws
 from gmm_em import Mixture
 from gmm_em.covariance.collapse import collapsed
 from gmm_em.fitting.maxima import Atlas
 
 _MOST_ROWS = 500
 """Rows on which two maxima are told apart at most."""
+_POINTS = 64
+"""Points of a peak's normal distribution from which the mass of its hill is estimated."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +72,8 @@ def find_peaks(
     """
     ends, values = climb_all(target, starts, factor, cores)
     mixtures = own_draws(target, ends[None])
-    n = len(target.X)
-    rows = target.X[np.unique(np.linspace(0, n - 1, _MOST_ROWS).round().astype(np.intp))]
-    profiles = mixtures.log_prob(rows)[0]
-    atlas = Atlas(float(n))
+    profiles = _profiles(target, mixtures)
+    atlas = Atlas(float(len(target.X)))
     sound = ~collapsed(mixtures.covariances[0], target.X.std(axis=0)).any(axis=-1)
     order = np.argsort(-values, kind="stable")
     for run in order[sound[order]]:
@@ -84,6 +87,52 @@ def find_peaks(
         )
         for maximum in atlas.maxima
     ]
+
+
+def log_mass_of_hill(target: LogPosterior, peak: Peak, factor: FloatArray, cores: int) -> float:
+    """Return the log mass of the hill of a peak, on the scale of :attr:`Peak.log_mass`.
+
+    The mass of a normal distribution is wrong where a shallow maximum lies on a ridge between
+    others: most of that distribution is on their hills. Here 64 of its points, of Sobol's sequence,
+    are weighted by the ratio of the posterior's density to that of the normal distribution, and
+    those from which the density leads uphill to another peak have the weight 0. It is a rough
+    estimate.
+
+    Parameters
+    ----------
+    target : LogPosterior
+    peak : Peak
+    factor : ndarray of shape (P, P)
+        As for :func:`gmm_bayes.density.climb.climb_all`.
+    cores : int
+
+    Returns
+    -------
+    float
+        -inf where every point lies on another hill.
+    """
+    sequence = qmc.Sobol(len(factor), scramble=False)
+    sequence.fast_forward(1)  # the first point is the corner, where a normal is infinite
+    points = ndtri(sequence.random(_POINTS))
+    starts = peak.normal.mean + points @ peak.normal.factor.T
+    ends, values = climb_all(target, starts, factor, cores)
+    atlas = Atlas(float(len(target.X)))
+    own = own_draws(target, peak.normal.mean[None, None])
+    atlas.add(-1, peak.log_density, _profiles(target, own)[0], "")
+    profiles = _profiles(target, own_draws(target, ends[None]))
+    ratios = [
+        target(start)[0] + 0.5 * float(point @ point) - peak.log_density
+        for start, point, end, profile in zip(starts, points, values, profiles, strict=True)
+        if atlas.find(float(end), profile) is not None
+    ]
+    return peak.log_mass + float(logsumexp(ratios)) - np.log(_POINTS) if ratios else -np.inf
+
+
+def _profiles(target: LogPosterior, mixtures: MixtureDraws) -> FloatArray:
+    """Return log densities (n, M) of some of the rows under mixtures (1, n)."""
+    n = len(target.X)
+    rows = target.X[np.unique(np.linspace(0, n - 1, _MOST_ROWS).round().astype(np.intp))]
+    return np.asarray(mixtures.log_prob(rows)[0])
 
 
 def spread_of(thetas: FloatArray) -> FloatArray:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import softmax
 
-from gmm_bayes.core.limits import MIN_MODE_MASS
+from gmm_bayes.core.limits import MIN_MODE_MASS, UNVISITED_MASS
 from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_bayes.density.conversion import standardise, vectors
 from gmm_bayes.density.log_posterior import LogPosterior
-from gmm_bayes.density.peaks import Peak, find_peaks, spread_of
+from gmm_bayes.density.peaks import Peak, find_peaks, log_mass_of_hill, spread_of
 from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.evaluation.modes import PosteriorMode
 from gmm_bayes.labels.relabelling import relabel
@@ -56,7 +56,30 @@ def find_modes(
         starts += [*_evenly(vectors(target, standardise(target, population)), per_chain)]
     origin = np.repeat(np.arange(len(starts)), [len(part) for part in starts])
     peaks = find_peaks(target, np.concatenate(starts), factor, cores)
-    return _modes_of(peaks, origin, draws.n_chains)
+    if not peaks:
+        return ()
+    counts = np.array(
+        [np.bincount(origin[peak.runs], minlength=draws.n_chains + 1) for peak in peaks]
+    )
+    return _modes_of(peaks, counts, _shares_of_hills(target, peaks, counts[:, :-1], factor, cores))
+
+
+def _shares_of_hills(
+    target: LogPosterior, peaks: list[Peak], visits: IntArray, factor: FloatArray, cores: int
+) -> FloatArray:
+    """Return which share of the posterior lies on the hill of each peak, roughly.
+
+    `visits` (n, C) counts the draws of each chain that lead to it. If the posterior were normal on
+    each hill, its height and curvature would tell. Where a peak that no chain has visited would
+    then matter, the hills are looked at more closely.
+    """
+    log_masses = np.array([peak.log_mass for peak in peaks])
+    shares = softmax(log_masses)
+    if (shares[visits.sum(axis=1) == 0] > UNVISITED_MASS).any():
+        for i in np.flatnonzero(shares >= MIN_MODE_MASS):
+            log_masses[i] = log_mass_of_hill(target, peaks[i], factor, cores)
+        shares = softmax(log_masses)
+    return np.asarray(shares)
 
 
 def _affordable(target: LogPosterior, draws: MixtureDraws, population: MixtureDraws | None) -> int:
@@ -81,27 +104,24 @@ def _as_draws(mixture: Mixture) -> MixtureDraws:
     )
 
 
-def _modes_of(peaks: list[Peak], origin: IntArray, n_chains: int) -> tuple[PosteriorMode, ...]:
+def _modes_of(peaks: list[Peak], counts: IntArray, shares: FloatArray) -> tuple[PosteriorMode, ...]:
     """Return the modes of some peaks.
 
-    `origin` is the chain of each climb; ``n_chains`` stands for the population.
+    `counts` (n, C + 1) tells how many draws of each chain, and last how many particles of the
+    population, lead to each; `shares` (n,) is the share of its hill.
     """
-    if not peaks:
-        return ()
-    counts = np.array([np.bincount(origin[peak.runs], minlength=n_chains + 1) for peak in peaks])
-    by_chain = counts[:, :n_chains] / np.maximum(counts[:, :n_chains].sum(axis=0), 1)
+    by_chain = counts[:, :-1] / np.maximum(counts[:, :-1].sum(axis=0), 1)
     masses = by_chain.mean(axis=1)
-    normal = softmax([peak.log_mass for peak in peaks])
     modes = [
         PosteriorMode(
             relabel(_as_draws(peak.mixture))[0][0],
             peak.log_density,
             float(masses[i]),
             tuple(by_chain[i].tolist()),
-            int(counts[i, n_chains]),
-            float(normal[i]),
+            int(counts[i, -1]),
+            float(shares[i]),
         )
         for i, peak in enumerate(peaks)
-        if max(masses[i], normal[i]) >= MIN_MODE_MASS
+        if max(masses[i], shares[i]) >= MIN_MODE_MASS
     ]
     return tuple(sorted(modes, key=lambda mode: -mode.mass))

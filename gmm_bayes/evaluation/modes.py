@@ -27,8 +27,8 @@ class PosteriorMode:
     hits : int
         Particles of the population that lead to it, of those that were followed.
     laplace_mass : float
-        Its share of the posterior if that were normal around each mode: a rough estimate that does
-        not depend on where the chains have been.
+        Its share of the posterior by Laplace's approximation: a rough estimate that does not depend
+        on where the chains have been.
     """
 
     mixture: Mixture

@@ -52,8 +52,9 @@ def _sample_with_jumps(
     """Return draws of chains that jump between the modes that a pilot run has found.
 
     nutpie tunes and makes the pilot run. A metric and what jumps are proposed from are fitted to
-    its draws. With them a rehearsal is run, in which chains reach each other's modes, and both are
-    fitted again to its draws. Neither changes any more when the first draw is kept.
+    its draws. With them a rehearsal is run, in which chains reach each other's modes. The metric is
+    fitted again to its draws, and jumps to its draws and the pilot's. Neither changes any more when
+    the first draw is kept.
     """
     target = starts.target
     plan = Plan.of(task.tune)
@@ -72,12 +73,13 @@ def _sample_with_jumps(
     lp = trace["sample_stats"]["logp"].to_numpy()
     n_steps = float(trace["sample_stats"]["n_steps"].mean())
 
-    def fit(seed: np.random.SeedSequence) -> Fitted:
-        particles = starts.above(lp.min())
-        return fit_to_pilot(target, thetas, lp, particles, n_steps, seed, settings.max_treedepth)
+    def fit(seed: np.random.SeedSequence, earlier: FloatArray) -> Fitted:
+        others = np.concatenate([starts.above(lp.min()), earlier])
+        return fit_to_pilot(target, thetas, lp, others, n_steps, seed, settings.max_treedepth)
 
-    fitted = fit(first)
+    fitted = fit(first, np.empty((0, target.space.size)))
     stays = fitted.stays
+    of_pilot = thetas[stays].reshape(-1, target.space.size)
     rehearsal, interrupted = run_chains(
         settings, task, fitted, plan.rehearsal, seeds[: task.chains], plan.tune + plan.pilot
     )
@@ -87,7 +89,7 @@ def _sample_with_jumps(
     lp = np.stack([chain.trace.lp for chain in rehearsal])
     n_steps = float(np.mean([chain.trace.n_steps for chain in rehearsal]))
     accepted = float(np.mean([chain.trace.jumped for chain in rehearsal]))
-    fitted = fit(second).where_accepted(accepted)
+    fitted = fit(second, of_pilot).where_accepted(accepted)
     lengths = (task.tune - plan.before_the_last, task.draws)
     chains, interrupted = run_chains(
         settings, task, fitted, lengths, seeds[task.chains :], plan.before_the_last

@@ -26,10 +26,10 @@ MIN_TUNE = 100
 _MOST_PROPOSALS = 20
 """Components of the mixture that jumps are proposed from, at most."""
 
-_JUMPS_PER_STEP = 0.5
+_JUMPS_PER_STEP = 1.0
 """Jumps after each transition, for each of the steps that it takes on average."""
 
-_MOST_JUMPS = 40
+_MOST_JUMPS = 80
 """Jumps after each transition at most."""
 
 _FEW_ACCEPTED = 0.05
@@ -118,12 +118,12 @@ def fit_to_pilot(
     posterior: LogPosterior,
     thetas: FloatArray,
     lp: FloatArray,
-    particles: FloatArray,
+    others: FloatArray,
     n_steps: float,
     seed: np.random.SeedSequence,
     max_depth: int,
 ) -> Fitted:
-    """Fit the metric to a pilot run, and the jumps to it and to a population.
+    """Fit the metric to a pilot run, and the jumps to it and to other draws.
 
     Parameters
     ----------
@@ -131,8 +131,8 @@ def fit_to_pilot(
     thetas : ndarray of shape (C, S, P)
     lp : ndarray of shape (C, S)
         Their log densities.
-    particles : ndarray of shape (n, P)
-        Of a population, to which jumps are fitted together with the pilot's draws.
+    others : ndarray of shape (n, P)
+        Of a population and of earlier runs, to which jumps are fitted together with the draws.
     n_steps : float
         Steps of a transition on average.
     seed : numpy.random.SeedSequence
@@ -151,7 +151,7 @@ def fit_to_pilot(
     inside = log_masses >= -_IN_REACH
     reach = ordered[inside]
     centre, factor = _metric(reach)
-    drawn = np.concatenate([reach.reshape(-1, space.size), _in_order(particles[None], empty)[0]])
+    drawn = np.concatenate([reach.reshape(-1, space.size), _in_order(others[None], empty)[0]])
     z = np.linalg.solve(factor, (drawn - centre).T).T
     mixture = fit_proposals(z, seed, _MOST_PROPOSALS)
     jumps = empty
