@@ -10,6 +10,7 @@ from experiments.analysis.analyse import Terms, analyse
 from experiments.analysis.thresholds import thresholds_with
 from experiments.api.comparison import Comparison
 from experiments.api.components import ComponentsComparison
+from experiments.config.experiment import structures_meant
 from experiments.core.errors import UsageError
 from experiments.core.progress import Report, silent
 from experiments.datasets.dataset import Dataset, from_arrays
@@ -71,9 +72,10 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
         and covariances (one leading axis for draws, or two for chains and draws), or a DataTree in
         ArviZ's schema with these in its posterior. With ``engines=()`` only they are compared.
     covariance_type : str or sequence of str
-        What the covariances of every fit leave free, by a name of scikit-learn or of mclust. If
-        there are several, EM fits each with each number of components, BIC chooses one, and the
-        best few numbers of components with it are then fitted by every engine.
+        What the covariances of every fit leave free, by a name of scikit-learn or of mclust;
+        "all" stands for the fourteen. If there are several, EM fits each with each number of
+        components, BIC chooses one, and the best few numbers of components with it are then fitted
+        by every engine.
     seed : int
         Determines every random number.
     progress : callable
@@ -89,7 +91,7 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     Comparison
         If `n_components` is a number.
     ComponentsComparison
-        If it is a sequence or "auto", or `covariance_type` is a sequence.
+        If it is a sequence or "auto", or `covariance_type` is a sequence or "all".
 
     Raises
     ------
@@ -106,6 +108,7 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     if twice := sorted(set(given) & set(engines)):
         raise UsageError(f"fits['{twice[0]}']: an engine has this name, allowed is another one")
     terms = Terms(seed=seed, thresholds=thresholds or {})
+    covariance_type = structures_meant(covariance_type)
     if is_choice(n_components, covariance_type):
         if given:
             raise UsageError("fits: allowed where n_components and covariance_type are one each")

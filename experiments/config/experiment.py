@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
@@ -21,8 +22,13 @@ ALL = "all"
 COVARIANCE_NAMES = (ALL, *NAMES)
 
 
-def _known_structures(given: str | list[str]) -> str | list[str]:
-    names = list(STRUCTURES) if given == ALL else given
+def structures_meant(given: str | Sequence[str]) -> str | Sequence[str]:
+    """Return the names that `ALL` stands for; any other name, or names, as they are."""
+    return list(STRUCTURES) if given == ALL else given
+
+
+def _known_structures(given: str | list[str]) -> str | Sequence[str]:
+    names = structures_meant(given)
     for name in [names] if isinstance(names, str) else names:
         if name not in NAMES:
             raise ValueError(

@@ -18,6 +18,7 @@ from experiments.report.page.theme import component_colour, hover, styled
 from experiments.values.structure_rows import rows_of, structure_legend
 from experiments.values.structures import StructureChoice, StructureValue
 
+# There are four, and seven colours, so that each of up to 28 structures has a pair of its own.
 SYMBOLS = ("circle", "diamond", "square", "circle-open")
 # The first view ends at this many times the typical distance of the best models from the best.
 ROOM = 6.0
@@ -32,8 +33,9 @@ def structure_blocks(found: StructureChoice) -> Iterator[Block]:
         "How much worse than the best each structure is by BIC, at each number of components",
         "Zero is the best. Double-click to see all models, of which the worst are far off.",
     )
-    columns = [TableColumn("components"), *map(TableColumn, found.covariance_types)]
-    rows = [[TableCell(str(k), k), *map(_cell, values)] for k, values in rows_of(found)]
+    numbers = [TableColumn(f"K = {k}") for k in found.n_components]
+    columns = [TableColumn("structure"), *numbers]
+    rows = [[TableCell(kind), *map(_cell, values)] for kind, values in rows_of(found)]
     yield SortableTable("BIC of every structure; smaller is better", columns, rows)
 
 
@@ -53,7 +55,7 @@ def structures_figure(found: StructureChoice) -> go.Figure:
             y=[value.worse_by for value in own],
             mode="lines+markers",
             name=kind,
-            marker={"size": 8, "symbol": SYMBOLS[place]},
+            marker={"size": 8, "symbol": SYMBOLS[place % len(SYMBOLS)]},
             line={"width": 1.8, "color": component_colour(place)},
             hovertemplate=hover(f"{kind}, K = %{{x}}: %{{y:.4g}} worse"),
         )

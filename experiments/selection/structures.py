@@ -12,18 +12,22 @@ from experiments.config.engines import EMSettings
 from experiments.core.errors import FitError, UsageError
 from experiments.core.progress import Report, silent
 from experiments.core.seeds import stream
+from experiments.core.words import listed
 from experiments.datasets.dataset import Dataset
 from experiments.engines.fit import check_components, check_structures
 from experiments.selection.choose import Choice, choose
 from experiments.values.comparison import Finding
 from experiments.values.structures import StructureChoice, StructureValue
 from gmm_em import select
+from gmm_em.covariance.registry import first_of_family
 from gmm_em.inference.selection import Candidate
 
 # Numbers of components that every engine fits, of those that EM fitted alone.
 MOST_KEPT = 3
 # Half differences of BIC below this are "not worth more than a bare mention" (Kass & Raftery 1995).
 CLEAR = 1.0
+# With so many, structures of different names are different.
+SEVERAL_FEATURES = 2
 
 
 def choose_with_structure(
@@ -47,7 +51,8 @@ def choose_with_structure(
     n_components : sequence of int
         Each once.
     covariance_types : sequence of str
-        Names of scikit-learn or of mclust, each once.
+        Names of scikit-learn or of mclust, each structure once. With one feature there are two
+        structures, and the first name of each is fitted.
     engines, options
         As `experiments.compare` takes them.
     terms : Terms
@@ -65,7 +70,8 @@ def choose_with_structure(
     check_structures(engines, covariance_types)
     found = screen(dataset, n_components, covariance_types, options.get("em", {}), terms, progress)
     own = replace(terms, covariance_type=found.chosen)
-    choice = choose(dataset, found.kept, engines, options, own, progress, known=(_finding(found),))
+    known = (_finding(found, len(covariance_types)),)
+    choice = choose(dataset, found.kept, engines, options, own, progress, known=known)
     return replace(choice, values=choice.values.model_copy(update={"structures": found}))
 
 
@@ -84,7 +90,8 @@ def screen(
     settings : mapping
         Of EM, as in the table ``[em]`` of a config.
     """
-    kinds = _checked(covariance_types)
+    asked = _checked(covariance_types)
+    kinds = list(dict.fromkeys(first_of_family(asked, dataset.X.shape[1]).values()))
     counts = sorted({check_components(k, len(dataset.X)) for k in n_components})
     options = EMSettings(**settings).model_dump(exclude={"n_bootstrap"})
     options["missing"] = "mar" if dataset.has_missing else "error"
@@ -144,22 +151,30 @@ def _checked(covariance_types: Sequence[str]) -> list[str]:
     kinds = list(covariance_types)
     if not kinds or len(set(kinds)) < len(kinds):
         raise UsageError(f"covariance_type = {kinds}: allowed is each name once, and at least one")
+    for name, first in first_of_family(kinds, SEVERAL_FEATURES).items():
+        if name != first:
+            raise UsageError(
+                f"covariance_type = {kinds}: '{first}' and '{name}' are names of one structure, "
+                "allowed is one of them"
+            )
     return kinds
 
 
-def _finding(found: StructureChoice) -> Finding:
-    """Say which structure BIC chooses, and by how much."""
+def _finding(found: StructureChoice, n_asked: int) -> Finding:
+    """Say which structure BIC chooses, and by how much; of how many names that were asked for."""
     others = [
         value
         for value in found.values
         if value.worse_by is not None and value.covariance_type != found.chosen
     ]
     said = f"BIC chooses {found.chosen} covariances, with {found.chosen_components} components"
+    same = _same_in_one_feature(found, n_asked)
     if not others:
+        none = "no other structure could be fitted" if len(found.covariance_types) > 1 else ""
         return Finding(
             id="structure",
             level="ok",
-            text=f"{said}; no other structure could be fitted.",
+            text=f"{said}{none and f'; {none}'}.{same}",
             value=0.0,
             threshold=CLEAR,
         )
@@ -170,7 +185,16 @@ def _finding(found: StructureChoice) -> Finding:
         f"{second.n_components}, is worse by {by:.1f} in log-likelihood"
     )
     near = by < CLEAR
-    text += ", which is no more than a bare mention: try both." if near else "."
+    text += f", which is no more than a bare mention: try both.{same}" if near else f".{same}"
     return Finding(
         id="structure", level="warn" if near else "ok", text=text, value=by, threshold=CLEAR
     )
+
+
+def _same_in_one_feature(found: StructureChoice, n_asked: int) -> str:
+    """Say that names asked for are the same structure, where they are."""
+    if n_asked == len(found.covariance_types):
+        return ""
+    names = listed(found.covariance_types)
+    are = "are one structure" if len(found.covariance_types) == 1 else "are two structures"
+    return f" With one feature the {n_asked} names {are}: {names}."

@@ -11,15 +11,23 @@ from rich.text import Text
 from experiments.values.structure_rows import rows_of, structure_cell, structure_legend
 from experiments.values.structures import StructureChoice
 
+# So many numbers of components stand side by side in one table.
+BESIDE = 6
+
 
 def structure_lines(found: StructureChoice) -> Iterator[RenderableType]:
     """Yield the legend and the table of structures by numbers of components."""
     yield Text(structure_legend(found), style="dim")
+    for start in range(0, len(found.n_components), BESIDE):
+        yield _table(found, slice(start, start + BESIDE))
+        yield Text()
+
+
+def _table(found: StructureChoice, shown: slice) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2))
-    table.add_column("K", justify="right")
-    for kind in found.covariance_types:
-        table.add_column(kind, justify="right")
-    for k, values in rows_of(found):
-        table.add_row(str(k), *map(structure_cell, values))
-    yield table
-    yield Text()
+    table.add_column("K =")
+    for k in found.n_components[shown]:
+        table.add_column(str(k), justify="right", no_wrap=True)
+    for kind, values in rows_of(found):
+        table.add_row(kind, *map(structure_cell, values[shown]))
+    return table

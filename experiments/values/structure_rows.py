@@ -1,4 +1,4 @@
-"""The table of structures by numbers of components, which terminal, page and notebook share."""
+"""The table of structures by numbers of components that terminal, page and notebook share."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from experiments.values.structures import StructureChoice, StructureValue
 BEST, NONE = "*", "-"
 
 
-def rows_of(found: StructureChoice) -> list[tuple[int, list[StructureValue]]]:
-    """Return each number of components with its value of every structure, in their order."""
+def rows_of(found: StructureChoice) -> list[tuple[str, list[StructureValue]]]:
+    """Return each structure with its value of every number of components, in their order."""
     by_model = {(value.covariance_type, value.n_components): value for value in found.values}
-    return [(k, [by_model[kind, k] for kind in found.covariance_types]) for k in found.n_components]
+    return [
+        (kind, [by_model[kind, k] for k in found.n_components]) for kind in found.covariance_types
+    ]
 
 
 def structure_cell(value: StructureValue) -> str:

@@ -5,6 +5,8 @@ A new structure needs two things here: its import, and its place in the tuple.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.diagonal import Diagonal
 from gmm_em.covariance.eei import EqualDiagonal
@@ -68,6 +70,23 @@ def get_structure(covariance_type: str | CovarianceStructure) -> CovarianceStruc
         raise ValueError(
             f"covariance_type must be one of {names}, got {covariance_type!r}"
         ) from None
+
+
+def first_of_family(names: Sequence[str], n_features: int) -> dict[str, str]:
+    """Return for each name the first of `names` that stands for the same family of matrices.
+
+    These are two names of one structure, and with one feature the names of several: there are no
+    shapes and no orientations, so that a variance is common to all components or each has its own.
+    """
+    firsts: dict[str | int, str] = {}
+    return {name: firsts.setdefault(_family(name, n_features), name) for name in names}
+
+
+def _family(name: str, n_features: int) -> str | int:
+    structure = get_structure(name)
+    if n_features == 1:
+        return structure.n_parameters(2, 1)
+    return structure.mclust_name or structure.name
 
 
 def sklearn_name(name: str) -> str:

@@ -29,7 +29,7 @@ def ellipses(
         holds `ELLIPSE_PROBABILITY` of its component.
     """
     pair = np.ix_([i, j], [i, j])
-    circle = _radius() * _circle(n_points)
+    circle = ellipse_radius() * _circle(n_points)
     gap = np.full((2, 1), np.nan)
     curves = []
     for mean, covariance in zip(parameters.means, parameters.covariances, strict=True):
@@ -79,13 +79,14 @@ def _reach(
     inverse = np.linalg.inv(np.linalg.cholesky(covariance))
     ray, offset = inverse @ rays, (inverse @ (centre - mean))[:, None]
     square, across = (ray**2).sum(axis=0), (ray * offset).sum(axis=0)
-    inside = across**2 - square * ((offset**2).sum() - _radius() ** 2)
+    inside = across**2 - square * ((offset**2).sum() - ellipse_radius() ** 2)
     return np.where(
         inside > 0, np.maximum(0.0, (np.sqrt(np.maximum(inside, 0)) - across) / square), 0.0
     )
 
 
-def _radius() -> float:
+def ellipse_radius() -> float:
+    """How many standard deviations from the centre an outline runs."""
     return float(np.sqrt(chi2.ppf(ELLIPSE_PROBABILITY, 2)))
 
 

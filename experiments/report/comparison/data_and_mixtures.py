@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 import plotly.graph_objects as go
@@ -42,9 +43,7 @@ def data_figure(comparison: ComparisonValues, features: Sequence[str] | None = N
     if len(view.names) == 1:
         return _histogram(view)
     chosen = chosen_features(comparison, features)
-    # Small panels stand close together, and a long name would reach into the next one's.
-    widths = (LONGEST_NAME, IN_A_PANEL, IN_A_SMALL_PANEL)
-    names = feature_labels(view.names, widths[min(max(1, len(chosen) - 1), len(widths)) - 1])
+    names = panel_labels(view.names, len(chosen))
     return _pairs(replace(view, names=tuple(names)).of(chosen))
 
 
@@ -81,22 +80,48 @@ def _histogram(view: View) -> go.Figure:
     return styled(figure, 460, aspect=0.8)
 
 
+def panel_labels(names: Sequence[str], n_shown: int) -> list[str]:
+    """Shorten names of features for panels, where so many of them are shown.
+
+    Small panels stand close together, and a long name would reach into the next one's.
+    """
+    widths = (LONGEST_NAME, IN_A_PANEL, IN_A_SMALL_PANEL)
+    return feature_labels(names, widths[min(max(1, n_shown - 1), len(widths)) - 1])
+
+
 def _pairs(view: View) -> go.Figure:
     """Draw each pair of coordinates, whose names are written as they are."""
-    size = len(view.names) - 1
+    small = len(view.names) > 2
+
+    def draw(figure: go.Figure, i: int, j: int, **cell: int) -> None:
+        add_points(figure, view, i, j, small=small, **cell)
+        for source in view.sources:
+            add_mixture(figure, source, i, j, **cell)
+        add_numbers(figure, view, i, j, **cell)
+
+    return panels(view.names, draw)
+
+
+class Draw(Protocol):
+    """Draws two coordinates into a cell, which is a row and a column of panels."""
+
+    def __call__(self, figure: go.Figure, i: int, j: int, **cell: int) -> None:
+        """Draw coordinates `i` and `j`."""
+
+
+def panels(names: Sequence[str], draw: Draw) -> go.Figure:
+    """Draw each pair of coordinates into a panel of its own; names are written as they are."""
+    size = len(names) - 1
     spacing = {"horizontal_spacing": 0.03, "vertical_spacing": 0.03}
     figure = make_subplots(size, size, shared_xaxes=True, shared_yaxes=True, **spacing)
     for row in range(1, size + 1):
         for column in range(1, row + 1):
             cell = {"row": row, "col": column}
-            add_points(figure, view, column - 1, row, small=size > 1, **cell)
-            for source in view.sources:
-                add_mixture(figure, source, column - 1, row, **cell)
-            add_numbers(figure, view, column - 1, row, **cell)
+            draw(figure, column - 1, row, **cell)
             if row == size:
-                figure.update_xaxes(title=view.names[column - 1], **cell)
+                figure.update_xaxes(title=names[column - 1], **cell)
             if column == 1:
-                figure.update_yaxes(title=view.names[row], **cell)
+                figure.update_yaxes(title=names[row], **cell)
     if size > 1:
         figure.update_xaxes(title_font_size=SMALL_TITLE)
         figure.update_yaxes(title_font_size=SMALL_TITLE)

@@ -11,6 +11,7 @@ from experiments.report.comparison import (
     data_and_mixtures,
     disagreement,
     likelihoods,
+    shared_form,
     spreads,
 )
 from experiments.report.comparison import em_steps as steps
@@ -82,6 +83,7 @@ def _data_and_mixtures(comparison: ComparisonValues) -> Iterator[Block]:
             "All features at once, in the two directions that separate the components of the "
             "first fit best (linear discriminants); within components both vary by about 1.",
         )
+    yield from shared_form.shared_blocks(comparison)
 
 
 def _why_no_rows(comparison: ComparisonValues) -> str:

@@ -1,5 +1,7 @@
 """A structure of covariances chosen together with the number of components."""
 
+from io import StringIO
+
 import numpy as np
 import pytest
 from rich.console import Console
@@ -8,7 +10,12 @@ from experiments.api.comparing import compare
 from experiments.api.components import ComponentsComparison
 from experiments.api.saved import read_run
 from experiments.core.errors import UsageError
+from experiments.report.structures import structures_figure
+from experiments.terminal.structures import structure_lines
+from experiments.values.structure_rows import rows_of, structure_cell
+from experiments.values.structures import StructureChoice, StructureValue
 from gmm_em import GaussianMixtureEM, Mixture
+from gmm_em.covariance.registry import STRUCTURES
 
 # Two round components of one size: spherical and tied are right, and diagonal is wasteful.
 TRUTH = Mixture([0.5, 0.5], [[0.0, 0.0], [6.0, 0.0]], [np.diag([1.0, 1.0])] * 2)
@@ -61,7 +68,7 @@ def test_the_verdict_and_the_table_say_it(found):
     assert finding.text.startswith("BIC chooses spherical covariances, with 2 components; the best")
     text = str(found)
     assert max(map(len, text.splitlines())) <= 80
-    line = next(line for line in text.splitlines() if line.split()[:1] == ["2"])
+    line = next(line for line in text.splitlines() if line.split()[:1] == ["spherical"])
     assert line.split()[2] == "*"
 
 
@@ -71,6 +78,7 @@ def test_a_run_directory_keeps_it_and_the_page_shows_it(found, tmp_path):
     page = (folder / "report.html").read_text()
     assert "Which structure of the covariances" in page
     assert "BIC of every structure" in page
+    assert "this section could not be drawn" not in page
 
 
 @pytest.mark.parametrize(
@@ -79,6 +87,7 @@ def test_a_run_directory_keeps_it_and_the_page_shows_it(found, tmp_path):
         (["full", "round"], "covariance_type = 'round': allowed is full"),
         (["full", "full"], "each name once"),
         ([], "each name once"),
+        (["tied", "full", "EEE"], "'tied' and 'EEE' are names of one structure"),
     ],
 )
 def test_structures_that_there_are_not_are_refused(X, kinds, message):
@@ -90,3 +99,56 @@ def test_of_one_number_the_structure_alone_is_chosen(X):
     found = compare(X, 2, covariance_type=["full", "tied"], **SMALL)
     assert found.structures.kept == [2]
     Console(width=80, quiet=True).print(found)
+
+
+def every_structure(counts) -> StructureChoice:
+    """All fourteen, with values that differ."""
+    values = [
+        StructureValue(
+            covariance_type=kind,
+            n_components=k,
+            n_parameters=5,
+            log_likelihood=-1e5,
+            aic=1.0,
+            bic=1.0,
+            icl=1.0,
+            worse_by=1234.5 * (place + k - counts[0]),
+        )
+        for place, kind in enumerate(STRUCTURES)
+        for k in counts
+    ]
+    return StructureChoice(
+        covariance_types=list(STRUCTURES),
+        n_components=counts,
+        values=values,
+        chosen="full",
+        chosen_components=counts[0],
+        kept=counts[:1],
+    )
+
+
+@pytest.mark.parametrize("counts", [[1, 2], list(range(1, 10))])
+def test_fourteen_structures_are_told_apart_and_fit_a_terminal(counts):
+    found = every_structure(counts)
+    figure = structures_figure(found)
+    assert [line.name for line in figure.data] == list(STRUCTURES)
+    assert len({(line.marker.symbol, line.line.color) for line in figure.data}) == 14
+    console = Console(width=80, file=StringIO())
+    console.print(*structure_lines(found), sep="\n")
+    text = console.file.getvalue()
+    assert "…" not in text
+    said = [line.split() for line in text.splitlines()]
+    for kind, values in rows_of(found):
+        parts = [part for line in said if line[:1] == [kind] for part in line[1:]]
+        assert parts == [structure_cell(value) for value in values]
+
+
+def test_with_one_feature_there_are_two_structures(X):
+    found = compare(X[:, :1], [1, 2], covariance_type="all", seed=1, **SMALL)
+    assert found.structures.covariance_types == ["full", "tied"]
+    said = next(f for f in found.verdict if f.id == "structure").text
+    assert said.endswith("With one feature the 14 names are two structures: full and tied.")
+    alone = compare(X[:, :1], [1, 2], covariance_type=["EEV", "EII"], seed=1, **SMALL)
+    assert (alone.structures.covariance_types, alone[2].covariance_type) == (["EEV"], "EEV")
+    said = next(f for f in alone.verdict if f.id == "structure").text
+    assert said.endswith("With one feature the 2 names are one structure: EEV.")
