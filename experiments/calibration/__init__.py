@@ -1,4 +1,4 @@
-"""Simulation-based calibration of a posterior. Imports: datasets, config, storage, values, core."""
+"""Simulation-based calibration. Imports: engines, datasets, config, storage, values, core."""
 
 from __future__ import annotations
 
