@@ -1,4 +1,7 @@
-"""Simulation-based calibration of a posterior. Imports: datasets, config, storage, values, core."""
+"""Simulation-based calibration of a posterior.
+
+Imports: engines, datasets, config, storage, values, core.
+"""
 
 from __future__ import annotations
 

@@ -27,8 +27,9 @@ class Calibrated:
     Attributes
     ----------
     name, sampler : str
-    size : mapping of str to int
-        ``n_samples``, ``n_features``, ``n_components``.
+    size : mapping of str to int or str
+        ``n_samples``, ``n_features``, and ``n_components``, which is a string where it varies:
+        ``"1 to 10"``.
     ranks : mapping of str to list of int
         Of each quantity, by simulation.
     p_values : mapping of str to float
@@ -43,7 +44,7 @@ class Calibrated:
 
     name: str
     sampler: str
-    size: Mapping[str, int]
+    size: Mapping[str, int | str]
     ranks: Mapping[str, list[int]]
     p_values: Mapping[str, float]
     rejected: tuple[str, ...]

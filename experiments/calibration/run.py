@@ -12,13 +12,17 @@ from pathlib import Path
 import numpy as np
 
 from experiments.calibration.result import ALPHA, RESULT, SIMULATIONS, Calibrated
-from experiments.calibration.simulate import N_DRAWS, Calibration, Simulation
+from experiments.calibration.simulate import Calibration
+from experiments.calibration.simulator import N_DRAWS, Simulation, Simulator
 from experiments.calibration.uniformity import Uniformity, holm
+from experiments.calibration.unknown_k import UnknownKCalibration
 from experiments.config.experiment import ExperimentConfig
 from experiments.core.code_version import code_version
 from experiments.core.errors import UsageError
 from experiments.core.files import clear_scratch, refuse_unwritable, replacing
 from experiments.core.progress import Report, silent
+from experiments.core.seeds import stream
+from experiments.datasets.load import load_dataset
 from experiments.storage.layout import CONFIG
 
 # Seconds after which a file with a temporary name was left by a process that is no more.
@@ -52,7 +56,7 @@ def run_calibration(
     if n_sims < MIN_SIMS:
         raise UsageError(f"--n-sims {n_sims}: allowed is {MIN_SIMS} or more")
     try:
-        calibration = Calibration.of(config)
+        calibration = calibration_of(config)
     except UsageError as error:
         raise UsageError(f"{config.name}: {error}") from None
     _check_directory(directory)
@@ -70,9 +74,23 @@ def run_calibration(
     return result
 
 
+def calibration_of(config: ExperimentConfig) -> Simulator:
+    """Return the calibration of a config's posterior on data of the config's size.
+
+    Raises
+    ------
+    UsageError
+        If the config's prior, data or number of components does not allow it.
+    """
+    X = load_dataset(config.data, config.name, stream(config.seed, "data")).X
+    if config.n_components == "auto":
+        return UnknownKCalibration.of(config, X)
+    return Calibration.of(config, X)
+
+
 def summarise(
     config: ExperimentConfig,
-    calibration: Calibration,
+    calibration: Simulator,
     simulations: list[Simulation],
     seconds: float = 0.0,
 ) -> Calibrated:
@@ -83,10 +101,8 @@ def summarise(
     p_values = {name: test.p_value(np.asarray(values)) for name, values in ranks.items()}
     return Calibrated(
         name=config.name,
-        sampler=f"{config.bayes.sampler} with prior {config.bayes.prior.kind}",
-        size={
-            name: getattr(calibration, name) for name in ("n_samples", "n_features", "n_components")
-        },
+        sampler=calibration.title,
+        size=calibration.size,
         ranks=ranks,
         p_values=p_values,
         rejected=holm(p_values, ALPHA),
@@ -97,13 +113,13 @@ def summarise(
     )
 
 
-def address(config: ExperimentConfig, calibration: Calibration) -> str:
+def address(config: ExperimentConfig, calibration: Simulator) -> str:
     """Return sixteen hexadecimal digits of all that determines a simulation."""
     content = {
         "code": code_version(),
-        "bayes": config.bayes.model_dump(mode="json"),
+        "bayes": calibration.settings,
         "covariance_type": calibration.covariance_type,
-        "size": [calibration.n_samples, calibration.n_features, calibration.n_components],
+        "size": list(calibration.size.values()),
         "seed": config.seed,
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
@@ -111,7 +127,7 @@ def address(config: ExperimentConfig, calibration: Calibration) -> str:
 
 
 def _simulations(
-    calibration: Calibration, folder: Path, n_sims: int, progress: Report
+    calibration: Simulator, folder: Path, n_sims: int, progress: Report
 ) -> Iterator[Simulation]:
     progress("simulations", 0, n_sims)
     for number in range(n_sims):

@@ -1,63 +1,25 @@
-"""Simulation-based calibration: whether a sampler draws the posterior that the model defines.
-
-Truths are drawn from the prior and data from the truths. Then, whatever the prior and the data, the
-rank of a truth among draws of its posterior is uniform (Cook, Gelman & Rubin 2006; Talts et al.
-2018). A sampler that is biased, overconfident or stuck shows in the ranks.
-"""
+"""Simulation-based calibration of the posterior of a known number of components."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from typing import Any, override
 
 import numpy as np
-from arviz_stats.base import array_stats
 
+from experiments.calibration.simulator import AnyPrior, Quantities, Simulator, check_calibrated
 from experiments.config.experiment import ExperimentConfig
-from experiments.core.errors import FitError, UsageError
-from experiments.core.seeds import stream
+from experiments.core.errors import UsageError
 from experiments.core.types import FloatArray
-from experiments.datasets.load import load_dataset
-from gmm_bayes import (
-    HierarchicalPrior,
-    InverseWishartPrior,
-    LKJPrior,
-    MixtureDraws,
-    NIWPrior,
-    VolumeShapePrior,
-    prior_from_dict,
-)
+from gmm_bayes import MixtureDraws, prior_from_dict
 from gmm_bayes.samplers.contract import Sampler, Task
 from gmm_bayes.samplers.registry import get_sampler
 from gmm_em import Mixture
-from gmm_em.core.threads import single_threaded_blas
 from gmm_em.parameter_names import ParameterLayout, ParameterName
 
-N_DRAWS = 63
-"""Nearly independent draws that a truth is ranked among: 64 ranks."""
-ENOUGH_ESS = 2 * N_DRAWS
-"""Effective draws of a posterior from which so many, evenly spaced, hardly depend on each other."""
-MAX_DOUBLINGS = 3
-"""How often a chain is made twice as long for want of effective draws."""
-
 
 @dataclass(frozen=True)
-class Simulation:
-    """What one simulated data set says.
-
-    Attributes
-    ----------
-    ranks : dict of str to int
-        Of each quantity: how many of `N_DRAWS` draws are below the truth.
-    ess : float
-        The smallest effective sample size over the quantities.
-    """
-
-    ranks: dict[str, int]
-    ess: float
-
-
-@dataclass(frozen=True)
-class Calibration:
+class Calibration(Simulator):
     """What is calibrated: a sampler with a prior, on data of one size.
 
     Parameters
@@ -70,6 +32,9 @@ class Calibration:
         Of each posterior; `draws` is doubled where the draws are worth too little.
     seed : int
     covariance_type : str, default "full"
+    settings : dict, optional
+        The table of a config that all this comes from, if it comes from one.
+    title : str, optional
 
     Raises
     ------
@@ -78,7 +43,7 @@ class Calibration:
         are too few rows.
     """
 
-    prior: InverseWishartPrior | HierarchicalPrior | LKJPrior | NIWPrior | VolumeShapePrior
+    prior: AnyPrior
     sampler: Sampler
     n_samples: int
     n_features: int
@@ -88,32 +53,16 @@ class Calibration:
     chains: int
     seed: int
     covariance_type: str = "full"
+    settings: dict[str, Any] = field(default_factory=dict)
+    title: str = ""
 
     def __post_init__(self) -> None:
-        if self.prior.scale != "data":
-            raise UsageError(
-                "bayes.prior.scale = 'standardised': the prior would depend on the data that are "
-                "drawn from it, allowed for calibration is 'data'"
-            )
-        if self.prior.takes_from_data is not None:
-            raise UsageError(
-                f"bayes.prior.{self.prior.takes_from_data} is not given, so the prior would depend "
-                "on the data that are drawn from it, allowed for calibration are numbers"
-            )
         least = max(2, self.n_components)
-        if self.n_samples < least:
-            raise UsageError(
-                f"number of rows = {self.n_samples}: allowed for calibration is {least} or more, "
-                "one for each component and two for a spread"
-            )
-        try:
-            self.prior.check_width(self.n_features)
-        except ValueError as error:
-            raise UsageError(f"bayes.prior: {error}") from None
+        check_calibrated(self.prior, self.n_features, self.n_samples, least, "bayes.prior")
 
     @classmethod
-    def of(cls, config: ExperimentConfig) -> Calibration:
-        """Return the calibration of a config's posterior on data of the config's size.
+    def of(cls, config: ExperimentConfig, X: FloatArray) -> Calibration:
+        """Return the calibration of a config's posterior on data of the size of `X` (N, D).
 
         Raises
         ------
@@ -122,10 +71,10 @@ class Calibration:
         """
         if not isinstance(config.n_components, int):
             raise UsageError(
-                f"n_components = {config.n_components}: allowed for calibration is one number"
+                f"n_components = {config.n_components}: allowed for calibration is one number, or "
+                "'auto'"
             )
         bayes = config.bayes
-        shape = load_dataset(config.data, config.name, stream(config.seed, "data")).X.shape
         try:
             prior = prior_from_dict(bayes.prior.model_dump(exclude_none=True))
         except ValueError as error:
@@ -133,66 +82,57 @@ class Calibration:
         return cls(
             prior=prior,
             sampler=get_sampler(bayes.sampler),
-            n_samples=shape[0],
-            n_features=shape[1],
+            n_samples=X.shape[0],
+            n_features=X.shape[1],
             n_components=config.n_components,
             draws=bayes.draws,
             tune=bayes.tune,
             chains=bayes.chains,
             seed=config.seed,
             covariance_type=config.only_structure("for calibration"),
+            settings=bayes.model_dump(mode="json"),
+            title=f"{bayes.sampler} with prior {bayes.prior.kind}",
         )
 
-    @single_threaded_blas()
-    def simulate(self, number: int) -> Simulation:
-        """Return what data set `number` says; it depends on no other.
+    @property
+    @override
+    def size(self) -> dict[str, int | str]:
+        """Numbers of rows, features and components."""
+        return {
+            "n_samples": self.n_samples,
+            "n_features": self.n_features,
+            "n_components": self.n_components,
+        }
 
-        Raises
-        ------
-        FitError
-            If the prior cannot be drawn from, or the sampler refuses what comes of it.
-        KeyboardInterrupt
-            If the user interrupts.
-        """
-        try:
-            # Where a prior underflows, an error follows that says so.
-            with np.errstate(divide="ignore", under="ignore"):
-                return self._simulate(*stream(self.seed, f"sbc {number}").spawn(2))
-        except ValueError as error:
-            raise FitError(f"simulation {number} cannot be made: {error}") from error
-
-    def _simulate(
-        self, data_seed: np.random.SeedSequence, fit_seed: np.random.SeedSequence
-    ) -> Simulation:
-        rng = np.random.default_rng(data_seed)
+    @override
+    def truth(self, rng: np.random.Generator) -> tuple[Quantities, FloatArray]:
+        """Return a truth's quantities, and rows drawn from it."""
         truth = self.prior.sample(rng, self.n_components, self.n_features, self.covariance_type)
         X = truth.sample(self.n_samples, rng)[0]
-        task = Task(
-            X,
-            self.n_components,
-            self.prior,
-            self.draws,
-            self.tune,
-            self.chains,
-            None,
-            fit_seed,
-            lambda done, total: None,
-            self.covariance_type,
-        )
-        for attempt in range(MAX_DOUBLINGS + 1):
-            longer = replace(task, draws=task.draws << attempt, seed=fit_seed.spawn(1)[0])
-            sampled = self.sampler.sample(longer)
-            if sampled.interrupted:
-                raise KeyboardInterrupt
-            found = self._quantities(sampled.draws, X)
-            ess = _smallest_ess(found)
-            if ess >= ENOUGH_ESS:
-                break
-        true = self._quantities(_as_draws(truth), X)
-        ranks = {name: _rank(true[name].item(), values) for name, values in found.items()}
-        return Simulation(ranks, ess)
+        return self._quantities(_as_draws(truth), X), X
 
-    def _quantities(self, draws: MixtureDraws, X: FloatArray) -> dict[str, FloatArray]:
+    @override
+    def posterior(self, X: FloatArray, draws: int, seed: np.random.SeedSequence) -> Quantities:
+        """Return the quantities of posterior draws given the rows."""
+        sampled = self.sampler.sample(
+            Task(
+                X,
+                self.n_components,
+                self.prior,
+                draws,
+                self.tune,
+                self.chains,
+                None,
+                seed,
+                lambda done, total: None,
+                self.covariance_type,
+            )
+        )
+        if sampled.interrupted:
+            raise KeyboardInterrupt
+        return self._quantities(sampled.draws, X)
+
+    def _quantities(self, draws: MixtureDraws, X: FloatArray) -> Quantities:
         """Return draws (C, S) of what is identified, components by their first coordinate.
 
         Numbering components by a function of the mixture, the same for truth and draws, makes each
@@ -202,7 +142,9 @@ class Calibration:
         # The last weight is what the others leave.
         last = ParameterName("weight", draws.n_components - 1)
         ordered = draws.permute(np.argsort(draws.means[..., 0], axis=-1))
-        found = {_label(name): name.value(ordered) for name in layout.names if name != last}
+        found: Quantities = {
+            _label(name): name.value(ordered) for name in layout.names if name != last
+        }
         found["log_likelihood"] = draws.log_likelihood(X)
         return found
 
@@ -217,17 +159,3 @@ def _as_draws(mixture: Mixture) -> MixtureDraws:
     return MixtureDraws(
         mixture.weights[None, None], mixture.means[None, None], mixture.covariances[None, None]
     )
-
-
-def _smallest_ess(found: dict[str, FloatArray]) -> float:
-    values = np.stack(list(found.values()))
-    if (np.ptp(values, axis=(1, 2)) == 0.0).any():
-        return 0.0  # it never moved, which ArviZ counts as independent draws of a constant
-    return float(np.min(array_stats.ess(values, method="bulk")))
-
-
-def _rank(true: float, values: FloatArray) -> int:
-    """Return how many of `N_DRAWS` draws, evenly spaced through all chains, are below the truth."""
-    flat = values.ravel()
-    spaced = np.linspace(0, flat.size - 1, N_DRAWS).round().astype(np.intp)
-    return int((flat[spaced] < true).sum())

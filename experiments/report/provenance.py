@@ -95,14 +95,15 @@ def provenance_blocks(comparison: ComparisonValues, made: Provenance) -> list[Bl
 def choice_blocks(found: ComponentsValues, made: Provenance) -> list[Block]:
     """Return the same blocks for a choice of the number of components."""
     engines = tuple(dict.fromkeys(criterion.engine for criterion in found.criteria))
-    call = _call(found, found.n_components, engines)
+    drawn = found.posterior_of_k is not None
+    call = _call(found, "'auto'" if drawn else found.n_components, engines)
     facts = [*_facts(found), *environment_facts(made.environment)]
     return [*_repeat(call, made), Facts(facts), *_config(made)]
 
 
 def _call(
     values: ComparisonValues | ComponentsValues,
-    n_components: int | list[int],
+    n_components: int | list[int] | str,
     engines: tuple[str, ...],
 ) -> str:
     structure = values.covariance_type

@@ -20,6 +20,7 @@ from experiments.report.page.blocks import (
 from experiments.report.page.document import render, write
 from experiments.report.page.failed import drawn
 from experiments.report.page.theme import RULE, colour_of, hover, styled
+from experiments.report.posterior_of_k import posterior_of_k_blocks
 from experiments.report.provenance import Provenance, choice_blocks
 from experiments.report.structures import structure_blocks
 from experiments.report.verdict import VerdictList
@@ -31,6 +32,7 @@ SYMBOLS = {
     "bic": ("circle", "solid"),
     "icl": ("square", "dash"),
     "em-held-out": ("diamond", "dashdot"),
+    "posterior-k": ("circle-open", "dot"),
     "loo": ("circle", "solid"),
     "evidence": ("square", "dash"),
     "bayes-held-out": ("diamond", "dashdot"),
@@ -73,6 +75,9 @@ def _sections(found: ComponentsValues, made: Provenance) -> Iterator[PageSection
     if found.structures is not None:
         blocks = list(drawn(structure_blocks(found.structures)))
         yield PageSection("structures", "Which structure of the covariances", blocks)
+    if found.posterior_of_k is not None:
+        blocks = list(drawn(posterior_of_k_blocks(found.posterior_of_k)))
+        yield PageSection("posterior-of-k", "The posterior of the number of components", blocks)
     yield PageSection("how-many", "How many components", list(drawn(_how_many(found))))
     yield PageSection("each", "Each number by itself", [_links(found)])
     yield PageSection("made", "How it was made", choice_blocks(found, made))

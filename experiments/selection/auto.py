@@ -19,6 +19,7 @@ from experiments.engines.registry import make_engine
 from experiments.selection.choose import Choice, choose_among, with_evidence
 from experiments.selection.posterior_of_k import in_words, under
 from experiments.values.components import PosteriorOfK
+from gmm_bayes import check_components_prior
 
 BAYES_AUTO = "bayes-auto"
 """Name of the engine that draws the number of components."""
@@ -79,15 +80,17 @@ def choose_by_posterior(
     others = [name for name in engines if name != BAYES_AUTO]
     of_others = {name: found for name, found in options.items() if name != BAYES_AUTO}
 
+    probabilities = model.n_components_probabilities_
+
     def fit_at(k: int, report: Report) -> Mapping[str, Fit]:
         fits: Mapping[str, Fit] = {}
         if others:
             how = (terms.seed, report, terms.covariance_type)
             fits = fit_engines(dataset, k, others, of_others, *how)
-        given = engine.given(model, k, seconds)
+        # All numbers are drawn at once. Each has taken the time of its own draws.
+        given = engine.given(model, k, seconds * probabilities[k])
         return {name: given if name == BAYES_AUTO else fits[name] for name in engines}
 
-    probabilities = model.n_components_probabilities_
     counts = [
         k
         for k in sorted(probabilities, key=lambda k: -probabilities[k])
@@ -102,9 +105,12 @@ def _posterior_of_k(model: Any, table: Mapping[str, Any]) -> PosteriorOfK:
     rows = model.diagnostics_.label_free.loc[["n_components", "n_filled"]]
     ess = rows[["ess_bulk", "ess_tail"]].to_numpy(dtype=float)
     other, probabilities = under(table, model.n_components_probabilities_)
+    numbers = np.array(list(model.n_components_probabilities_), dtype=float)
+    of_prior = np.exp(check_components_prior(table).log_prob(numbers))
     return PosteriorOfK(
         engine=BAYES_AUTO,
         prior=in_words(table),
+        prior_probabilities={f"{k:.0f}": float(p) for k, p in zip(numbers, of_prior, strict=True)},
         probabilities={str(k): p for k, p in model.n_components_probabilities_.items()},
         filled={str(k): p for k, p in model.n_filled_probabilities_.items()},
         other_prior=other,

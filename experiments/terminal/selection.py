@@ -16,7 +16,12 @@ from experiments.values.engine_titles import engine_title
 from experiments.values.selection_rows import cell, heading, legend
 
 # Criteria whose title is too long for the heading of a column.
-SHORT = {"em-held-out": "held out", "evidence": "evidence", "bayes-held-out": "held out"}
+SHORT = {
+    "em-held-out": "held out",
+    "posterior-k": "log p(K | y)",
+    "evidence": "evidence",
+    "bayes-held-out": "held out",
+}
 
 
 def render_choice(found: ComponentsValues) -> Iterator[RenderableType]:

@@ -50,6 +50,8 @@ class PosteriorOfK(Value):
     """Whose draws it is from."""
     prior: str
     """Prior of the number of components, in words."""
+    prior_probabilities: dict[str, FiniteFloat]
+    """What that prior gave to each number that was drawn."""
     probabilities: dict[str, FiniteFloat]
     """Of each number that was drawn."""
     filled: dict[str, FiniteFloat]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # As the fits of these engines have them.
-TITLES = {"em": "EM", "bayes": "posterior", "kmeans": "k-means"}
+TITLES = {"em": "EM", "bayes": "posterior", "bayes-auto": "posterior", "kmeans": "k-means"}
 
 
 def engine_title(name: str) -> str:

@@ -14,6 +14,7 @@ from experiments.report.calibration import write_calibration_report
 from experiments.report.sweep.page import write_sweep_report
 from experiments.selection import choose as choosing
 from experiments.sweeps.run import run_sweep
+from experiments.values.components import PosteriorOfK
 from gmm_em import Mixture
 from tests.browser.pages import SECTIONS, check_everything, eventually
 from tests.experiments.api.test_components import fit_at_once
@@ -119,6 +120,31 @@ def test_choice_of_components_is_whole_and_fits(open_page, tmp_path, monkeypatch
     page = open_page(found.report(tmp_path / "report.html"))
     check_everything(page, CHOICE)
     assert "not fitted" in page.locator("main").inner_text()
+
+
+def test_posterior_of_the_number_of_components_is_drawn_and_fits(open_page, tmp_path, monkeypatch):
+    monkeypatch.setattr(choosing, "fit_engines", fit_at_once)
+    dataset = Dataset("made", np.random.default_rng(12).normal(size=(90, 2)), ("u", "v"))
+    found = compare_components(dataset, [1, 2], ["em", "bayes"], {}, experiment="made")
+    shares = {str(k): 2.0**-k for k in range(1, 13)}
+    posterior = PosteriorOfK(
+        engine="bayes-auto",
+        prior="geometric (p 0.5)",
+        prior_probabilities=shares,
+        probabilities=shares,
+        filled={"1": 0.7, "2": 0.3},
+        other_prior="uniform (max 30)",
+        under_other_prior={str(k): 1 / 12 for k in range(1, 13)},
+        effective_draws=400.0,
+        problems=[],
+    )
+    drawn = found.model_copy(update={"posterior_of_k": posterior})
+    page = open_page(drawn.report(tmp_path / "report.html"))
+    check_everything(page, (CHOICE[0], "The posterior of the number of components", *CHOICE[1:]))
+    assert (
+        "compare(X, n_components='auto'"
+        in page.locator("section[aria-labelledby=made]").inner_text()
+    )
 
 
 def test_page_of_a_calibration_is_whole_and_fits(open_page, tmp_path):

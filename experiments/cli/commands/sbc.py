@@ -15,6 +15,7 @@ from experiments.cli.summaries import examples
     "sbc",
     epilog=examples(
         "gmm-compare sbc sbc-nuts                      a config that ships",
+        "gmm-compare sbc sbc-unknown-k                 the number of components, too",
         "gmm-compare sbc my.toml --n-sims 1000         your own prior",
     ),
 )
@@ -38,10 +39,12 @@ def command(source: str, out: Path | None, n_sims: int, overrides: tuple[str, ..
 
     Truths are drawn from the config's prior, data of the config's size from the truths, and the
     ranks of the truths among the draws of their posteriors must be uniform (Talts et al. 2018). A
-    run that was cut off goes on where it was. Exit status 1: not calibrated.
+    run that was cut off goes on where it was. With n_components = "auto" the number of components
+    is drawn from its prior, too, and is one of the quantities. Exit status 1: not calibrated.
     """
     loaded = config.load_config(source, overrides)
-    unused = ("em", "engines", "settings", "thresholds", *config.OF_A_SWEEP)
+    of_the_other = "bayes" if loaded.n_components == "auto" else "settings"
+    unused = ("em", "engines", of_the_other, "thresholds", *config.OF_A_SWEEP)
     config.refuse_ignored("sbc", overrides, loaded, unused)
     directory = out or Path("runs") / f"{loaded.name}-sbc"
     page = directory / calibration.PAGE

@@ -9,11 +9,13 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-# Okabe & Ito (2008), told apart by colour-blind readers: one colour per source, everywhere.
+# Okabe & Ito (2008) and one violet, told apart by colour-blind readers: one colour per source,
+# everywhere.
 COLOURS = {
     "truth": "#7a7a7a",
     "em": "#0072b2",
     "bayes": "#d55e00",
+    "bayes-auto": "#a64dff",
     "sklearn": "#009e73",
     "sklearn-bayes": "#cc79a7",
     "kmeans": "#e69f00",
@@ -24,6 +26,7 @@ COLOUR_NAMES = {
     "#7a7a7a": "grey",
     "#0072b2": "blue",
     "#d55e00": "orange",
+    "#a64dff": "violet",
     "#009e73": "green",
     "#cc79a7": "pink",
     "#e69f00": "yellow",

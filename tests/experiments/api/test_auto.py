@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from experiments import compare, read_run
 from experiments.config import parse_config
 from experiments.core.errors import UsageError
+from experiments.report.posterior_of_k import posterior_of_k_figure
 from gmm_em import Mixture
 from tests.experiments.cli.running import run
 
@@ -45,6 +47,22 @@ def test_the_criterion_is_the_logarithm_of_the_probability(found):
         assert 0.0 < value.se < 1.0
 
 
+def test_every_criterion_is_drawn(found):
+    drawn = {trace.name for trace in found.plot_criteria().data}
+    assert drawn == {criterion.title for criterion in found.criteria}
+
+
+def test_the_posterior_is_drawn_beside_its_prior(found):
+    posterior = found.posterior_of_k
+    figure = posterior_of_k_figure(posterior)
+    by_name = {trace.name: dict(zip(trace.x, trace.y, strict=True)) for trace in figure.data}
+    assert by_name["components"][2] == posterior.probabilities["2"]
+    assert by_name["components with rows"][2] == posterior.filled["2"]
+    assert by_name["components, by another prior"][2] == posterior.under_other_prior["2"]
+    # P(K = 2) under the beta-negative-binomial prior (1, 4, 3).
+    assert by_name["prior"][2] == pytest.approx(stats.betanbinom(1, 4, 3).pmf(1))
+
+
 def test_it_is_saved_and_read_back(found, tmp_path):
     found.save(tmp_path / "auto")
     back = read_run(tmp_path / "auto")
@@ -52,6 +70,7 @@ def test_it_is_saved_and_read_back(found, tmp_path):
     assert (tmp_path / "auto" / "K2" / "posterior.nc").is_file()
     page = (tmp_path / "auto" / "report.html").read_text(encoding="utf-8")
     assert "number of components is 2 with probability" in page
+    assert "of this section could not be drawn" not in page
 
 
 def test_the_engine_alone_gives_the_posterior_given_a_number(rows):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from experiments.calibration.simulate import N_DRAWS, Calibration
+from experiments.calibration.simulate import Calibration
+from experiments.calibration.simulator import N_DRAWS
 from experiments.calibration.uniformity import Uniformity
 from gmm_bayes import NUTS, InverseWishartPrior, VolumeShapePrior
 

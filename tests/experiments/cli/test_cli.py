@@ -175,7 +175,8 @@ def test_configs_and_schema_are_printed(monkeypatch, capsys):
     assert status == 0
     kinds = {config["name"]: config["kind"] for config in json.loads(out)}
     assert kinds["choose-k"] == "sweep"
-    assert {name for name, kind in kinds.items() if kind == "sbc"} == {"sbc-gibbs", "sbc-nuts"}
+    calibrations = {name for name, kind in kinds.items() if kind == "sbc"}
+    assert calibrations == {"sbc-gibbs", "sbc-nuts", "sbc-unknown-k"}
     status, out, _ = run(monkeypatch, capsys, "schema")
     assert status == 0
     schema = json.loads(out)

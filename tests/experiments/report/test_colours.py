@@ -62,11 +62,11 @@ def test_colours_differ_for_every_sight(sight, colours):
         assert np.linalg.norm(first - second) > APART, (colours[i], colours[j])
 
 
-def test_truth_em_and_posterior_stand_out_on_light_paper_and_on_dark():
+def test_truth_em_and_posteriors_stand_out_on_light_paper_and_on_dark():
     style = (resources.files("experiments.report.page") / "templates" / "page.css").read_text()
     papers = sorted(set(re.findall(r"--paper: (#[0-9a-f]{6})", style)))
     assert len(papers) == 2
-    for name, paper in itertools.product(("truth", "em", "bayes"), papers):
+    for name, paper in itertools.product(("truth", "em", "bayes", "bayes-auto"), papers):
         high, low = sorted(
             (float(TO_XYZ[1] @ linear(colour)) for colour in (colour_of(name), paper)), reverse=True
         )

@@ -12,6 +12,7 @@ def posterior(**changes):
     values = {
         "engine": "bayes-auto",
         "prior": "poisson (rate 1)",
+        "prior_probabilities": {"2": 0.37, "3": 0.18, "4": 0.06, "5": 0.02},
         "probabilities": {"2": 0.2, "3": 0.7, "4": 0.07, "5": 0.03},
         "filled": {"2": 0.3, "3": 0.7},
         "other_prior": "uniform (max 30)",
