@@ -5,6 +5,7 @@ from __future__ import annotations
 SECTIONS = (
     "Verdict",
     "Data and mixtures",
+    "Findings",
     "Rows and clusters",
     "EM, step by step",
     "Parameters",

@@ -248,14 +248,30 @@ class Folded:
 
 @dataclass(frozen=True)
 class PageSection:
-    """A heading and the blocks under it, which fold away; `id` is once in a page."""
+    """A heading and the blocks under it, which fold away.
+
+    Attributes
+    ----------
+    id : str
+        Once in a page.
+    title : str
+    blocks : sequence of Block
+    is_open : bool
+        Whether it is unfolded at first.
+    """
 
     id: str
     title: str
     blocks: Sequence[Block]
+    is_open: bool = True
 
     def __html__(self) -> str:
         return Markup(
-            '<section aria-labelledby="{id}">\n<details open><summary><h2 id="{id}">{title}</h2>'
+            '<section aria-labelledby="{id}">\n<details{open}><summary><h2 id="{id}">{title}</h2>'
             "</summary>\n{blocks}</details></section>\n"
-        ).format(id=self.id, title=self.title, blocks=Markup("").join(self.blocks))
+        ).format(
+            id=self.id,
+            title=self.title,
+            open=" open" if self.is_open else "",
+            blocks=Markup("").join(self.blocks),
+        )
