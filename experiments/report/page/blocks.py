@@ -247,6 +247,50 @@ class Folded:
 
 
 @dataclass(frozen=True)
+class Slide:
+    """Blocks of which the reader sees one slide's at a time, and what the slider says there."""
+
+    label: str
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Slides:
+    """Slides with a slider that goes through them; on paper all of them are shown.
+
+    Attributes
+    ----------
+    name : str
+        Once in a page.
+    title : str
+        What the slider is called.
+    slides : sequence of Slide
+    first : int
+        The one that is shown at first.
+    """
+
+    name: str
+    title: str
+    slides: Sequence[Slide]
+    first: int = 0
+
+    def __html__(self) -> str:
+        controls = Markup(
+            '<div class="controls pick" hidden><label for="pick-{name}">{title}</label>'
+            '<input type="range" id="pick-{name}" min="0" max="{last}" value="{first}" step="1">'
+            '<output for="pick-{name}"></output></div>'
+        ).format(name=self.name, title=self.title, last=len(self.slides) - 1, first=self.first)
+        slide = Markup('<div class="slide" data-label="{}"><h3>{}</h3>\n{}</div>\n')
+        return Markup('<div class="slides">{}\n{}</div>\n').format(
+            controls,
+            Markup("").join(
+                slide.format(each.label, each.label, Markup("").join(each.blocks))
+                for each in self.slides
+            ),
+        )
+
+
+@dataclass(frozen=True)
 class PageSection:
     """A heading and the blocks under it, which fold away.
 
