@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from experiments.api.comparing import compare, compare_fits
     from experiments.api.comparison import Comparison
     from experiments.api.components import ComponentsComparison
+    from experiments.api.foreseeing import foresee, foresee_sweep
     from experiments.api.run import compare_config, run_experiment
     from experiments.api.saved import read_comparison, read_run
     from experiments.api.saving import write_run, write_run_report
@@ -26,6 +27,8 @@ __all__ = [
     "compare_config",
     "compare_fits",
     "conclusion_of_comparison",
+    "foresee",
+    "foresee_sweep",
     "read_comparison",
     "read_run",
     "run_experiment",
@@ -40,6 +43,8 @@ _HOMES = {
     "compare_config": "experiments.api.run",
     "compare_fits": "experiments.api.comparing",
     "conclusion_of_comparison": "experiments.analysis.headline",
+    "foresee": "experiments.api.foreseeing",
+    "foresee_sweep": "experiments.api.foreseeing",
     "read_comparison": "experiments.api.saved",
     "read_run": "experiments.api.saved",
     "run_experiment": "experiments.api.run",

@@ -126,7 +126,7 @@ class ComponentsComparison(ComponentsValues):
         for k, comparison in self._comparisons.items():
             if (inner := path.parent / folder_of(k)).is_dir():
                 write_run_report(comparison, inner)
-        return write_components_report(self, path, made)
+        return write_components_report(self, path, made, self._comparisons)
 
     def __str__(self) -> str:
         """Return the table and the verdict, as the command line prints them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from experiments.analysis.analyse import Terms, analyse
 from experiments.analysis.thresholds import thresholds_with
 from experiments.api.comparison import Comparison
 from experiments.api.components import ComponentsComparison
+from experiments.api.foreseeing import foresee
 from experiments.api.saving import write_run
 from experiments.config.experiment import ExperimentConfig
 from experiments.core.progress import Report, silent
@@ -18,10 +20,14 @@ from experiments.datasets.load import load_dataset
 from experiments.engines.fit import fit_engines
 from experiments.selection.any_choice import choose_any
 from experiments.storage.runs import check_target
+from experiments.values.foreseen import Foreseen
 
 
 def run_experiment(
-    config: ExperimentConfig, directory: str | Path, progress: Report = silent
+    config: ExperimentConfig,
+    directory: str | Path,
+    progress: Report = silent,
+    told: Callable[[Foreseen], None] | None = None,
 ) -> Comparison | ComponentsComparison:
     """Load the data, fit every engine, compare, and write the run directory.
 
@@ -32,6 +38,8 @@ def run_experiment(
         Where the run directory goes; it appears once everything is done.
     progress : callable
         Called with (stage, done, total) as the work goes on.
+    told : callable, optional
+        Called once the data are loaded, with what will be done and how long it will take.
 
     Raises
     ------
@@ -41,7 +49,7 @@ def run_experiment(
     directory = Path(directory)
     check_target(directory)
     thresholds_with(config.thresholds)
-    comparison = compare_config(config, progress)
+    comparison = compare_config(config, progress, told)
     progress("Report", 0, 1)
     write_run(directory, comparison, config.to_toml())
     progress("Report", 1, 1)
@@ -49,7 +57,9 @@ def run_experiment(
 
 
 def compare_config(
-    config: ExperimentConfig, progress: Report = silent
+    config: ExperimentConfig,
+    progress: Report = silent,
+    told: Callable[[Foreseen], None] | None = None,
 ) -> Comparison | ComponentsComparison:
     """Load the data of a config, fit every engine, and compare; nothing is written.
 
@@ -58,6 +68,8 @@ def compare_config(
     config : ExperimentConfig
     progress : callable
         Called with (stage, done, total) as the work goes on.
+    told : callable, optional
+        Called once the data are loaded, with what will be done and how long it will take.
 
     Raises
     ------
@@ -68,6 +80,8 @@ def compare_config(
     # how many. Where several numbers are fitted, the config has to say it.
     count = config.n_components if isinstance(config.n_components, int) else None
     dataset = load_dataset(config.data, config.name, stream(config.seed, "data"), count)
+    if told is not None:
+        told(foresee(config, dataset))
     options: dict[str, Any] = {name: config.engine_options(name) for name in config.engines}
     n_components, structure = config.n_components, config.covariance_type
     terms = Terms(config.name, config.seed, thresholds=config.thresholds)

@@ -16,10 +16,19 @@ if TYPE_CHECKING:
 
 def run_and_show(config: ExperimentConfig, target: Path, as_json: bool) -> None:
     """Run one experiment, show its progress, and print what came of it."""
-    with terminal.progress_bars(terminal.standard_error()) as progress:
-        comparison = api.run_experiment(config, target, progress)
+    console = terminal.standard_error()
+    with terminal.progress_bars(console) as progress:
+        comparison = api.run_experiment(
+            config, target, progress, lambda found: terminal.announce(console, found)
+        )
     if as_json:
         click.echo(comparison.to_json())
         return
     terminal.print_answer(comparison, api.conclusion_of_comparison(comparison))
     terminal.say(f"\nReport: {target / REPORT}")
+
+
+def show_dry_run(config: ExperimentConfig, n_workers: int | None = None) -> None:
+    """Print what an experiment or a sweep would do, and about how long it would take."""
+    found = api.foresee(config) if config.sweep is None else api.foresee_sweep(config, n_workers)
+    terminal.print_foreseen(found)

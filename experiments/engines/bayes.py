@@ -15,6 +15,7 @@ from experiments.core.progress import Report
 from experiments.core.sizes import of_doubles, of_mixtures
 from experiments.core.types import FloatArray
 from experiments.engines.contract import Fit, central
+from experiments.engines.costs import GIBBS_SWEEP, GRADIENT, GRADIENTS_OF_A_DRAW, slowness
 from experiments.engines.fit import ALL_COVARIANCE_TYPES
 from experiments.values.parameters import Parameters, combine
 from gmm_bayes import (
@@ -30,6 +31,8 @@ from gmm_bayes import (
 
 # How often the draws are held at the same time.
 COPIES = 4
+# What a sampler takes before its first draw: code that is compiled, and starts that are found.
+SECONDS_TO_START = 3.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,23 @@ class BayesEngine:
         n_free = n_components * (1 + n_features + n_features * (n_features + 1) // 2)
         tuning = of_doubles(options.chains, options.tune, n_free)
         return kept + tuning + of_doubles(n_samples, 2 * n_components)
+
+    def seconds_needed(
+        self, n_samples: int, n_features: int, n_components: int, n_processors: int
+    ) -> float:
+        """Return about how long the chains take, of which each uses one processor.
+
+        ADVI and SMC through PyMC are taken for NUTS.
+        """
+        options, size = self.options, (n_samples, n_features, n_components)
+        step = GIBBS_SWEEP.seconds(*size)
+        if options.sampler != "gibbs":
+            step = GRADIENTS_OF_A_DRAW * GRADIENT.seconds(*size)
+        steps = options.chains * (options.tune + options.draws)
+        if options.evidence:
+            # Bridge sampling evaluates the density at as many draws of a proposal again.
+            step += GRADIENT.seconds(*size)
+        return SECONDS_TO_START * slowness() + steps * step / min(options.chains, n_processors)
 
     def fit(
         self,

@@ -14,8 +14,9 @@ from experiments.config.engines import Prior
 from experiments.config.section import PositiveInt, Section
 from experiments.core.progress import Report
 from experiments.core.types import FloatArray
-from experiments.engines.bayes import fit_of
+from experiments.engines.bayes import SECONDS_TO_START, fit_of
 from experiments.engines.contract import Fit
+from experiments.engines.costs import GIBBS_SWEEP, slowness
 from experiments.engines.fit import ALL_COVARIANCE_TYPES
 from gmm_bayes import GaussianMixtureUnknownK, ImproperPosteriorWarning, check_components_prior
 
@@ -55,6 +56,10 @@ class BayesAutoSettings(Section):
         return table
 
 
+# A move in which the number of components may change takes about so many sweeps that leave it.
+SWEEPS_OF_A_MOVE = 3
+
+
 @dataclass(frozen=True)
 class BayesAutoEngine:
     """The posterior given a number of components, from draws in which that number varies."""
@@ -62,6 +67,15 @@ class BayesAutoEngine:
     options: BayesAutoSettings
     settings: ClassVar[type[Section]] = BayesAutoSettings
     covariance_types: ClassVar[tuple[str, ...]] = ALL_COVARIANCE_TYPES
+
+    def seconds_needed(
+        self, n_samples: int, n_features: int, n_components: int, n_processors: int
+    ) -> float:
+        """Return about how long the chains take, around a number of components."""
+        options = self.options
+        sweep = SWEEPS_OF_A_MOVE * GIBBS_SWEEP.seconds(n_samples, n_features, n_components)
+        steps = options.chains * (options.tune + options.draws)
+        return SECONDS_TO_START * slowness() + steps * sweep / min(options.chains, n_processors)
 
     def draw(
         self,

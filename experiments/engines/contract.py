@@ -154,8 +154,8 @@ class Engine(Protocol):
     ``accepts_missing = True``. One that fits other covariances than full ones names them in a
     class attribute ``covariance_types``, a tuple such as ``("full", "diag")``, and is then given
     one of them as the keyword argument ``covariance_type`` of `fit`; see `StructuredEngine`. One
-    that knows beforehand how much memory a fit needs has a method ``memory_needed``; see
-    `Foresees`.
+    that knows beforehand how much memory a fit needs has a method ``memory_needed``, and one that
+    knows how long it takes ``seconds_needed``; see `Foresees` and `ForeseesTime`.
     """
 
     settings: ClassVar[type[Section]]
@@ -198,6 +198,16 @@ class Foresees(Protocol):
 
     def memory_needed(self, n_samples: int, n_features: int, n_components: int) -> int:
         """Return about how many bytes; a fit that needs more than are free is refused."""
+
+
+@runtime_checkable
+class ForeseesTime(Protocol):
+    """An engine that says how long a fit would take, before it is begun."""
+
+    def seconds_needed(
+        self, n_samples: int, n_features: int, n_components: int, n_processors: int
+    ) -> float:
+        """Return about how many seconds, right to a factor of two or three."""
 
 
 def central(

@@ -16,6 +16,7 @@ from experiments.core.progress import Report
 from experiments.core.sizes import MAX_STEP_ENTRIES, of_doubles, of_mixtures
 from experiments.core.types import FloatArray
 from experiments.engines.contract import Fit, Step, central
+from experiments.engines.costs import EM_PASS, PASSES_OF_A_REPLICATE, PASSES_OF_A_START
 from experiments.engines.fit import ALL_COVARIANCE_TYPES
 from experiments.values.parameters import Parameters
 from gmm_em import (
@@ -39,6 +40,10 @@ MAX_STEPS = 40
 # Mixtures that the arrays of one run are worth: statistics, factors, and the last estimates.
 MIXTURES_OF_A_RUN = 10
 
+# Starts of the default search, which ends by itself: where rows are few, and where they are many.
+USUAL_STARTS_FEW, USUAL_STARTS_MANY = 150, 10
+ROWS_OF_MANY_STARTS = 800
+
 
 @dataclass(frozen=True)
 class EMEngine:
@@ -60,6 +65,16 @@ class EMEngine:
         mixtures = n_starts + 2 * self.options.n_bootstrap + MIXTURES_OF_A_RUN
         rows = of_doubles(n_samples, 2 * n_components)
         return rows + of_mixtures(mixtures, n_components, n_features)
+
+    def seconds_needed(
+        self, n_samples: int, n_features: int, n_components: int, n_processors: int
+    ) -> float:
+        """Return about how long the starts and the bootstrap take, which use one processor."""
+        options = self.options
+        few = n_samples <= ROWS_OF_MANY_STARTS
+        n_starts = options.n_init or (USUAL_STARTS_FEW if few else USUAL_STARTS_MANY)
+        passes = n_starts * PASSES_OF_A_START + options.n_bootstrap * PASSES_OF_A_REPLICATE
+        return passes * EM_PASS.seconds(n_samples, n_features, n_components)
 
     def fit(
         self,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 
 from experiments.core.digits import with_uncertainty
+from experiments.report.each_number import each_number
 from experiments.report.page.blocks import (
     Block,
     PageSection,
@@ -25,6 +26,7 @@ from experiments.report.provenance import Provenance, choice_blocks
 from experiments.report.structures import structure_blocks
 from experiments.report.verdict import VerdictList
 from experiments.storage.layout import REPORT, folder_of
+from experiments.values.comparison import ComparisonValues
 from experiments.values.components import ComponentsValues, Criterion, CriterionValue
 
 SYMBOLS = {
@@ -44,7 +46,10 @@ APART = 0.05
 
 
 def write_components_report(
-    found: ComponentsValues, path: Path, made: Provenance | None = None
+    found: ComponentsValues,
+    path: Path,
+    made: Provenance | None = None,
+    comparisons: Mapping[int, ComparisonValues] | None = None,
 ) -> Path:
     """Write the page; the file appears whole or not at all.
 
@@ -54,11 +59,17 @@ def write_components_report(
     path : Path
     made : Provenance, optional
         How it was made, beyond what it says itself.
+    comparisons : mapping of int to ComparisonValues, optional
+        At each number of components that could be fitted.
     """
-    return write(render_components_page(found, made), path)
+    return write(render_components_page(found, made, comparisons), path)
 
 
-def render_components_page(found: ComponentsValues, made: Provenance | None = None) -> str:
+def render_components_page(
+    found: ComponentsValues,
+    made: Provenance | None = None,
+    comparisons: Mapping[int, ComparisonValues] | None = None,
+) -> str:
     """Return the page's HTML."""
     data = found.dataset
     lead = (
@@ -67,10 +78,14 @@ def render_components_page(found: ComponentsValues, made: Provenance | None = No
         f"{f', {data.n_test} rows held out' if data.n_test else ''}, "
         f"{found.n_components[0]} to {found.n_components[-1]} components"
     )
-    return render(found.experiment, lead, list(_sections(found, made or Provenance())))
+    return render(
+        found.experiment, lead, list(_sections(found, made or Provenance(), comparisons or {}))
+    )
 
 
-def _sections(found: ComponentsValues, made: Provenance) -> Iterator[PageSection]:
+def _sections(
+    found: ComponentsValues, made: Provenance, comparisons: Mapping[int, ComparisonValues]
+) -> Iterator[PageSection]:
     yield PageSection("verdict", "Verdict", [VerdictList(found.verdict)])
     if found.structures is not None:
         blocks = list(drawn(structure_blocks(found.structures)))
@@ -79,7 +94,8 @@ def _sections(found: ComponentsValues, made: Provenance) -> Iterator[PageSection
         blocks = list(drawn(posterior_of_k_blocks(found.posterior_of_k)))
         yield PageSection("posterior-of-k", "The posterior of the number of components", blocks)
     yield PageSection("how-many", "How many components", list(drawn(_how_many(found))))
-    yield PageSection("each", "Each number by itself", [_links(found)])
+    numbers = [*drawn(each_number(found, comparisons)), _links(found)]
+    yield PageSection("each", "Each number by itself", numbers)
     yield PageSection("made", "How it was made", choice_blocks(found, made))
 
 

@@ -42,6 +42,8 @@ def structure_blocks(found: StructureChoice) -> Iterator[Block]:
 def _cell(value: StructureValue) -> TableCell:
     if value.bic is None:
         return TableCell(value.reason or "not fitted")
+    if value.worse_by is None:
+        return TableCell(f"{value.bic:.2f} (not trusted: {value.reason})", value.bic, words=True)
     return TableCell(f"{value.bic:.2f}{'' if value.worse_by else ' (best)'}", value.bic)
 
 

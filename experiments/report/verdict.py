@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from markupsafe import Markup
 
-from experiments.values.comparison import Finding
+from experiments.report.explanations import by_cause, topic_of
+from experiments.values.comparison import Finding, Level
 from experiments.values.headline import Headline
 from experiments.values.level_marks import MARKS
+
+_BELIEVE_AND_WHY = re.compile(r": |\. |\.$")
+_NAMES: Mapping[Level, str] = {"fail": "failed", "warn": "to mind", "ok": "fine"}
 
 
 @dataclass(frozen=True)
@@ -20,25 +26,54 @@ class HeadlineBox:
     headline: Headline
 
     def __html__(self) -> str:
-        box = Markup('<p class="headline"><strong>{}</strong></p>\n').format(self.headline.text)
-        if not self.headline.command:
-            return box
-        command = Markup('<p class="headline">To settle it: <code>{}</code></p>\n')
-        return box + command.format(self.headline.command)
+        # The text is what to believe, then why, after a colon or a stop.
+        believe, _, why = _BELIEVE_AND_WHY.sub("\n", self.headline.text, count=1).partition("\n")
+        box = Markup('<div class="headline {}">\n<p class="believe">{}</p>\n{}{}</div>\n')
+        reason = Markup("<p>{}</p>\n").format(f"{why[:1].upper()}{why[1:]}") if why else ""
+        settle = Markup('<p class="settle">To settle it: <code>{}</code></p>\n')
+        command = self.headline.command
+        return box.format(
+            self.headline.believe, believe, reason, settle.format(command) if command else ""
+        )
 
 
 @dataclass(frozen=True)
-class VerdictList:
-    """The findings as a block of a page, the gravest first."""
+class Levels:
+    """How many findings of each level there are, with a link to them."""
 
     findings: Sequence[Finding]
 
     def __html__(self) -> str:
-        item = Markup(
-            '<li class="{0}" title="{2}"><span class="level">{0}</span> <span>{1}</span></li>'
+        counts = Counter(finding.level for finding in self.findings)
+        parts = [f"{counts[level]} {name}" for level, name in _NAMES.items() if counts[level]]
+        link = Markup('<p class="note"><a href="#findings">Findings</a>: {}.</p>\n')
+        return link.format(", ".join(parts) or "none")
+
+
+@dataclass(frozen=True)
+class VerdictList:
+    """The findings as a block of a page, by their causes, each with what it means.
+
+    Within a cause the gravest stands first, and so does the cause of the gravest.
+    """
+
+    findings: Sequence[Finding]
+
+    def __html__(self) -> str:
+        return Markup("").join(
+            Markup('<h3>{}</h3>\n<ul class="verdict">\n{}\n</ul>\n').format(
+                cause, Markup("\n").join(map(_item, findings))
+            )
+            for cause, findings in by_cause(self.findings)
         )
-        items = [item.format(found.level, found.text, found.page) for found in self.findings]
-        return Markup('<ul class="verdict">\n{}\n</ul>\n').format(Markup("\n").join(items))
+
+
+def _item(finding: Finding) -> Markup:
+    topic = topic_of(finding)
+    means = Markup("<details><summary>What this means</summary>{}</details>")
+    return Markup(
+        '<li class="{0}" data-finding="{1}"><span class="level">{0}</span> <div>{2}{3}</div></li>'
+    ).format(finding.level, finding.id, finding.text, "" if topic is None else means.format(topic))
 
 
 def findings_html(findings: Sequence[Finding], headline: Headline | None = None) -> str:

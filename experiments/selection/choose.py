@@ -17,7 +17,6 @@ from experiments.engines.registry import load_engine
 from experiments.selection.criteria import judge_all, titles_of
 from experiments.selection.posterior_of_k import findings_of_posterior
 from experiments.selection.verdict import findings
-from experiments.values.comparison import Finding
 from experiments.values.components import ComponentsValues, PosteriorOfK
 
 
@@ -44,7 +43,6 @@ def choose(
     options: Mapping[str, Mapping[str, Any]],
     terms: Terms,
     progress: Report = silent,
-    known: Sequence[Finding] = (),
 ) -> Choice:
     """Fit and compare at every number of components, then judge the numbers by every criterion.
 
@@ -60,8 +58,6 @@ def choose(
     terms : Terms
     progress : callable
         Called with (stage, done, total) as the work goes on.
-    known : sequence of Finding
-        What was found before, for the verdict.
 
     Raises
     ------
@@ -75,7 +71,7 @@ def choose(
     def fit_at(k: int, report: Report) -> Mapping[str, Fit]:
         return fit_engines(dataset, k, engines, options, terms.seed, report, terms.covariance_type)
 
-    return choose_among(dataset, counts, fit_at, terms, progress, known=known)
+    return choose_among(dataset, counts, fit_at, terms, progress)
 
 
 def choose_among(
@@ -85,7 +81,6 @@ def choose_among(
     terms: Terms,
     progress: Report,
     posterior_of_k: PosteriorOfK | None = None,
-    known: Sequence[Finding] = (),
 ) -> Choice:
     """Compare the fits at every number of components, then judge the numbers by every criterion.
 
@@ -100,8 +95,6 @@ def choose_among(
     progress : callable
     posterior_of_k : PosteriorOfK, optional
         The posterior of the number of components, where it was drawn.
-    known : sequence of Finding
-        What was found before, for the verdict.
 
     Raises
     ------
@@ -143,7 +136,6 @@ def choose_among(
                 *findings(
                     criteria, failures, true_components, _better_by(analyses), titles_of(analyses)
                 ),
-                *known,
                 *findings_of_posterior(posterior_of_k, criteria),
                 *doubts_about(dataset),
             ]

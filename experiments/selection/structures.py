@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from experiments.analysis.analyse import Terms
+from experiments.analysis.verdict.evidence import gravest_first
 from experiments.config.engines import EMSettings
 from experiments.core.errors import FitError, UsageError
 from experiments.core.progress import Report, silent
@@ -17,6 +18,7 @@ from experiments.datasets.dataset import Dataset
 from experiments.engines.fit import check_components, check_structures
 from experiments.selection.choose import Choice, choose
 from experiments.values.comparison import Finding
+from experiments.values.components import ComponentsValues
 from experiments.values.structures import StructureChoice, StructureValue
 from gmm_em import select
 from gmm_em.covariance.registry import first_of_family
@@ -70,9 +72,50 @@ def choose_with_structure(
     check_structures(engines, covariance_types)
     found = screen(dataset, n_components, covariance_types, options.get("em", {}), terms, progress)
     own = replace(terms, covariance_type=found.chosen)
-    known = (_finding(found, len(covariance_types)),)
-    choice = choose(dataset, found.kept, engines, options, own, progress, known=known)
-    return replace(choice, values=choice.values.model_copy(update={"structures": found}))
+    choice = choose(dataset, found.kept, engines, options, own, progress)
+    found = without(found, _doubts(choice.values))
+    verdict = gravest_first([*choice.values.verdict, _finding(found, len(covariance_types))])
+    values = choice.values.model_copy(update={"structures": found, "verdict": verdict})
+    return replace(choice, values=values)
+
+
+def _doubts(values: ComponentsValues) -> dict[int, str]:
+    """Return the numbers at which BIC's fit turned out not to be trusted, and why."""
+    return {
+        value.n_components: value.reason
+        for criterion in values.criteria
+        if criterion.id == "bic"
+        for value in criterion.values
+        if value.value is not None and value.reason
+    }
+
+
+def without(found: StructureChoice, doubts: Mapping[int, str]) -> StructureChoice:
+    """Return the choice where the chosen structure is not to be trusted at some numbers.
+
+    The structure stays, because it is the one that every engine has fitted.
+
+    Parameters
+    ----------
+    found : StructureChoice
+    doubts : mapping of int to str
+        Why the fit at a number of components is not to be trusted.
+    """
+    values = [
+        value.model_copy(update={"worse_by": None, "reason": doubts[value.n_components]})
+        if value.covariance_type == found.chosen and value.n_components in doubts
+        else value
+        for value in found.values
+    ]
+    nearest = min((v.worse_by for v in values if v.worse_by is not None), default=0.0)
+    values = [
+        v if v.worse_by is None else v.model_copy(update={"worse_by": v.worse_by - nearest})
+        for v in values
+    ]
+    own = [v for v in values if v.covariance_type == found.chosen and v.worse_by is not None]
+    best = min(own, key=lambda value: value.worse_by or 0.0, default=None)
+    chosen = found.chosen_components if best is None else best.n_components
+    return found.model_copy(update={"values": values, "chosen_components": chosen})
 
 
 def screen(
@@ -104,20 +147,29 @@ def screen(
     fitted = [c for c in candidates if c.result is not None]
     if not fitted:
         raise FitError(f"{dataset.name}: EM can fit no structure: {candidates[0].reason}")
-    best = min(fitted, key=lambda candidate: candidate.bic)
-    own = sorted((c for c in fitted if c.covariance_type == best.covariance_type), key=_bic)
+    doubts = {id(c): _doubt(c, len(dataset.X)) for c in fitted}
+    # Where no fit is to be trusted, the best of them is fitted further, and none is chosen.
+    best = min(fitted, key=lambda c: (bool(doubts[id(c)]), c.bic))
+    alike = [c for c in fitted if c.covariance_type == best.covariance_type]
+    own = sorted(alike, key=lambda c: (bool(doubts[id(c)]), c.bic))
     return StructureChoice(
         covariance_types=kinds,
         n_components=counts,
-        values=[_value(candidate, best) for candidate in candidates],
+        values=[_value(c, best, doubts.get(id(c), "")) for c in candidates],
         chosen=best.covariance_type,
         chosen_components=best.n_components,
         kept=sorted(c.n_components for c in own[:MOST_KEPT]),
     )
 
 
-def _bic(candidate: Candidate) -> float:
-    return candidate.bic
+def _doubt(candidate: Candidate, n_samples: int) -> str:
+    """Say why a fit is not to be trusted; empty where it is. A verdict fails for the same."""
+    result = candidate.result
+    if n_samples < candidate.n_parameters:
+        return "there are fewer rows than parameters"
+    if result is not None and not result.converged:
+        return "EM did not converge"
+    return "EM's optimum is spurious" if result is not None and result.spurious else ""
 
 
 def _candidate(
@@ -132,7 +184,7 @@ def _candidate(
         return Candidate(k, kind, 0, none, none, none, none, None, str(error))
 
 
-def _value(candidate: Candidate, best: Candidate) -> StructureValue:
+def _value(candidate: Candidate, best: Candidate, doubt: str) -> StructureValue:
     fitted = candidate.result is not None
     return StructureValue(
         covariance_type=candidate.covariance_type,
@@ -142,8 +194,8 @@ def _value(candidate: Candidate, best: Candidate) -> StructureValue:
         aic=candidate.aic if fitted else None,
         bic=candidate.bic if fitted else None,
         icl=candidate.icl if fitted else None,
-        worse_by=0.5 * (candidate.bic - best.bic) if fitted else None,
-        reason=candidate.reason,
+        worse_by=0.5 * (candidate.bic - best.bic) if fitted and not doubt else None,
+        reason=candidate.reason or doubt,
     )
 
 
@@ -162,6 +214,16 @@ def _checked(covariance_types: Sequence[str]) -> list[str]:
 
 def _finding(found: StructureChoice, n_asked: int) -> Finding:
     """Say which structure BIC chooses, and by how much; of how many names that were asked for."""
+    own = [v for v in found.values if v.covariance_type == found.chosen]
+    if all(value.worse_by is None for value in own):
+        return Finding(
+            id="structure",
+            level="warn",
+            text=f"BIC can choose no structure: no fit of {found.chosen} covariances, which have "
+            "the smallest one, is to be trusted.",
+            value=0.0,
+            threshold=CLEAR,
+        )
     others = [
         value
         for value in found.values
@@ -170,24 +232,33 @@ def _finding(found: StructureChoice, n_asked: int) -> Finding:
     said = f"BIC chooses {found.chosen} covariances, with {found.chosen_components} components"
     same = _same_in_one_feature(found, n_asked)
     if not others:
-        none = "no other structure could be fitted" if len(found.covariance_types) > 1 else ""
+        alone = len(found.covariance_types) == 1
+        none = "" if alone else "; no other structure has a fit to be trusted"
         return Finding(
             id="structure",
             level="ok",
-            text=f"{said}{none and f'; {none}'}.{same}",
+            text=f"{said}{none}.{same}",
             value=0.0,
             threshold=CLEAR,
         )
     second = min(others, key=lambda value: value.worse_by or 0.0)
-    by = second.worse_by or 0.0
-    text = (
-        f"{said}; the best of another structure, {second.covariance_type} with "
-        f"{second.n_components}, is worse by {by:.1f} in log-likelihood"
+    mine = min(value.worse_by for value in own if value.worse_by is not None)
+    by = (second.worse_by or 0.0) - mine
+    other = (
+        f"the best of another structure, {second.covariance_type} with {second.n_components}, is"
     )
-    near = by < CLEAR
-    text += f", which is no more than a bare mention: try both.{same}" if near else f".{same}"
+    if by < 0:
+        # Fits that were made later have shown that what was chosen first is not to be trusted.
+        end = f"better by {-by:.1f} in log-likelihood: try it."
+    else:
+        end = f"worse by {by:.1f} in log-likelihood"
+        end += ", which is no more than a bare mention: try both." if by < CLEAR else "."
     return Finding(
-        id="structure", level="warn" if near else "ok", text=text, value=by, threshold=CLEAR
+        id="structure",
+        level="warn" if by < CLEAR else "ok",
+        text=f"{said}; {other} {end}{same}",
+        value=by,
+        threshold=CLEAR,
     )
 
 

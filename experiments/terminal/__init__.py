@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from experiments.terminal.answers import print_answer
     from experiments.terminal.comparison import render_comparison
     from experiments.terminal.configs import print_configs
+    from experiments.terminal.foreseen import announce, print_foreseen
     from experiments.terminal.progress import progress_bars
     from experiments.terminal.selection import render_choice
     from experiments.terminal.streams import say, standard_error, standard_output
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
     from experiments.terminal.sweep_results import print_columns, print_results
 
 __all__ = [
+    "announce",
     "print_answer",
     "print_columns",
     "print_configs",
+    "print_foreseen",
     "print_results",
     "progress_bars",
     "render_choice",
@@ -34,9 +37,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "announce": "experiments.terminal.foreseen",
     "print_answer": "experiments.terminal.answers",
     "print_columns": "experiments.terminal.sweep_results",
     "print_configs": "experiments.terminal.configs",
+    "print_foreseen": "experiments.terminal.foreseen",
     "print_results": "experiments.terminal.sweep_results",
     "progress_bars": "experiments.terminal.progress",
     "render_choice": "experiments.terminal.selection",

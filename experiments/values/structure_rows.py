@@ -5,7 +5,8 @@ from __future__ import annotations
 from experiments.core.words import listed
 from experiments.values.structures import StructureChoice, StructureValue
 
-BEST, NONE = "*", "-"
+BEST, DOUBTFUL, NONE = "*", "?", "-"
+DOUBT = " ? is not to be trusted, and not chosen."
 
 
 def rows_of(found: StructureChoice) -> list[tuple[str, list[StructureValue]]]:
@@ -19,7 +20,7 @@ def rows_of(found: StructureChoice) -> list[tuple[str, list[StructureValue]]]:
 def structure_cell(value: StructureValue) -> str:
     """Write how much worse than the best a model is by BIC."""
     if value.worse_by is None:
-        return NONE
+        return NONE if value.bic is None else DOUBTFUL
     return BEST if value.worse_by == 0 else f"{value.worse_by:.1f}"
 
 
@@ -30,4 +31,5 @@ def structure_legend(found: StructureChoice) -> str:
         "Structures of the covariances: how much worse than the best by BIC, halved to be on the "
         f"scale of a log-likelihood. Every engine then fitted {found.chosen} covariances with "
         f"{kept} components."
+        f"{DOUBT if DOUBTFUL in map(structure_cell, found.values) else ''}"
     )

@@ -10,6 +10,7 @@ from experiments.values.base import Value
 from experiments.values.nulls import Null
 
 NOT_FITTED = Null("EM could not fit this model")
+NOT_TRUSTED = Null("EM could not fit this model, or its fit is not to be trusted")
 
 
 class StructureValue(Value):
@@ -23,10 +24,11 @@ class StructureValue(Value):
     aic: Annotated[FiniteFloat | None, NOT_FITTED]
     bic: Annotated[FiniteFloat | None, NOT_FITTED]
     icl: Annotated[FiniteFloat | None, NOT_FITTED]
-    worse_by: Annotated[FiniteFloat | None, NOT_FITTED]
-    """Half the difference of `bic` to the smallest: on the scale of a log-likelihood."""
+    worse_by: Annotated[FiniteFloat | None, NOT_TRUSTED]
+    """Half the difference of `bic` to the smallest to be trusted: on the scale of a
+    log-likelihood."""
     reason: str = ""
-    """Why it could not be fitted."""
+    """Why it could not be fitted, or why its fit is not to be trusted and so not chosen."""
 
 
 class StructureChoice(Value):
@@ -37,9 +39,9 @@ class StructureChoice(Value):
     values: list[StructureValue]
     """By structure, then by number of components."""
     chosen: str
-    """The structure of the smallest BIC, which every fit of the posterior has."""
+    """The structure of the smallest BIC to be trusted, which every fit of the posterior has."""
     chosen_components: int
-    """The number of components that has it."""
+    """The number of components with the smallest BIC of that structure to be trusted."""
     kept: list[int]
     """The numbers of components with the smallest BIC of that structure, ascending; only these are
     fitted by every engine."""

@@ -33,8 +33,23 @@ def browser() -> Iterator:
         browser.close()
 
 
+def unfold(page) -> None:
+    """Open every section, and wait until its figures have their sizes."""
+    page.evaluate(
+        "document.querySelectorAll('main > section > details').forEach(d => { d.open = true; })"
+    )
+    page.wait_for_function(
+        """() => [...document.querySelectorAll(".plot")].every(node => {
+            const room = node.getBoundingClientRect().width;
+            return !room || Math.abs(node._fullLayout.width - room) < 2;
+        })"""
+    )
+
+
 @contextmanager
-def opened(browser, path: Path, width: int = SIZE["width"], **options) -> Iterator:
+def opened(
+    browser, path: Path, width: int = SIZE["width"], unfolded: bool = True, **options
+) -> Iterator:
     """Open a report, wait until it is drawn, and give the page and what it complained of."""
     complaints: list[str] = []
     context = browser.new_context(viewport={**SIZE, "width": width}, **options)
@@ -50,6 +65,8 @@ def opened(browser, path: Path, width: int = SIZE["width"], **options) -> Iterat
     page.on("request", asked)
     page.goto(path.as_uri())
     page.wait_for_selector("html[data-ready]", state="attached", timeout=120_000)
+    if unfolded:
+        unfold(page)
     yield page, complaints
     context.close()
 

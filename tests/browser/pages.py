@@ -5,6 +5,7 @@ from __future__ import annotations
 SECTIONS = (
     "Verdict",
     "Data and mixtures",
+    "Findings",
     "Rows and clusters",
     "EM, step by step",
     "Parameters",
@@ -42,9 +43,10 @@ def eventually(page, holds, seconds: float = 20.0) -> None:
 
 
 def check_drawn(page) -> None:
-    """Every figure holds an image with marks on it, and says what it is."""
+    """Every figure in sight holds an image with marks on it, and says what it is."""
     found = page.evaluate(
-        """() => [...document.querySelectorAll(".plot")].map(node => ({
+        """() => [...document.querySelectorAll(".plot")]
+            .filter(node => !node.closest("[hidden]")).map(node => ({
             name: node.dataset.figure, label: node.getAttribute("aria-label"),
             marks: node.querySelectorAll("svg path").length,
             height: node.getBoundingClientRect().height}))"""

@@ -69,6 +69,36 @@ def test_the_navigation_stays_in_sight_and_the_theme_changes(report, open_page, 
 
 
 @pytest.mark.parametrize("width", [1440, 390])
+def test_the_answer_is_in_sight_and_the_evidence_is_folded_at_first(report, open_page, width):
+    page = open_page(report, width, unfolded=False)
+    shown = page.locator("main > section > details[open] h2").all_inner_texts()
+    assert shown == [
+        "Verdict", "Data and mixtures", "Findings", "Rows and clusters", "Parameters",
+    ]  # fmt: skip
+    assert page.locator(".headline .believe").inner_text().startswith("Believe")
+    # A finding opens to what it means.
+    finding = page.locator(".verdict > li").first
+    assert not finding.locator("details p").is_visible()
+    finding.locator("summary").press("Enter")
+    assert len(finding.locator("details p").inner_text()) > 40
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    figure = page.locator("#figure-ranks .plot")
+    assert not figure.is_visible()
+    page.locator("nav a[href='#health']").click()
+    eventually(page, figure.is_visible)
+    eventually(
+        page,
+        lambda: (
+            abs(
+                figure.locator("svg.main-svg").first.bounding_box()["width"]
+                - figure.bounding_box()["width"]
+            )
+            < 2
+        ),
+    )
+
+
+@pytest.mark.parametrize("width", [1440, 390])
 def test_sections_fold_and_a_link_opens_them(report, open_page, width):
     page = open_page(report, width)
     figure = page.locator("#figure-mixture")

@@ -256,7 +256,7 @@ def test_failed_chain_and_unconverged_em_are_said_to_be(open_page, tmp_path):
     )
     check_everything(page)
     assert page.locator(".verdict .fail").count() >= 2
-    assert "did not converge" in page.locator(".verdict").inner_text()
+    assert "did not converge" in page.locator("section[aria-labelledby=findings]").inner_text()
     assert "The chains do not agree." in page.locator("main").inner_text()
 
 

@@ -111,13 +111,20 @@ def test_failed_cells_say_why(page):
     assert text.count("n_components = 2: allowed is") == 4
 
 
-def test_choice_of_components_is_whole_and_fits(open_page, tmp_path, monkeypatch):
-    monkeypatch.setattr(choosing, "fit_engines", fit_at_once)
+@pytest.fixture(scope="module")
+def choice_of_k(tmp_path_factory):
+    """Four numbers of components, of which the last could not be fitted."""
     truth = Mixture([0.6, 0.4], [[0.0, 0.0], [4.0, 3.0]], [np.eye(2), np.eye(2)])
     rng = np.random.default_rng(11)
     dataset = Dataset("made", truth.sample(120, rng)[0], ("u", "v"), truth.sample(60, rng)[0])
-    found = compare_components(dataset, [1, 2, 3, 4], ["em", "bayes"], {}, experiment="made")
-    page = open_page(found.report(tmp_path / "report.html"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choosing, "fit_engines", fit_at_once)
+        found = compare_components(dataset, [1, 2, 3, 4], ["em", "bayes"], {}, experiment="made")
+    return found.report(tmp_path_factory.mktemp("choice") / "report.html")
+
+
+def test_choice_of_components_is_whole_and_fits(open_page, choice_of_k):
+    page = open_page(choice_of_k)
     check_everything(page, CHOICE)
     assert "not fitted" in page.locator("main").inner_text()
 
@@ -145,6 +152,37 @@ def test_posterior_of_the_number_of_components_is_drawn_and_fits(open_page, tmp_
         "compare(X, n_components='auto'"
         in page.locator("section[aria-labelledby=made]").inner_text()
     )
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_slider_goes_through_the_numbers_of_components(open_page, choice_of_k, width, scheme):
+    page = open_page(choice_of_k, width, color_scheme=scheme)
+    slider = page.get_by_role("slider", name="Components")
+    output = page.locator(".pick output")
+    ellipses = page.locator(".slide:not([hidden]) .plot .scatterlayer .trace")
+    assert [output.inner_text(), slider.get_attribute("max")] == ["K = 2", "2"]
+    assert page.locator(".slide:not([hidden])").count() == 1
+    for index, k in enumerate((1, 2, 3)):
+        slider.press("Home")
+        for _ in range(index):
+            slider.press("ArrowRight")
+        page.wait_for_selector(f".slides[data-shown='{index}']", state="attached")
+        assert output.inner_text() == slider.get_attribute("aria-valuetext") == f"K = {k}"
+        slide = page.locator(".slide:not([hidden])")
+        assert slide.locator(".plot").get_attribute("data-figure") == f"mixture-{k}"
+        assert slide.locator(".believe").inner_text().startswith("Believe")
+        assert "BIC" in slide.locator("dl").inner_text()
+        numbers = slide.locator(".plot .textpoint").count()
+        assert numbers == k
+        assert ellipses.count() >= 3
+        room, plot = slide.locator(".plot"), slide.locator("svg.main-svg").first
+        assert abs(room.bounding_box()["width"] - plot.bounding_box()["width"]) < 2
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    best = page.locator(".slide[data-label='K = 2'] dl")
+    slider.press("Home")
+    slider.press("ArrowRight")
+    assert "the best" in best.inner_text()
 
 
 def test_page_of_a_calibration_is_whole_and_fits(open_page, tmp_path):

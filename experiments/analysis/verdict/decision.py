@@ -281,7 +281,7 @@ def _told(caveats: Sequence[Finding], title: str) -> list[str]:
     if not caveats:
         return []
     more = len(caveats) - 1
-    others = f" ({more} more {'warning' if more == 1 else 'warnings'} above.)" if more else ""
+    others = f" ({more} more {'warning' if more == 1 else 'warnings'}.)" if more else ""
     return [f"Mind: {_within(caveats[0].text, title)}{others}"]
 
 

@@ -1,9 +1,7 @@
 """Seconds and bytes as functions of N, D, K, draws, cells and workers, fitted to measurements.
 
-One E-step costs, for each row, the features of the row (P = 1 + D + D (D + 1) / 2 of them), the
-densities (K exponentials) and two matrix products of K by P. A Gibbs sweep draws K matrices of
-D x D and a label for each row. The seconds of both are therefore linear in a few terms. The
-coefficients depend on the machine; non-negative least squares finds them from relative errors.
+The seconds of a step are linear in a few terms, see `experiments.engines.costs`. The coefficients
+depend on the machine; non-negative least squares finds them from relative errors.
 """
 
 from __future__ import annotations
@@ -21,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from experiments.benchmarks.em import Case, make_data
 from experiments.core.types import FloatArray
+from experiments.engines.costs import CostTerms, em_terms, gibbs_terms
 from gmm_bayes import GaussianMixtureBayes, NIWPrior
 from gmm_em import Mixture
 from gmm_em.covariance.registry import get_structure
@@ -28,9 +27,6 @@ from gmm_em.e_step.blocked import BlockedEStep
 from gmm_em.e_step.dask_chunks import ChunkEStep
 from gmm_em.fitting.problem import Problem
 from gmm_em.rows.samples import Parameters, Samples
-
-# The terms of a cost at N, D and K.
-CostTerms = Callable[[int, int, int], tuple[float, ...]]
 
 # The sizes at which costs are measured.
 _GRID = [(d, k) for d in (2, 5, 10, 20) for k in (2, 5, 10)]
@@ -50,21 +46,6 @@ _ONE_CHAIN: dict[str, Any] = {
     "progressbar": False,
 }
 _CHUNKS = 400
-
-
-def _n_row_features(d: int) -> int:
-    """Return P, the number of products of a row that an E-step needs."""
-    return 1 + d + d * (d + 1) // 2
-
-
-def em_terms(n: int, d: int, k: int) -> tuple[float, ...]:
-    """Terms of the seconds of one E-step and M-step."""
-    return 1.0, k * d**2, n * k * _n_row_features(d), n * k, n * _n_row_features(d)
-
-
-def gibbs_terms(n: int, d: int, k: int) -> tuple[float, ...]:
-    """Terms of the seconds of one sweep of one chain."""
-    return 1.0, k, k * d**3, n * k * _n_row_features(d), n * k, n
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import click
 
 from experiments import config
 from experiments.cli.completers import complete_engines, complete_override, complete_structures
-from experiments.cli.show_run import run_and_show
+from experiments.cli.show_run import run_and_show, show_dry_run
 from experiments.cli.summaries import examples
 from experiments.core.errors import UsageError
 
@@ -28,6 +28,7 @@ MAX_NUMBERS = 100
         "gmm-compare fit mydata.csv -k 1-6",
         "gmm-compare fit mydata.csv -k 1-6 --covariance all --engines em",
         "gmm-compare fit mydata.csv -k 1-6 --covariance full,tied,diag,spherical",
+        "gmm-compare fit mydata.csv -k 1-6 --dry-run",
         "gmm-compare fit mydata.csv -k auto",
         "gmm-compare fit mydata.csv -k 3 --missing drop",
         "gmm-compare fit mydata.csv -k 3 --engines em,bayes,sklearn",
@@ -88,6 +89,9 @@ MAX_NUMBERS = 100
     shell_complete=complete_override,
     help="Override any key of a config, for example em.n_init=50; may be repeated.",
 )
+@click.option(
+    "--dry-run", is_flag=True, help="Show data, engines and about how long it takes; run nothing."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print comparison.json instead of the table.")
 def command(  # noqa: PLR0913 - click hands over each option as a parameter
     data: Path,
@@ -100,6 +104,7 @@ def command(  # noqa: PLR0913 - click hands over each option as a parameter
     seed: int,
     out: Path | None,
     overrides: tuple[str, ...],
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Fit your own table: a CSV or Parquet file, or a .npy array.
@@ -136,6 +141,9 @@ def command(  # noqa: PLR0913 - click hands over each option as a parameter
         config.apply_override(values, override)
     experiment = config.parse_config(values, "gmm-compare fit")
     config.refuse_ignored("fit", overrides, experiment, config.OF_A_SWEEP)
+    if dry_run:
+        show_dry_run(experiment)
+        return
     run_and_show(experiment, out or Path("runs") / experiment.name, as_json)
 
 

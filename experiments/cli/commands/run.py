@@ -8,7 +8,7 @@ import click
 
 from experiments import config, storage, sweeps
 from experiments.cli.completers import complete_config, complete_override
-from experiments.cli.show_run import run_and_show
+from experiments.cli.show_run import run_and_show, show_dry_run
 from experiments.cli.show_sweep import sweep_and_show
 from experiments.cli.summaries import examples
 from experiments.core.errors import UsageError
@@ -43,12 +43,16 @@ from experiments.core.errors import UsageError
     help="Override a key of the config, for example em.n_init=50; may be repeated.",
 )
 @click.option("--quick", is_flag=True, help="The small size that the config's [quick] table says.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show data, engines and about how long it takes; run nothing."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print comparison.json instead of the table.")
 def command(
     configs: tuple[str, ...],
     out: Path | None,
     overrides: tuple[str, ...],
     quick: bool,
+    dry_run: bool,
     as_json: bool,
 ) -> int:
     """Run experiments: fit, compare, print the answer and leave a report.
@@ -60,6 +64,10 @@ def command(
     for experiment in loaded:
         unused = config.OF_A_SWEEP if experiment.sweep is None else ()
         config.refuse_ignored("run", overrides, experiment, unused)
+    if dry_run:
+        for experiment in loaded:
+            show_dry_run(experiment)
+        return 0
     if len(loaded) == 1:
         targets = [out or Path("runs") / loaded[0].name]
     else:

@@ -8,6 +8,7 @@ import click
 
 from experiments import config
 from experiments.cli.completers import complete_config, complete_override
+from experiments.cli.show_run import show_dry_run
 from experiments.cli.show_sweep import sweep_and_show, sweep_target
 from experiments.cli.summaries import examples
 
@@ -44,8 +45,11 @@ from experiments.cli.summaries import examples
 )
 @click.option("--quick", is_flag=True, help="The small size that the config's [quick] table says.")
 @click.option("--retry-failed", is_flag=True, help="Run the cells that failed earlier again.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show data, engines and about how long it takes; run nothing."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print every cell as JSON.")
-def command(
+def command(  # noqa: PLR0913 - click hands over each option as a parameter
     source: str,
     out: Path | None,
     workers: int | None,
@@ -53,6 +57,7 @@ def command(
     overrides: tuple[str, ...],
     quick: bool,
     retry_failed: bool,
+    dry_run: bool,
     as_json: bool,
 ) -> int:
     """Run the cells of a config's [sweep] table that are not done yet.
@@ -62,9 +67,13 @@ def command(
     """
     loaded = config.load_config(source, overrides, quick)
     config.refuse_ignored("sweep", overrides, loaded)
+    target = sweep_target(loaded, out)
+    if dry_run:
+        show_dry_run(loaded, workers)
+        return 0
     return sweep_and_show(
         loaded,
-        sweep_target(loaded, out),
+        target,
         as_json,
         n_workers=workers,
         scheduler=scheduler,

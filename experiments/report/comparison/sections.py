@@ -31,9 +31,13 @@ from experiments.report.page.blocks import (
 from experiments.report.page.failed import drawn
 from experiments.report.page.theme import colour_name
 from experiments.report.provenance import Provenance
-from experiments.report.verdict import HeadlineBox, VerdictList
+from experiments.report.verdict import HeadlineBox, Levels, VerdictList
 from experiments.values.comparison import ComparisonValues
 from experiments.values.roles import compared_pair
+
+# What the answer rests on, for who asks: folded at first, so that the answer is not far from the
+# estimates.
+EVIDENCE = ("steps", "likelihoods", "disagreement", "health", "made")
 
 
 def sections_of(comparison: ComparisonValues, made: Provenance) -> list[PageSection]:
@@ -41,6 +45,7 @@ def sections_of(comparison: ComparisonValues, made: Provenance) -> list[PageSect
     parts = [
         ("verdict", "Verdict", _verdict(comparison)),
         ("data", "Data and mixtures", _data_and_mixtures(comparison)),
+        ("findings", "Findings", _findings(comparison)),
         ("clusters", "Rows and clusters", clusters.cluster_blocks(comparison)),
         ("steps", "EM, step by step", _steps(comparison)),
         ("parameters", "Parameters", _parameters(comparison)),
@@ -49,12 +54,19 @@ def sections_of(comparison: ComparisonValues, made: Provenance) -> list[PageSect
         ("health", "The posterior’s health", _health(comparison)),
         ("made", "How it was made", provenance.provenance_blocks(comparison, made)),
     ]
-    return [PageSection(name, title, list(drawn(blocks))) for name, title, blocks in parts]
+    return [
+        PageSection(name, title, list(drawn(blocks)), is_open=name not in EVIDENCE)
+        for name, title, blocks in parts
+    ]
 
 
 def _verdict(comparison: ComparisonValues) -> Iterator[Block]:
     if comparison.headline is not None:
         yield HeadlineBox(comparison.headline)
+    yield Levels(comparison.verdict)
+
+
+def _findings(comparison: ComparisonValues) -> Iterator[Block]:
     yield VerdictList(comparison.verdict)
 
 

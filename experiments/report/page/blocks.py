@@ -247,15 +247,75 @@ class Folded:
 
 
 @dataclass(frozen=True)
+class Slide:
+    """Blocks of which the reader sees one slide's at a time, and what the slider says there."""
+
+    label: str
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Slides:
+    """Slides with a slider that goes through them; on paper all of them are shown.
+
+    Attributes
+    ----------
+    name : str
+        Once in a page.
+    title : str
+        What the slider is called.
+    slides : sequence of Slide
+    first : int
+        The one that is shown at first.
+    """
+
+    name: str
+    title: str
+    slides: Sequence[Slide]
+    first: int = 0
+
+    def __html__(self) -> str:
+        controls = Markup(
+            '<div class="controls pick" hidden><label for="pick-{name}">{title}</label>'
+            '<input type="range" id="pick-{name}" min="0" max="{last}" value="{first}" step="1">'
+            '<output for="pick-{name}"></output></div>'
+        ).format(name=self.name, title=self.title, last=len(self.slides) - 1, first=self.first)
+        slide = Markup('<div class="slide" data-label="{}"><h3>{}</h3>\n{}</div>\n')
+        return Markup('<div class="slides">{}\n{}</div>\n').format(
+            controls,
+            Markup("").join(
+                slide.format(each.label, each.label, Markup("").join(each.blocks))
+                for each in self.slides
+            ),
+        )
+
+
+@dataclass(frozen=True)
 class PageSection:
-    """A heading and the blocks under it, which fold away; `id` is once in a page."""
+    """A heading and the blocks under it, which fold away.
+
+    Attributes
+    ----------
+    id : str
+        Once in a page.
+    title : str
+    blocks : sequence of Block
+    is_open : bool
+        Whether it is unfolded at first.
+    """
 
     id: str
     title: str
     blocks: Sequence[Block]
+    is_open: bool = True
 
     def __html__(self) -> str:
         return Markup(
-            '<section aria-labelledby="{id}">\n<details open><summary><h2 id="{id}">{title}</h2>'
+            '<section aria-labelledby="{id}">\n<details{open}><summary><h2 id="{id}">{title}</h2>'
             "</summary>\n{blocks}</details></section>\n"
-        ).format(id=self.id, title=self.title, blocks=Markup("").join(self.blocks))
+        ).format(
+            id=self.id,
+            title=self.title,
+            open=" open" if self.is_open else "",
+            blocks=Markup("").join(self.blocks),
+        )

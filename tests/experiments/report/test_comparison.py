@@ -55,10 +55,10 @@ def test_page_stands_alone_and_has_every_section(rng, n_features, with_truth):
     assert "http" not in re.sub(r"http-equiv", "", outside_library)
     for finding in comparison.verdict:
         assert str(escape(finding.text)) in page
-        assert f'title="how-to/verdict.html#{finding.id}"' in page
-    # The answer comes before the findings that it rests on.
-    answer = page.index(f"<strong>{escape(comparison.headline.text)}</strong>")
-    assert answer < page.index('<ul class="verdict">')
+        assert f'data-finding="{finding.id}"' in page
+    # The answer comes first, then the data, then the findings that the answer rests on.
+    said = page.index('<p class="believe">Believe')
+    assert said < page.index('id="figure-mixture"') < page.index('<ul class="verdict">')
     assert (f"<code>{escape(comparison.headline.command)}</code>" in page) == bool(
         comparison.headline.command
     )

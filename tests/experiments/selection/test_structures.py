@@ -10,9 +10,10 @@ from experiments.api.comparing import compare
 from experiments.api.components import ComponentsComparison
 from experiments.api.saved import read_run
 from experiments.core.errors import UsageError
-from experiments.report.structures import structures_figure
+from experiments.report.structures import structure_blocks, structures_figure
+from experiments.selection.structures import without
 from experiments.terminal.structures import structure_lines
-from experiments.values.structure_rows import rows_of, structure_cell
+from experiments.values.structure_rows import rows_of, structure_cell, structure_legend
 from experiments.values.structures import StructureChoice, StructureValue
 from gmm_em import GaussianMixtureEM, Mixture
 from gmm_em.covariance.registry import STRUCTURES
@@ -79,6 +80,73 @@ def test_a_run_directory_keeps_it_and_the_page_shows_it(found, tmp_path):
     assert "Which structure of the covariances" in page
     assert "BIC of every structure" in page
     assert "this section could not be drawn" not in page
+
+
+def structures(values):
+    """A choice among made values (structure, number, how much worse)."""
+    rows = [
+        StructureValue(
+            covariance_type=kind, n_components=k, n_parameters=3,
+            log_likelihood=-1.0, aic=0.0, bic=2 * worse, icl=0.0, worse_by=worse,
+        )
+        for kind, k, worse in values
+    ]  # fmt: skip
+    kinds = list(dict.fromkeys(kind for kind, _, _ in values))
+    numbers = sorted({k for _, k, _ in values})
+    return StructureChoice(
+        covariance_types=kinds, n_components=numbers, values=rows,
+        chosen=kinds[0], chosen_components=2, kept=numbers,
+    )  # fmt: skip
+
+
+def cells(found):
+    return {(v.covariance_type, v.n_components): structure_cell(v) for v in found.values}
+
+
+def test_a_number_that_is_not_to_be_trusted_loses_its_star():
+    """The star goes to the best that is left, and everything is measured from there."""
+    full, tied = (9.0, 0.0, 2.0), (9.0, 5.0, 6.0)
+    values = [("full", k, worse) for k, worse in enumerate(full, 1)]
+    values += [("tied", k, worse) for k, worse in enumerate(tied, 1)]
+    before = structures(values)
+    assert cells(before)["full", 2] == "*"
+    assert "?" not in structure_legend(before)
+    found = without(before, {2: "EM did not converge"})
+    assert cells(found) == {
+        ("full", 1): "7.0",
+        ("full", 2): "?",
+        ("full", 3): "*",
+        ("tied", 1): "7.0",
+        ("tied", 2): "3.0",
+        ("tied", 3): "4.0",
+    }
+    assert found.chosen_components == 3
+    assert structure_legend(found).endswith("? is not to be trusted, and not chosen.")
+    html = "".join(block.__html__() for block in structure_blocks(found))
+    assert "(not trusted: EM did not converge)" in html
+    assert html.count("(best)") == 1
+    assert without(before, {}) == before
+
+
+def test_a_structure_of_more_parameters_than_rows_is_not_chosen():
+    """Strongly correlated rows, of which full covariances have by far the smallest BIC."""
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(30, 1)) + 0.01 * rng.normal(size=(30, 5))
+    found = compare(X, [2], covariance_type=["full", "diag"], seed=1, **SMALL)
+    full, diagonal = found.structures.values
+    assert full.bic < diagonal.bic - 100
+    assert full.reason == "there are fewer rows than parameters"
+    assert cells(found.structures) == {("full", 2): "?", ("diag", 2): "*"}
+    assert found.covariance_type == "diag"
+
+
+def test_with_fewer_rows_than_parameters_no_structure_is_chosen():
+    X = np.random.default_rng(2).normal(size=(30, 5))
+    found = compare(X, [2], covariance_type=["full", "VVE"], seed=1, **SMALL)
+    finding = next(f for f in found.verdict if f.id == "structure")
+    assert finding.level == "warn"
+    assert finding.text.startswith("BIC can choose no structure")
+    assert "*" not in cells(found.structures).values()
 
 
 @pytest.mark.parametrize(

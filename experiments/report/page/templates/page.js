@@ -145,6 +145,31 @@ function steer(node, controls, frames) {
   show(0);
 }
 
+// Of several slides one is seen; figures of the others are fitted when theirs comes.
+function slidable(slides) {
+  const [slider, output] = ["input", "output"].map(x => slides.querySelector(":scope > .pick " + x));
+  const parts = [...slides.querySelectorAll(":scope > .slide")];
+  const show = async index => {
+    slider.value = index;
+    output.value = parts[index].dataset.label;
+    slider.setAttribute("aria-valuetext", parts[index].dataset.label);
+    parts.forEach((part, place) => { part.hidden = place !== index; });
+    await fit(parts[index]);
+    slides.dataset.shown = index;
+  };
+  slides.querySelector(":scope > .pick").hidden = false;
+  slider.addEventListener("input", () => show(Number(slider.value)));
+  addEventListener("beforeprint", () => parts.forEach(part => { part.hidden = false; }));
+  addEventListener("afterprint", () => show(Number(slider.value)));
+  show(Number(slider.value));
+}
+
+// Give the figures in a part of the page, which may have been hidden, the size of their room.
+async function fit(part) {
+  for (const node of [...part.querySelectorAll(".js-plotly-plot")].filter(plot => plot.clientWidth))
+    await Plotly.relayout(node, {...themed(), ...fitted(node), autosize: true});
+}
+
 function sortable(table) {
   const heads = [...table.tHead.rows[0].cells];
   const body = table.tBodies[0];
@@ -244,8 +269,7 @@ function foldable() {
     setTimeout(open);
   }));
   folds.forEach(fold => fold.addEventListener("toggle", () => {
-    if (fold.open) fold.querySelectorAll(".js-plotly-plot").forEach(node =>
-      Plotly.relayout(node, {...themed(), ...fitted(node), autosize: true}));
+    if (fold.open) fit(fold);
   }));
   addEventListener("beforeprint", () => folds.forEach(fold => { fold.open = true; }));
 }
@@ -267,8 +291,7 @@ async function copyText(button) {
 async function refit() {
   const width = innerWidth;
   // What is folded away has no width, and is fitted when it is opened.
-  for (const node of plots.filter(plot => plot.clientWidth))
-    await Plotly.relayout(node, {...themed(), ...fitted(node), autosize: true});
+  await fit(document);
   document.documentElement.dataset.ready = width;
 }
 
@@ -285,6 +308,7 @@ async function start() {
     // One figure at a time, so that the page answers while the rest is drawn.
     await new Promise(done => setTimeout(done));
   }
+  document.querySelectorAll(".slides").forEach(slidable);
   let width = innerWidth;
   addEventListener("resize", () => {
     if (innerWidth !== width) { width = innerWidth; refit(); }

@@ -1,0 +1,171 @@
+"""What an experiment or a sweep would do, and about how long it would take."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from experiments.analysis.analyse import dataset_info
+from experiments.config.data import Data, SyntheticData
+from experiments.config.engines import EMSettings
+from experiments.config.experiment import ExperimentConfig
+from experiments.config.truth import WrittenTruth
+from experiments.core.seeds import stream
+from experiments.datasets.dataset import Dataset
+from experiments.datasets.load import load_dataset
+from experiments.engines.contract import ForeseesTime
+from experiments.engines.costs import slowness
+from experiments.engines.em import EMEngine
+from experiments.engines.fit import check_components, check_structures
+from experiments.engines.registry import make_engine
+from experiments.selection.choose import with_evidence
+from experiments.selection.structures import MOST_KEPT
+from experiments.sweeps.plan import make_plan
+from experiments.values.foreseen import Foreseen
+from gmm_bayes.core.cores import processors
+
+# What a comparison takes beside its fits: numbers that are compared, and a page that is drawn.
+SECONDS_OF_A_COMPARISON, SECONDS_IN_A_CELL = 3.0, 0.1
+# Where the number of components is drawn: how many numbers are fitted, and around which.
+NUMBERS_OF_AUTO, USUAL_NUMBER = 3, 3
+SEARCH = "choice of a structure"
+REST = "comparison and page"
+
+
+def foresee(config: ExperimentConfig, dataset: Dataset | None = None) -> Foreseen:
+    """Say what an experiment would do; its data are loaded, and nothing is fitted.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+        Of one experiment. Everything that a run would refuse before it fits is refused.
+    dataset : Dataset, optional
+        The config's data, where they are loaded already.
+
+    Raises
+    ------
+    UsageError
+        If the data, an engine, a number or a structure cannot be used.
+    """
+    if dataset is None:
+        count = config.n_components if isinstance(config.n_components, int) else None
+        dataset = load_dataset(config.data, config.name, stream(config.seed, "data"), count)
+    numbers, structures = _numbers(config), _structures(config)
+    for k in [] if isinstance(numbers, str) else numbers:
+        check_components(k, len(dataset.X))
+    check_structures(config.engines, structures)
+    size = (len(dataset.X), dataset.X.shape[1])
+    seconds, unknown = _seconds(config, size, processors(), SECONDS_OF_A_COMPARISON)
+    return Foreseen(
+        config.name,
+        dataset_info(dataset),
+        numbers,
+        structures,
+        tuple(config.engines),
+        seconds,
+        unknown,
+        n_processors=processors(),
+    )
+
+
+def foresee_sweep(config: ExperimentConfig, n_workers: int | None = None) -> Foreseen:
+    """Say what a sweep would do: all of its cells, those that are done among them.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+        With a ``[sweep]`` table; every cell is checked.
+    n_workers : int, optional
+        Processes, by default one for each processor.
+
+    Raises
+    ------
+    UsageError
+        If a cell's config or its data cannot be used.
+    """
+    plan = make_plan(config)
+    workers = max(1, min(processors() if n_workers is None else n_workers, len(plan.cells)))
+    shapes: dict[str, tuple[int, int]] = {}
+    seconds: Counter[str] = Counter()
+    unknown: set[str] = set()
+    seeds = Counter(cell.point for cell in plan.cells)
+    for cell in {cell.point: cell for cell in plan.cells}.values():
+        own = plan.config_of(cell)
+        # A cell has one processor, and neither a page nor figures.
+        found, missing = _seconds(own, _shape(own, shapes), 1, SECONDS_IN_A_CELL)
+        unknown.update(missing)
+        for part, value in found.items():
+            seconds[part] += seeds[cell.point] * value / workers
+    return Foreseen(
+        config.name,
+        None,
+        _numbers(config),
+        _structures(config),
+        tuple(config.engines),
+        dict(seconds),
+        tuple(sorted(unknown)),
+        len(plan.cells),
+        workers,
+    )
+
+
+def _numbers(config: ExperimentConfig) -> list[int] | str:
+    given = config.n_components
+    return [given] if isinstance(given, int) else given
+
+
+def _structures(config: ExperimentConfig) -> list[str]:
+    given = config.covariance_type
+    return [given] if isinstance(given, str) else list(given)
+
+
+def _shape(config: ExperimentConfig, known: dict[str, tuple[int, int]]) -> tuple[int, int]:
+    """Return the rows and features of a config's data; a file is read once."""
+    data: Data = config.data
+    if isinstance(data, SyntheticData):
+        truth = data.truth
+        written = isinstance(truth, WrittenTruth)
+        return data.n_samples, len(truth.means[0]) if written else truth.n_features
+    key = data.model_dump_json()
+    if key not in known:
+        dataset = load_dataset(data, config.name, stream(config.seed, "data"), None)
+        known[key] = len(dataset.X), dataset.X.shape[1]
+    return known[key]
+
+
+def _seconds(
+    config: ExperimentConfig, size: tuple[int, int], n_processors: int, comparing: float
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Return the seconds of each part of an experiment, and engines that do not say theirs."""
+    numbers, structures = _numbers(config), _structures(config)
+    options: dict[str, Any] = {name: config.engine_options(name) for name in config.engines}
+    seconds: dict[str, float] = {}
+    if isinstance(numbers, str):
+        fitted = [USUAL_NUMBER] * NUMBERS_OF_AUTO
+    elif len(structures) > 1:
+        settings = EMSettings(**{**options.get("em", {}), "n_bootstrap": 0})
+        screen = EMEngine(settings)
+        each = [screen.seconds_needed(*size, k, n_processors) for k in numbers]
+        seconds[SEARCH] = len(structures) * sum(each)
+        # Which numbers are kept is not known before: the largest take longest.
+        fitted = sorted(numbers)[-MOST_KEPT:]
+    else:
+        fitted = numbers
+    if len(fitted) > 1 or len(structures) > 1:
+        options = dict(with_evidence(config.engines, options))
+    unknown = []
+    for name in config.engines:
+        engine = make_engine(name, options[name])
+        if not isinstance(engine, ForeseesTime):
+            unknown.append(name)
+            continue
+        # The posterior of the number of components is drawn once for all numbers.
+        counts: Sequence[int] = fitted[:1] if isinstance(numbers, str) and name != "em" else fitted
+        seconds[name] = sum(engine.seconds_needed(*size, k, n_processors) for k in counts)
+    seconds[REST] = comparing * slowness() * len(fitted)
+    if len(config.engines) > 1:
+        # EM is started again to see whether its maximum stands, about as often as it was before.
+        again = EMEngine(EMSettings(n_bootstrap=0))
+        seconds[REST] += sum(again.seconds_needed(*size, k, n_processors) for k in fitted)
+    return seconds, tuple(unknown)
