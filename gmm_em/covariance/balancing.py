@@ -16,6 +16,9 @@ from gmm_em.covariance.decomposed import LEAST_MOMENT
 # Volumes that change by less than this, relatively, have converged.
 _TOLERANCE = 1e-13
 _MAX_TURNS = 2000
+# A volume that changes by more than this factor, or a shape beyond it, has no limit: the likelihood
+# has no maximum in the family.
+_MOST = 1e100
 
 
 def proportional_variances(moments: FloatArray, counts: FloatArray) -> FloatArray | None:
@@ -31,16 +34,19 @@ def proportional_variances(moments: FloatArray, counts: FloatArray) -> FloatArra
 
     Returns
     -------
-    ndarray, shape (K, D), or None where a row or a column of `moments` vanishes
+    ndarray, shape (K, D), or None where a row or a column of `moments` vanishes, or where
+    a volume or the shape does so in the limit
     """
     if not (moments.sum(axis=0).min() > LEAST_MOMENT and moments.sum(axis=1).min() > LEAST_MOMENT):
         return None
     d, total = moments.shape[1], counts.sum()
-    volumes = moments.sum(axis=1) / (d * counts)
+    first = volumes = moments.sum(axis=1) / (d * counts)
     for _ in range(_MAX_TURNS):
         shape = (moments / volumes[:, None]).sum(axis=0) / total
+        if not _is_bounded(shape):
+            return None
         before, volumes = volumes, (moments / shape).sum(axis=1) / (d * counts)
-        if not volumes.min() > LEAST_MOMENT:
+        if not _is_bounded(volumes / first):
             return None
         if np.abs(volumes / before - 1.0).max() < _TOLERANCE:
             break
@@ -57,19 +63,29 @@ def proportional_matrices(scatter: FloatArray, counts: FloatArray) -> FloatArray
 
     Returns
     -------
-    ndarray, shape (K, D, D), or None where a scatter vanishes or their sum is singular
+    ndarray, shape (K, D, D), or None where a scatter vanishes, their sum is singular, or a volume
+    vanishes or grows beyond all bounds
     """
     k, d, _ = scatter.shape
     traces = np.trace(scatter, axis1=1, axis2=2)
     if not (traces.min() > LEAST_MOMENT and np.linalg.slogdet(scatter.sum(axis=0))[0] > 0):
         return None
     flat, total = scatter.reshape(k, -1), counts.sum()
-    volumes = traces / (d * counts)
+    first = volumes = traces / (d * counts)
     for _ in range(_MAX_TURNS):
         common = ((1.0 / volumes) @ flat).reshape(d, d) / total
-        before, volumes = volumes, flat @ np.linalg.inv(common).ravel() / (d * counts)
-        if not volumes.min() > LEAST_MOMENT:
+        try:
+            inverse = np.linalg.inv(common)
+        except np.linalg.LinAlgError:
+            # The determinant of a singular sum is often positive by rounding.
+            return None
+        before, volumes = volumes, flat @ inverse.ravel() / (d * counts)
+        if not _is_bounded(volumes / first):
             return None
         if np.abs(volumes / before - 1.0).max() < _TOLERANCE:
             break
     return np.asarray(volumes[:, None, None] * common)
+
+
+def _is_bounded(factors: FloatArray) -> bool:
+    return bool(1.0 / _MOST < factors.min() <= factors.max() < _MOST)
