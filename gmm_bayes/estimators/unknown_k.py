@@ -75,8 +75,7 @@ class GaussianMixtureUnknownK(PredictiveEstimator):
         By default that of `prior`, which is 2 for the default one. A prior whose concentration is
         another is refused.
     max_components : int, optional
-        Largest K considered, at most 1000; by default the largest that `components_prior` allows,
-        or 50.
+        Largest K considered, at most 1000; by default that of `components_prior`, or 50.
     draws : int, default 1000
         Kept draws per chain; at least 4, the fewest that can be diagnosed.
     tune : int, default 1000
@@ -324,7 +323,7 @@ class GaussianMixtureUnknownK(PredictiveEstimator):
         Raises
         ------
         TypeError, ValueError
-            If `n_components` is not a whole number of at least 1.
+            If `n_components` is no whole number above 0.
         """
         from arviz_stats.base import array_stats  # noqa: PLC0415 - takes a second to load
 
@@ -393,7 +392,6 @@ class GaussianMixtureUnknownK(PredictiveEstimator):
         n = check_count("n_samples", n_samples)
         rng = np.random.default_rng(seed_sequence(self.random_state).spawn(1)[0])
         rows = self.draws_.sample_predictive(n, rng)[0]
-        # The rows have no names of columns, which predict may ask for.
         return rows, cluster_probabilities(self.draws_, rows, self.partition_).argmax(axis=1)
 
     def pointwise_log_likelihood(self, X: ArrayLike) -> FloatArray:
