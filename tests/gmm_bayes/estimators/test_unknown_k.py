@@ -15,6 +15,7 @@ from gmm_bayes import (
     NIWPrior,
     UniformComponents,
 )
+from gmm_bayes.unknown_k.diagnostics import diagnose_unknown_k
 from gmm_em.core.sklearn_checks import NotFittedError
 
 FAST = {"draws": 200, "tune": 100, "chains": 2, "random_state": 3, "progressbar": False}
@@ -185,3 +186,12 @@ def test_a_number_of_components_at_the_limit_is_a_problem(two_clusters):
     found = bounded.fit(two_clusters).diagnostics_
     assert not any("max_components" in text for text in found.problems)
     assert found.to_dict()["label_free"]["n_components"]["mean"] == pytest.approx(2.0, abs=0.1)
+
+
+def test_chains_that_do_not_agree_get_advice_that_this_estimator_can_follow(model):
+    draws = model.draws_
+    apart = model.log_likelihood_ + np.array([[0.0], [500.0]])
+    found = diagnose_unknown_k(draws, apart, 50, False)
+    assert "chains are in different modes" in found.problems[0]
+    assert "larger thin" in found.problems[0]
+    assert not any("sampler=" in text for text in found.problems)
