@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import logsumexp
 
 from gmm_bayes.core.checks import (
     ImproperPosteriorWarning,
@@ -27,6 +26,7 @@ from gmm_bayes.estimators.summary import summarise as summarise_known
 from gmm_bayes.priors.base import Prior
 from gmm_bayes.priors.number_of_components import ComponentsPrior
 from gmm_bayes.space.structures import get_structure
+from gmm_bayes.unknown_k.clusters import cluster_probabilities
 from gmm_bayes.unknown_k.diagnostics import UnknownKDiagnostics
 from gmm_bayes.unknown_k.draws import VaryingDraws
 from gmm_bayes.unknown_k.given_k import given_k
@@ -75,7 +75,7 @@ class GaussianMixtureUnknownK(PredictiveEstimator):
         By default that of `prior`, which is 2 for the default one. A prior whose concentration is
         another is refused.
     max_components : int, optional
-        Largest K considered; by default the largest that `components_prior` allows, or 50.
+        Largest K considered, at most 1000; by default that of `components_prior`, or 50.
     draws : int, default 1000
         Kept draws per chain; at least 4, the fewest that can be diagnosed.
     tune : int, default 1000
@@ -319,11 +319,17 @@ class GaussianMixtureUnknownK(PredictiveEstimator):
         """Return the Monte Carlo standard error of the probability of a number of components.
 
         None where no draw has that number, every draw has it, or there are too few draws to tell.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `n_components` is no whole number above 0.
         """
         from arviz_stats.base import array_stats  # noqa: PLC0415 - takes a second to load
 
         self._check_fitted()
-        drawn = (self.draws_.n_components == n_components).astype(np.float64)
+        n = check_count("n_components", n_components)
+        drawn = (self.draws_.n_components == n).astype(np.float64)
         if drawn.min() == drawn.max():
             return None
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -364,11 +370,8 @@ class GaussianMixtureUnknownK(PredictiveEstimator):
         Averaged over all draws, whatever their numbers of components: in each draw a component
         belongs to the clusters in the proportions in which its rows do.
         """
-        from gmm_bayes.unknown_k.clusters import cluster_log_prob  # noqa: PLC0415 - loads numba
-
         rows = self._checked_rows(X)
-        joint = cluster_log_prob(self.draws_, rows, self.partition_)
-        return np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
+        return cluster_probabilities(self.draws_, rows, self.partition_)
 
     def sample(self, n_samples: int = 1) -> tuple[FloatArray, IntArray]:
         """Return new rows from the posterior predictive distribution, and their clusters.
@@ -389,7 +392,7 @@ class GaussianMixtureUnknownK(PredictiveEstimator):
         n = check_count("n_samples", n_samples)
         rng = np.random.default_rng(seed_sequence(self.random_state).spawn(1)[0])
         rows = self.draws_.sample_predictive(n, rng)[0]
-        return rows, self.predict(rows)
+        return rows, cluster_probabilities(self.draws_, rows, self.partition_).argmax(axis=1)
 
     def pointwise_log_likelihood(self, X: ArrayLike) -> FloatArray:
         """Return every draw's log density at every row, shape (C, S, N)."""

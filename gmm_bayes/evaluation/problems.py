@@ -112,14 +112,20 @@ def collapsed_chains(draws: MixtureDraws) -> Iterator[str]:
         )
 
 
-def separate_modes(log_likelihood: FloatArray, label_free: pd.DataFrame) -> Iterator[str]:
-    """Yield a sentence if chains have log-likelihoods of different sizes."""
+def separate_modes(
+    log_likelihood: FloatArray,
+    label_free: pd.DataFrame,
+    remedy: str = "use sampler='smc' or sampler='gibbs', which move between modes",
+) -> Iterator[str]:
+    """Yield a sentence if chains have log-likelihoods of different sizes.
+
+    It ends in `remedy`, which says what to try.
+    """
     if label_free["r_hat"].to_dict()["log_likelihood"] > SEPARATE_MODES_R_HAT:
         levels = ", ".join(f"{level:.1f}" for level in log_likelihood.mean(axis=1))
         yield (
             f"chains are in different modes (mean log-likelihood by chain: {levels}), which no "
-            "relabelling reconciles; averages over all chains mean nothing; use sampler='smc' or "
-            "sampler='gibbs', which move between modes"
+            f"relabelling reconciles; averages over all chains mean nothing; {remedy}"
         )
 
 

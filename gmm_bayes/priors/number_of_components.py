@@ -234,7 +234,11 @@ def check_components_prior(prior: Any) -> ComponentsPrior:
     if kind == FixedComponents.kind and "k" not in prior:
         raise ValueError("components_prior of kind 'fixed' needs k, the number of components")
     cls = COMPONENTS_PRIORS[kind]
-    return cls(**arguments(cls, kind, prior))
+    try:
+        given = arguments(cls, kind, prior)
+    except ValueError as error:
+        raise ValueError(str(error).replace("prior", "components_prior", 1)) from None
+    return cls(**given)
 
 
 def _positive(name: str, value: Any) -> float:

@@ -30,6 +30,9 @@ from gmm_bayes.unknown_k.telescope import iterate
 _ROWS_AT_ONCE = 100_000
 """Rows that the compiled loop visits before the chain looks whether it is to stop."""
 
+_VALUES_AT_ONCE = 5_000_000
+"""Values of components that it keeps at a time, unless one draw has more."""
+
 _LARGEST_START = 10
 """Most components that a chain starts with, where the prior allows fewer."""
 
@@ -194,7 +197,11 @@ class TelescopingChain:
     def run(self, n: int, *, keep: bool, stop: threading.Event) -> None:
         """Make `n` draws, unless stopped before."""
         n_rows = self.model.data.shape[1]
-        at_once = max(1, _ROWS_AT_ONCE // (n_rows * self.setup.thin))
+        largest, d = self.state.means.shape
+        at_once = min(
+            _ROWS_AT_ONCE // (n_rows * self.setup.thin), _VALUES_AT_ONCE // (largest * (d + 1) ** 2)
+        )
+        at_once = max(1, at_once)
         trace = self._trace(min(at_once, n), n_rows)
         for start in range(0, n, at_once):
             if stop.is_set():

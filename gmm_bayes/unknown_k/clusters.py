@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_bayes.unknown_k.draws import VaryingDraws
 
 _MOST_DOUBLES = 1 << 24
 """Doubles in the largest temporary array: 128 MB."""
+
+
+def cluster_probabilities(draws: VaryingDraws, X: FloatArray, partition: IntArray) -> FloatArray:
+    """Return the probability of each cluster of a partition for a new row, shape (N, C).
+
+    The arguments are those of :func:`cluster_log_prob`.
+    """
+    joint = cluster_log_prob(draws, X, partition)
+    return np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
 
 
 def cluster_log_prob(draws: VaryingDraws, X: FloatArray, partition: IntArray) -> FloatArray:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _MOST_AT_THE_END = 0.001
 """Posterior probability of the largest number of components above which it cuts the answer."""
 
+_REMEDY = "sample longer, and give a larger thin, so that more moves are made for each draw"
+"""What to try where chains are in different modes."""
+
 
 @dataclass(frozen=True)
 class UnknownKDiagnostics:
@@ -110,7 +113,7 @@ def diagnose_unknown_k(
     table = summary_table(quantities, n_chains)
     found = [
         *problems,
-        *separate_modes(log_likelihood, table),
+        *separate_modes(log_likelihood, table, _REMEDY),
         *stuck_chains(log_likelihood),
         *unreliable_rows("label-free quantity", table, n_chains, n_draws, otherwise=""),
     ]

@@ -24,6 +24,9 @@ from gmm_bayes.space.structures import Structure
 USUAL_MAX_COMPONENTS = 50
 """Largest number of components considered where the prior allows any."""
 
+MOST_COMPONENTS = 1000
+"""Largest number of components that may be considered: each sweep looks at all numbers."""
+
 WEIGHTS = ("static", "dynamic")
 """What the Dirichlet distribution of the weights may be."""
 
@@ -75,6 +78,11 @@ class PriorOfUnknownK:
         if max_components is not None:
             asked = check_count("max_components", max_components)
             most = asked if components.largest is None else min(asked, components.largest)
+        if most > MOST_COMPONENTS:
+            raise ValueError(
+                f"max_components must be at most {MOST_COMPONENTS}, but is {most}"
+                + ("" if max_components is not None else ", the most that components_prior allows")
+            )
         # Only to refuse a largest number below every possible one.
         components.truncated(most)
         chosen = check_prior(_with_concentration(prior, concentration), n_features)
@@ -98,7 +106,7 @@ class PriorOfUnknownK:
 
 def _with_concentration(prior: Any, concentration: Any) -> Any:
     """Return the prior with the estimator's concentration, which may not contradict its own."""
-    asked = None if concentration is None else number("concentration", concentration, positive=True)
+    asked = None if concentration is None else _checked(concentration)
     if prior is None:
         return InverseWishartPrior() if asked is None else InverseWishartPrior(concentration=asked)
     if isinstance(prior, Mapping):
@@ -110,3 +118,11 @@ def _with_concentration(prior: Any, concentration: Any) -> Any:
             f"concentration is {asked:g}, but that of prior is {own:g}; give both the same"
         )
     return prior
+
+
+def _checked(concentration: Any) -> float:
+    """Return the estimator's concentration as a float, or raise TypeError or ValueError."""
+    try:
+        return number("concentration", concentration, positive=True)
+    except (TypeError, ValueError) as error:
+        raise type(error)(str(error).removeprefix("prior's ")) from None

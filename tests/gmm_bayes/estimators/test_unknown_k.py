@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 
@@ -14,6 +15,7 @@ from gmm_bayes import (
     NIWPrior,
     UniformComponents,
 )
+from gmm_bayes.unknown_k.diagnostics import diagnose_unknown_k
 from gmm_em.core.sklearn_checks import NotFittedError
 
 FAST = {"draws": 200, "tune": 100, "chains": 2, "random_state": 3, "progressbar": False}
@@ -80,6 +82,22 @@ def test_the_clusters_of_the_rows_are_found(model, two_clusters):
     assert labels.max() <= model.partition_.max()
 
 
+def test_rows_are_sampled_of_a_table_with_names(two_clusters):
+    """A warning about names would be an error here."""
+    table = pd.DataFrame(two_clusters, columns=["a", "b"])
+    model = GaussianMixtureUnknownK(**{**FAST, "draws": 20, "tune": 20}).fit(table)
+    rows, labels = model.sample(9)
+    assert rows.shape == (9, 2)
+    np.testing.assert_array_equal(labels, model.predict(pd.DataFrame(rows, columns=["a", "b"])))
+
+
+@pytest.mark.parametrize("number", ["2", 2.5, None])
+def test_the_error_of_a_probability_is_that_of_a_whole_number(model, number):
+    assert model.probability_error(2) > 0.0
+    with pytest.raises(TypeError, match="n_components must be an integer"):
+        model.probability_error(number)
+
+
 def test_moments_are_those_of_each_mixture(model):
     mean, covariance = model.draws_.moments()
     drawn = model.draws_[7]
@@ -129,8 +147,14 @@ def test_one_feature_of_few_rows_and_more_components_than_rows():
         ({"components_prior": {"kind": "zipf"}}, "kind is 'zipf'"),
         ({"components_prior": FixedComponents(5), "max_components": 3}, "allows no number"),
         ({"max_components": 0}, "max_components must be at least 1"),
+        ({"max_components": 1001}, "max_components must be at most 1000, but is 1001"),
+        ({"components_prior": UniformComponents(2000)}, "but is 2000, the most that components"),
+        (
+            {"components_prior": {"kind": "fixed", "k": 2, "z": 1}},
+            "components_prior has an unknown",
+        ),
         ({"draws": 3}, "draws must be at least 4"),
-        ({"concentration": -1.0}, "concentration must be finite and positive"),
+        ({"concentration": -1.0}, "^concentration must be finite and positive"),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_one_sentence(two_clusters, settings, message):
@@ -162,3 +186,12 @@ def test_a_number_of_components_at_the_limit_is_a_problem(two_clusters):
     found = bounded.fit(two_clusters).diagnostics_
     assert not any("max_components" in text for text in found.problems)
     assert found.to_dict()["label_free"]["n_components"]["mean"] == pytest.approx(2.0, abs=0.1)
+
+
+def test_chains_that_do_not_agree_get_advice_that_this_estimator_can_follow(model):
+    draws = model.draws_
+    apart = model.log_likelihood_ + np.array([[0.0], [500.0]])
+    found = diagnose_unknown_k(draws, apart, 50, False)
+    assert "chains are in different modes" in found.problems[0]
+    assert "larger thin" in found.problems[0]
+    assert not any("sampler=" in text for text in found.problems)
