@@ -241,3 +241,21 @@ def test_a_row_tells_its_probabilities_in_small_panels_too(report_of_three, open
     [large] = told["projection"]
     assert all("EM: component" in text and "posterior: component" in text for text in large)
     assert told["mixture"] == [large] * 3
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_chains_of_a_parameter_can_be_chosen(report, open_page, width, scheme):
+    page = open_page(report, width, color_scheme=scheme)
+    chosen = page.get_by_label("Parameter", exact=True)
+    names = chosen.locator("option").all_inner_texts()
+    assert len(names) == len(set(names)) > 4
+    shown = page.locator("section[aria-labelledby=health] .slide:not([hidden])")
+    for place in (0, 3):
+        chosen.select_option(names[place])
+        figure = page.locator(f"#figure-chain-{place + 1} .plot")
+        eventually(page, lambda figure=figure: figure.locator(".js-line").count() >= 8)
+        assert figure.is_visible()
+        assert shown.count() == 1
+        assert figure.bounding_box()["width"] <= width
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -157,6 +157,9 @@ def _pairs(view: View, short: Sequence[str]) -> go.Figure:
     figure.update_yaxes(title_font_size=SMALL_TITLE)
     legend_once(figure)
     styled(figure, 225 * size, aspect=0.95)
+    # Margins that each of many axes may widen are not settled in the few rounds that plotly has.
+    figure.update_xaxes(automargin=False).update_yaxes(automargin=False)
+    figure.update_layout(margin_l=64)
     for row in range(size):
         # Densities have no scale that a reader needs, and none in common with the row.
         figure.update_yaxes(

@@ -64,7 +64,7 @@ async function selectRows(rows) {
   bar.hidden = !rows;
   if (rows) bar.querySelector("span").textContent =
     rows.size + (rows.size === 1 ? " row selected" : " rows selected");
-  for (const node of plots) {
+  for (const node of plots.filter(plot => plot.data)) {
     const indices = node.data.map((trace, index) => index).filter(index => rowsOf(node.data[index]));
     if (!indices.length) continue;
     const chosen = indices.map(index => rowsOf(node.data[index])
@@ -77,8 +77,6 @@ async function selectRows(rows) {
 }
 
 function linkRows() {
-  const linked = plots.filter(node => node.data.some(rowsOf));
-  if (linked.length < 2) return;
   const bar = document.createElement("div");
   bar.className = "selected";
   bar.hidden = true;
@@ -89,15 +87,23 @@ function linkRows() {
   clear.addEventListener("click", () => selectRows(null));
   bar.append(document.createElement("span"), clear);
   document.body.append(bar);
-  for (const node of linked) {
-    node.on("plotly_selected", event => {
-      // An outline that is taken away, or that holds no row, leaves all rows as they were.
-      const points = event ? event.points.filter(point => rowsOf(point.data)) : [];
-      selectRows(points.length
-        ? new Set(points.map(point => rowsOf(point.data)[point.pointIndex])) : null);
-    });
-    node.on("plotly_deselect", () => selectRows(null));
-  }
+}
+
+function linkRowsOf(node) {
+  node.on("plotly_selected", event => {
+    // An outline that is taken away, or that holds no row, leaves all rows as they were.
+    const points = event ? event.points.filter(point => rowsOf(point.data)) : [];
+    selectRows(points.length
+      ? new Set(points.map(point => rowsOf(point.data)[point.pointIndex])) : null);
+  });
+  node.on("plotly_deselect", () => selectRows(null));
+}
+
+// Draw a figure that is not drawn yet.
+function draw(node) {
+  if (node.data) return;
+  drawPlot(node, node.figure);
+  if (node.data.some(rowsOf)) linkRowsOf(node);
 }
 
 function drawPlot(node, figure) {
@@ -252,21 +258,35 @@ function steer(node, controls, frames) {
   show(0);
 }
 
-// Of several slides one is seen; figures of the others are fitted when theirs comes.
+function plotsIn(part) {
+  return [...part.querySelectorAll(".plot")];
+}
+
+// Of several slides one is seen; figures of the others are drawn when theirs comes.
 function slidable(slides) {
-  const [slider, output] = ["input", "output"].map(x => slides.querySelector(":scope > .pick " + x));
+  const slider = slides.querySelector(":scope > .pick :is(input, select)");
+  const output = slides.querySelector(":scope > .pick output");
   const parts = [...slides.querySelectorAll(":scope > .slide")];
   const show = async index => {
     slider.value = index;
-    output.value = parts[index].dataset.label;
-    slider.setAttribute("aria-valuetext", parts[index].dataset.label);
+    if (output) {
+      output.value = parts[index].dataset.label;
+      slider.setAttribute("aria-valuetext", parts[index].dataset.label);
+    }
     parts.forEach((part, place) => { part.hidden = place !== index; });
-    await fit(parts[index]);
+    // At first all figures in sight are drawn one after another.
+    if (slides.dataset.shown !== undefined) {
+      await fit(parts[index]);
+      plotsIn(parts[index]).forEach(draw);
+    }
     slides.dataset.shown = index;
   };
   slides.querySelector(":scope > .pick").hidden = false;
   slider.addEventListener("input", () => show(Number(slider.value)));
-  addEventListener("beforeprint", () => parts.forEach(part => { part.hidden = false; }));
+  addEventListener("beforeprint", () => {
+    parts.forEach(part => { part.hidden = false; });
+    plotsIn(slides).forEach(draw);
+  });
   addEventListener("afterprint", () => show(Number(slider.value)));
   show(Number(slider.value));
 }
@@ -412,16 +432,16 @@ async function start() {
   document.querySelectorAll("button.copy").forEach(
     button => button.addEventListener("click", () => copyText(button)));
   if (plots.length) await loadLibrary();
-  const figures = plots.map(readFigure);
-  tellRows(figures);
-  for (const [place, node] of plots.entries()) {
-    drawPlot(node, figures[place]);
+  plots.forEach(node => { node.figure = readFigure(node); });
+  tellRows(plots.map(node => node.figure));
+  linkRows();
+  document.querySelectorAll(".slides").forEach(slidable);
+  for (const node of plots.filter(plot => !plot.closest("[hidden]"))) {
+    draw(node);
     // One figure at a time, so that the page answers while the rest is drawn.
     await new Promise(done => setTimeout(done));
   }
-  for (const node of plots.filter(plot => plot.wanted.meta.equal)) await scaled(node);
-  linkRows();
-  document.querySelectorAll(".slides").forEach(slidable);
+  for (const node of plots.filter(plot => plot.data && plot.wanted.meta.equal)) await scaled(node);
   let width = innerWidth;
   addEventListener("resize", () => {
     if (innerWidth !== width) { width = innerWidth; refit(); }
@@ -429,9 +449,9 @@ async function start() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refit);
   // Paper is narrower than a screen and always light.
   const sheet = 680;
-  addEventListener("beforeprint", () => plots.forEach(
+  addEventListener("beforeprint", () => plots.filter(plot => plot.data).forEach(
     node => Plotly.relayout(node, {width: sheet, "font.color": "#1d2329"})));
-  addEventListener("afterprint", () => plots.forEach(
+  addEventListener("afterprint", () => plots.filter(plot => plot.data).forEach(
     node => Plotly.relayout(node, {width: null, autosize: true, ...themed()})));
   document.documentElement.dataset.ready = width;
 }
