@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from experiments.report.comparison.chains import chains_figure
 from experiments.report.comparison.clusters import classes_figure
 from experiments.report.comparison.data_and_mixtures import data_figure, projection_figure
 from experiments.report.comparison.disagreement import disagreement_figure
@@ -86,6 +87,16 @@ class DrawnComparison(ComparisonValues):
     def plot_ranks(self) -> go.Figure:
         """Draw rank plots of the parameters with the largest R-hat, chain by chain."""
         return ranks_figure(self)
+
+    def plot_chains(self, parameter: str | None = None) -> go.Figure:
+        """Draw the chains of a parameter: trace, density, ranks and autocorrelation.
+
+        Parameters
+        ----------
+        parameter : str, optional
+            Such as ``"mean[1, 2]"``, of those with the largest R-hat; by default the first.
+        """
+        return chains_figure(self, parameter)
 
     def plot_label_switching(self) -> go.Figure:
         """Draw component means through the chains, before and after alignment."""

@@ -87,7 +87,7 @@ def foresee_sweep(config: ExperimentConfig, n_workers: int | None = None) -> For
     plan = make_plan(config)
     workers = max(1, min(processors() if n_workers is None else n_workers, len(plan.cells)))
     shapes: dict[str, tuple[int, int]] = {}
-    seconds: Counter[str] = Counter()
+    seconds: dict[str, float] = {}
     unknown: set[str] = set()
     seeds = Counter(cell.point for cell in plan.cells)
     for cell in {cell.point: cell for cell in plan.cells}.values():
@@ -96,14 +96,14 @@ def foresee_sweep(config: ExperimentConfig, n_workers: int | None = None) -> For
         found, missing = _seconds(own, _shape(own, shapes), 1, SECONDS_IN_A_CELL)
         unknown.update(missing)
         for part, value in found.items():
-            seconds[part] += seeds[cell.point] * value / workers
+            seconds[part] = seconds.get(part, 0.0) + seeds[cell.point] * value / workers
     return Foreseen(
         config.name,
         None,
         _numbers(config),
         _structures(config),
         tuple(config.engines),
-        dict(seconds),
+        seconds,
         tuple(sorted(unknown)),
         len(plan.cells),
         workers,
@@ -125,8 +125,8 @@ def _shape(config: ExperimentConfig, known: dict[str, tuple[int, int]]) -> tuple
     data: Data = config.data
     if isinstance(data, SyntheticData):
         truth = data.truth
-        written = isinstance(truth, WrittenTruth)
-        return data.n_samples, len(truth.means[0]) if written else truth.n_features
+        d = len(truth.means[0]) if isinstance(truth, WrittenTruth) else truth.n_features
+        return data.n_samples, d
     key = data.model_dump_json()
     if key not in known:
         dataset = load_dataset(data, config.name, stream(config.seed, "data"), None)

@@ -9,7 +9,7 @@ import pytest
 from experiments.api.comparing import compare_fits
 from experiments.datasets.dataset import Dataset
 from experiments.report.comparison.page import write_comparison_report
-from tests.browser.pages import contrast, eventually
+from tests.browser.pages import contrast, eventually, resize
 from tests.conftest import random_mixture
 from tests.experiments.made import made_bayes, made_em
 
@@ -135,3 +135,127 @@ def test_a_table_is_saved_with_all_digits(report, comparison, open_page):
     mean = next(row for row in rows if row[0] == 'mean 1, len,"gth"')
     assert float(mean[2]) == comparison.engines["em"].mixture.means[0][0]
     assert float(mean[3]) == pytest.approx(0.02)
+
+
+PIXELS_FOR_A_UNIT = """name => {
+    const node = document.querySelector(`[data-figure=${name}]`), layout = node._fullLayout;
+    return Object.keys(layout)
+        .filter(key => /^[xy]axis\\d*$/.test(key) && layout[key].rangemode !== "tozero")
+        .map(key => layout[key]._length / (layout[key].range[1] - layout[key].range[0]));
+}"""
+
+
+def spread(page, name):
+    """How unequal the scales of a figure's axes are: 1 where they are equal."""
+    found = page.evaluate(PIXELS_FOR_A_UNIT, name)
+    assert len(found) > 1
+    return max(found) / min(found)
+
+
+@pytest.fixture(scope="module")
+def report_of_three(tmp_path_factory):
+    rng = np.random.default_rng(5)
+    mixture = random_mixture(rng, 2, 3)
+    X = mixture.sample(60, rng)[0]
+    dataset = Dataset("made", X, ("length", "width", "height of the whole flower"))
+    found = compare_fits(dataset, {"em": made_em(mixture), "bayes": made_bayes(mixture, rng)})
+    return write_comparison_report(found, tmp_path_factory.mktemp("three") / "report.html")
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_scales_of_a_figure_can_be_made_equal(report_of_three, open_page, width, scheme):
+    page = open_page(report_of_three, width, color_scheme=scheme)
+    button = page.locator("#figure-mixture button.scales")
+    assert button.get_attribute("aria-pressed") == "false"
+    before = spread(page, "mixture")
+    assert before > 1.05
+    button.press("Enter")
+    assert button.get_attribute("aria-pressed") == "true"
+    eventually(page, lambda: spread(page, "mixture") < 1.001)
+    # They stay equal where the window changes, and go back where the button is pressed again.
+    resize(page, 1830 - width)
+    eventually(page, lambda: spread(page, "mixture") < 1.001)
+    resize(page, width)
+    button.press("Enter")
+    eventually(page, lambda: abs(spread(page, "mixture") - before) < 0.01 * before)
+    # The two directions that separate the components have one unit.
+    eventually(page, lambda: spread(page, "projection") < 1.001)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_names_of_features_are_whole_where_there_is_room(report_of_three, open_page):
+    page = open_page(report_of_three)
+    texts = "() => [...document.querySelectorAll('[data-figure=mixture] [class*=title] text,"
+    texts += " [data-figure=mixture] text[class*=title]')].map(node => node.textContent)"
+    assert "height of the whole flower" in page.evaluate(texts)
+    resize(page, 390)
+    eventually(page, lambda: "height of the whole flower" not in page.evaluate(texts))
+    assert any("…" in text for text in page.evaluate(texts))
+
+
+SELECTED = """() => Object.fromEntries([...document.querySelectorAll(".plot")].map(node => [
+    node.dataset.figure,
+    node.data.filter(trace => trace.meta && trace.meta.rows).map(trace => trace.selectedpoints
+        && trace.selectedpoints.map(point => trace.meta.rows[point]).sort((a, b) => a - b)),
+]).filter(([, rows]) => rows.length))"""
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_rows_are_selected_in_all_figures(report_of_three, open_page, width, scheme):
+    page = open_page(report_of_three, width, color_scheme=scheme)
+    plot = page.locator("#figure-projection .plot")
+    plot.scroll_into_view_if_needed()
+    plot.hover()
+    plot.locator("[data-title='Box Select']").click()
+    box = plot.locator(".nsewdrag").bounding_box()
+    page.mouse.move(box["x"] + 2, box["y"] + 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 2, steps=4)
+    page.mouse.up()
+    page.wait_for_selector("html[data-selected]", state="attached")
+    found = page.evaluate(SELECTED)
+    [chosen] = found["projection"]
+    assert 0 < len(chosen) < 60
+    assert {"mixture", "projection", "disagreement"} <= {*found}
+    assert len(found["mixture"]) == 3, "a panel for each pair"
+    assert all(rows == chosen for traces in found.values() for rows in traces)
+    bar = page.locator(".selected")
+    assert f"{len(chosen)} row" in bar.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    bar.get_by_role("button").press("Enter")
+    page.wait_for_selector("html[data-selected='0']", state="attached")
+    every = list(range(60))
+    assert all(rows == every for traces in page.evaluate(SELECTED).values() for rows in traces)
+    assert not bar.is_visible()
+
+
+def test_a_row_tells_its_probabilities_in_small_panels_too(report_of_three, open_page):
+    page = open_page(report_of_three)
+    told = page.evaluate(
+        """() => Object.fromEntries(["mixture", "projection"].map(name => [name,
+            document.querySelector(`[data-figure=${name}]`).data
+                .filter(trace => trace.meta && trace.meta.rows).map(trace => trace.text)]))"""
+    )
+    [large] = told["projection"]
+    assert all("EM: component" in text and "posterior: component" in text for text in large)
+    assert told["mixture"] == [large] * 3
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_chains_of_a_parameter_can_be_chosen(report, open_page, width, scheme):
+    page = open_page(report, width, color_scheme=scheme)
+    chosen = page.get_by_label("Parameter", exact=True)
+    names = chosen.locator("option").all_inner_texts()
+    assert len(names) == len(set(names)) > 4
+    shown = page.locator("section[aria-labelledby=health] .slide:not([hidden])")
+    for place in (0, 3):
+        chosen.select_option(names[place])
+        figure = page.locator(f"#figure-chain-{place + 1} .plot")
+        eventually(page, lambda figure=figure: figure.locator(".js-line").count() >= 8)
+        assert figure.is_visible()
+        assert shown.count() == 1
+        assert figure.bounding_box()["width"] <= width
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -25,6 +25,7 @@ from experiments.report.page.theme import (
     component_colour,
     hover,
     plain,
+    rows_at,
     styled,
 )
 from experiments.storage.layout import ASSIGNMENTS, ASSIGNMENTS_OF_MANY
@@ -97,6 +98,7 @@ def classes_figure(comparison: ComparisonValues) -> go.Figure:
             name=name,
             marker=_mark(place),
             hovertemplate=hover(f"{name}: %{{x:.4g}}, %{{y:.4g}}"),
+            **rows_at(np.flatnonzero(rows)),
         )
     figure.update_xaxes(title=plain(view.names[0]))
     if len(view.names) == 1:

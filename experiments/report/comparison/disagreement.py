@@ -10,7 +10,7 @@ from experiments.core.types import FloatArray
 from experiments.report.comparison.coordinates import flat_view
 from experiments.report.comparison.data_and_mixtures import add_numbers, add_outlines
 from experiments.report.comparison.spoken_names import spoken
-from experiments.report.page.theme import POINT, compact, hover, plain, styled
+from experiments.report.page.theme import POINT, compact, hover, plain, rows_at, styled
 from experiments.values.comparison import ComparisonValues
 from experiments.values.roles import compared_pair
 
@@ -57,6 +57,7 @@ def disagreement_figure(comparison: ComparisonValues) -> go.Figure:
         showlegend=False,
         marker=_coloured_by(size),
         hovertemplate=hover("%{x:.4g}: %{y:.3f}" if one else "%{marker.color:.3f}"),
+        **rows_at(order),
     )
     figure.update_xaxes(title=plain(view.names[0]))
     if one:

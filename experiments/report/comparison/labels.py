@@ -12,7 +12,7 @@ from experiments.values.parameters import full_label
 # Letters of a feature's name where two of them stand in one label, and where panels are small.
 IN_A_PAIR = 8
 IN_A_PANEL = 14
-IN_A_SMALL_PANEL = 10
+IN_A_SMALL_PANEL = 8
 
 
 def feature_labels(names: Sequence[str], width: int = LONGEST_NAME) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from experiments.report import provenance
 from experiments.report.comparison import (
+    chains,
     clusters,
     coordinates,
     data_and_mixtures,
@@ -277,6 +278,7 @@ def _health(comparison: ComparisonValues) -> Iterator[Block]:
         "less what it would be if all chains were alike. A chain that stays within the band mixes "
         "with the others.",
     )
+    yield from chains.chain_blocks(comparison)
     caption = "What label switching did"
     if (switched := found.get("switch_rate")) is not None:
         caption += (

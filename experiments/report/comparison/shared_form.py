@@ -18,7 +18,8 @@ from experiments.report.comparison.coordinates import (
     view_of,
 )
 from experiments.report.comparison.curves import ellipse_radius
-from experiments.report.comparison.data_and_mixtures import add_mixture, panel_labels, panels
+from experiments.report.comparison.data_and_mixtures import add_mixture
+from experiments.report.comparison.panels import panel_labels, panels
 from experiments.report.page.blocks import Block, Note, Picture
 from experiments.report.page.theme import colour_of, compact
 from experiments.values.comparison import ComparisonValues

@@ -267,19 +267,25 @@ class Slides:
     slides : sequence of Slide
     first : int
         The one that is shown at first.
+    as_list : bool
+        Whether they are chosen from a list of their labels, and not by a slider.
     """
 
     name: str
     title: str
     slides: Sequence[Slide]
     first: int = 0
+    as_list: bool = False
 
     def __html__(self) -> str:
         controls = Markup(
-            '<div class="controls pick" hidden><label for="pick-{name}">{title}</label>'
-            '<input type="range" id="pick-{name}" min="0" max="{last}" value="{first}" step="1">'
-            '<output for="pick-{name}"></output></div>'
-        ).format(name=self.name, title=self.title, last=len(self.slides) - 1, first=self.first)
+            '<div class="controls pick" hidden><label for="pick-{name}">{title}</label>{control}'
+            "</div>"
+        ).format(
+            name=self.name,
+            title=self.title,
+            control=self._list() if self.as_list else self._range(),
+        )
         slide = Markup('<div class="slide" data-label="{}"><h3>{}</h3>\n{}</div>\n')
         return Markup('<div class="slides">{}\n{}</div>\n').format(
             controls,
@@ -288,6 +294,20 @@ class Slides:
                 for each in self.slides
             ),
         )
+
+    def _range(self) -> Markup:
+        return Markup(
+            '<input type="range" id="pick-{name}" min="0" max="{last}" value="{first}" step="1">'
+            '<output for="pick-{name}"></output>'
+        ).format(name=self.name, last=len(self.slides) - 1, first=self.first)
+
+    def _list(self) -> Markup:
+        option = Markup('<option value="{}"{}>{}</option>')
+        options = Markup("").join(
+            option.format(i, Markup(" selected") if i == self.first else "", each.label)
+            for i, each in enumerate(self.slides)
+        )
+        return Markup('<select id="pick-{}">{}</select>').format(self.name, options)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,14 @@ def spread_evenly(count: int) -> NDArray[np.float64]:
 def hover(text: str) -> str:
     """Return what a mark says under the mouse, without the second box that has its trace's name."""
     return f"{text}<extra></extra>"
+
+
+def rows_at(rows: Iterable[int]) -> dict[str, Any]:
+    """Return what says which rows of the illustration the points of a trace are.
+
+    The page then selects rows in all figures at once.
+    """
+    return {"meta": {"rows": [int(row) for row in rows]}}
 
 
 def legend_entry(name: str, shown: bool) -> dict[str, Any]:

@@ -310,3 +310,30 @@ def test_marginal_density_is_that_of_the_mixture_of_one_feature(rng):
     x = np.linspace(-5, 5, 7)
     density = marginal_density(Parameters.of(mixture), 0, x)
     assert np.allclose(density, np.exp(mixture.log_prob(x[:, None])))
+
+
+def test_each_feature_has_its_histogram_on_the_diagonal_of_pairs(rng):
+    """The density of each fit is that of its own mixture, and integrates to one."""
+    comparison = made_comparison(rng, 3)
+    figure = comparison.plot_data()
+    bars = [trace for trace in figure.data if trace.type == "bar"]
+    assert len(bars) == 3
+    points = np.array(comparison.illustration.points)
+    mixture = comparison.engines["em"].mixture.arrays()
+    for i, bar in enumerate(bars):
+        x, density = np.asarray(bar.x), np.asarray(bar.y)
+        assert points[:, i].min() < x.min() < x.max() < points[:, i].max()
+        assert np.sum(density) * bar.width == pytest.approx(1.0, abs=1e-4)
+        drawn = [
+            trace
+            for trace in figure.data
+            if trace.xaxis == bar.xaxis and trace.yaxis == bar.yaxis and trace.type == "scatter"
+        ]
+        assert {trace.legendgroup for trace in drawn} == {"em", "bayes", "truth"}
+        [em] = [trace for trace in drawn if trace.legendgroup == "em"]
+        expected = marginal_density(mixture, i, np.asarray(em.x, dtype=float))
+        assert np.allclose(em.y, expected, rtol=1e-3, atol=1e-6)
+    # Each is named once in the legend, whatever panels it is drawn in.
+    named = [trace.legendgroup for trace in figure.data if trace.showlegend is not False]
+    assert len(named) == len(set(named))
+    assert [trace.type for trace in made_comparison(rng, 2).plot_data().data].count("bar") == 0

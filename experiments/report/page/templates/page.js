@@ -2,10 +2,10 @@
 const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const plots = [...document.querySelectorAll(".plot")];
-const plotConfig = {
-  displaylogo: false,
-  modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
-};
+const buttons = ["zoom2d", "pan2d", "resetScale2d", "toImage"];
+const plotConfig = {displaylogo: false, modeBarButtons: [buttons]};
+// Figures whose points are rows of the data select them, too.
+const rowConfig = {displaylogo: false, modeBarButtons: [[...buttons, "select2d", "lasso2d"]]};
 
 async function loadLibrary() {
   const packed = atob(document.getElementById("library").textContent);
@@ -33,13 +33,80 @@ function themed() {
 function fitted(node) {
   const {meta, height} = node.wanted;
   const narrow = node.clientWidth < 600;
-  if (meta.wide) return narrow ? meta.narrow : meta.wide;
-  return {height: meta.aspect ? Math.min(height, Math.round(node.clientWidth * meta.aspect) + 60)
-                              : height};
+  const fits = meta.aspect ? Math.min(height, Math.round(node.clientWidth * meta.aspect) + 60) : height;
+  return {height: fits, ...(narrow ? meta.narrow : meta.wide)};
 }
 
-function drawPlot(node) {
-  const figure = JSON.parse(document.getElementById("data-" + node.dataset.figure).textContent);
+function readFigure(node) {
+  return JSON.parse(document.getElementById("data-" + node.dataset.figure).textContent);
+}
+
+// What is said of a row stands with one figure, and is shown in all that have the row.
+function tellRows(figures) {
+  const traces = figures.flatMap(figure => figure.data).filter(trace => rowsOf(trace));
+  const told = new Map();
+  for (const trace of traces.filter(trace => trace.text))
+    trace.text.forEach((text, point) => told.set(rowsOf(trace)[point], text));
+  if (!told.size) return;
+  for (const trace of traces.filter(trace => !trace.text)) {
+    trace.text = rowsOf(trace).map(row => told.get(row) || "");
+    trace.hovertemplate = trace.hovertemplate.replace("<extra>", "<br>%{text}<extra>");
+  }
+}
+
+function rowsOf(trace) {
+  return trace.meta && trace.meta.rows;
+}
+
+// Select rows in every figure that has them; none: all rows are as they were.
+async function selectRows(rows) {
+  const bar = document.querySelector(".selected");
+  bar.hidden = !rows;
+  if (rows) bar.querySelector("span").textContent =
+    rows.size + (rows.size === 1 ? " row selected" : " rows selected");
+  for (const node of plots.filter(plot => plot.data)) {
+    const indices = node.data.map((trace, index) => index).filter(index => rowsOf(node.data[index]));
+    if (!indices.length) continue;
+    const chosen = indices.map(index => rowsOf(node.data[index])
+      .flatMap((row, point) => !rows || rows.has(row) ? [point] : []));
+    // An outline that were left would select again.
+    if (!rows && (node.layout.selections || []).length) await Plotly.relayout(node, {selections: []});
+    await Plotly.restyle(node, {selectedpoints: chosen}, indices);
+  }
+  document.documentElement.dataset.selected = rows ? rows.size : 0;
+}
+
+function linkRows() {
+  const bar = document.createElement("div");
+  bar.className = "selected";
+  bar.hidden = true;
+  bar.setAttribute("role", "status");
+  const clear = document.createElement("button");
+  clear.type = "button";
+  clear.textContent = "Show all rows";
+  clear.addEventListener("click", () => selectRows(null));
+  bar.append(document.createElement("span"), clear);
+  document.body.append(bar);
+}
+
+function linkRowsOf(node) {
+  node.on("plotly_selected", event => {
+    // An outline that is taken away, or that holds no row, leaves all rows as they were.
+    const points = event ? event.points.filter(point => rowsOf(point.data)) : [];
+    selectRows(points.length
+      ? new Set(points.map(point => rowsOf(point.data)[point.pointIndex])) : null);
+  });
+  node.on("plotly_deselect", () => selectRows(null));
+}
+
+// Draw a figure that is not drawn yet.
+function draw(node) {
+  if (node.data) return;
+  drawPlot(node, node.figure);
+  if (node.data.some(rowsOf)) linkRowsOf(node);
+}
+
+function drawPlot(node, figure) {
   const {data, layout} = figure;
   node.wanted = {height: layout.height, meta: layout.meta || {}};
   Object.assign(layout, {
@@ -58,10 +125,11 @@ function drawPlot(node) {
     keys.reduce((part, key) => part[key], layout)[last] = value;
   }
   delete layout.sliders; delete layout.updatemenus; delete layout.width;
-  Plotly.newPlot(node, {data, layout, config: plotConfig, frames: figure.frames || []});
+  Plotly.newPlot(node, {data, layout, config: data.some(rowsOf) ? rowConfig : plotConfig, frames: figure.frames || []});
   // Tick by tick a figure says nothing: readers of a screen hear its label and the tables.
   node.querySelectorAll("svg.main-svg").forEach(svg => svg.setAttribute("aria-hidden", "true"));
   addLegend(node, data);
+  if ("equal" in node.wanted.meta) offerEqualScales(node);
   const controls = node.parentElement.querySelector(".controls");
   if (controls) steer(node, controls, figure.frames);
 }
@@ -102,6 +170,51 @@ function addLegend(node, traces) {
     legend.append(button);
   }
   node.before(legend);
+}
+
+// Data in one unit are seen as they are where every axis has as many pixels for a unit.
+function offerEqualScales(node) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "scales";
+  button.textContent = "Equal scales";
+  button.title = "All axes have the same scale: for data in one unit";
+  button.setAttribute("aria-pressed", node.wanted.meta.equal);
+  button.addEventListener("click", () => {
+    const on = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", on);
+    node.wanted.meta.equal = on;
+    scaled(node);
+  });
+  node.before(button);
+}
+
+// The axes of values: those of densities, on the diagonal of pairs, begin at zero and stay.
+function valueAxes(node) {
+  const layout = node._fullLayout;
+  return Object.keys(layout).filter(
+    key => /^[xy]axis\d*$/.test(key) && layout[key].rangemode !== "tozero");
+}
+
+async function scaled(node) {
+  const axes = valueAxes(node);
+  if (!axes.length || !node.clientWidth) return;
+  await Plotly.relayout(node, Object.fromEntries(axes.map(axis => [axis + ".autorange", true])));
+  if (!node.wanted.meta.equal) return;
+  const of = axis => node._fullLayout[axis];
+  const unit = axis => Math.abs(of(axis).range[1] - of(axis).range[0]) / of(axis)._length;
+  // Other numbers at the ticks take other room, which changes the scales a little: a few rounds.
+  for (let round = 0; round < 4; round++) {
+    const units = axes.map(unit);
+    const most = Math.max(...units);
+    if (most < 1.0005 * Math.min(...units)) return;
+    const ranges = axes.map(axis => {
+      const middle = (of(axis).range[0] + of(axis).range[1]) / 2;
+      const half = most * of(axis)._length / 2;
+      return [axis + ".range", [middle - half, middle + half]];
+    });
+    await Plotly.relayout(node, Object.fromEntries(ranges));
+  }
 }
 
 function markOf(trace) {
@@ -145,29 +258,45 @@ function steer(node, controls, frames) {
   show(0);
 }
 
-// Of several slides one is seen; figures of the others are fitted when theirs comes.
+function plotsIn(part) {
+  return [...part.querySelectorAll(".plot")];
+}
+
+// Of several slides one is seen; figures of the others are drawn when theirs comes.
 function slidable(slides) {
-  const [slider, output] = ["input", "output"].map(x => slides.querySelector(":scope > .pick " + x));
+  const slider = slides.querySelector(":scope > .pick :is(input, select)");
+  const output = slides.querySelector(":scope > .pick output");
   const parts = [...slides.querySelectorAll(":scope > .slide")];
   const show = async index => {
     slider.value = index;
-    output.value = parts[index].dataset.label;
-    slider.setAttribute("aria-valuetext", parts[index].dataset.label);
+    if (output) {
+      output.value = parts[index].dataset.label;
+      slider.setAttribute("aria-valuetext", parts[index].dataset.label);
+    }
     parts.forEach((part, place) => { part.hidden = place !== index; });
-    await fit(parts[index]);
+    // At first all figures in sight are drawn one after another.
+    if (slides.dataset.shown !== undefined) {
+      await fit(parts[index]);
+      plotsIn(parts[index]).forEach(draw);
+    }
     slides.dataset.shown = index;
   };
   slides.querySelector(":scope > .pick").hidden = false;
   slider.addEventListener("input", () => show(Number(slider.value)));
-  addEventListener("beforeprint", () => parts.forEach(part => { part.hidden = false; }));
+  addEventListener("beforeprint", () => {
+    parts.forEach(part => { part.hidden = false; });
+    plotsIn(slides).forEach(draw);
+  });
   addEventListener("afterprint", () => show(Number(slider.value)));
   show(Number(slider.value));
 }
 
 // Give the figures in a part of the page, which may have been hidden, the size of their room.
 async function fit(part) {
-  for (const node of [...part.querySelectorAll(".js-plotly-plot")].filter(plot => plot.clientWidth))
+  for (const node of [...part.querySelectorAll(".js-plotly-plot")].filter(plot => plot.clientWidth)) {
     await Plotly.relayout(node, {...themed(), ...fitted(node), autosize: true});
+    if (node.wanted.meta.equal) await scaled(node);
+  }
 }
 
 function sortable(table) {
@@ -303,12 +432,16 @@ async function start() {
   document.querySelectorAll("button.copy").forEach(
     button => button.addEventListener("click", () => copyText(button)));
   if (plots.length) await loadLibrary();
-  for (const node of plots) {
-    drawPlot(node);
+  plots.forEach(node => { node.figure = readFigure(node); });
+  tellRows(plots.map(node => node.figure));
+  linkRows();
+  document.querySelectorAll(".slides").forEach(slidable);
+  for (const node of plots.filter(plot => !plot.closest("[hidden]"))) {
+    draw(node);
     // One figure at a time, so that the page answers while the rest is drawn.
     await new Promise(done => setTimeout(done));
   }
-  document.querySelectorAll(".slides").forEach(slidable);
+  for (const node of plots.filter(plot => plot.data && plot.wanted.meta.equal)) await scaled(node);
   let width = innerWidth;
   addEventListener("resize", () => {
     if (innerWidth !== width) { width = innerWidth; refit(); }
@@ -316,9 +449,9 @@ async function start() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refit);
   // Paper is narrower than a screen and always light.
   const sheet = 680;
-  addEventListener("beforeprint", () => plots.forEach(
+  addEventListener("beforeprint", () => plots.filter(plot => plot.data).forEach(
     node => Plotly.relayout(node, {width: sheet, "font.color": "#1d2329"})));
-  addEventListener("afterprint", () => plots.forEach(
+  addEventListener("afterprint", () => plots.filter(plot => plot.data).forEach(
     node => Plotly.relayout(node, {width: null, autosize: true, ...themed()})));
   document.documentElement.dataset.ready = width;
 }
