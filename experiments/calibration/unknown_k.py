@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, override
+from typing import Any, cast, override
 
 import numpy as np
 
@@ -110,8 +110,8 @@ class UnknownKCalibration(Simulator):
     @property
     def prior(self) -> AnyPrior:
         """Of the mixture given the number of components."""
-        prior: Any = self.found.prior
-        return prior
+        # Every prior of that interface is one of these.
+        return cast("AnyPrior", self.found.prior)
 
     @property
     @override

@@ -101,7 +101,7 @@ def test_the_number_of_components_is_calibrated(tmp_path):
 
 @pytest.mark.slow
 def test_a_sampler_with_another_prior_of_the_number_is_caught():
-    config = load_config("sbc-unknown-k", [setting("draws", 150)])
+    config = load_config("sbc-unknown-k")
     misled = Misled(**vars(calibration_of(config)))
-    result = summarise(config, misled, [misled.simulate(i) for i in range(60)])
+    result = summarise(config, misled, [misled.simulate(i) for i in range(30)])
     assert "n_components" in result.rejected

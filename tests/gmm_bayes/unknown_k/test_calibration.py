@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gmm_bayes import HierarchicalPrior, InverseWishartPrior, PoissonComponents
+from gmm_bayes import HierarchicalPrior, PoissonComponents
 from gmm_bayes.core.progress import silent
 from gmm_bayes.unknown_k.run import sample
 from gmm_bayes.unknown_k.task import UnknownKTask
@@ -56,29 +56,19 @@ def simulate(prior, n_features, dynamic, seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("prior", "n_features", "dynamic"),
-    [
-        (InverseWishartPrior(mean_scale=2.0, nu=4.0, psi=0.8, scale="data"), 1, False),
-        (
-            HierarchicalPrior(
-                concentration=1.5,
-                mean_loc=0.0,
-                mean_scale=2.0,
-                shape=2.5,
-                rate_shape=2.0,
-                rate_rate=1.0,
-                scale="data",
-            ),
-            2,
-            True,
-        ),
-    ],
-)
-def test_ranks_are_uniform(prior, n_features, dynamic):
-    """Eight chi-squared tests at 0.0005 in all: fails for one seed in 250."""
+def test_ranks_are_uniform_with_dynamic_weights_and_a_common_scale():
+    """Four chi-squared tests at 0.0005 in all: fails for one seed in 500."""
+    prior = HierarchicalPrior(
+        concentration=1.5,
+        mean_loc=0.0,
+        mean_scale=2.0,
+        shape=2.5,
+        rate_shape=2.0,
+        rate_rate=1.0,
+        scale="data",
+    )
     seeds = np.random.SeedSequence(20).spawn(N_SIMULATIONS)
-    ranks = np.array([simulate(prior, n_features, dynamic, seed) for seed in seeds])
+    ranks = np.array([simulate(prior, 2, True, seed) for seed in seeds])
     for column in ranks.T:
         counts = np.bincount(column * N_BINS // (N_DRAWS + 1), minlength=N_BINS)
         assert stats.chisquare(counts).pvalue > 0.0005, counts
