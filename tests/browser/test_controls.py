@@ -194,7 +194,8 @@ def test_names_of_features_are_whole_where_there_is_room(report_of_three, open_p
     assert any("…" in text for text in page.evaluate(texts))
 
 
-SELECTED = """() => Object.fromEntries([...document.querySelectorAll(".plot")].map(node => [
+SELECTED = """() => Object.fromEntries(
+    [...document.querySelectorAll(".js-plotly-plot")].map(node => [
     node.dataset.figure,
     node.data.filter(trace => trace.meta && trace.meta.rows).map(trace => trace.selectedpoints
         && trace.selectedpoints.map(point => trace.meta.rows[point]).sort((a, b) => a - b)),

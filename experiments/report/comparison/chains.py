@@ -24,6 +24,8 @@ PANELS = (
     "ranks, as shares of all draws",
     "autocorrelation by lag in draws",
 )
+# Parameters to choose from: of each a figure is in the page.
+MAX_CHOSEN = 8
 # Bars of the ranks of each chain, and draws apart up to which autocorrelations are shown.
 BINS = 20
 MAX_LAG = 40
@@ -43,7 +45,7 @@ def chain_blocks(comparison: ComparisonValues) -> Iterator[Block]:
         "one another in the trace, have one density and equally many ranks everywhere; the sooner "
         f"their autocorrelation falls to zero, the more their draws are worth.{thinned}"
     )
-    labels = parameter_labels(comparison, health.traced)
+    labels = parameter_labels(comparison, health.traced[:MAX_CHOSEN])
     slides = [
         Slide(label, [_picture(comparison, place, label)]) for place, label in enumerate(labels)
     ]
@@ -114,7 +116,8 @@ def _add_chain(figure: go.Figure, index: int, chain: FloatArray, draws: Any) -> 
     _add_line(figure, name, grid, density, line, row=1, col=2)
     every = _spacing(draws.tolist())
     correlations = array_stats.autocorr(chain)[: MAX_LAG + 1]
-    _add_line(figure, name, every * np.arange(len(correlations)), correlations, line, row=2, col=2)
+    lags = every * np.arange(len(correlations), dtype=float)
+    _add_line(figure, name, lags, correlations, line, row=2, col=2)
 
 
 def _add_line(

@@ -14,6 +14,7 @@ from experiments.api.saved import read_run
 from experiments.api.saving import write_run, write_run_report
 from experiments.core.errors import UsageError
 from experiments.datasets.dataset import Dataset, from_arrays
+from experiments.report.comparison.chains import MAX_CHOSEN
 from experiments.report.comparison.curves import (
     ELLIPSE_PROBABILITY,
     ellipses,
@@ -79,7 +80,9 @@ def test_any_two_engines_have_a_whole_report(rng, offers, n_features):
     if "maximum" in offers:
         expected |= {"steps-best", "paths"}
     if "draws" in offers:
+        traced = comparison.illustration.health.traced[:MAX_CHOSEN]
         expected |= {"convergence", "ranks", "switching"}
+        expected |= {f"chain-{place}" for place in range(1, len(traced) + 1)}
     if {"maximum", "draws"} <= set(offers):
         expected |= {"deviance"}
     if n_features > 2:

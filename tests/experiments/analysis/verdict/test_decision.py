@@ -16,6 +16,7 @@ from experiments.analysis.verdict.conditions import (
 from experiments.analysis.verdict.decision import DECISIONS, REMEDIES
 from experiments.api.comparing import compare_fits
 from experiments.datasets.dataset import Dataset
+from experiments.report.explanations import topics
 from experiments.values.comparison import ComparisonValues, Finding
 from gmm_em import Mixture, fit_em
 from tests.experiments.made import made_bayes, made_em
@@ -58,7 +59,7 @@ def test_the_causes_in_the_documentation_are_those_of_the_code():
 
 
 def test_tables_speak_of_findings_that_are_explained():
-    headings = set(re.findall(r"^## (.+)$", PAGE, re.M))
+    headings = {*topics()}
     for condition in CONDITIONS.values():
         named = (
             *condition.unless_failed,
