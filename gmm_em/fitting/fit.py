@@ -88,12 +88,11 @@ def fit_em(  # noqa: PLR0913 - the public face
     max_iter : int, default 1000
         At most this many E-steps after the first, per run; 0 returns the start.
     n_init : int, optional
-        Exactly this many starts. By default and on more than 800 rows the search makes 4
-        starts of four kinds, which are enough where three of them agree, then 3 and 3 again of
-        other kinds, which are enough where most of all do. Otherwise it goes on until the best
-        maximum was reached by four starts of three kinds and one more start finds a new maximum
-        with a probability estimated below 0.1, but makes at most 154 starts (46 on more than 2000
-        rows).
+        Exactly this many starts. By default and on more than 800 rows the search makes 7
+        starts of seven kinds, which are enough where most of them agree, and then 3 of others,
+        which are enough where most of all ten do. Otherwise it goes on until the best maximum was
+        reached by four starts of three kinds and one more start finds a new maximum with a
+        probability estimated below 0.1, but makes at most 154 starts (46 on more than 2000 rows).
     init_params : {"auto", "ward", "model-based", "quantiles", "kmeans", "k-means++", "random", \
 "random_from_data", "tight_rows", "neighbourhoods", "nested", "textbook"}
         How runs begin; "auto" mixes the kinds that find what others miss.

@@ -11,7 +11,6 @@ many rows a look at a few short runs comes first, and may be enough.
 from __future__ import annotations
 
 from gmm_em.core.threads import single_threaded_blas
-from gmm_em.fitting.ascent import WARM_UP
 from gmm_em.fitting.crowding import crowded
 from gmm_em.fitting.maxima import Maximum
 from gmm_em.fitting.options import Options, Plan
@@ -20,15 +19,13 @@ from gmm_em.fitting.seeds import Streams
 from gmm_em.fitting.splits import split_merge
 from gmm_em.fitting.starts.base import Rows
 from gmm_em.fitting.starts.strategy import kinds, propose
-from gmm_em.fitting.trails import CLEAR, SPLIT, STAGE_LOOK, Trail, Trails, to_come
+from gmm_em.fitting.trails import CLEAR, SPLIT, Trails, to_come
 
 # Rows that starts look at.
 _START_ROWS = 2_000
-# A look makes 4 starts, then more up to 7, then up to 10, which are the first round.
-_GLIMPSE = 4
+# Starts of a first look, of the first round, and of every later one.
 _LOOK = 7
 _FIRST_ROUND = 10
-# Starts of every later round.
 _ROUND = 18
 # The search ends after this many starts, on few rows and on many.
 MOST_STARTS_FEW = 154
@@ -140,16 +137,15 @@ class Search(Trails):
     def look(self) -> bool:
         """Make a few starts of different kinds, and return whether they agree.
 
-        They do where half of the kinds come close to one maximum, and at least three of the first
-        four. Three kinds are enough where a split and merge of its components leads nowhere
-        higher. Where the first kinds do not agree, a few more are asked. Of four or ten kinds two
-        are enough if all other runs are much lower. Nothing is enough where some rows are closer
-        together than rows of the best mixture would be.
+        They do where half of the kinds come close to one maximum. Three kinds are enough where a
+        split and merge of its components leads nowhere higher. Where the first kinds do not agree,
+        a few more are asked; then two are enough if all other runs are much lower. Nothing is
+        enough where some rows are closer together than rows of the best mixture would be.
         """
         with single_threaded_blas():
             self.wait = True
-            for n_starts in (_GLIMPSE, _LOOK, _FIRST_ROUND):
-                self._round(n_starts - self._drawn, STAGE_LOOK if not self._drawn else WARM_UP)
+            for n in (_LOOK, _FIRST_ROUND - _LOOK):
+                self._round(n)
                 if self._seen_enough():
                     if self._crowded():
                         return False
@@ -166,15 +162,15 @@ class Search(Trails):
         return crowded(self._rows, mixture, self._streams.check())
 
     def _seen_enough(self) -> bool:
-        if self._drawn == _GLIMPSE:
-            # The others are carried only where that may be the end.
-            self._carry_highest()
-            if not self._come_close():
-                return False
         best = self._carry_promising(0)
         if best is None:
             return False
-        enough = self._come_close()
+        n_kinds = len(self._kinds_near(best))
+        if self._drawn > _LOOK:
+            # Two of ten kinds are enough where no other run comes nearly as high.
+            enough = n_kinds >= _KINDS_ALONE and self._alone(best, self._met(best))
+        else:
+            enough = n_kinds >= self._enough_kinds
         if not self._most_kinds_near(best):
             if not enough:
                 return False
@@ -184,41 +180,6 @@ class Search(Trails):
                 return False
         self._count_near(best)
         return True
-
-    def _kinds_enough(self, best: Maximum) -> bool:
-        """Whether so many kinds came close to a maximum that a split may confirm it."""
-        n_kinds = len(self._kinds_near(best))
-        if self._drawn <= _LOOK and n_kinds >= self._enough_kinds:
-            return True
-        # Two of the kinds are enough where no other run comes nearly as high.
-        alone = self._drawn != _LOOK and n_kinds >= _KINDS_ALONE
-        return alone and self._alone(best, self._met(best))
-
-    def _carry_highest(self) -> None:
-        """Carry the highest run to convergence."""
-        index = max(range(len(self.trails)), key=lambda i: self.trails[i].climb.objective)
-        trail = self.trails[index]
-        if not (trail.resolved or trail.climb.degenerate):
-            self.carry(trail, index)
-
-    def _come_close(self) -> bool:
-        """Whether enough kinds come close to the best maximum by the end of their short runs."""
-        best = self.atlas.best
-        if best is None:
-            return False
-        for n_steps in range(STAGE_LOOK, WARM_UP + 1, STAGE_LOOK):
-            met = self._met(best)
-            for i, trail in enumerate(self.trails):
-                if i not in met and not self._low(trail, best):
-                    trail.advance(min(n_steps, self.max_iter))
-            if self._kinds_enough(best):
-                return True
-        return False
-
-    def _low(self, trail: Trail, best: Maximum) -> bool:
-        """Whether a run is, and will be, much lower than a maximum."""
-        margin = CLEAR * self.problem.total_weight
-        return trail.climb.objective + to_come(trail.climb.trace) < best.objective - margin
 
     def _glance(self) -> bool:
         """Make the first round, and return whether its short runs show that it is enough.
@@ -258,8 +219,7 @@ class Search(Trails):
     def _most_kinds_near(self, best: Maximum) -> bool:
         """Whether half of the kinds came close, one that looks closely among them."""
         kinds_met = self._kinds_near(best)
-        most = max(_HALF * self._drawn, self._enough_kinds)
-        return len(kinds_met) >= most and bool(kinds_met & _LOCAL)
+        return len(kinds_met) >= _HALF * self._drawn and bool(kinds_met & _LOCAL)
 
     def _carry_promising(self, offset: int) -> Maximum | None:
         """Carry on the runs from number `offset` that may come higher than the best maximum."""
@@ -275,7 +235,7 @@ class Search(Trails):
                 level = climb.objective < best.objective + _LEVEL
                 if level and self.distance(trail, best) < 1.0:
                     continue
-                if not self.rises_above(trail, best):
+                if not self.rises_to(trail, best.objective):
                     continue
             self.carry(trail, index)
         return self.atlas.best
@@ -360,8 +320,8 @@ class Search(Trails):
 
     # Rounds --------------------------------------------------------------------------------------
 
-    def _round(self, n: int, n_steps: int = WARM_UP) -> None:
-        """Make `n` more starts, and so many first steps from each."""
+    def _round(self, n: int) -> None:
+        """Make `n` more starts."""
         first = self._drawn
         self._drawn += n
         look = self.plan.open and self.problem.n_rows > _GLANCE_ROWS
@@ -371,7 +331,7 @@ class Search(Trails):
         proposals = propose(self._rows, k, structure, starts, rngs)
         if self.plan.partial is not None:
             proposals = self.plan.partial.complete(self.problem.samples, structure, proposals)
-        self.follow(proposals, starts, n_steps)
+        self.follow(proposals, starts)
 
     def _improve(self) -> None:
         """Split and merge components of the best maximum, and again where that helped."""

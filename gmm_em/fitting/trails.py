@@ -31,7 +31,7 @@ FEW_ROWS = 2_000
 # How much closer than converged runs, in squared distance, a short run must come: loosely.
 _LOOSE_FEW, _LOOSE_MANY, _LOOSE_LOOK = 1.0, 10.0, 30.0
 # Steps between two looks at which runs have met, the second where runs are left after them.
-_STAGE, STAGE_LOOK = 12, 8
+_STAGE, _STAGE_LOOK = 12, 8
 # On many rows a run is given up where it is lower than the best by so much per unit of weight, and
 # by so many times its last gain.
 _GIVE_UP, _GAINS = 0.005, 20.0
@@ -73,13 +73,6 @@ class Trail:
     carried: bool = False
     profile: FloatArray | None = None
 
-    def advance(self, until: int) -> None:
-        """Advance the run until so many steps."""
-        before = self.climb.n_iter
-        self.climb.advance(until)
-        if self.climb.n_iter > before:
-            self.profile = None
-
 
 class Trails:
     """The runs of a search on one problem.
@@ -118,18 +111,8 @@ class Trails:
         self.left: dict[int, int] = {}
         self._waiting: list[tuple[int, dict[int, int | Maximum]]] = []
 
-    @property
-    def max_iter(self) -> int:
-        """At most this many steps of a run."""
-        return self._options.max_iter
-
-    def follow(
-        self,
-        proposals: Sequence[Parameters],
-        starts: Sequence[Start] | None,
-        n_steps: int = WARM_UP,
-    ) -> None:
-        """Run from the proposals until their ends are known, so many steps of all together."""
+    def follow(self, proposals: Sequence[Parameters], starts: Sequence[Start] | None) -> None:
+        """Run from the proposals until their ends are known."""
         if not proposals:
             return
         problem, options = self.problem, self._options
@@ -146,7 +129,7 @@ class Trails:
             problem, proposals, tol=options.tol, keep_path=options.snapshots, report=report
         )
         profiles: dict[int, tuple[int, FloatArray]] = {}
-        followers = self._advance(batch, profiles, n_steps, starts is None)
+        followers = self._advance(batch, profiles)
         for i, beginning in enumerate(batch.runs):
             climb = options.climb(problem, beginning, offset + i)
             start = None if starts is None else starts[i]
@@ -164,22 +147,18 @@ class Trails:
             self._resolve(offset, followers)
 
     def _advance(
-        self,
-        batch: Batch,
-        profiles: dict[int, tuple[int, FloatArray]],
-        n_steps: int,
-        splits: bool,
+        self, batch: Batch, profiles: dict[int, tuple[int, FloatArray]]
     ) -> dict[int, int | Maximum]:
         """Make the first steps; return the runs that left for another run, or a maximum."""
         followers: dict[int, int | Maximum] = {}
         batch.advance(0)
-        left = min(n_steps, self._options.max_iter)
+        left = min(WARM_UP, self._options.max_iter)
         while left > 0 and batch.active.size:
-            stage = STAGE_LOOK if self.wait else _STAGE
+            stage = _STAGE_LOOK if self.wait else _STAGE
             batch.advance(min(stage, left))
             left -= stage
             if self._n_final is None and batch.active.size:
-                followers |= self._meet(batch, profiles, splits)
+                followers |= self._meet(batch, profiles)
             if self.wait and batch.active.size == 1 and len(batch.runs) > 1:
                 # The others have left: it is carried on by itself, where it is wanted.
                 break
@@ -187,7 +166,7 @@ class Trails:
         return followers
 
     def _meet(
-        self, batch: Batch, seen: dict[int, tuple[int, FloatArray]], splits: bool
+        self, batch: Batch, seen: dict[int, tuple[int, FloatArray]]
     ) -> dict[int, int | Maximum]:
         """Let runs leave that have come close to a known maximum, or to a higher run."""
         met: dict[int, int | Maximum] = {}
@@ -221,9 +200,7 @@ class Trails:
             # Their first steps are made later, if they are wanted.
             best = self.atlas.best
             floor = -np.inf if best is None or best.spurious else best.objective
-            # Splits of a maximum matter only where they lead higher.
-            margin = CLEAR * self.problem.total_weight
-            top = floor if splits else max(*heights, floor) - margin
+            top = max(*heights, floor) - CLEAR * self.problem.total_weight
             traces = {run: batch.runs[run].trace for run in active}
             low = [run for run, trace in traces.items() if trace[-1] + to_come(trace) < top]
         batch.leave([*met, *low])
@@ -259,18 +236,17 @@ class Trails:
         missing = best.objective - climb.objective
         return missing > max(_GIVE_UP * self.problem.total_weight, _GAINS * gain)
 
-    def rises_above(self, trail: Trail, best: Maximum) -> bool:
-        """Advance a run as long as it may still come higher; return whether it does.
+    def rises_to(self, trail: Trail, objective: float) -> bool:
+        """Advance a run as long as it may still come higher than this; return whether it does.
 
-        A run that stays lower, or comes close to the maximum, is left before its end is known.
+        A run that stays lower is left before its end is known.
         """
-        climb, limit, objective = trail.climb, self._options.max_iter, best.objective
+        climb, limit = trail.climb, self._options.max_iter
         while climb.objective < objective and not climb.finished and climb.n_iter < limit:
             before = climb.objective
-            trail.advance(min(climb.n_iter + _STRIDE, limit))
+            climb.advance(min(climb.n_iter + _STRIDE, limit))
+            trail.profile = None
             if climb.objective + _STRIDES * (climb.objective - before) < objective:
-                return False
-            if climb.objective < objective and self.distance(trail, best) < 1.0:
                 return False
         return climb.objective >= objective
 

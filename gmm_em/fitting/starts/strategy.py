@@ -56,11 +56,11 @@ _FIRST: tuple[Start, ...] = (
 _FIRST_LOOK: tuple[Start, ...] = (
     Ward(),
     Neighbourhoods(),
-    KMeans(),
-    Whitened(Ward()),
     TightRows(),
     RandomResponsibilities(),
+    KMeans(),
     Quantiles(),
+    Whitened(Ward()),
     PlusPlus(),
     Nested(),
     RandomRows(),
