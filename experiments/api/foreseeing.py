@@ -17,7 +17,7 @@ from experiments.datasets.load import load_dataset
 from experiments.engines.contract import ForeseesTime
 from experiments.engines.costs import slowness
 from experiments.engines.em import EMEngine
-from experiments.engines.fit import check_components, check_structures
+from experiments.engines.fit import check_structures, ready_engines
 from experiments.engines.registry import make_engine
 from experiments.selection.choose import with_evidence
 from experiments.selection.structures import MOST_KEPT
@@ -52,9 +52,10 @@ def foresee(config: ExperimentConfig, dataset: Dataset | None = None) -> Foresee
         count = config.n_components if isinstance(config.n_components, int) else None
         dataset = load_dataset(config.data, config.name, stream(config.seed, "data"), count)
     numbers, structures = _numbers(config), _structures(config)
-    for k in [] if isinstance(numbers, str) else numbers:
-        check_components(k, len(dataset.X))
     check_structures(config.engines, structures)
+    options = {name: config.engine_options(name) for name in config.engines}
+    for k in [] if isinstance(numbers, str) else numbers:
+        ready_engines(dataset, k, config.engines, options, structures[0])
     size = (len(dataset.X), dataset.X.shape[1])
     seconds, unknown = _seconds(config, size, processors(), SECONDS_OF_A_COMPARISON)
     return Foreseen(

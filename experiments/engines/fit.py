@@ -43,15 +43,8 @@ def fit_engines(
     FitError
         If an engine cannot fit these data.
     """
-    n_components = check_components(n_components, len(dataset.X))
-    engines = {name: make_engine(name, options.get(name, {})) for name in names}
-    if unused := sorted(set(options) - set(names)):
-        raise UsageError(f"options for '{unused[0]}', allowed is {', '.join(names)}")
-    if dataset.has_missing:
-        _check_missing(dataset.name, engines)
-    for name, engine in engines.items():
-        _check_structure(name, engine, covariance_type)
-        _check_memory(f"{dataset.name}: {name}", engine, dataset.X.shape, n_components)
+    engines = ready_engines(dataset, n_components, names, options, covariance_type)
+    n_components = operator.index(n_components)
     fits = {}
     for name, engine in engines.items():
         task = (dataset.X, n_components, stream(seed, name), progress)
@@ -64,6 +57,33 @@ def fit_engines(
                 why = _collinear(dataset, covariance_type)
             raise FitError(f"{dataset.name}: {name} cannot fit it: {why or error}") from error
     return fits
+
+
+def ready_engines(
+    dataset: Dataset,
+    n_components: int,
+    names: Sequence[str],
+    options: Mapping[str, Mapping[str, Any]],
+    covariance_type: str = "full",
+) -> dict[str, Engine]:
+    """Return each engine named, once it is checked that all of them can fit a data set.
+
+    Raises
+    ------
+    UsageError
+        If an engine, an option, the number of components or the structure of covariances is not
+        allowed, or if an engine needs more memory than is free.
+    """
+    n_components = check_components(n_components, len(dataset.X))
+    engines = {name: make_engine(name, options.get(name, {})) for name in names}
+    if unused := sorted(set(options) - set(names)):
+        raise UsageError(f"options for '{unused[0]}', allowed is {', '.join(names)}")
+    if dataset.has_missing:
+        _check_missing(dataset.name, engines)
+    for name, engine in engines.items():
+        _check_structure(name, engine, covariance_type)
+        _check_memory(f"{dataset.name}: {name}", engine, dataset.X.shape, n_components)
+    return engines
 
 
 def _refuse_infinite(fit: Fit) -> Fit:

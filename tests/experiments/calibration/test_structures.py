@@ -10,7 +10,7 @@ from gmm_bayes import NUTS, InverseWishartPrior, VolumeShapePrior
 
 VOLUMES = VolumeShapePrior(3.0, 0.0, 2.0, 5.0, 1.0, 1.0, "data")
 WHOLE = InverseWishartPrior(3.0, 0.0, 2.0, 6.0, 1.0, "data")
-N_SIMS = 40
+N_SIMS = 30
 
 
 @pytest.mark.slow
