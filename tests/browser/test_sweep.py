@@ -32,6 +32,7 @@ SWEEP = (
 )
 CHOICE = ("Verdict", "How many components", "Each number by itself", "How it was made")
 FIGURE = {"x": "data.n_samples", "y": ["em.density.total_variation"], "log_x": True}
+AUTO = (CHOICE[0], "The posterior of the number of components", *CHOICE[1:])
 
 
 @pytest.fixture(scope="session")
@@ -147,7 +148,7 @@ def test_posterior_of_the_number_of_components_is_drawn_and_fits(open_page, tmp_
     )
     drawn = found.model_copy(update={"posterior_of_k": posterior})
     page = open_page(drawn.report(tmp_path / "report.html"))
-    check_everything(page, (CHOICE[0], "The posterior of the number of components", *CHOICE[1:]))
+    check_everything(page, AUTO)
     assert (
         "compare(X, n_components='auto'"
         in page.locator("section[aria-labelledby=made]").inner_text()
@@ -221,7 +222,8 @@ def test_reports_of_shipped_configs(name, open_page, tmp_path):
         sections = tuple(title for title in SWEEP if title != "Failed cells")
     else:
         run_experiment(config, tmp_path / "run")
-        sections = SECTIONS if isinstance(config.n_components, int) else CHOICE
+        several = AUTO if config.n_components == "auto" else CHOICE
+        sections = SECTIONS if isinstance(config.n_components, int) else several
     report = tmp_path / "run" / "report.html"
     assert report.stat().st_size < 6_000_000
     page = open_page(report)
