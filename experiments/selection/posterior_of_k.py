@@ -21,6 +21,9 @@ USUAL = {"kind": "beta-negative-binomial"}
 WORTH_NAMING = 0.05
 """Numbers of a smaller probability are not named one by one."""
 
+FEW = 10
+"""With fewer effective draws of a number its probability under another prior is rough."""
+
 
 def in_words(table: Mapping[str, Any]) -> str:
     """Return a prior of the number of components in words, such as ``uniform (max 30)``."""
@@ -95,6 +98,8 @@ def _owed_to_the_prior(found: PosteriorOfK, best: str) -> Iterator[Finding]:
     )
     if other != best:
         text += f": the prior decides between {best} and {other}"
+    if (found.effective_draws or 0.0) * found.probabilities[other] < FEW:
+        text += f"; few draws have {other}, so that this is rough"
     yield _finding("posterior-k-prior", "ok" if other == best else "warn", f"{text}.", int(other))
 
 

@@ -60,7 +60,14 @@ def test_a_prior_that_decides_is_a_warning():
     other = posterior(under_other_prior={"3": 0.4, "4": 0.6})
     found = {f.id: f for f in findings_of_posterior(other, [])}
     assert found["posterior-k-prior"].level == "warn"
-    assert "the prior decides between 3 and 4" in found["posterior-k-prior"].text
+    assert found["posterior-k-prior"].text.endswith("the prior decides between 3 and 4.")
+
+
+def test_a_number_that_few_draws_have_is_rough_under_another_prior():
+    other = posterior(under_other_prior={"3": 0.4, "5": 0.6}, effective_draws=300.0)
+    found = {f.id: f for f in findings_of_posterior(other, [])}
+    said = found["posterior-k-prior"].text
+    assert said.endswith("between 3 and 5; few draws have 5, so that this is rough.")
 
 
 def test_criteria_that_differ_get_their_reasons():
