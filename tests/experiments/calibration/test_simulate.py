@@ -142,8 +142,8 @@ def test_wrong_samplers_are_caught(sampler, caught):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["sbc-gibbs", "sbc-nuts"])
 def test_both_samplers_are_calibrated(name, tmp_path):
-    """150 simulated data sets; a right sampler fails for less than one seed in 100."""
-    result = run_calibration(load_config(name), tmp_path, 150)
+    """100 simulated data sets; a right sampler fails for less than one seed in 100."""
+    result = run_calibration(load_config(name), tmp_path, 100)
     assert result.calibrated, result.sentence
     assert len(result.p_values) == 12
 
