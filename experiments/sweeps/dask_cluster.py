@@ -24,6 +24,7 @@ CERTIFICATES = (
     "distributed.comm.tls.client.cert and distributed.comm.tls.client.key"
 )
 LOG = logging.getLogger(__name__)
+GONE = "the scheduler is gone, allowed is a cluster that stays"
 
 
 class Cluster:
@@ -43,8 +44,18 @@ class Cluster:
         return run_batches(self, tasks, count)
 
     def count_workers(self) -> int:
-        """Return how many threads all workers have together, at least one."""
-        self.n_running = max(1, sum(self._client.nthreads().values()))
+        """Return how many threads all workers have together, at least one.
+
+        Raises
+        ------
+        ConnectionError
+            If the scheduler has died.
+        """
+        try:
+            counts = self._client.nthreads()
+        except OSError:
+            raise ConnectionError(GONE) from None
+        self.n_running = max(1, sum(counts.values()))
         return self.n_running
 
     def send(self, batch: list[Task]) -> None:
@@ -73,7 +84,7 @@ class Cluster:
 def _failure(status: str, result: Any) -> Outcome:
     """Return the outcome of a cell that ended with no outcome of its own."""
     if status == "cancelled":
-        raise ConnectionError("the scheduler is gone, allowed is a cluster that stays")
+        raise ConnectionError(GONE)
     _, error, _ = result
     if isinstance(error, OtherVersion):
         raise UsageError(str(error)) from None
