@@ -8,7 +8,7 @@ import numpy as np
 
 from gmm_bayes.core.jit import njit
 from gmm_bayes.density.triangular import cholesky
-from gmm_bayes.samplers.gibbs.sweep import add_posterior_scatter
+from gmm_bayes.samplers.gibbs.sweep import add_posterior_scatter, factor_mean
 
 _LOG_2PI = math.log(2.0 * math.pi)
 
@@ -92,33 +92,18 @@ def _log_conjugate_mean(precision, whitener, centre, mean):  # type: ignore[no-u
 def _log_mean_given_covariance(model, count, first, whitener, centre, mean):  # type: ignore[no-untyped-def]
     """Return the log density of a mean whose prior does not depend on the covariance.
 
-    ``first`` (D,) is the sum of the `count` rows less `centre`. With P the prior's precision and
-    ``A = P + count W' W``, the mean is normal with precision A around `centre` plus
-    ``A^-1 (P (loc - centre) + W' W first)``.
+    `first` and `centre` are those of :func:`factor_mean`.
     """
     d = mean.shape[0]
-    precision = np.zeros((d, d))
-    push = np.zeros(d)
+    factor, push = np.empty((d, d)), np.empty(d)
+    factor_mean(model, count, first, whitener, centre, factor, push)
+    value = -0.5 * d * _LOG_2PI
+    # With A = L L', the exponent is that of |L' (mean - centre) - L^-1 b|.
     for i in range(d):
-        for j in range(d):
-            acc = 0.0
-            for m in range(max(i, j), d):
-                acc += whitener[m, i] * whitener[m, j]
-            precision[i, j] = count * acc
-            push[i] += acc * first[j]
-        precision[i, i] += model.mean_precision[i]
-        push[i] += model.mean_precision[i] * (model.mean_loc[i] - centre[i])
-    value = 0.5 * _log_det_lower(precision) - 0.5 * d * _LOG_2PI
-    # With A = L L', the exponent is that of |L' (mean - centre) - L^-1 push|.
-    for i in range(d):
-        acc = push[i]
-        for j in range(i):
-            acc -= precision[i, j] * push[j]
-        push[i] = acc / precision[i, i]
-    for i in range(d):
+        value += math.log(factor[i, i])
         white = -push[i]
         for j in range(i, d):
-            white += precision[j, i] * (mean[j] - centre[j])
+            white += factor[j, i] * (mean[j] - centre[j])
         value -= 0.5 * white * white
     return value
 

@@ -257,36 +257,48 @@ def _draw_mean(rng, precision, whitener, mean):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _draw_mean_given_covariance(rng, model, count, first, whitener, mean):  # type: ignore[no-untyped-def]
-    """Draw a mean whose prior does not depend on the covariance ``(W' W)^-1``.
+def factor_mean(model, count, first, whitener, centre, factor, push):  # type: ignore[no-untyped-def]
+    """Write what a mean given a covariance ``(W' W)^-1`` and the component's rows is drawn from.
 
-    With P the prior's precision, the posterior's is ``A = P + count W' W``. ``first`` (D,) is the
-    sum of the rows less the old ``mean`` (D,), so that the new mean is normal around that mean
-    plus ``A^-1 (P (loc - mean) + W' W first)``.
+    The prior does not depend on the covariance. With P its precision and ``A = P + count W' W``,
+    the mean is normal with precision A around `centre` plus ``A^-1 b``, where ``b = P (loc -
+    centre) + W' W first``, and ``first`` (D,) is the sum of the `count` rows less `centre` (D,).
+    The lower triangle of `factor` (D, D) becomes that of the Cholesky factor L of A, and `push`
+    (D,) becomes ``L^-1 b``.
     """
-    d = mean.shape[0]
-    precision = np.zeros((d, d))
-    push = np.zeros(d)
+    d = centre.shape[0]
+    push[:] = 0.0
     for i in range(d):
         for j in range(d):
             acc = 0.0
             for m in range(max(i, j), d):
                 acc += whitener[m, i] * whitener[m, j]
-            precision[i, j] = count * acc
+            factor[i, j] = count * acc
             push[i] += acc * first[j]
-        precision[i, i] += model.mean_precision[i]
-        push[i] += model.mean_precision[i] * (model.mean_loc[i] - mean[i])
-    cholesky(precision)
+        factor[i, i] += model.mean_precision[i]
+        push[i] += model.mean_precision[i] * (model.mean_loc[i] - centre[i])
+    cholesky(factor)
     for i in range(d):
         acc = push[i]
         for j in range(i):
-            acc -= precision[i, j] * push[j]
-        push[i] = acc / precision[i, i]
+            acc -= factor[i, j] * push[j]
+        push[i] = acc / factor[i, i]
+
+
+@njit()
+def _draw_mean_given_covariance(rng, model, count, first, whitener, mean):  # type: ignore[no-untyped-def]
+    """Draw a mean whose prior does not depend on the covariance, as :func:`factor_mean` says.
+
+    The rows' sums are around the old `mean` (D,), which is updated in place.
+    """
+    d = mean.shape[0]
+    factor, push = np.empty((d, d)), np.empty(d)
+    factor_mean(model, count, first, whitener, mean, factor, push)
     for i in range(d - 1, -1, -1):
         acc = push[i] + rng.standard_normal()
         for j in range(i + 1, d):
-            acc -= precision[j, i] * push[j]
-        push[i] = acc / precision[i, i]
+            acc -= factor[j, i] * push[j]
+        push[i] = acc / factor[i, i]
     for i in range(d):
         mean[i] += push[i]
 
