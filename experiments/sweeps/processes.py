@@ -24,7 +24,8 @@ from experiments.sweeps.batches import run_batches
 from experiments.sweeps.cell import OtherVersion, Outcome, Task
 from experiments.sweeps.thread_limits import THREADS
 
-# How often a cell is tried whose process ends under it: another program may have ended it.
+# How often a cell is tried whose process ends under it, and how often a process is started that a
+# signal ends before it is ready: another program may have ended it.
 ATTEMPTS = 3
 # Seconds between two looks at whether a process that does not answer still lives.
 LOOK = 1.0
@@ -44,7 +45,14 @@ Answer = list[Outcome] | Outcome | OtherVersion
 
 
 class Ended(Exception):
-    """A worker's process has ended before it answered; the text says how."""
+    """A worker's process has ended before it answered; the text says how.
+
+    `by_signal` tells whether something outside of the program ended it.
+    """
+
+    def __init__(self, how: str, by_signal: bool) -> None:
+        super().__init__(how)
+        self.by_signal = by_signal
 
 
 class Closed(Exception):
@@ -83,7 +91,7 @@ class Worker:
         try:
             self._connection.send((batch, code_version()))
         except OSError:
-            raise Ended(self._how()) from None
+            raise self._ended() from None
         answer: Answer = self._receive()
         return answer
 
@@ -112,18 +120,18 @@ class Worker:
                     raise EOFError
             return self._connection.recv()
         except (EOFError, OSError):
-            raise Ended(self._how()) from None
+            raise self._ended() from None
 
-    def _how(self) -> str:
+    def _ended(self) -> Ended:
         """Say how the process ended, and make sure that it has."""
         try:
             status = self._process.wait(LOOK)
-            how = _in_words(status)
+            ended = Ended(_in_words(status), by_signal=status < 0)
         except subprocess.TimeoutExpired:
             self.kill()
-            how = "it closed its connection"
+            ended = Ended("it closed its connection", by_signal=False)
         self._forget()
-        return how
+        return ended
 
 
 def _in_words(status: int) -> str:
@@ -169,22 +177,27 @@ class Place:
         return Outcome(error=text, traceback=text)
 
     def _begin(self) -> Worker:
-        with self._lock:
-            if self._closed:
-                raise Closed
-            self._busy = True
-            if self._worker is not None:
-                return self._worker
-            self._worker = Worker()
-        try:
-            self._worker.wait()
-        except Ended as ended:
-            self._worker = None
-            raise UsageError(
-                f"workers = {self._n}: a process did not start ({ended}; it may have said more "
-                "above), allowed is n_workers=0 to run in this process"
-            ) from None
-        return self._worker
+        """Return a process that is ready, starting one where there is none."""
+        attempts = 0
+        while True:
+            with self._lock:
+                if self._closed:
+                    raise Closed
+                self._busy = True
+                if self._worker is not None:
+                    return self._worker
+                worker = self._worker = Worker()
+            attempts += 1
+            try:
+                worker.wait()
+                return worker
+            except Ended as ended:
+                self._worker = None
+                if not ended.by_signal or attempts == ATTEMPTS:
+                    raise UsageError(
+                        f"workers = {self._n}: a process did not start ({ended}; it may have said "
+                        "more above), allowed is n_workers=0 to run in this process"
+                    ) from None
 
     def close(self) -> None:
         """Start no more processes, and end the one that is in the middle of a batch."""

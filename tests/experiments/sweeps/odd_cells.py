@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -19,8 +20,19 @@ def run_cell(values, keep, code):
 def counted(values):
     """Leave a line for each time that a cell is run."""
     if "log" in values:
-        with Path(values["log"]).open("a") as file:
-            file.write(f"{values['i']}\n")
+        leave(values["log"], values["i"])
+
+
+def leave(log, word):
+    with Path(log).open("a") as file:
+        file.write(f"{word}\n")
+
+
+def die_early(log, times):
+    """Kill this process before it is ready, so many times as the log's lines can tell."""
+    leave(log, "started")
+    if len(Path(log).read_text().split()) <= times:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def share_the_connection():

@@ -168,6 +168,26 @@ def test_a_process_that_does_not_start_is_told(monkeypatch, capfd):
     assert "ModuleNotFoundError" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(("killed", "starts"), [(1, 2), (9, 3)])
+def test_a_process_that_is_killed_before_it_is_ready_is_started_again(
+    monkeypatch, tmp_path, killed, starts
+):
+    log = tmp_path / "log"
+    use(
+        monkeypatch,
+        "from tests.experiments.sweeps.odd_cells import die_early, main; "
+        f"die_early({str(log)!r}, {killed})",
+    )
+    with processes.local(1) as place:
+        outcomes = place.run(iter([Task("a", {"i": 0}, "")]), 1)
+        if killed < starts:
+            assert [address for address, outcome in outcomes if not outcome.error] == ["a"]
+        else:
+            with pytest.raises(UsageError, match=r"did not start \(signal SIGKILL"):
+                next(outcomes)
+    assert len(log.read_text().split()) == starts
+
+
 SCRIPT = """\
 from experiments import run_sweep
 from tests.experiments.sweeps.sweeping import sweep_config
