@@ -15,12 +15,15 @@ from experiments.benchmarks.verdict.fits import (
     posterior_fit,
 )
 from experiments.benchmarks.verdict.situation import Planted, Situation, clusters, data_of
+from experiments.datasets.dataset import Dataset
 from gmm_em import Mixture, fit_em
 
 # Rows, features and components.
 SIZES = ((200, 2, 3), (300, 2, 4), (400, 1, 3), (600, 2, 4))
 # Draws farther than this from a local optimum have left it.
 OF_ONE_HILL = 0.3
+# Data sets on which a local optimum is looked for.
+MOST_TRIES = 20
 Maker = Callable[[np.random.Generator, int], Planted]
 
 
@@ -95,18 +98,30 @@ def situations() -> Iterator[Situation]:
 
 
 def _caught(size: tuple[int, int, int], em: bool, chains: bool) -> Maker:
-    n_samples, n_features, n_components = size
+    n_components = size[-1]
 
     def make(rng: np.random.Generator, seed: int) -> Planted:
-        truth = clusters(rng, n_components, n_features, 8.0)
-        dataset = data_of(truth.sample(n_samples, rng)[0])
+        dataset, local = _rows_with_a_local_optimum(size, rng)
         best = em_fit(dataset, n_components, seed)
-        local = local_optimum(dataset.X, n_components, rng)
         around = local if chains else best.mixture
         drawn = posterior_fit(draws_around(dataset.X, around, rng, reach=OF_ONE_HILL))
         return dataset, {"em": em_at(dataset, local, seed) if em else best, "bayes": drawn}
 
     return make
+
+
+def _rows_with_a_local_optimum(
+    size: tuple[int, int, int], rng: np.random.Generator
+) -> tuple[Dataset, Mixture]:
+    """Draw rows until EM has a local optimum on them, which not all rows give it."""
+    n_samples, n_features, n_components = size
+    for _ in range(MOST_TRIES):
+        truth = clusters(rng, n_components, n_features, 8.0)
+        dataset = data_of(truth.sample(n_samples, rng)[0])
+        local = local_optimum(dataset.X, n_components, rng)
+        if local is not None:
+            return dataset, local
+    raise RuntimeError(f"no local optimum on {MOST_TRIES} data sets of {size}")
 
 
 def _em_reports(size: tuple[int, int, int], **reported: object) -> Maker:
