@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.stats import invwishart
 
 from experiments.core.types import FloatArray
 from gmm_em import DegenerateError, Mixture, Run, fit_em
+from gmm_em.covariance.projection import structured
 from gmm_em.covariance.registry import get_structure
 from gmm_em.fitting.splits import split_merge
 from gmm_em.matching import assign, assignment_cost, component_distances
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 N_STARTS = 20
 """Starts of a search with a seed of the certificate's own."""
+N_PRIOR_DRAWS = 8
+"""Mixtures drawn from a weak prior."""
 N_SPLITS = 8
 """Mixtures made from EM's by merging two components and splitting a third."""
 SAME = 0.01
@@ -37,8 +42,9 @@ def runs_of_its_own(
 ) -> list[Run]:
     """Run EM from starts that neither EM's search nor the posterior made.
 
-    They are those of a search with another seed, and mixtures made from EM's by merging two of its
-    components and splitting a third. Maxima that a search refuses as spurious are left out.
+    They are those of a search with another seed, mixtures drawn from a weak prior, and mixtures
+    made from EM's by merging two of its components and splitting a third. Maxima that a search
+    refuses as spurious are left out.
 
     Parameters
     ----------
@@ -49,18 +55,51 @@ def runs_of_its_own(
     seed : numpy.random.SeedSequence
     """
     k = em.n_components
+    of_search, of_prior = seed.spawn(2)
     runs: list[Run] = []
     try:
-        found = fit_em(X, k, covariance_type=covariance_type, n_init=N_STARTS, random_state=seed)
+        found = fit_em(
+            X, k, covariance_type=covariance_type, n_init=N_STARTS, random_state=of_search
+        )
         runs += [run for run in found.runs if _counts(run, len(X))]
     except DegenerateError:
         # Where all starts collapse there is no maximum to compare with.
         runs = []
+    for start in prior_mixtures(em, covariance_type, N_PRIOR_DRAWS, of_prior):
+        runs += _runs_from(X, start, covariance_type)
     parameters = Parameters(em.weights, em.means, em.covariances)
     shares = em.responsibilities(X).T
     for made in split_merge(parameters, shares, get_structure(covariance_type), N_SPLITS):
         runs += _runs_from(X, _mixture(made), covariance_type)
     return runs
+
+
+def prior_mixtures(
+    em: Mixture, covariance_type: str, n: int, seed: np.random.SeedSequence
+) -> Iterator[Mixture]:
+    """Yield mixtures drawn from a weak prior, in which nothing of a search's starts is used.
+
+    Weights are uniform on the simplex, means normal with the mean and covariance of all rows, and
+    covariances inverse-Wishart with D + 2 degrees of freedom around that of all rows over
+    K ** (2 / D) (Fraley & Raftery 2007, section 2.2).
+
+    Parameters
+    ----------
+    em : Mixture
+        EM's estimate, which has the mean and, about, the covariance of the rows.
+    covariance_type : str
+    n : int
+        How many.
+    seed : numpy.random.SeedSequence
+    """
+    k, d = em.means.shape
+    rng, structure = np.random.default_rng(seed), get_structure(covariance_type)
+    scale = em.covariance / k ** (2 / d)
+    for _ in range(n):
+        weights = rng.dirichlet(np.ones(k))
+        means = rng.multivariate_normal(em.mean, em.covariance, k)
+        covariances = invwishart.rvs(d + 2, scale, size=k, random_state=rng).reshape(k, d, d)
+        yield Mixture(weights, means, structured(structure, weights, covariances))
 
 
 def _mixture(made: Parameters) -> Mixture:

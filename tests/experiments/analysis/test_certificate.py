@@ -4,6 +4,7 @@ import pytest
 from experiments.analysis.agreement import JointDistance
 from experiments.analysis.certificate import certify, tolerance_for
 from experiments.analysis.hills import log_mass
+from experiments.analysis.restarts import prior_mixtures
 from gmm_bayes import MixtureDraws
 from gmm_em import Mixture, fit_em
 from tests.experiments.made import perturbed
@@ -165,3 +166,20 @@ def test_a_narrow_hill_has_little_mass_however_high(rng):
 def test_tolerance_grows_with_the_sample_as_rounding_does():
     assert tolerance_for(100) == 1e-3
     assert tolerance_for(10**6) == pytest.approx(0.1)
+
+
+def test_mixtures_of_the_prior_have_its_moments(rng):
+    em = Mixture([0.3, 0.7], [[0.0, 0.0], [4.0, 1.0]], [np.eye(2), [[2.0, 0.5], [0.5, 1.0]]])
+    made = list(prior_mixtures(em, "full", 4000, np.random.SeedSequence(1)))
+    weights = np.array([one.weights[0] for one in made])
+    means = np.array([one.means for one in made]).reshape(-1, 2)
+    inverses = np.linalg.inv(np.array([one.covariances for one in made])).reshape(-1, 4)
+    # A Wishart of 4 degrees of freedom has the mean 4 x its scale matrix.
+    expected = 4 * np.linalg.inv(em.covariance / 2).ravel()
+    # One of the seven means is beyond 4.5 standard errors in fewer than one of 10 000 runs.
+    for sample, mean in [(weights[:, None], [0.5]), (means, em.mean), (inverses, expected)]:
+        errors = sample.std(axis=0, ddof=1) / np.sqrt(len(sample))
+        assert (abs(sample.mean(axis=0) - mean) < 4.5 * errors).all()
+    assert np.cov(means.T) == pytest.approx(em.covariance, rel=0.1)
+    (tied,) = prior_mixtures(em, "tied", 1, np.random.SeedSequence(1))
+    assert np.array_equal(*tied.covariances)
