@@ -75,7 +75,9 @@ def _sample_with_jumps(
 
     def fit(seed: np.random.SeedSequence, earlier: FloatArray) -> Fitted:
         others = np.concatenate([starts.above(lp.min()), earlier])
-        return fit_to_pilot(target, thetas, lp, others, n_steps, seed, settings.max_treedepth)
+        return fit_to_pilot(
+            target, thetas, lp, others, n_steps, seed, settings.max_treedepth, starts.peaks
+        )
 
     fitted = fit(first, np.empty((0, target.space.size)))
     stays = fitted.stays

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from gmm_bayes.core.types import BoolArray, FloatArray
+from gmm_bayes.core.types import BoolArray, FloatArray, IntArray
 from gmm_bayes.density.conversion import standardised_draws
 from gmm_bayes.density.log_posterior import LogPosterior
+from gmm_bayes.density.peaks import Peak
 from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.labels.relabelling import relabel
 from gmm_bayes.samplers.contract import Task, usable_cores
@@ -37,6 +39,15 @@ _FEW_ACCEPTED = 0.05
 
 _MORE_LOCAL = 3
 """Local transitions in each iteration there; otherwise there is one."""
+
+_TO_PEAKS = 0.3
+"""Share of the jumps that lead to peaks."""
+
+_MOST_PEAKS = 10
+"""Peaks that jumps lead to at most."""
+
+_WIDER = 1.0
+"""Times which jumps to a peak spread more than the normal distribution there."""
 
 _IN_REACH = 10.0
 """A pilot chain counts where the estimated log mass of its mode is this close to the best one's."""
@@ -122,8 +133,13 @@ def fit_to_pilot(
     n_steps: float,
     seed: np.random.SeedSequence,
     max_depth: int,
+    peaks: Sequence[Peak] = (),
 ) -> Fitted:
     """Fit the metric to a pilot run, and the jumps to it and to other draws.
+
+    Some jumps lead to the peaks. A chain that reached a mode which hardly any of the draws are in
+    could not leave it for long, because jumps from there would be accepted in proportion to how
+    often they lead there.
 
     Parameters
     ----------
@@ -137,6 +153,8 @@ def fit_to_pilot(
         Steps of a transition on average.
     seed : numpy.random.SeedSequence
     max_depth : int
+    peaks : sequence of Peak
+        Maxima of the posterior.
     """
     space = posterior.space
     blocks = [size for block in space.blocks for size in block]
@@ -156,20 +174,60 @@ def fit_to_pilot(
     mixture = fit_proposals(z, seed, _MOST_PROPOSALS)
     jumps = empty
     if mixture is not None:
-        factors = factor @ np.linalg.cholesky(mixture.covariances)
-        log_dets = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-        jumps = empty._replace(
-            n_local=1,
-            n_jumps=int(np.clip(round(_JUMPS_PER_STEP * n_steps), 2, _MOST_JUMPS)),
-            jump_log_const=np.log(mixture.weights) - log_dets,
-            jump_cumulative=np.cumsum(mixture.weights),
-            jump_means=centre + mixture.means @ factor.T,
-            jump_factors=np.ascontiguousarray(factors),
+        near = Normals(
+            mixture.weights,
+            centre + mixture.means @ factor.T,
+            factor @ np.linalg.cholesky(mixture.covariances),
         )
+        jumps = _leading_to(_with_peaks(near, peaks, empty), empty, n_steps)
     starts = ordered[:, -1].copy()
     rng = np.random.default_rng(seed)
     starts[~inside] = rng.choice(reach.reshape(-1, space.size), size=int((~inside).sum()))
     return Fitted(Target(posterior.packed, factor, max_depth), jumps, starts, log_masses)
+
+
+class Normals(NamedTuple):
+    """Weights (M,), means (M, P) and lower Cholesky factors (M, P, P) of normal distributions."""
+
+    weights: FloatArray
+    means: FloatArray
+    factors: FloatArray
+
+
+def _leading_to(normals: Normals, empty: Jumps, n_steps: float) -> Jumps:
+    """Return jumps that are proposed from t distributions like some normal ones."""
+    # A distribution without draws has the weight 0.
+    normals = Normals(*(values[normals.weights > 0.0] for values in normals))
+    log_dets = np.log(np.diagonal(normals.factors, axis1=1, axis2=2)).sum(axis=1)
+    return empty._replace(
+        n_local=1,
+        n_jumps=int(np.clip(round(_JUMPS_PER_STEP * n_steps), 2, _MOST_JUMPS)),
+        jump_log_const=np.log(normals.weights) - log_dets,
+        jump_cumulative=np.cumsum(normals.weights),
+        jump_means=normals.means,
+        jump_factors=np.ascontiguousarray(normals.factors),
+    )
+
+
+def _with_peaks(normals: Normals, peaks: Sequence[Peak], jumps: Jumps) -> Normals:
+    """Add the normal distributions at the highest hills, each as often as any other."""
+    masses = np.array([peak.log_mass for peak in peaks])
+    chosen = [i for i in np.argsort(-masses)[:_MOST_PEAKS] if masses[i] > masses.max() - _IN_REACH]
+    if not chosen:
+        return normals
+    means, factors = [], []
+    for peak in (peaks[i] for i in chosen):
+        # What puts components into the pivot's order is linear in the vector.
+        put = _ordering(peak.normal.mean, jumps)
+        moved = put @ peak.normal.factor
+        means.append(put @ peak.normal.mean)
+        factors.append(np.linalg.cholesky(_WIDER**2 * moved @ moved.T))
+    share = np.full(len(chosen), _TO_PEAKS / len(chosen))
+    return Normals(
+        np.concatenate([(1.0 - _TO_PEAKS) * normals.weights, share]),
+        np.concatenate([normals.means, means]),
+        np.concatenate([normals.factors, factors]),
+    )
 
 
 def _log_masses(thetas: FloatArray, lp: FloatArray) -> FloatArray:
@@ -193,16 +251,29 @@ def _pivot(draws: MixtureDraws) -> tuple[FloatArray, FloatArray]:
 def _in_order(thetas: FloatArray, jumps: Jumps) -> FloatArray:
     """Return the vectors (C, S, P) with components in the pivot's order."""
     out = np.empty_like(thetas)
-    k, d = int(jumps.layout[0]), int(jumps.layout[1])
-    order = np.empty(k, dtype=np.int64)
     for source, target in zip(
         thetas.reshape(-1, thetas.shape[-1]), out.reshape(-1, thetas.shape[-1]), strict=True
     ):
-        ratios = np.append(source[: k - 1], -source[: k - 1].sum())
-        log_weights = ratios - np.logaddexp.reduce(ratios)
-        in_order(jumps, log_weights, source[k - 1 : k - 1 + k * d].reshape(k, d), order)
-        write_permuted(source, order, jumps.layout, target)
+        write_permuted(source, _order(source, jumps), jumps.layout, target)
     return out
+
+
+def _order(theta: FloatArray, jumps: Jumps) -> IntArray:
+    """Return the order (K,) that the components of a vector (P,) have to be put into."""
+    k, d = int(jumps.layout[0]), int(jumps.layout[1])
+    ratios = np.append(theta[: k - 1], -theta[: k - 1].sum())
+    log_weights = ratios - np.logaddexp.reduce(ratios)
+    order = np.empty(k, dtype=np.int64)
+    in_order(jumps, log_weights, theta[k - 1 : k - 1 + k * d].reshape(k, d), order)
+    return order
+
+
+def _ordering(theta: FloatArray, jumps: Jumps) -> FloatArray:
+    """Return the matrix (P, P) that puts the components of a vector into the pivot's order."""
+    order, columns = _order(theta, jumps), np.eye(len(theta))
+    for column in columns:
+        write_permuted(column.copy(), order, jumps.layout, column)
+    return columns.T
 
 
 def _metric(thetas: FloatArray) -> tuple[FloatArray, FloatArray]:
