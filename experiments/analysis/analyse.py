@@ -43,6 +43,7 @@ from experiments.values.comparison import (
 from experiments.values.illustration import NOTHING
 from experiments.values.nulls import null_reasons
 from experiments.values.roles import estimate_of, posterior_of
+from gmm_em import Mixture
 from gmm_em.core.threads import single_threaded_blas
 from gmm_em.parameter_names import ParameterLayout
 
@@ -280,8 +281,19 @@ def _estimate_and_posterior(
             joint,
             covariance_type=terms.covariance_type,
             seed=stream(terms.seed, "certificate"),
+            modes=_modes(posterior),
         )
     return agreement, certificate
+
+
+def _modes(posterior: Fit) -> list[Mixture]:
+    """Return the modes that a posterior's sampler reports, visited by its chains or not."""
+    return [
+        Mixture(mode["weights"], mode["means"], mode["covariances"])
+        for mode in posterior.diagnostics.get("modes") or ()
+        # A posterior made elsewhere may tell the masses of its modes only.
+        if "means" in mode
+    ]
 
 
 def dataset_info(dataset: Dataset) -> DatasetInfo:

@@ -24,6 +24,7 @@ counts beside the chains' (`hills`).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,7 +33,7 @@ from scipy.special import chdtr, chdtri
 
 from experiments.analysis.agreement import JointDistance
 from experiments.analysis.hills import log_mass
-from experiments.analysis.restarts import are_one, runs_from_draws, runs_of_its_own
+from experiments.analysis.restarts import are_one, runs_from, runs_of_its_own
 from experiments.core.types import FloatArray
 from experiments.values.base import ParameterValues
 from experiments.values.certificate import Certificate, OptimumValues
@@ -61,7 +62,7 @@ def tolerance_for(n_samples: int) -> float:
     return max(1e-3, 1e-7 * n_samples)
 
 
-def certify(
+def certify(  # noqa: PLR0913 - everything that the two fits are compared by
     em: Mixture,
     X: FloatArray,
     draws: MixtureDraws,
@@ -71,6 +72,7 @@ def certify(
     *,
     covariance_type: str = "full",
     seed: np.random.SeedSequence | None = None,
+    modes: Sequence[Mixture] = (),
 ) -> Certificate:
     """Compare EM's log-likelihood with those of posterior draws, and with where EM leads from them.
 
@@ -94,6 +96,8 @@ def certify(
         What the covariances of both leave free.
     seed : numpy.random.SeedSequence, optional
         Of the starts of the certificate's own; without one there are none.
+    modes : sequence of Mixture
+        What else EM is restarted from: modes that a population from the prior has found.
     """
     top = em.log_likelihood(X)
     tolerance = tolerance_for(len(X))
@@ -102,8 +106,10 @@ def certify(
     sound = np.flatnonzero(~lost)
     values = log_likelihoods.ravel()[sound]
     chosen = _spread(sound, values, N_RESTARTS) if sound.size else []
-    from_draws = runs_from_draws(X, draws, chosen, covariance_type)
-    others = [] if seed is None else runs_of_its_own(X, em, covariance_type, seed)
+    from_draws = runs_from(X, [draws[index] for index in chosen], covariance_type)
+    others = runs_from(X, modes, covariance_type)
+    if seed is not None:
+        others += runs_of_its_own(X, em, covariance_type, seed)
     optima = _optima([*from_draws, *others], len(X), tolerance)
     found = Certificate(
         em=top,

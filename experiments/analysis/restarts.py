@@ -1,9 +1,8 @@
-"""Where EM leads from starts of the certificate's own, and from posterior draws."""
+"""Where EM leads from given mixtures, and from starts of the certificate's own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from scipy.stats import invwishart
@@ -16,9 +15,6 @@ from gmm_em.fitting.splits import split_merge
 from gmm_em.matching import assign, assignment_cost, component_distances
 from gmm_em.rows.samples import Parameters
 
-if TYPE_CHECKING:
-    from gmm_bayes import MixtureDraws
-
 N_STARTS = 20
 """Starts of a search with a seed of the certificate's own."""
 N_PRIOR_DRAWS = 8
@@ -29,11 +25,8 @@ SAME = 0.01
 """Mixtures closer than this, components matched and weighted, are one maximum."""
 
 
-def runs_from_draws(
-    X: FloatArray, draws: MixtureDraws, chosen: list[int], covariance_type: str
-) -> list[Run]:
-    """Run EM from posterior draws; what degenerates or is spurious is left out."""
-    starts = [draws[index] for index in chosen]
+def runs_from(X: FloatArray, starts: Iterable[Mixture], covariance_type: str) -> list[Run]:
+    """Run EM from mixtures; what degenerates or is spurious is left out."""
     return [run for start in starts for run in _runs_from(X, start, covariance_type)]
 
 
@@ -55,23 +48,23 @@ def runs_of_its_own(
     seed : numpy.random.SeedSequence
     """
     k = em.n_components
-    of_search, of_prior = seed.spawn(2)
+    seed_of_search, seed_of_prior = seed.spawn(2)
     runs: list[Run] = []
     try:
         found = fit_em(
-            X, k, covariance_type=covariance_type, n_init=N_STARTS, random_state=of_search
+            X, k, covariance_type=covariance_type, n_init=N_STARTS, random_state=seed_of_search
         )
         runs += [run for run in found.runs if _counts(run, len(X))]
     except DegenerateError:
         # Where all starts collapse there is no maximum to compare with.
         runs = []
-    for start in prior_mixtures(em, covariance_type, N_PRIOR_DRAWS, of_prior):
-        runs += _runs_from(X, start, covariance_type)
+    runs += runs_from(
+        X, prior_mixtures(em, covariance_type, N_PRIOR_DRAWS, seed_of_prior), covariance_type
+    )
     parameters = Parameters(em.weights, em.means, em.covariances)
     shares = em.responsibilities(X).T
-    for made in split_merge(parameters, shares, get_structure(covariance_type), N_SPLITS):
-        runs += _runs_from(X, _mixture(made), covariance_type)
-    return runs
+    split = split_merge(parameters, shares, get_structure(covariance_type), N_SPLITS)
+    return runs + runs_from(X, map(_mixture, split), covariance_type)
 
 
 def prior_mixtures(

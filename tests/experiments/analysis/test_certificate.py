@@ -132,6 +132,15 @@ def test_starts_of_its_own_catch_what_em_and_the_chains_miss_alike(X, best, plan
     assert found == certify(*args, seed=np.random.SeedSequence(0))
 
 
+def test_a_mode_that_a_population_found_is_a_start_too(X, best, planted, rng):
+    draws = draws_of([perturbed(planted, rng, 0.01) for _ in range(50)])
+    args = (planted, X, draws, draws.log_likelihood(X), 23, None)
+    found = certify(*args, modes=[planted, perturbed(best, rng, 0.01)])
+    gain = best.log_likelihood(X) - planted.log_likelihood(X)
+    assert found.better_by == pytest.approx(gain, abs=1e-3)
+    assert found.n_other_restarts == 2
+
+
 def test_another_maximum_as_high_is_counted_and_another_order_is_not(rng):
     corner = rng.normal(0, 0.45, (20, 2)) + 1.2
     quarter, mirror = np.array([[0.0, -1.0], [1.0, 0.0]]), np.diag([1.0, -1.0])
