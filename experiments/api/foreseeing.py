@@ -14,6 +14,7 @@ from experiments.config.truth import WrittenTruth
 from experiments.core.seeds import stream
 from experiments.datasets.dataset import Dataset
 from experiments.datasets.load import load_dataset
+from experiments.engines.bayes_auto import USUAL_NUMBER
 from experiments.engines.contract import ForeseesTime
 from experiments.engines.costs import slowness
 from experiments.engines.em import EMEngine
@@ -27,8 +28,8 @@ from gmm_bayes.core.cores import processors
 
 # What a comparison takes beside its fits: numbers that are compared, and a page that is drawn.
 SECONDS_OF_A_COMPARISON, SECONDS_IN_A_CELL = 3.0, 0.1
-# Where the number of components is drawn: how many numbers are fitted, and around which.
-NUMBERS_OF_AUTO, USUAL_NUMBER = 3, 3
+# Where the number of components is drawn: how many numbers are fitted.
+NUMBERS_OF_AUTO = 3
 SEARCH = "choice of a structure"
 REST = "comparison and page"
 
@@ -54,7 +55,8 @@ def foresee(config: ExperimentConfig, dataset: Dataset | None = None) -> Foresee
     numbers, structures = _numbers(config), _structures(config)
     check_structures(config.engines, structures)
     options = {name: config.engine_options(name) for name in config.engines}
-    for k in [] if isinstance(numbers, str) else numbers:
+    usual = [min(USUAL_NUMBER, len(dataset.X))]
+    for k in usual if isinstance(numbers, str) else numbers:
         ready_engines(dataset, k, config.engines, options, structures[0])
     size = (len(dataset.X), dataset.X.shape[1])
     seconds, unknown = _seconds(config, size, processors(), SECONDS_OF_A_COMPARISON)

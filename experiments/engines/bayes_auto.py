@@ -13,8 +13,9 @@ from pydantic import Field, field_validator
 from experiments.config.engines import Prior
 from experiments.config.section import PositiveInt, Section
 from experiments.core.progress import Report
+from experiments.core.sizes import of_doubles, of_mixtures
 from experiments.core.types import FloatArray
-from experiments.engines.bayes import SECONDS_TO_START, fit_of
+from experiments.engines.bayes import COPIES, SECONDS_TO_START, fit_of
 from experiments.engines.contract import Fit
 from experiments.engines.costs import GIBBS_SWEEP, slowness
 from experiments.engines.fit import ALL_COVARIANCE_TYPES
@@ -56,6 +57,8 @@ class BayesAutoSettings(Section):
         return table
 
 
+# Around so many components the draws are expected, before anything is known of the data.
+USUAL_NUMBER = 3
 # A move in which the number of components may change takes about so many sweeps that leave it.
 SWEEPS_OF_A_MOVE = 3
 
@@ -67,6 +70,12 @@ class BayesAutoEngine:
     options: BayesAutoSettings
     settings: ClassVar[type[Section]] = BayesAutoSettings
     covariance_types: ClassVar[tuple[str, ...]] = ALL_COVARIANCE_TYPES
+
+    def memory_needed(self, n_samples: int, n_features: int, n_components: int) -> int:
+        """Return about how many bytes the draws need, around a number of components."""
+        options = self.options
+        kept = of_mixtures(COPIES * options.chains * options.draws, n_components, n_features)
+        return kept + of_doubles(n_samples, 2 * n_components)
 
     def seconds_needed(
         self, n_samples: int, n_features: int, n_components: int, n_processors: int

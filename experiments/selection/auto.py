@@ -13,9 +13,9 @@ from experiments.core.errors import FitError, UsageError
 from experiments.core.progress import Report, silent
 from experiments.core.seeds import stream
 from experiments.datasets.dataset import Dataset
+from experiments.engines.bayes_auto import USUAL_NUMBER
 from experiments.engines.contract import Fit
-from experiments.engines.fit import fit_engines
-from experiments.engines.registry import make_engine
+from experiments.engines.fit import fit_engines, ready_engines
 from experiments.selection.choose import Choice, choose_among, with_evidence
 from experiments.selection.posterior_of_k import in_words, under
 from experiments.values.components import PosteriorOfK
@@ -67,8 +67,11 @@ def choose_by_posterior(
             "number of components and engines = ['em']"
         )
     options = with_evidence(engines, options)
+    own = {BAYES_AUTO: options[BAYES_AUTO]}
+    usual = min(USUAL_NUMBER, len(dataset.X))
+    ready = ready_engines(dataset, usual, [BAYES_AUTO], own, terms.covariance_type)
     # The engine has more methods than an engine owes.
-    engine = cast("Any", make_engine(BAYES_AUTO, options[BAYES_AUTO]))
+    engine = cast("Any", ready[BAYES_AUTO])
     start = time.perf_counter()
     try:
         model = engine.draw(

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable
+from typing import TextIO
 
 import click
 from rich.console import (
@@ -35,7 +36,9 @@ def standard_output() -> Console:
     """
     if sys.stdout is None or sys.stdout.isatty():
         return _cleaned(Console(highlight=False))
-    return _cleaned(Console(highlight=False, width=_columns(), file=WithoutTrailingSpaces()))
+    return _cleaned(
+        Console(highlight=False, width=_columns(), file=WithoutTrailingSpaces(sys.stdout))
+    )
 
 
 def as_text(found: RenderableType) -> str:
@@ -53,12 +56,12 @@ def as_text(found: RenderableType) -> str:
 
 
 class WithoutTrailingSpaces(io.TextIOWrapper):
-    """A stream beside standard output, into which no space before the end of a line is written."""
+    """A stream beside another one, into which no space before the end of a line is written."""
 
-    def __init__(self) -> None:
-        # What is written goes to standard output as it is now; nothing is kept here.
-        super().__init__(io.BytesIO(), encoding=sys.stdout.encoding)
-        self._inner = sys.stdout
+    def __init__(self, inner: TextIO) -> None:
+        # What is written goes to the other stream at once; nothing is kept here.
+        super().__init__(io.BytesIO(), encoding=inner.encoding)
+        self._inner = inner
 
     def write(self, text: str, /) -> int:
         """Write whole lines, as rich hands them over."""
@@ -66,7 +69,7 @@ class WithoutTrailingSpaces(io.TextIOWrapper):
         return len(text)
 
     def flush(self) -> None:
-        """Flush standard output."""
+        """Flush the other stream."""
         self._inner.flush()
 
 
@@ -81,8 +84,13 @@ def _columns() -> int:
 
 
 def standard_error() -> Console:
-    """Return standard error, where progress is shown so that answers can be piped."""
-    return _cleaned(Console(stderr=True))
+    """Return standard error, where progress is shown so that answers can be piped.
+
+    No line ends in spaces where it is no terminal.
+    """
+    if sys.stderr is None or sys.stderr.isatty():
+        return _cleaned(Console(stderr=True))
+    return _cleaned(Console(file=WithoutTrailingSpaces(sys.stderr)))
 
 
 def say(text: str, *, to_error: bool = False) -> None:

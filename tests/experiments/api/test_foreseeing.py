@@ -149,3 +149,13 @@ def test_a_file_is_read_once_for_all_cells(tmp_path):
     found = foresee_sweep(values(data=data, sweep=sweep, engines=["em"]), 1)
     assert found.n_cells == 4
     assert found.total > 0
+
+
+def test_an_unknown_number_of_components_is_refused_where_its_draws_exceed_the_memory():
+    config = values(
+        n_components="auto", engines=["bayes-auto"], settings={"bayes-auto": {"draws": 10**10}}
+    )
+    with pytest.raises(UsageError, match="made: bayes-auto, 3 components of 1000 rows"):
+        foresee(config)
+    with pytest.raises(UsageError, match="made: bayes-auto, 3 components of 1000 rows"):
+        compare_config(config)

@@ -1,11 +1,11 @@
-"""Standard output into a pipe: its width, and no line that ends in spaces."""
+"""Both streams into a pipe: its width, and no line that ends in spaces."""
 
 import sys
 
 import pytest
 from rich.table import Table
 
-from experiments.terminal.streams import NARROWEST, WIDTH, as_text, standard_output
+from experiments.terminal.streams import NARROWEST, WIDTH, as_text, standard_error, standard_output
 
 
 def table() -> Table:
@@ -27,9 +27,10 @@ def test_a_pipe_is_as_wide_as_the_variable_says(monkeypatch, columns, width):
     assert standard_output().width == width
 
 
-def test_no_line_ends_in_spaces(capsys):
-    standard_output().print(table())
-    out = capsys.readouterr().out
+@pytest.mark.parametrize("stream", [standard_output, standard_error])
+def test_no_line_ends_in_spaces(capsys, stream):
+    stream().print(table())
+    out = "".join(capsys.readouterr())
     assert "one" in out
     assert out.endswith("\n")
     assert [line for line in out.splitlines() if line != line.rstrip()] == []
