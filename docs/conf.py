@@ -21,6 +21,7 @@ extensions = [
     "offline_plots",
     "docstring_fields",
     "structure_ellipses",
+    "gallery",
 ]
 exclude_patterns = ["_build", "engine-plugin", "**.ipynb_checkpoints"]
 

@@ -10,6 +10,7 @@ import gmm_bayes
 import gmm_em
 from experiments.analysis.thresholds import THRESHOLDS
 from experiments.cli.summaries import SUMMARIES
+from experiments.config.load import shipped_configs
 from tests.pages import Reader, differences, steps
 from tests.paths import ROOT
 
@@ -78,6 +79,13 @@ def test_every_finding_is_explained():
     written += re.findall(r'finding\(f"\{[^"]*\}-([a-z]+)"', text)
     assert {"rows", "posterior-ess", "data", "recovery", "choice", "doubt"} <= set(written)
     assert set(written) <= set(headings)
+
+
+def test_the_gallery_shows_experiments_that_ship():
+    block = re.search(r"```\{gallery\}\n(.*?)```", (DOCS / "gallery.md").read_text(), re.S)
+    names = block.group(1).split()
+    assert len(names) >= 4
+    assert set(names) <= set(shipped_configs())
 
 
 def test_every_source_cited_is_listed_and_every_one_listed_is_cited():
