@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments import report, sweeps, terminal
+from experiments import api, report, sweeps, terminal
 from experiments.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +28,11 @@ def sweep_and_show(
 
     0: every cell is done. 1: some failed, the rest are kept. 130: interrupted.
     """
-    with terminal.sweep_bar(terminal.standard_error()) as watch:
+    console = terminal.standard_error()
+    # How much of a sweep is left that was begun before, and how fast a cluster is, is not known.
+    if scheduler is None and not target.exists():
+        terminal.announce(console, api.foresee_sweep(config, n_workers))
+    with terminal.sweep_bar(console) as watch:
         try:
             sweep = sweeps.run_sweep(
                 config,

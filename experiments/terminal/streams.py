@@ -69,8 +69,9 @@ class WithoutTrailingSpaces(io.TextIOWrapper):
         return len(text)
 
     def flush(self) -> None:
-        """Flush the other stream."""
-        self._inner.flush()
+        """Flush the other stream, unless it was closed before this one is forgotten."""
+        if not self._inner.closed:
+            self._inner.flush()
 
 
 def _without_trailing_spaces(text: str) -> str:

@@ -151,6 +151,23 @@ def test_a_file_is_read_once_for_all_cells(tmp_path):
     assert found.total > 0
 
 
+def test_a_long_sweep_announces_itself_before_its_first_cell_and_not_when_it_goes_on(
+    tmp_path, monkeypatch, capsys
+):
+    path = tmp_path / "small.toml"
+    path.write_text(
+        'name = "small"\nn_components = 1\nengines = ["em"]\n'
+        "em = {n_init = 1, n_bootstrap = 0}\nsweep = {seeds = 2}\n"
+        'data = {source = "synthetic", n_samples = 50, truth = {kind = "generated", '
+        "n_features = 1, n_components = 1, separation = 3.0}}\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr("experiments.terminal.foreseen.LONG", 0.0)
+    arguments = ("sweep", path, "--out", tmp_path / "done", "--workers", "0")
+    said = [run(monkeypatch, capsys, *arguments)[2] for _ in range(2)]
+    assert ["takes about" in one for one in said] == [True, False]
+
+
 def test_an_unknown_number_of_components_is_refused_where_its_draws_exceed_the_memory():
     config = values(
         n_components="auto", engines=["bayes-auto"], settings={"bayes-auto": {"draws": 10**10}}
