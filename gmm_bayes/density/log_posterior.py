@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
 from gmm_bayes.core.types import FloatArray
+from gmm_bayes.density.loading import load_density
 from gmm_bayes.density.packed import (
     DECOMPOSED,
     N_SIZES,
@@ -85,6 +86,12 @@ class LogPosterior:
         Z = scaling.standardise(self.X)
         object.__setattr__(self, "packed", self._pack(terms, Z))
         object.__setattr__(self, "packed_prior", self._pack(terms, Z[:0]))
+        load_density(self.structure.decomposed)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        # A process that is handed the object has addresses of its own.
+        load_density(self.structure.decomposed)
 
     def _pack(self, terms: PriorTerms, Z: FloatArray) -> FloatArray:
         """Return what :func:`gmm_bayes.density.packed.weighted_log_density` reads."""
