@@ -53,10 +53,6 @@ class LogPosterior:
     written_out_prior : Prior
         The prior with every hyperparameter that follows from the data as numbers.
     space : UnconstrainedSpace or DecomposedSpace
-    packed : ndarray
-        What the compiled density reads, in one array (:mod:`gmm_bayes.density.packed`).
-    packed_prior : ndarray
-        The same for the prior: it holds no row of data.
 
     Raises
     ------
@@ -71,8 +67,8 @@ class LogPosterior:
     scaling: Scaling = field(init=False)
     written_out_prior: Prior = field(init=False, repr=False)
     space: Space = field(init=False)
-    packed: FloatArray = field(init=False, repr=False)
-    packed_prior: FloatArray = field(init=False, repr=False)
+    _packed: FloatArray = field(init=False, repr=False)
+    _packed_prior: FloatArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.prior.check_structure(self.structure)
@@ -84,14 +80,20 @@ class LogPosterior:
         object.__setattr__(self, "scaling", scaling)
         object.__setattr__(self, "space", space)
         Z = scaling.standardise(self.X)
-        object.__setattr__(self, "packed", self._pack(terms, Z))
-        object.__setattr__(self, "packed_prior", self._pack(terms, Z[:0]))
-        load_density(self.structure.decomposed)
+        object.__setattr__(self, "_packed", self._pack(terms, Z))
+        object.__setattr__(self, "_packed_prior", self._pack(terms, Z[:0]))
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        # A process that is handed the object has addresses of its own.
+    @property
+    def packed(self) -> FloatArray:
+        """What the compiled density reads, in one array (:mod:`gmm_bayes.density.packed`)."""
         load_density(self.structure.decomposed)
+        return self._packed
+
+    @property
+    def packed_prior(self) -> FloatArray:
+        """The same for the prior: it holds no row of data."""
+        load_density(self.structure.decomposed)
+        return self._packed_prior
 
     def _pack(self, terms: PriorTerms, Z: FloatArray) -> FloatArray:
         """Return what :func:`gmm_bayes.density.packed.weighted_log_density` reads."""

@@ -8,6 +8,7 @@ import pytest
 from gmm_bayes import InverseWishartPrior, VolumeShapePrior
 from gmm_bayes.density.by_address import address_of, set_address
 from gmm_bayes.density.log_posterior import LogPosterior
+from gmm_bayes.density.packed import packed_log_density
 from gmm_bayes.space.structures import get_structure
 
 KINDS = [("full", InverseWishartPrior()), ("VEE", VolumeShapePrior())]
@@ -34,14 +35,16 @@ def restored():
 
 
 def test_a_density_that_is_not_loaded_is_refused(target):
+    theta, packed = np.zeros(target.space.size), target.packed
     forget_addresses()
     with pytest.raises(RuntimeError, match="not loaded"):
-        target(np.zeros(target.space.size))
+        packed_log_density(theta, packed, np.empty_like(theta))
 
 
 def test_only_the_density_that_is_needed_is_loaded(target):
     forget_addresses()
     again = LogPosterior(target.X, 2, target.prior, target.structure)
+    again(np.zeros(again.space.size))
     assert [address_of(place) != 0 for place in range(2)] == [
         not again.structure.decomposed,
         again.structure.decomposed,
