@@ -42,9 +42,10 @@ def njit(**options: Any) -> Any:
 def inlined(**options: Any) -> Any:
     """Return a decorator like :func:`njit` for a part of one compiled function.
 
-    The compiler copies the part into its callers, so that splitting a long function costs no time.
+    Numba copies the part into its callers before it compiles them, with the options of the caller.
+    So splitting a long function costs no time, neither to compile nor to run.
     """
-    return njit(forceinline=True, **options)
+    return njit(inline="always", **options)
 
 
 # The file in `__pycache__` that says which sources the machine code there was made from.

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from gmm_bayes.core.jit import njit
+from gmm_bayes.core.copying import set_matrix, set_vector
+from gmm_bayes.core.jit import inlined, njit
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.density.packed import packed_log_density
@@ -65,7 +66,7 @@ def _climbs(packed, factor, thetas, values):  # type: ignore[no-untyped-def]
         values[i] = _climb(packed, factor, thetas[i])
 
 
-@njit()
+@inlined()
 def _whitened_slopes(factor, gradient, slopes):  # type: ignore[no-untyped-def]
     """Write ``factor' gradient`` to `slopes`."""
     for j in range(slopes.shape[0]):
@@ -75,7 +76,7 @@ def _whitened_slopes(factor, gradient, slopes):  # type: ignore[no-untyped-def]
         slopes[j] = acc
 
 
-@njit()
+@inlined()
 def _climb(packed, factor, theta):  # type: ignore[no-untyped-def]  # noqa: C901 - one algorithm
     """Move `theta` (P,) to a local maximum by the method of Broyden, Fletcher, Goldfarb and Shanno.
 
@@ -114,10 +115,10 @@ def _climb(packed, factor, theta):  # type: ignore[no-untyped-def]  # noqa: C901
         if found == -math.inf:
             if fresh:
                 break
-            inverse[:] = np.eye(p)
+            set_matrix(inverse, np.eye(p))
             fresh = True
             continue
-        theta[:] = point
+        set_vector(theta, point)
         value = found
         _whitened_slopes(factor, gradient, new_slopes)
         curvature = 0.0
@@ -125,14 +126,14 @@ def _climb(packed, factor, theta):  # type: ignore[no-untyped-def]  # noqa: C901
             step[i] *= scale
             change[i] = slopes[i] - new_slopes[i]
             curvature += step[i] * change[i]
-        slopes[:] = new_slopes
+        set_vector(slopes, new_slopes)
         if curvature > 1e-12:
             _update(inverse, step, change, curvature)
             fresh = False
     return value
 
 
-@njit()
+@inlined()
 def _update(inverse, step, change, curvature):  # type: ignore[no-untyped-def]
     """Update the inverse of minus the Hessian by a step and the change of the slopes."""
     p = step.shape[0]

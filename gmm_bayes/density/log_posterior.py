@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
 from gmm_bayes.core.types import FloatArray
+from gmm_bayes.density.loading import load_density
 from gmm_bayes.density.packed import (
     DECOMPOSED,
     N_SIZES,
@@ -52,10 +53,6 @@ class LogPosterior:
     written_out_prior : Prior
         The prior with every hyperparameter that follows from the data as numbers.
     space : UnconstrainedSpace or DecomposedSpace
-    packed : ndarray
-        What the compiled density reads, in one array (:mod:`gmm_bayes.density.packed`).
-    packed_prior : ndarray
-        The same for the prior: it holds no row of data.
 
     Raises
     ------
@@ -70,8 +67,8 @@ class LogPosterior:
     scaling: Scaling = field(init=False)
     written_out_prior: Prior = field(init=False, repr=False)
     space: Space = field(init=False)
-    packed: FloatArray = field(init=False, repr=False)
-    packed_prior: FloatArray = field(init=False, repr=False)
+    _packed: FloatArray = field(init=False, repr=False)
+    _packed_prior: FloatArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.prior.check_structure(self.structure)
@@ -83,8 +80,20 @@ class LogPosterior:
         object.__setattr__(self, "scaling", scaling)
         object.__setattr__(self, "space", space)
         Z = scaling.standardise(self.X)
-        object.__setattr__(self, "packed", self._pack(terms, Z))
-        object.__setattr__(self, "packed_prior", self._pack(terms, Z[:0]))
+        object.__setattr__(self, "_packed", self._pack(terms, Z))
+        object.__setattr__(self, "_packed_prior", self._pack(terms, Z[:0]))
+
+    @property
+    def packed(self) -> FloatArray:
+        """What the compiled density reads, in one array (:mod:`gmm_bayes.density.packed`)."""
+        load_density(self.structure.decomposed)
+        return self._packed
+
+    @property
+    def packed_prior(self) -> FloatArray:
+        """The same for the prior: it holds no row of data."""
+        load_density(self.structure.decomposed)
+        return self._packed_prior
 
     def _pack(self, terms: PriorTerms, Z: FloatArray) -> FloatArray:
         """Return what :func:`gmm_bayes.density.packed.weighted_log_density` reads."""

@@ -13,8 +13,8 @@ import numpy as np
 from numba import types
 
 from gmm_bayes.core.jit import cached_on_disk, inlined, njit
-from gmm_bayes.density.closed_form import PackedPrior, log_density, mixture_at
-from gmm_bayes.density.decomposed import decomposed_log_density, decomposed_mixture_at
+from gmm_bayes.density.by_address import POINTER, address_at, call_at
+from gmm_bayes.density.closed_form import PackedPrior
 
 DECOMPOSED = 2.0
 """Stands in the header for covariances by volume, shape and orientation."""
@@ -50,27 +50,15 @@ def weighted_log_density(theta, packed, gradient, row_weights, row_log_prob):  #
     ``mean_precision`` (D,), ``psi`` (D, D), ``sd_precision`` (s,) and ``shapes`` (p,). Last the
     standardised data (D, N).
     """
-    n_samples, n_features = int(packed[0]), int(packed[1])
-    prior, at_data = _unpacked(packed)
-    data = packed[at_data : at_data + n_features * n_samples].reshape(n_features, n_samples)
-    if packed[2] == DECOMPOSED:
-        return decomposed_log_density(theta, data, prior, gradient, row_weights, row_log_prob)
-    shared = packed[2] > 0.0
-    return log_density(theta, data, shared, prior, gradient, row_weights, row_log_prob)
-
-
-@njit()
-def packed_mixture(theta, packed):  # type: ignore[no-untyped-def]
-    """Return weights (K,), means (K, D) and covariances (K, D, D) at `theta` (n,)."""
-    prior = _unpacked(packed)[0]
-    if packed[2] == DECOMPOSED:
-        return decomposed_mixture_at(theta, int(packed[1]), prior)
-    return mixture_at(theta, int(packed[1]), packed[2] > 0.0, prior)
+    address = address_at(1 if packed[2] == DECOMPOSED else 0)
+    if address == 0:
+        raise RuntimeError("the density is not loaded; gmm_bayes.density.loading has to load it")
+    return call_at(address, theta, packed, gradient, row_weights, row_log_prob)
 
 
 @inlined()
-def _unpacked(packed):  # type: ignore[no-untyped-def]
-    """Return the prior, and where the data start."""
+def unpacked_prior(packed):  # type: ignore[no-untyped-def]
+    """Return the :class:`PackedPrior` that `packed` holds, and where the data start."""
     n_features = int(packed[1])
     at_precision = HEADER + n_features
     at_psi = at_precision + n_features
@@ -101,12 +89,9 @@ def packed_size(head):  # type: ignore[no-untyped-def]
     return HEADER + n_features * per_feature + int(head[3]) + int(head[4])
 
 
-_POINTER = types.CPointer(types.float64)
-
-
 @cached_on_disk(
     numba.cfunc,
-    types.int64(types.uint64, _POINTER, _POINTER, _POINTER, types.voidptr),
+    types.int64(types.uint64, POINTER, POINTER, POINTER, types.voidptr),
     error_model="numpy",
 )
 def c_log_density(dim, theta, gradient, value, packed):  # type: ignore[no-untyped-def]
@@ -128,7 +113,7 @@ def c_log_density(dim, theta, gradient, value, packed):  # type: ignore[no-untyp
 
 
 @cached_on_disk(
-    numba.cfunc, types.int64(types.uint64, types.uint64, _POINTER, _POINTER, types.voidptr)
+    numba.cfunc, types.int64(types.uint64, types.uint64, POINTER, POINTER, types.voidptr)
 )
 def c_copy(dim, n_expanded, theta, out, packed):  # type: ignore[no-untyped-def]
     """Copy the unconstrained vector to what nutpie keeps of a draw.

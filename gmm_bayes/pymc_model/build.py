@@ -117,7 +117,7 @@ def model_of_rows(
         theta = pm.CustomDist(
             "theta",
             packed,
-            logp=_prior_logp,
+            logp=partial(_prior_logp, target.structure.decomposed),
             dist=partial(_prior_draw, target),
             signature="(q)->(p)",
             class_name="MixturePrior",
@@ -138,7 +138,7 @@ def model_of_rows(
             packed,
             loc,
             scale,
-            logp=_rows_logp,
+            logp=partial(_rows_logp, target.structure.decomposed),
             dist=partial(_rows_draw, space),
             signature="(p),(q),(d),(d)->(d)",
             class_name="GaussianMixture",
@@ -168,9 +168,9 @@ def coordinate_names(space: Space) -> list[str]:
     ]
 
 
-def _prior_logp(value: Any, packed: Any) -> Any:
+def _prior_logp(decomposed: bool, value: Any, packed: Any) -> Any:
     """Return the log prior density of the vector."""
-    return PriorNode()(value, packed)[0]
+    return PriorNode(decomposed)(value, packed)[0]
 
 
 def _prior_draw(target: LogPosterior, packed: Any, size: Any) -> Any:
@@ -178,9 +178,9 @@ def _prior_draw(target: LogPosterior, packed: Any, size: Any) -> Any:
     return DrawNode(target)(pm.Uniform.dist(0.0, _N_SEEDS))
 
 
-def _rows_logp(value: Any, theta: Any, packed: Any, loc: Any, scale: Any) -> Any:
+def _rows_logp(decomposed: bool, value: Any, theta: Any, packed: Any, loc: Any, scale: Any) -> Any:
     """Return the log densities (N,) of the rows `value` (N, D)."""
-    return RowsNode()(_one(theta), value, _one(packed), _one(loc), _one(scale))
+    return RowsNode(decomposed)(_one(theta), value, _one(packed), _one(loc), _one(scale))
 
 
 def _rows_draw(space: Space, theta: Any, packed: Any, loc: Any, scale: Any, size: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,9 @@ from pytensor.link.numba.dispatch.basic import (
 
 from gmm_bayes.core import jit
 from gmm_bayes.core.jit import njit
+from gmm_bayes.density.loading import load_density, packed_decomposed_mixture, packed_mixture
 from gmm_bayes.density.log_posterior import LogPosterior
-from gmm_bayes.density.packed import DECOMPOSED, N_SIZES, packed_mixture, weighted_log_density
+from gmm_bayes.density.packed import DECOMPOSED, N_SIZES, weighted_log_density
 from gmm_bayes.density.prior_draws import prior_vectors
 from gmm_bayes.pymc_model.symbolic import mixture_of
 from gmm_bayes.space.spaces import Space
@@ -67,7 +69,7 @@ class MixtureNode(Op):  # type: ignore[misc]  # PyTensor has no types
 
     def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
         """Map the vector."""
-        for storage, value in zip(output_storage, _mixture(*inputs), strict=True):
+        for storage, value in zip(output_storage, _mixture_of(self.space)(*inputs), strict=True):
             storage[0] = value
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
@@ -89,10 +91,24 @@ class MixtureNode(Op):  # type: ignore[misc]  # PyTensor has no types
         return [slope, DisconnectedType()()]
 
 
-class PriorNode(Op):  # type: ignore[misc]  # PyTensor has no types
-    """The log prior density at an unconstrained vector, and its slope (size,)."""
+class DensityNode(Op):  # type: ignore[misc]  # PyTensor has no types
+    """A node that calls a compiled density.
 
-    __props__ = ()
+    Parameters
+    ----------
+    decomposed : bool
+        Whether covariances share some of volume, shape and orientation, which have a density of
+        their own.
+    """
+
+    __props__ = ("decomposed",)
+
+    def __init__(self, decomposed: bool) -> None:
+        self.decomposed = decomposed
+
+
+class PriorNode(DensityNode):
+    """The log prior density at an unconstrained vector, and its slope (size,)."""
 
     def make_node(self, theta: Any, packed: Any) -> Apply:
         """Return the node that reads `packed`."""
@@ -100,6 +116,7 @@ class PriorNode(Op):  # type: ignore[misc]  # PyTensor has no types
 
     def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
         """Evaluate the density."""
+        load_density(self.decomposed)
         output_storage[0][0], output_storage[1][0] = _prior(*inputs)
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
@@ -111,10 +128,8 @@ class PriorNode(Op):  # type: ignore[misc]  # PyTensor has no types
         return [cotangents[0] * outputs[1], DisconnectedType()()]
 
 
-class RowsNode(Op):  # type: ignore[misc]  # PyTensor has no types
+class RowsNode(DensityNode):
     """Log densities (N,) of rows (N, D) in their own units."""
-
-    __props__ = ()
 
     def make_node(self, theta: Any, X: Any, packed: Any, loc: Any, scale: Any) -> Apply:
         """Return the node for the mixture of `theta` on the scale of the standardised rows."""
@@ -122,6 +137,7 @@ class RowsNode(Op):  # type: ignore[misc]  # PyTensor has no types
 
     def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
         """Evaluate the densities."""
+        load_density(self.decomposed)
         output_storage[0][0] = _rows(*inputs)
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
@@ -130,14 +146,12 @@ class RowsNode(Op):  # type: ignore[misc]  # PyTensor has no types
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         """Return the slope in the vector."""
-        slope = RowsSlopeNode()(*inputs, cotangents[0])
+        slope = RowsSlopeNode(self.decomposed)(*inputs, cotangents[0])
         return [slope, *(DisconnectedType()() for _ in inputs[1:])]
 
 
-class RowsSlopeNode(Op):  # type: ignore[misc]  # PyTensor has no types
+class RowsSlopeNode(DensityNode):
     """The slope (size,) of a weighted sum of the rows' log densities."""
-
-    __props__ = ()
 
     def make_node(self, *inputs: Any) -> Apply:
         """Return the node for the inputs of a :class:`RowsNode` and the rows' weights (N,)."""
@@ -145,6 +159,7 @@ class RowsSlopeNode(Op):  # type: ignore[misc]  # PyTensor has no types
 
     def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
         """Evaluate the slope."""
+        load_density(self.decomposed)
         output_storage[0][0] = _rows_slope(*inputs)
 
 
@@ -165,6 +180,17 @@ def _prior(theta, packed):  # type: ignore[no-untyped-def]
 def _mixture(theta, packed):  # type: ignore[no-untyped-def]
     """Return weights, means and covariances."""
     return packed_mixture(np.ascontiguousarray(theta), np.ascontiguousarray(packed))
+
+
+@njit()
+def _decomposed_mixture(theta, packed):  # type: ignore[no-untyped-def]
+    """Return weights, means and covariances that share volume, shape or orientation."""
+    return packed_decomposed_mixture(np.ascontiguousarray(theta), np.ascontiguousarray(packed))
+
+
+def _mixture_of(space: Space) -> Any:
+    """Return the compiled function for the mixtures of a space."""
+    return _decomposed_mixture if space.structure.decomposed else _mixture
 
 
 @njit()
@@ -209,8 +235,8 @@ def _rows_slope(theta, X, packed, loc, scale, weights):  # type: ignore[no-untyp
     return gradient
 
 
-def _compiled(op_type: type, function: Any) -> None:
-    """Let PyTensor's compiled code call a function of our own for nodes of that type.
+def _compiled(op_type: type, function: Callable[[Any], Any]) -> None:
+    """Let PyTensor's compiled code call for a node what `function` returns for its operation.
 
     PyTensor keeps machine code on disk, and would take that of another version of this package for
     its own. So the key of what it keeps has a number that depends on the package's sources.
@@ -218,16 +244,23 @@ def _compiled(op_type: type, function: Any) -> None:
 
     @register_funcify_default_op_cache_key(op_type)  # type: ignore[untyped-decorator]
     def funcify(op: Op, **_: Any) -> Any:
-        return function, int(jit.SOURCES, 16)
+        return function(op), int(jit.SOURCES, 16)
 
 
-for _op_type, _function in (
-    (MixtureNode, _mixture),
-    (PriorNode, _prior),
-    (RowsNode, _rows),
-    (RowsSlopeNode, _rows_slope),
-):
-    _compiled(_op_type, _function)
+def _with_density(function: Any) -> Callable[[DensityNode], Any]:
+    """Return what gives `function` for a node, whose density it loads before."""
+
+    def loaded(op: DensityNode) -> Any:
+        load_density(op.decomposed)
+        return function
+
+    return loaded
+
+
+_compiled(MixtureNode, lambda op: _mixture_of(op.space))
+_compiled(PriorNode, _with_density(_prior))
+_compiled(RowsNode, _with_density(_rows))
+_compiled(RowsSlopeNode, _with_density(_rows_slope))
 
 
 @numba_funcify.register(DrawNode)  # type: ignore[untyped-decorator]

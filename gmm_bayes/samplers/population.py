@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm_bayes.core.jit import njit
+from gmm_bayes.core.copying import set_vector
+from gmm_bayes.core.jit import inlined, njit
 from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_bayes.density.conversion import standardised_draws, vectors
 from gmm_bayes.density.log_posterior import LogPosterior
@@ -256,7 +257,7 @@ def _tempered(path, theta, slopes, other, value):  # type: ignore[no-untyped-def
     return (1.0 - path.beta) * value[0] + path.beta * value[1]
 
 
-@njit()
+@inlined()
 def _push(half, path, slopes, momentum):  # type: ignore[no-untyped-def]
     """Add ``half F' slopes`` to the momentum."""
     for j in range(slopes.shape[0]):
@@ -273,7 +274,7 @@ def _move(rng, path, n_leaps, thetas, values):  # type: ignore[no-untyped-def]
     momentum, value = np.empty(p), np.empty(2)
     chances = 0.0
     for row in range(n):
-        theta[:] = thetas[row]
+        set_vector(theta, thetas[row])
         energy = -_tempered(path, theta, slopes, other, value)
         for i in range(p):
             momentum[i] = rng.standard_normal()
@@ -297,6 +298,6 @@ def _move(rng, path, n_leaps, thetas, values):  # type: ignore[no-untyped-def]
         chance = math.exp(min(0.0, energy)) if math.isfinite(there) and energy == energy else 0.0
         chances += chance
         if rng.random() < chance:
-            thetas[row] = theta
-            values[row] = value
+            set_vector(thetas[row], theta)
+            set_vector(values[row], value)
     return chances / n

@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
-from gmm_bayes.core.jit import njit
+from gmm_bayes.core.jit import inlined, njit
 from gmm_bayes.density.triangular import cholesky
 from gmm_bayes.samplers.gibbs.sweep import add_posterior_scatter, factor_mean
 
 _LOG_2PI = math.log(2.0 * math.pi)
 
 
-@njit()
+@inlined()
 def _log_det_lower(matrix):  # type: ignore[no-untyped-def]
     """Return the log determinant of a positive definite matrix (D, D), given its lower triangle.
 
@@ -75,7 +75,7 @@ def log_precision_density(model, count, scatter, whitener):  # type: ignore[no-u
     return value + 0.5 * nu * _log_det_lower(scatter)
 
 
-@njit()
+@inlined()
 def _log_conjugate_mean(precision, whitener, centre, mean):  # type: ignore[no-untyped-def]
     """Return the log density of ``Normal(centre, (W' W)^-1 / precision)`` at `mean`."""
     d = mean.shape[0]
@@ -88,7 +88,7 @@ def _log_conjugate_mean(precision, whitener, centre, mean):  # type: ignore[no-u
     return value
 
 
-@njit()
+@inlined()
 def _log_mean_given_covariance(model, count, first, whitener, centre, mean):  # type: ignore[no-untyped-def]
     """Return the log density of a mean whose prior does not depend on the covariance.
 

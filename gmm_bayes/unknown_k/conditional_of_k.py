@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from gmm_bayes.core.jit import njit
+from gmm_bayes.core.jit import inlined, njit
 from gmm_bayes.unknown_k.component_density import half_trace
 
 
@@ -68,16 +68,16 @@ def log_partition(model, unknown, counts, n_filled, whiteners, logs):  # type: i
 
 
 @njit()
-def log_without_k(unknown, reference, value, whiteners, n):  # type: ignore[no-untyped-def]
-    """Return a log density of `n` components less the part that depends on K, taken at one K."""
+def log_without_k(unknown, reference, value, whiteners):  # type: ignore[no-untyped-def]
+    """Return a log density of components less the part that depends on K, taken at one K."""
     if unknown.psi.shape[0] > 0:
-        for k in range(n):
+        for k in range(whiteners.shape[0]):
             value -= unknown.covariance_constant[reference]
             value += half_trace(unknown.psi[reference], whiteners[k])
     return value
 
 
-@njit()
+@inlined()
 def draw_from_logs(rng, logs):  # type: ignore[no-untyped-def]
     """Return an index with probability proportional to the exponential of its entry."""
     top = logs.max()

@@ -9,9 +9,9 @@ import math
 
 import numpy as np
 
-from gmm_bayes.core.jit import njit
+from gmm_bayes.core.copying import copy_matrix, copy_vector, set_matrix
+from gmm_bayes.core.jit import inlined, njit
 from gmm_bayes.unknown_k.conditional_of_k import log_partition, log_without_k
-from gmm_bayes.unknown_k.copying import copy_matrix, copy_vector, set_matrix
 from gmm_bayes.unknown_k.split_merge import (
     draw_merged,
     gather,
@@ -22,7 +22,7 @@ from gmm_bayes.unknown_k.split_merge import (
 )
 
 
-@njit()
+@inlined()
 def split(rng, model, unknown, state, rows, counts, logs):  # type: ignore[no-untyped-def]
     """Propose to split the component of the rows, and do so if that is accepted."""
     filled = state.n_components[1]
@@ -37,14 +37,14 @@ def split(rng, model, unknown, state, rows, counts, logs):  # type: ignore[no-un
     mean, whitener = np.empty((1, d)), np.empty((1, d, d))
     copy_vector(mean, 0, state.means, old)
     copy_matrix(whitener, 0, state.whiteners, old)
-    here = log_rows_and_components(model, rows, sides, mean, whitener, 1)
-    here = log_without_k(unknown, reference, here, whitener, 1)
+    here = log_rows_and_components(model, rows, sides, mean, whitener)
+    here = log_without_k(unknown, reference, here, whitener)
     here += log_partition(model, unknown, counts, filled, state.whiteners, logs)
     back = log_merged(model, rows, mean[0], whitener[0])
     means, whiteners = np.zeros((2, d)), np.zeros((2, d, d))
     forth = propose_split(rng, model, model.concentration, rows, means, whiteners, sides)
-    there = log_rows_and_components(model, rows, sides, means, whiteners, 2)
-    there = log_without_k(unknown, reference, there, whiteners, 2)
+    there = log_rows_and_components(model, rows, sides, means, whiteners)
+    there = log_without_k(unknown, reference, there, whiteners)
     count = counts[old]
     counts[filled] = sides.sum()
     counts[old] = count - counts[filled]
@@ -64,7 +64,7 @@ def split(rng, model, unknown, state, rows, counts, logs):  # type: ignore[no-un
     counts[filled] = 0.0
 
 
-@njit()
+@inlined()
 def merge(rng, model, unknown, state, rows, counts, logs):  # type: ignore[no-untyped-def]
     """Propose to merge the two components of the rows, and do so if that is accepted."""
     filled = state.n_components[1]
@@ -82,14 +82,14 @@ def merge(rng, model, unknown, state, rows, counts, logs):  # type: ignore[no-un
     copy_vector(means, 1, state.means, gone)
     copy_matrix(whiteners, 0, state.whiteners, kept)
     copy_matrix(whiteners, 1, state.whiteners, gone)
-    here = log_rows_and_components(model, rows, sides, means, whiteners, 2)
-    here = log_without_k(unknown, reference, here, whiteners, 2)
+    here = log_rows_and_components(model, rows, sides, means, whiteners)
+    here = log_without_k(unknown, reference, here, whiteners)
     here += log_partition(model, unknown, counts, filled, state.whiteners, logs)
     back = log_split(rng, model, model.concentration, rows, means, whiteners, sides)
     mean, whitener = np.zeros((1, d)), np.zeros((1, d, d))
     forth = draw_merged(rng, model, rows, mean, whitener)
-    there = log_rows_and_components(model, rows, np.zeros_like(sides), mean, whitener, 1)
-    there = log_without_k(unknown, reference, there, whitener, 1)
+    there = log_rows_and_components(model, rows, np.zeros_like(sides), mean, whitener)
+    there = log_without_k(unknown, reference, there, whitener)
     count_kept, count_gone, count_last = counts[kept], counts[gone], counts[last]
     # The last component takes the place of the one that goes, or else is the one that goes.
     counts[gone] = count_last

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import average, fcluster
 from scipy.spatial.distance import squareform
 
-from gmm_bayes.core.jit import njit
+from gmm_bayes.core.jit import inlined, njit
 from gmm_bayes.core.types import FloatArray, IntArray
 
 MAX_ROWS = 3000
@@ -109,6 +109,13 @@ def _cost_of_joining(matrix, labels, sums, size, i, cluster, binder):  # type: i
     return cost
 
 
+@inlined()
+def _add(total, sign, row):  # type: ignore[no-untyped-def]
+    """Add a row (N,), times a sign, to `total` (N,)."""
+    for j in range(total.shape[0]):
+        total[j] += sign * row[j]
+
+
 @njit()
 def _improve(matrix, labels, binder, most_passes):  # type: ignore[no-untyped-def]
     """Move rows to the clusters where they cost least until none moves; update `labels` (N,)."""
@@ -118,15 +125,14 @@ def _improve(matrix, labels, binder, most_passes):  # type: ignore[no-untyped-de
     sums = np.zeros((largest, n))
     for i in range(n):
         sizes[labels[i]] += 1.0
-        for j in range(n):
-            sums[labels[i], j] += matrix[i, j]
+        _add(sums[labels[i]], 1.0, matrix[i])
     for _ in range(most_passes):
         moved = False
         for i in range(n):
             old = labels[i]
             labels[i] = -1
             sizes[old] -= 1.0
-            sums[old] -= matrix[i]
+            _add(sums[old], -1.0, matrix[i])
             best, least = old, math.inf
             tried_empty = False
             for cluster in range(largest):
@@ -142,7 +148,7 @@ def _improve(matrix, labels, binder, most_passes):  # type: ignore[no-untyped-de
                     best, least = cluster, cost
             labels[i] = best
             sizes[best] += 1.0
-            sums[best] += matrix[i]
+            _add(sums[best], 1.0, matrix[i])
             moved = moved or best != old
         if not moved:
             return

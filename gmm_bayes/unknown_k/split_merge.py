@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from gmm_bayes.core.jit import njit
+from gmm_bayes.core.jit import inlined, njit
 from gmm_bayes.density.moments import Sums
 from gmm_bayes.samplers.gibbs.sweep import draw_components
 from gmm_bayes.unknown_k.component_density import log_component_density
@@ -27,7 +27,7 @@ _LAUNCH_SCANS = 3
 """Scans that make the launch state of a split."""
 
 
-@njit()
+@inlined()
 def gather(rng, n_rows, allocations):  # type: ignore[no-untyped-def]
     """Pick two rows; return them first, and then all others of their components."""
     i = rng.integers(0, n_rows)
@@ -59,7 +59,7 @@ def _log_density(data, row, mean, whitener):  # type: ignore[no-untyped-def]
     return value
 
 
-@njit()
+@inlined()
 def _clear(sums, centre):  # type: ignore[no-untyped-def]
     """Set the first component's sums and `centre` (D,) to zero."""
     sums.counts[0] = 0.0
@@ -159,7 +159,7 @@ def _launch(rng, model, rows, sides, concentration, means, whiteners, sums):  # 
             )  # fmt: skip
 
 
-@njit()
+@inlined()
 def _log_likelihood(data, rows, sides, means, whiteners):  # type: ignore[no-untyped-def]
     """Return the log density of the rows given their sides, but for a constant."""
     total = 0.0
@@ -168,7 +168,7 @@ def _log_likelihood(data, rows, sides, means, whiteners):  # type: ignore[no-unt
     return total
 
 
-@njit()
+@inlined()
 def _log_prior(model, mean, whitener):  # type: ignore[no-untyped-def]
     """Return the log prior density of one component."""
     d = mean.shape[0]
@@ -176,7 +176,7 @@ def _log_prior(model, mean, whitener):  # type: ignore[no-untyped-def]
     return log_component_density(model, 0.0, zero, np.zeros((d, d)), zero, whitener, mean)
 
 
-@njit()
+@inlined()
 def propose_split(rng, model, concentration, rows, means, whiteners, sides):  # type: ignore[no-untyped-def]
     """Split the rows; return the log density of the proposal."""
     d = means.shape[1]
@@ -191,7 +191,7 @@ def propose_split(rng, model, concentration, rows, means, whiteners, sides):  # 
     return value
 
 
-@njit()
+@inlined()
 def log_split(rng, model, concentration, rows, means, whiteners, wanted):  # type: ignore[no-untyped-def]
     """Return the log density with which a split gives the sides `wanted` and two components."""
     d = means.shape[1]
@@ -209,28 +209,28 @@ def log_split(rng, model, concentration, rows, means, whiteners, wanted):  # typ
 
 
 @njit()
-def log_rows_and_components(model, rows, sides, means, whiteners, n):  # type: ignore[no-untyped-def]
-    """Return the log density of the rows on `n` sides, and the log prior of these components."""
+def log_rows_and_components(model, rows, sides, means, whiteners):  # type: ignore[no-untyped-def]
+    """Return the log density of the rows on their sides, and the log prior of these components."""
     total = _log_likelihood(model.data, rows, sides, means, whiteners)
-    for side in range(n):
+    for side in range(means.shape[0]):
         total += _log_prior(model, means[side], whiteners[side])
     return total
 
 
-@njit()
+@inlined()
 def draw_merged(rng, model, rows, mean, whitener):  # type: ignore[no-untyped-def]
     """Draw the component (1, D) and (1, D, D) of all rows together; return the log density."""
     d = mean.shape[1]
     sums = Sums(np.zeros(1), np.zeros((1, d)), np.zeros((1, d, d)))
     sides = np.zeros(rows.shape[0], dtype=np.int64)
-    _draw_side(rng, model, rows, sides, 0, mean, whitener, sums)
-    return _log_drawn(model, rows, sides, 0, mean[0], whitener[0], sums)
+    _draw_side(rng, model, rows, sides, sides[0], mean, whitener, sums)
+    return _log_drawn(model, rows, sides, sides[0], mean[0], whitener[0], sums)
 
 
-@njit()
+@inlined()
 def log_merged(model, rows, mean, whitener):  # type: ignore[no-untyped-def]
     """Return the log density with which :func:`draw_merged` gives a component (D,) and (D, D)."""
     d = mean.shape[0]
     sums = Sums(np.zeros(1), np.zeros((1, d)), np.zeros((1, d, d)))
     sides = np.zeros(rows.shape[0], dtype=np.int64)
-    return _log_drawn(model, rows, sides, 0, mean, whitener, sums)
+    return _log_drawn(model, rows, sides, sides[0], mean, whitener, sums)

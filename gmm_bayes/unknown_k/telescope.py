@@ -12,7 +12,8 @@ import math
 
 import numpy as np
 
-from gmm_bayes.core.jit import njit
+from gmm_bayes.core.copying import copy_matrix, copy_vector, set_matrix
+from gmm_bayes.core.jit import inlined, njit
 from gmm_bayes.density.moments import FactorisedMixture, Sums
 from gmm_bayes.samplers.gibbs.sweep import (
     MIN_WEIGHT,
@@ -23,14 +24,13 @@ from gmm_bayes.samplers.gibbs.sweep import (
     log_constants,
 )
 from gmm_bayes.unknown_k.conditional_of_k import draw_from_logs, log_conditional_of_k
-from gmm_bayes.unknown_k.copying import copy_matrix, copy_vector, set_matrix
 from gmm_bayes.unknown_k.moves_between_partitions import split_or_merge
 
 SPLITS_AND_MERGES = 2
 """Splits and merges that are proposed in each sweep, where covariances are not shared."""
 
 
-@njit()
+@inlined()
 def fill_first(state, sums):  # type: ignore[no-untyped-def]
     """Move the components with rows to the front, and their sums with them; return how many."""
     filled = 0
@@ -52,7 +52,7 @@ def fill_first(state, sums):  # type: ignore[no-untyped-def]
     return filled
 
 
-@njit()
+@inlined()
 def draw_weights(rng, unknown, model, state, counts):  # type: ignore[no-untyped-def]
     """Draw the weights of all K components given the counts of their rows."""
     n = state.n_components[0]
@@ -65,7 +65,7 @@ def draw_weights(rng, unknown, model, state, counts):  # type: ignore[no-untyped
         state.weights[k] = max(state.weights[k] / total, MIN_WEIGHT)
 
 
-@njit()
+@inlined()
 def allocate_rows(rng, model, state, sums):  # type: ignore[no-untyped-def]
     """Draw every row's component; write their moments to `sums`, those with rows first."""
     n = state.n_components[0]
@@ -85,7 +85,7 @@ def allocate_rows(rng, model, state, sums):  # type: ignore[no-untyped-def]
     return fill_first(state, sums)
 
 
-@njit()
+@inlined()
 def sweep(rng, model, unknown, hyper, state, sums, logs):  # type: ignore[no-untyped-def]
     """Make one sweep of the telescoping sampler; ``sums`` and ``logs`` (M,) are work space."""
     filled = allocate_rows(rng, model, state, sums)

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_bayes.core.jit import njit
+from gmm_bayes.core.copying import copy_matrix, set_matrix, set_vector
+from gmm_bayes.core.jit import inlined, njit
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.moments import BLOCK_ROWS, FactorisedMixture, allocate, new_block, zero_sums
 from gmm_bayes.density.shared_scale import add_precisions
@@ -219,7 +220,9 @@ def draw_shared_scatter(rng, model, power, rate, whiteners, n_covariances, scatt
     scatter[:] = 0.0
     if model.correlated:
         # Twice M is the inverse of the scale matrix of C.
-        total *= 2.0
+        for i in range(d):
+            for j in range(d):
+                total[i, j] *= 2.0
         root = np.zeros((d, d))
         _draw_wishart_root(rng, 2.0 * power - d + 1.0, total, root)
         for i in range(d):
@@ -233,11 +236,11 @@ def draw_shared_scatter(rng, model, power, rate, whiteners, n_covariances, scatt
         scatter[i, i] = 2.0 * drawn / total[i, i]
 
 
-@njit()
+@inlined()
 def draw_scatter(rng, model, whiteners, scatter):  # type: ignore[no-untyped-def]
     """Write the prior scatter to `scatter` (D, D): fixed, or drawn given the precisions."""
     if model.scale_power == 0.0:
-        scatter[:] = model.psi
+        set_matrix(scatter, model.psi)
         return
     n_covariances = 1 if model.shared else whiteners.shape[0]
     draw_shared_scatter(rng, model, model.scale_power, model.psi, whiteners, n_covariances, scatter)
@@ -317,14 +320,14 @@ def draw_components(rng, model, sums, means, whiteners):  # type: ignore[no-unty
     draw_scatter(rng, model, whiteners, prior_scatter)
     scatter = np.empty((n_features, n_features))
     for group in range(0, n_components, size):
-        scatter[:] = prior_scatter
+        set_matrix(scatter, prior_scatter)
         count = 0.0
         for k in range(group, group + size):
             add_posterior_scatter(model, counts[k], first[k], second[k], means[k], scatter)
             count += counts[k]
         _draw_whitener(rng, model, count, scatter, whiteners[group])
         for k in range(group, group + size):
-            whiteners[k] = whiteners[group]
+            copy_matrix(whiteners, k, whiteners, group)
             if model.kappa > 0.0:
                 _draw_mean(rng, model.kappa + counts[k], whiteners[k], means[k])
             else:
@@ -343,11 +346,11 @@ def draw_empty_components(rng, model, n_filled, means, whiteners):  # type: igno
     nothing = np.zeros(n_features)
     for k in range(n_filled, n_components):
         if model.shared:
-            whiteners[k] = whiteners[0]
+            copy_matrix(whiteners, k, whiteners, 0)
         else:
-            scatter[:] = model.psi
+            set_matrix(scatter, model.psi)
             _draw_whitener(rng, model, 0.0, scatter, whiteners[k])
-        means[k] = model.mean_loc
+        set_vector(means[k], model.mean_loc)
         if model.kappa > 0.0:
             _draw_mean(rng, model.kappa, whiteners[k], means[k])
         else:

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm_bayes.core.jit import njit
+from gmm_bayes.core.copying import set_vector
+from gmm_bayes.core.jit import inlined, njit
 from gmm_bayes.core.types import BoolArray, FloatArray, IntArray
 from gmm_bayes.density.packed import packed_log_density
 from gmm_bayes.density.simplex import write_log_weights
@@ -120,7 +121,7 @@ def new_hops(n: int, size: int) -> Hops:
 def write_permuted(theta, order, layout, out):  # type: ignore[no-untyped-def]
     """Write to `out` the vector whose component k is component ``order[k]`` of `theta`."""
     k, d = layout[0], layout[1]
-    out[:] = theta
+    set_vector(out, theta)
     last = 0.0
     for i in range(k - 1):
         last -= theta[i]
@@ -137,7 +138,7 @@ def write_permuted(theta, order, layout, out):  # type: ignore[no-untyped-def]
         at += rows * width
 
 
-@njit()
+@inlined()
 def _sorted_order(theta, jumps, log_weights, order):  # type: ignore[no-untyped-def]
     """Return whether components are in the pivot's order; write the order that they should have."""
     k, d = jumps.layout[0], jumps.layout[1]
@@ -146,7 +147,7 @@ def _sorted_order(theta, jumps, log_weights, order):  # type: ignore[no-untyped-
     return in_order(jumps, log_weights, means, order)
 
 
-@njit()
+@inlined()
 def _adapt(steps, acceptance):  # type: ignore[no-untyped-def]
     """Move the step towards the wanted acceptance by dual averaging."""
     s = steps.log_step
@@ -167,12 +168,12 @@ def _sort(target, jumps, current, value, work):  # type: ignore[no-untyped-def]
     other, log_weights, order = work
     if _sorted_order(current.theta, jumps, log_weights, order):
         return value
-    other[:] = current.theta
+    set_vector(other, current.theta)
     write_permuted(other, order, jumps.layout, current.theta)
     return packed_log_density(current.theta, target.packed, current.gradient)
 
 
-@njit()
+@inlined()
 def _local_transition(rng, target, jumps, step, current, value):  # type: ignore[no-untyped-def]
     """Make a transition with the metric of one of the distributions of jumps.
 
@@ -190,7 +191,7 @@ def hop(rng, target, jumps, steps, theta, adapting, trace):  # type: ignore[no-u
     """Run one iteration for every row of `trace`, a :class:`Hops`; move `theta` (P,) to its end."""
     size = theta.shape[0]
     current = new_point(size)
-    current.theta[:] = theta
+    set_vector(current.theta, theta)
     value = packed_log_density(current.theta, target.packed, current.gradient)
     proposal, slopes, other = np.empty(size), np.empty(size), np.empty(size)
     log_weights = np.empty(jumps.layout[0])
@@ -221,10 +222,10 @@ def hop(rng, target, jumps, steps, theta, adapting, trace):  # type: ignore[no-u
             chance = math.exp(min(0.0, new_weight - weight))
             chances += chance
             if rng.random() < chance:
-                current.theta[:] = proposal
-                current.gradient[:] = slopes
+                set_vector(current.theta, proposal)
+                set_vector(current.gradient, slopes)
                 value, weight = there, new_weight
-        trace.thetas[row] = current.theta
+        set_vector(trace.thetas[row], current.theta)
         trace.lp[row] = value
         trace.energy[row] = found[1]
         trace.depth[row] = found[2]
@@ -232,4 +233,4 @@ def hop(rng, target, jumps, steps, theta, adapting, trace):  # type: ignore[no-u
         trace.acceptance[row] = found[4]
         trace.diverging[row] = diverged
         trace.jumped[row] = chances / max(jumps.n_jumps, 1)
-    theta[:] = current.theta
+    set_vector(theta, current.theta)

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm_bayes.core.jit import njit
+from gmm_bayes.core.copying import set_vector
+from gmm_bayes.core.jit import inlined, njit
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.packed import packed_log_density
 
@@ -54,12 +55,12 @@ def new_point(size):  # type: ignore[no-untyped-def]
     return Point(np.empty(size), np.empty(size), np.empty(size))
 
 
-@njit()
+@inlined()
 def _copy(source, target):  # type: ignore[no-untyped-def]
     """Make `target` the same point as `source`."""
-    target.theta[:] = source.theta
-    target.gradient[:] = source.gradient
-    target.momentum[:] = source.momentum
+    set_vector(target.theta, source.theta)
+    set_vector(target.gradient, source.gradient)
+    set_vector(target.momentum, source.momentum)
 
 
 @njit()
@@ -71,7 +72,7 @@ def _push(half, factor, point):  # type: ignore[no-untyped-def]
             point.momentum[i] += push * factor[j, i]
 
 
-@njit()
+@inlined()
 def _leap(target, step, point):  # type: ignore[no-untyped-def]
     """Move the point by one leapfrog step; return the log density there."""
     factor = target.factor
@@ -110,7 +111,7 @@ def _turns_back(one, other, total):  # type: ignore[no-untyped-def]
     return at_one <= 0.0 or at_other <= 0.0
 
 
-@njit()
+@inlined()
 def _span_ends(leaf):  # type: ignore[no-untyped-def]
     """Return the first and last of the kept states from which spans reach leaf number `leaf`."""
     last, left = 0, leaf >> 1
@@ -124,7 +125,7 @@ def _span_ends(leaf):  # type: ignore[no-untyped-def]
     return last - n_spans + 1, last
 
 
-@njit()
+@inlined()
 def _subtree(rng, target, step, depth, energy, point, proposal, sums):  # type: ignore[no-untyped-def]
     """Build a subtree of ``2**depth`` steps onwards from `point`, which is moved to its end.
 
@@ -152,18 +153,21 @@ def _subtree(rng, target, step, depth, energy, point, proposal, sums):  # type: 
             _copy(point, proposal)
             proposal_value, proposal_energy = value, new_energy
         log_weight = joint
-        total += point.momentum
+        for j in range(size):
+            total[j] += point.momentum[j]
         first, last = _span_ends(leaf)
         if leaf % 2 == 0:
-            kept[last] = point.momentum
-            kept_sums[last] = total
+            set_vector(kept[last], point.momentum)
+            set_vector(kept_sums[last], total)
         else:
             for i in range(last, first - 1, -1):
-                span[:] = total - kept_sums[i] + kept[i]
+                for j in range(size):
+                    span[j] = total[j] - kept_sums[i, j] + kept[i, j]
                 if _turns_back(kept[i], point.momentum, span):
                     n = leaf + 1
                     return log_weight, acceptance, n, proposal_value, proposal_energy, True, False
-    sums += total
+    for j in range(size):
+        sums[j] += total[j]
     return log_weight, acceptance, 2**depth, proposal_value, proposal_energy, False, False
 
 

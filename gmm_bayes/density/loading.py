@@ -1,0 +1,77 @@
+"""The compiled densities, each compiled or read from disk when a posterior first needs it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numba
+
+from gmm_bayes.core.jit import cached_on_disk, njit
+from gmm_bayes.density.by_address import SIGNATURE, set_address
+from gmm_bayes.density.closed_form import log_density, mixture_at
+from gmm_bayes.density.decomposed import decomposed_log_density, decomposed_mixture_at
+from gmm_bayes.density.packed import HEADER, packed_size, unpacked_prior
+
+
+def _closed_form(n, theta, packed, gradient, n_weights, row_weights, row_log_prob):  # type: ignore[no-untyped-def]
+    """Call :func:`log_density` with what `packed` holds."""
+    numbers = numba.carray(packed, (packed_size(numba.carray(packed, (HEADER,))),))
+    prior, first = unpacked_prior(numbers)
+    return log_density(
+        numba.carray(theta, (n,)),
+        numbers[first:].reshape(int(numbers[1]), int(numbers[0])),
+        numbers[2] > 0.0,
+        prior,
+        numba.carray(gradient, (n,)),
+        numba.carray(row_weights, (n_weights,)),
+        numba.carray(row_log_prob, (n_weights,)),
+    )
+
+
+def _decomposed(n, theta, packed, gradient, n_weights, row_weights, row_log_prob):  # type: ignore[no-untyped-def]
+    """Call :func:`decomposed_log_density` with what `packed` holds."""
+    numbers = numba.carray(packed, (packed_size(numba.carray(packed, (HEADER,))),))
+    prior, first = unpacked_prior(numbers)
+    return decomposed_log_density(
+        numba.carray(theta, (n,)),
+        numbers[first:].reshape(int(numbers[1]), int(numbers[0])),
+        prior,
+        numba.carray(gradient, (n,)),
+        numba.carray(row_weights, (n_weights,)),
+        numba.carray(row_log_prob, (n_weights,)),
+    )
+
+
+@cache
+def _compiled(decomposed: bool) -> Any:
+    """Return the process's one compiled density of a kind, which lives as long as the process."""
+    function = _decomposed if decomposed else _closed_form
+    return cached_on_disk(numba.cfunc, SIGNATURE, error_model="numpy")(function)
+
+
+def load_density(decomposed: bool) -> None:
+    """Let compiled code find a density, which is compiled or read from disk the first time.
+
+    Parameters
+    ----------
+    decomposed : bool
+        Whether covariances share some of volume, shape and orientation.
+    """
+    set_address(int(decomposed), _compiled(decomposed).address)
+
+
+@njit()
+def packed_mixture(theta, packed):  # type: ignore[no-untyped-def]
+    """Return weights (K,), means (K, D) and covariances (K, D, D) at `theta` (n,).
+
+    For covariances that are common or each component's own.
+    """
+    prior = unpacked_prior(packed)[0]
+    return mixture_at(theta, int(packed[1]), packed[2] > 0.0, prior)
+
+
+@njit()
+def packed_decomposed_mixture(theta, packed):  # type: ignore[no-untyped-def]
+    """Do what :func:`packed_mixture` does where covariances share volume, shape or orientation."""
+    return decomposed_mixture_at(theta, int(packed[1]), unpacked_prior(packed)[0])
