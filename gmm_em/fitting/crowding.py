@@ -8,7 +8,6 @@ many rows, as many rows drawn from the mixture hardly put one there.
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from gmm_em.core.types import FloatArray
 from gmm_em.fitting.starts.base import Rows
@@ -21,6 +20,8 @@ from gmm_em.rows.samples import Parameters
 _ROWS, _DRAWN = 16, 1
 # Rows whose balls are looked at.
 _BALLS = 256
+# Elements of the distances that are held at a time, for the caches.
+_ELEMENTS = 1 << 15
 
 
 def crowded(rows: Rows, mixture: Parameters, rng: np.random.Generator) -> bool:
@@ -37,15 +38,38 @@ def crowded(rows: Rows, mixture: Parameters, rng: np.random.Generator) -> bool:
     X = rows.white
     n = X.shape[0]
     middles = X[:: max(1, n // _BALLS)]
-    # The first neighbour of a row is the row itself.
-    radii = cKDTree(X).query(middles, [_ROWS + 1])[0][:, 0]
     try:
         drawn = _draw(rows, mixture, n, rng)
     except np.linalg.LinAlgError:
         # Rows are not drawn of a component that is singular in these coordinates.
         return True
-    held = cKDTree(drawn).query_ball_point(middles, radii, return_length=True)
-    return bool(held.min() <= _DRAWN)
+    return _some_crowded(X, middles, drawn)
+
+
+def _some_crowded(X: FloatArray, middles: FloatArray, drawn: FloatArray) -> bool:
+    """Whether a ball around some row holds many rows before it holds more than one that is drawn.
+
+    The ball that just misses the second nearest of the drawn rows is looked at.
+    """
+    size = max(1, _ELEMENTS // X.shape[0])
+    # The squared distance of x from m, less m^2, is (x, x^2) (-2 m, 1)^T.
+    X, drawn = _with_squares(X), _with_squares(drawn)
+    middles = np.column_stack([-2.0 * middles, np.ones(middles.shape[0])])
+    for start in range(0, middles.shape[0], size):
+        some = middles[start : start + size]
+        distances = some @ drawn.T
+        for _ in range(_DRAWN):
+            distances[np.arange(some.shape[0]), distances.argmin(axis=1)] = np.inf
+        radii = distances.min(axis=1)
+        held = (some @ X.T < radii[:, None]).sum(axis=1)
+        # The row in the middle is one of them.
+        if held.max() > _ROWS:
+            return True
+    return False
+
+
+def _with_squares(X: FloatArray) -> FloatArray:
+    return np.column_stack([X, np.einsum("nd,nd->n", X, X)])
 
 
 def _draw(rows: Rows, mixture: Parameters, n: int, rng: np.random.Generator) -> FloatArray:

@@ -42,7 +42,7 @@ class PlusPlus(Assignment):
         self, rows: Rows, n_components: int, rng: np.random.Generator
     ) -> FloatArray:
         centres = rows.X[plus_plus(rows, n_components, rng)]
-        return one_hot(squared_distances(rows.X, centres).argmin(axis=1), n_components)
+        return one_hot(_nearest(rows.X, centres), n_components)
 
 
 class Ward(Assignment):
@@ -67,7 +67,7 @@ class Ward(Assignment):
         # A sample of fewer rows than components leaves some without any.
         R = R[:, R.any(axis=0)]
         centres = (R.T @ X[::step]) / R.sum(axis=0)[:, None]
-        return one_hot(squared_distances(X, centres).argmin(axis=1), n_components)
+        return one_hot(_nearest(X, centres), n_components)
 
 
 def cut(tree: FloatArray, n_clusters: int) -> IntArray:
@@ -77,16 +77,15 @@ def cut(tree: FloatArray, n_clusters: int) -> IntArray:
     """
     n_leaves = tree.shape[0] + 1
     merges = tree[: n_leaves - n_clusters, :2].astype(np.int64)
-    labels = np.full(n_leaves + merges.shape[0], -1)
-    used = 0
-    # From the root down, so that a node's label is known before its children's.
-    for node in range(labels.shape[0] - 1, -1, -1):
-        if labels[node] < 0:
-            labels[node] = used
-            used += 1
-        if node >= n_leaves:
-            labels[merges[node - n_leaves]] = labels[node]
-    return labels[:n_leaves]
+    nodes = np.arange(n_leaves + merges.shape[0])
+    root = nodes.copy()
+    root[merges] = nodes[n_leaves:, None]
+    # Every node's parent, then its parent's parent, and so on until all are at their roots.
+    while not np.array_equal(above := root[root], root):
+        root = above
+    found, labels = np.unique(root[:n_leaves], return_inverse=True)
+    # The latest merge comes first.
+    return np.asarray(found.shape[0] - 1 - labels.ravel())
 
 
 class Quantiles(Assignment):
@@ -150,15 +149,24 @@ def plus_plus(rows: Rows, n_components: int, rng: np.random.Generator) -> IntArr
 def lloyd(rows: Rows, centres: FloatArray) -> IntArray:
     """Labels after Lloyd's iterations from the given centres."""
     X, weight = rows.X, rows.weight
-    labels = squared_distances(X, centres).argmin(axis=1)
+    labels = _nearest(X, centres)
+    numbers = np.arange(centres.shape[0])[:, None]
     for _ in range(_LLOYD_ITERATIONS):
-        assigned = one_hot(labels, centres.shape[0]) * weight[:, None]
-        counts = assigned.sum(axis=0)
+        assigned = (labels == numbers) * weight
+        counts = assigned.sum(axis=1)
         filled = counts > 0
         centres = centres.copy()
-        centres[filled] = (assigned.T @ X)[filled] / counts[filled, None]
-        updated = squared_distances(X, centres).argmin(axis=1)
+        centres[filled] = (assigned @ X)[filled] / counts[filled, None]
+        updated = _nearest(X, centres)
         if np.array_equal(updated, labels):
             break
         labels = updated
     return labels
+
+
+def _nearest(X: FloatArray, centres: FloatArray) -> IntArray:
+    """Labels of the nearest centres, shape (N,)."""
+    # Squared distances less the square of the row, which changes no comparison.
+    distances = X @ (-2.0 * centres.T)
+    distances += (centres * centres).sum(axis=1)
+    return distances.argmin(axis=1)

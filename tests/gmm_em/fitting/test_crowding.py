@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
 from gmm_em import Mixture, fit_em
 from gmm_em.covariance.registry import get_structure
-from gmm_em.fitting.crowding import crowded
+from gmm_em.fitting.crowding import _some_crowded, crowded
 from gmm_em.fitting.starts.base import Rows
 from gmm_em.rows.samples import Parameters, Samples
 
@@ -32,6 +33,23 @@ def test_a_narrow_group_inside_is_seen(n_features):
         X = np.r_[wide, rng.normal(size=(50, n_features)) * 0.05 + 1.0]
         mean, covariance = X.mean(axis=0), np.cov(X.T).reshape(n_features, n_features)
         assert check(X, Mixture([1.0], mean[None], covariance[None]), seed)
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 10])
+def test_products_say_what_distances_say(n_features):
+    rng = np.random.default_rng(n_features)
+    answers = set()
+    for width in np.geomspace(0.005, 2.0, 40):
+        X, drawn = rng.normal(size=(2, 400, n_features))
+        X[:30] *= width
+        middles = X[::7]
+        # The 16 rows closest to a middle, beside itself, against the rows that were drawn.
+        radii = np.sort(cdist(middles, X), axis=1)[:, 16]
+        held = (cdist(middles, drawn) <= radii[:, None]).sum(axis=1)
+        expected = bool((held <= 1).any())
+        assert _some_crowded(X, middles, drawn) == expected
+        answers.add(expected)
+    assert answers == {True, False}
 
 
 def test_rows_that_occur_often_are_seen():
