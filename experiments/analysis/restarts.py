@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from experiments.core.missing import treatment_of_missing
 from experiments.core.types import FloatArray
 from gmm_em import DegenerateError, Mixture, Run, fit_em
 from gmm_em.covariance.registry import get_structure
+from gmm_em.e_step import observed
 from gmm_em.fitting.splits import split_merge
 from gmm_em.matching import assign, assignment_cost, component_distances
 from gmm_em.rows.samples import Parameters
@@ -51,13 +53,20 @@ def runs_of_its_own(
     k = em.n_components
     runs: list[Run] = []
     try:
-        found = fit_em(X, k, covariance_type=covariance_type, n_init=N_STARTS, random_state=seed)
+        found = fit_em(
+            X,
+            k,
+            covariance_type=covariance_type,
+            n_init=N_STARTS,
+            random_state=seed,
+            missing=treatment_of_missing(X),
+        )
         runs += [run for run in found.runs if _counts(run, len(X))]
     except DegenerateError:
         # Where all starts collapse there is no maximum to compare with.
         runs = []
     parameters = Parameters(em.weights, em.means, em.covariances)
-    shares = em.responsibilities(X).T
+    shares = observed.responsibilities(em, X).T
     for made in split_merge(parameters, shares, get_structure(covariance_type), N_SPLITS):
         runs += _runs_from(X, _mixture(made), covariance_type)
     return runs
@@ -69,7 +78,13 @@ def _mixture(made: Parameters) -> Mixture:
 
 def _runs_from(X: FloatArray, start: Mixture, covariance_type: str) -> list[Run]:
     try:
-        result = fit_em(X, start.n_components, covariance_type=covariance_type, init=start)
+        result = fit_em(
+            X,
+            start.n_components,
+            covariance_type=covariance_type,
+            init=start,
+            missing=treatment_of_missing(X),
+        )
     except DegenerateError:
         # Where EM collapses there is no maximum to compare with.
         return []

@@ -13,17 +13,21 @@ import numpy as np
 from numba import types
 
 from gmm_bayes.core.jit import cached_on_disk, inlined, njit
-from gmm_bayes.density.closed_form import PackedPrior, log_density, mixture_at
+from gmm_bayes.density.closed_form import log_density, mixture_at
 from gmm_bayes.density.decomposed import decomposed_log_density, decomposed_mixture_at
+from gmm_bayes.density.inputs import PackedPrior, Rows
 
 DECOMPOSED = 2.0
 """Stands in the header for covariances by volume, shape and orientation."""
 
-N_SIZES = 5
+N_SIZES = 7
 """Numbers at the start that say how long the arrays are, and whether covariances are shared."""
 
-HEADER = 11
+HEADER = 13
 """Numbers before the arrays: sizes, and the scalars of the prior."""
+
+AT_LAST_LENGTH = 4
+"""Where the header has the length of the prior's last array."""
 
 
 @njit()
@@ -42,21 +46,29 @@ def weighted_log_density(theta, packed, gradient, row_weights, row_log_prob):  #
 
     The last two arguments are those of :func:`gmm_bayes.density.closed_form.log_density`.
     ``packed`` holds as float64 what :class:`gmm_bayes.density.log_posterior.LogPosterior` writes.
-    First the header: N; D; 1 where all components have one covariance, 2 where they share some of
-    volume, shape and orientation, otherwise 0; the lengths s and p of the last two arrays of the
-    prior, in general the numbers of standard deviations and of partial correlations of a
-    covariance; and the first six numbers of
-    :class:`gmm_bayes.density.closed_form.PackedPrior`. Then its arrays: ``mean_loc`` (D,),
+    First the header: the number N of complete rows; D; 1 where all components have one covariance,
+    2 where they share some of volume, shape and orientation, otherwise 0; the lengths s and p of
+    the last two arrays of the prior, in general the numbers of standard deviations and of partial
+    correlations of a covariance; the number P of patterns of incomplete rows; the length of
+    ``packed``; and the first six numbers of :class:`gmm_bayes.density.inputs.PackedPrior`. Then its
+    arrays: ``mean_loc`` (D,),
     ``mean_precision`` (D,), ``psi`` (D, D), ``sd_precision`` (s,) and ``shapes`` (p,). Last the
-    standardised data (D, N).
+    standardised complete rows (D, N), the table of patterns (P, 1 + D) and the values of the
+    incomplete rows.
     """
-    n_samples, n_features = int(packed[0]), int(packed[1])
+    n_samples, n_features, n_patterns = int(packed[0]), int(packed[1]), int(packed[5])
     prior, at_data = _unpacked(packed)
-    data = packed[at_data : at_data + n_features * n_samples].reshape(n_features, n_samples)
+    at_patterns = at_data + n_features * n_samples
+    at_values = at_patterns + n_patterns * (1 + n_features)
+    rows = Rows(
+        packed[at_data:at_patterns].reshape(n_features, n_samples),
+        packed[at_patterns:at_values].reshape(n_patterns, 1 + n_features),
+        packed[at_values:],
+    )
     if packed[2] == DECOMPOSED:
-        return decomposed_log_density(theta, data, prior, gradient, row_weights, row_log_prob)
+        return decomposed_log_density(theta, rows, prior, gradient, row_weights, row_log_prob)
     shared = packed[2] > 0.0
-    return log_density(theta, data, shared, prior, gradient, row_weights, row_log_prob)
+    return log_density(theta, rows, shared, prior, gradient, row_weights, row_log_prob)
 
 
 @njit()
@@ -78,12 +90,12 @@ def _unpacked(packed):  # type: ignore[no-untyped-def]
     at_shapes = at_sds + int(packed[3])
     at_data = at_shapes + int(packed[4])
     prior = PackedPrior(
-        packed[5],
-        packed[6],
         packed[7],
         packed[8],
         packed[9],
         packed[10],
+        packed[11],
+        packed[12],
         packed[HEADER:at_precision],
         packed[at_precision:at_psi],
         packed[at_psi:at_sds].reshape(n_features, n_features),
@@ -91,14 +103,6 @@ def _unpacked(packed):  # type: ignore[no-untyped-def]
         packed[at_shapes:at_data],
     )
     return prior, at_data
-
-
-@njit()
-def packed_size(head):  # type: ignore[no-untyped-def]
-    """Return the length of the buffer that :func:`packed_log_density` reads, from its header."""
-    n_samples, n_features = int(head[0]), int(head[1])
-    per_feature = 2 + n_features + n_samples
-    return HEADER + n_features * per_feature + int(head[3]) + int(head[4])
 
 
 _POINTER = types.CPointer(types.float64)
@@ -115,7 +119,7 @@ def c_log_density(dim, theta, gradient, value, packed):  # type: ignore[no-untyp
     Returns 0, or 1 where the density or its gradient is not finite.
     """
     head = numba.carray(packed, (HEADER,), np.float64)
-    size = packed_size(head)
+    size = int(head[6])
     slope = numba.carray(gradient, (dim,))
     log_density = packed_log_density(
         numba.carray(theta, (dim,)), numba.carray(packed, (size,), np.float64), slope

@@ -24,7 +24,13 @@ from pytensor.link.numba.dispatch.basic import (
 from gmm_bayes.core import jit
 from gmm_bayes.core.jit import njit
 from gmm_bayes.density.log_posterior import LogPosterior
-from gmm_bayes.density.packed import DECOMPOSED, N_SIZES, packed_mixture, weighted_log_density
+from gmm_bayes.density.packed import (
+    AT_LAST_LENGTH,
+    DECOMPOSED,
+    N_SIZES,
+    packed_mixture,
+    weighted_log_density,
+)
 from gmm_bayes.density.prior_draws import prior_vectors
 from gmm_bayes.pymc_model.symbolic import mixture_of
 from gmm_bayes.space.spaces import Space
@@ -178,7 +184,7 @@ def _flat(X, packed, loc, scale):  # type: ignore[no-untyped-def]
         data[i] = packed[i]
     if packed[2] == DECOMPOSED:
         # Of such covariances the prior's last array says what they consist of.
-        for i in range(n_head - int(packed[N_SIZES - 1]), n_head):
+        for i in range(n_head - int(packed[AT_LAST_LENGTH]), n_head):
             data[i] = packed[i]
     for d in range(n_features):
         for i in range(n_samples):

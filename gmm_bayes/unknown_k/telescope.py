@@ -14,9 +14,9 @@ import numpy as np
 
 from gmm_bayes.core.jit import njit
 from gmm_bayes.density.moments import FactorisedMixture, Sums
+from gmm_bayes.samplers.gibbs.allocation import add_rows
 from gmm_bayes.samplers.gibbs.sweep import (
     MIN_WEIGHT,
-    add_rows,
     draw_components,
     draw_empty_components,
     draw_shared_scatter,
