@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,8 +13,10 @@ from scipy.special import logsumexp
 from gmm_bayes.core.checks import check_data
 from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_em import Mixture
+from gmm_em.core.conditioning import feature_indices
 from gmm_em.core.html import mixture_table
 from gmm_em.core.threads import single_threaded_blas
+from gmm_em.e_step.missing import patterns_of
 
 _LOG_2PI = float(np.log(2.0 * np.pi))
 _BLOCK_ELEMENTS = 1 << 19
@@ -184,24 +187,43 @@ class MixtureDraws:
             np.take_along_axis(self.covariances, order[..., None, None], axis=2),
         )
 
+    def marginal(self, features: int | Iterable[int]) -> MixtureDraws:
+        """Return the draws as those of some of the features, whatever the others are.
+
+        Parameters
+        ----------
+        features : int or iterable of int
+            As for :meth:`gmm_em.Mixture.marginal`.
+
+        Raises
+        ------
+        ValueError
+            If no feature is given, one is given twice, or there is no such feature.
+        """
+        kept = feature_indices(features, self.n_features)
+        covariances = self.covariances[..., kept[:, None], kept]
+        return MixtureDraws(self.weights, self.means[..., kept], covariances)
+
     # Densities ---------------------------------------------------------------------------------
 
     @single_threaded_blas()
-    def log_prob(self, X: ArrayLike) -> FloatArray:
+    def log_prob(self, X: ArrayLike, missing: str = "error") -> FloatArray:
         """Return every draw's log density at every row of `X`, shape (C, S, N).
 
-        Needs memory for C x S x N doubles; :meth:`log_likelihood` does not.
+        Needs memory for C x S x N doubles; :meth:`log_likelihood` does not. With ``missing="mar"``
+        NaN stands for a missing value, and a row's density is that of what was observed, here and
+        in the other methods.
         """
-        data = check_data(X, n_features=self.n_features)
+        data = check_data(X, n_features=self.n_features, missing=missing)
         out = np.empty((len(self), data.shape[0]))
         for draws, rows, block in self._component_blocks(data):
             out[draws, rows] = _logsumexp(block)
         return out.reshape(self.n_chains, self.n_draws, -1)
 
     @single_threaded_blas()
-    def responsibilities(self, X: ArrayLike) -> FloatArray:
+    def responsibilities(self, X: ArrayLike, missing: str = "error") -> FloatArray:
         """Return every draw's probability of each component given each row, shape (C, S, N, K)."""
-        data = check_data(X, n_features=self.n_features)
+        data = check_data(X, n_features=self.n_features, missing=missing)
         out = np.empty((len(self), data.shape[0], self.n_components))
         for draws, rows, block in self._component_blocks(data):
             block -= block.max(axis=1, keepdims=True)
@@ -211,23 +233,23 @@ class MixtureDraws:
         return out.reshape(self.n_chains, self.n_draws, *out.shape[1:])
 
     @single_threaded_blas()
-    def log_likelihood(self, X: ArrayLike) -> FloatArray:
+    def log_likelihood(self, X: ArrayLike, missing: str = "error") -> FloatArray:
         """Return every draw's log-likelihood of `X`, summed over rows, shape (C, S)."""
-        data = check_data(X, n_features=self.n_features)
+        data = check_data(X, n_features=self.n_features, missing=missing)
         out = np.zeros(len(self))
         for draws, _, block in self._component_blocks(data):
             out[draws] += _logsumexp(block).sum(axis=1)
         return out.reshape(self.n_chains, self.n_draws)
 
     @single_threaded_blas()
-    def predictive_component_log_prob(self, X: ArrayLike) -> FloatArray:
+    def predictive_component_log_prob(self, X: ArrayLike, missing: str = "error") -> FloatArray:
         """Return the log of the draws' average joint density of row and component, shape (N, K).
 
         ``log mean_s weight_k^(s) N(x_n | k, s)``: its logsumexp over components is the log
         posterior predictive density, its softmax the predictive probability of each component.
         Components are only meaningful once labels are aligned.
         """
-        data = check_data(X, n_features=self.n_features)
+        data = check_data(X, n_features=self.n_features, missing=missing)
         out = np.full((data.shape[0], self.n_components), -np.inf)
         for _, rows, block in self._component_blocks(data):
             over_draws = logsumexp(block, axis=0).T
@@ -261,12 +283,19 @@ class MixtureDraws:
         rows = self.means[chains, picks, labels] + np.einsum("nij,nj->ni", factors, noise)
         return rows, labels
 
-    def _component_blocks(self, data: FloatArray) -> Iterator[tuple[slice, slice, FloatArray]]:
+    def _component_blocks(self, data: FloatArray) -> Iterator[tuple[slice, Any, FloatArray]]:
         """Yield ``(draws, rows, log w_k + log N(x_n | k))``, the last of shape (draws, K, rows).
 
         Every component of many draws is whitened by one matrix product. Centring first keeps it
-        exact when the data are far from the origin.
+        exact when the data are far from the origin. Rows with missing values come by pattern, their
+        numbers as an array.
         """
+        if np.isnan(data).any():
+            for pattern in patterns_of(data):
+                observed = self._observed_blocks(pattern.values, pattern.observed)
+                for draws, rows, block in observed:
+                    yield draws, pattern.rows[rows], block
+            return
         n_samples, d = data.shape
         k = self.n_components
         # Not the centre of the rows: a far one among them must not cost the others their digits.
@@ -298,6 +327,17 @@ class MixtureDraws:
                 block *= -0.5
                 block += constants[draws, :, None]
                 yield draws, rows, block
+
+    def _observed_blocks(
+        self, known: FloatArray, features: IntArray
+    ) -> Iterator[tuple[slice, Any, FloatArray]]:
+        """Yield the blocks of rows of which only some features were observed, or none."""
+        if features.size:
+            yield from MixtureDraws._component_blocks(self.marginal(features.tolist()), known)
+            return
+        with np.errstate(divide="ignore"):
+            logs = np.log(self.weights.reshape(-1, self.n_components, 1))
+        yield slice(None), slice(None), np.repeat(logs, len(known), axis=2)
 
 
 def _logsumexp(block: FloatArray) -> FloatArray:

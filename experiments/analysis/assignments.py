@@ -111,7 +111,7 @@ def responsibilities(fit: Fit, X: FloatArray) -> tuple[FloatArray, FloatArray | 
     step = max(1, BLOCK_VALUES // (len(draws) * k))
     for start in range(0, len(X), step):
         rows = slice(start, start + step)
-        every = draws.responsibilities(X[rows])
+        every = draws.responsibilities(X[rows], "mar")
         mean = every.mean(axis=(0, 1))
         top = mean.argmax(axis=1)
         probabilities[rows] = mean

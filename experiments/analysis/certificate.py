@@ -39,6 +39,7 @@ from experiments.values.base import ParameterValues
 from experiments.values.certificate import Certificate, OptimumValues
 from gmm_em import Mixture, Run
 from gmm_em.covariance.collapse import collapsed
+from gmm_em.e_step import observed
 from gmm_em.fitting.result import distinct_optima
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def certify(  # noqa: PLR0913 - everything that the two fits are compared by
     em : Mixture
         EM's estimate.
     X : ndarray of shape (n_samples, n_features)
-        The rows that both were fitted to.
+        The rows that both were fitted to, NaN where a value is missing.
     draws : MixtureDraws
         The posterior, C chains of S draws.
     log_likelihoods : ndarray of shape (C, S)
@@ -99,7 +100,7 @@ def certify(  # noqa: PLR0913 - everything that the two fits are compared by
     modes : sequence of Mixture
         What else EM is restarted from: modes that a population from the prior has found.
     """
-    top = em.log_likelihood(X)
+    top = observed.log_likelihood(em, X)
     tolerance = tolerance_for(len(X))
     spread = np.sqrt(np.diagonal(em.covariance))
     lost = collapsed(draws.covariances, spread).any(axis=-1)
@@ -130,7 +131,7 @@ def certify(  # noqa: PLR0913 - everything that the two fits are compared by
     deviance = 2 * (top - values)
     # Where EM is caught the chains are set against the best that was found from anywhere.
     best = em if not found.better_by or not optima else Mixture(**optima[0].mixture.model_dump())
-    shortfall = 2 * (best.log_likelihood(X) - float(values.max()))
+    shortfall = 2 * (observed.log_likelihood(best, X) - float(values.max()))
     improbable = best is not em or (joint is not None and joint.tail_probability < UNVISITED)
     far = improbable and shortfall > float(chdtri(n_parameters, 0.5))
     same = any(are_one(best, run.mixture) for run in from_draws)
@@ -175,7 +176,7 @@ def _log_mass_ratio(
         return None
     if theirs is None:
         # The optimum below the chains is no hill; what is left to compare is the height.
-        return best.log_likelihood(X) - other.log_likelihood(X)
+        return observed.log_likelihood(best, X) - observed.log_likelihood(other, X)
     return ours - theirs
 
 

@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from experiments.core.types import FloatArray
 from gmm_em.core.threads import run_all, single_threaded_blas
+from gmm_em.e_step.missing import patterns_of
 
 if TYPE_CHECKING:
     from gmm_bayes import MixtureDraws
@@ -33,7 +35,7 @@ LARGEST = 1e280
 
 def map_densities[T](
     draws: MixtureDraws, X: FloatArray, work: Callable[[FloatArray], T]
-) -> Iterator[tuple[slice, T]]:
+) -> Iterator[tuple[slice | NDArray[np.intp], T]]:
     """Evaluate every draw at every row and hand the densities to `work`, block by block.
 
     Blocks are dealt to threads. Which rows make a block, and the order in which results come,
@@ -44,15 +46,33 @@ def map_densities[T](
     draws : MixtureDraws
         C chains of S draws.
     X : ndarray of shape (N, D)
+        NaN where a value is missing: of such a row the density is that of what was observed.
     work : callable
         Given the log densities of some rows at every draw, shape (n, C S), draws counted through
         the chains one after another; it may overwrite them.
 
     Yields
     ------
-    rows : slice
+    rows : slice, or ndarray of int where values are missing
     result : what `work` returned
     """
+    if not np.isnan(X).any():
+        yield from _map_complete(draws, X, work)
+        return
+    for pattern in patterns_of(X):
+        if pattern.observed.size:
+            part = draws.marginal(pattern.observed.tolist())
+            for rows, result in _map_complete(part, pattern.values, work):
+                yield pattern.rows[rows], result
+        else:
+            # Nothing is as probable under one draw as under another.
+            yield pattern.rows, work(np.zeros((pattern.rows.size, len(draws))))
+
+
+def _map_complete[T](
+    draws: MixtureDraws, X: FloatArray, work: Callable[[FloatArray], T]
+) -> Iterator[tuple[slice, T]]:
+    """Do what :func:`map_densities` does with rows of which every value is there."""
     forms = _Forms(draws, X)
     n_rows = max(1, BLOCK_VALUES // len(draws))
     every = [slice(i, min(i + n_rows, len(X))) for i in range(0, len(X), n_rows)]

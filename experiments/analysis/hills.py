@@ -21,7 +21,7 @@ def log_mass(X: FloatArray, mixture: Mixture, covariance_type: str, n_free: int)
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-        Without missing values.
+        NaN where a value is missing.
     mixture : Mixture
         A maximum of the likelihood.
     covariance_type : str
@@ -31,10 +31,10 @@ def log_mass(X: FloatArray, mixture: Mixture, covariance_type: str, n_free: int)
     Returns
     -------
     float or None
-        None where the information is not positive definite, or there are more than
-        `MOST_PARAMETERS` parameters.
+        None where the information is not positive definite, there are more than
+        `MOST_PARAMETERS` parameters, or a value is missing, for then the information is not known.
     """
-    if n_free > MOST_PARAMETERS:
+    if n_free > MOST_PARAMETERS or np.isnan(X).any():
         return None
     try:
         found = standard_errors(X, mixture, covariance_type=covariance_type)

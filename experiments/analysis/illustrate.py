@@ -14,6 +14,7 @@ from experiments.values.base import ParameterValues
 from experiments.values.illustration import EMSteps, Health, Illustration
 from experiments.values.parameters import Parameters
 from experiments.values.roles import compared_pair, estimate_of, posterior_of
+from gmm_em.e_step import observed
 
 if TYPE_CHECKING:
     from experiments.datasets.dataset import Dataset
@@ -77,7 +78,7 @@ def illustrate(
         em_steps=[] if em is None else [_steps(*item) for item in em.steps().items()],
         deviances=[]
         if em is None or not em.maximum_likelihood or log_likelihoods is None
-        else _deviances(em.mixture.log_likelihood(dataset.X), log_likelihoods),
+        else _deviances(observed.log_likelihood(em.mixture, dataset.X), log_likelihoods),
         health=None if posterior is None else _health(posterior, layout),
     )
 

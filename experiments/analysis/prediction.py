@@ -65,6 +65,7 @@ def score(draws: MixtureDraws, X: FloatArray, *, leave_one_out: bool = False) ->
     ----------
     draws : MixtureDraws
     X : ndarray of shape (n_samples, n_features)
+        NaN where a value is missing.
     leave_one_out : bool
         Whether to leave each row out in turn (Vehtari, Gelman & Gabry 2017): for the rows that
         the posterior was fitted to.
@@ -83,6 +84,8 @@ def score(draws: MixtureDraws, X: FloatArray, *, leave_one_out: bool = False) ->
     for rows, (total, found) in map_densities(draws, X, summarise):
         totals += total
         elpd[rows], predictive[rows], pareto_k[rows] = found
+    # A row of which nothing was observed has the density 1 in every draw: no weight is extreme.
+    pareto_k[np.isnan(X).all(axis=1)] = 0.0
     loo = None
     if smoothed:
         loo = LeaveOneOut(elpd, float((predictive - elpd).sum()), pareto_k)

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from scipy.stats import invwishart
 
+from experiments.core.missing import treatment_of_missing
 from experiments.core.types import FloatArray
 from gmm_em import DegenerateError, Mixture, Run, fit_em
 from gmm_em.covariance.projection import structured
 from gmm_em.covariance.registry import get_structure
+from gmm_em.e_step import observed
 from gmm_em.fitting.splits import split_merge
 from gmm_em.matching import assign, assignment_cost, component_distances
 from gmm_em.rows.samples import Parameters
@@ -52,7 +54,12 @@ def runs_of_its_own(
     runs: list[Run] = []
     try:
         found = fit_em(
-            X, k, covariance_type=covariance_type, n_init=N_STARTS, random_state=seed_of_search
+            X,
+            k,
+            covariance_type=covariance_type,
+            n_init=N_STARTS,
+            random_state=seed_of_search,
+            missing=treatment_of_missing(X),
         )
         runs += [run for run in found.runs if _counts(run, len(X))]
     except DegenerateError:
@@ -62,7 +69,7 @@ def runs_of_its_own(
         X, prior_mixtures(em, covariance_type, N_PRIOR_DRAWS, seed_of_prior), covariance_type
     )
     parameters = Parameters(em.weights, em.means, em.covariances)
-    shares = em.responsibilities(X).T
+    shares = observed.responsibilities(em, X).T
     split = split_merge(parameters, shares, get_structure(covariance_type), N_SPLITS)
     return runs + runs_from(X, map(_mixture, split), covariance_type)
 
@@ -101,7 +108,13 @@ def _mixture(made: Parameters) -> Mixture:
 
 def _runs_from(X: FloatArray, start: Mixture, covariance_type: str) -> list[Run]:
     try:
-        result = fit_em(X, start.n_components, covariance_type=covariance_type, init=start)
+        result = fit_em(
+            X,
+            start.n_components,
+            covariance_type=covariance_type,
+            init=start,
+            missing=treatment_of_missing(X),
+        )
     except DegenerateError:
         # Where EM collapses there is no maximum to compare with.
         return []

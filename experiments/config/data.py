@@ -39,7 +39,7 @@ class SyntheticData(Section):
     contamination: Fraction = 0.0
     """Share of the rows replaced by uniform noise around all components."""
     missing: Fraction = 0.0
-    """Share of the values missing completely at random; only EM accepts missing values."""
+    """Share of the values missing completely at random; EM and the posterior take such rows."""
 
 
 class BuiltinData(Section):
@@ -64,7 +64,7 @@ class FileData(Section):
     """Names of the columns to use; by default every numeric column."""
     missing: Literal["refuse", "drop", "keep"] = "refuse"
     """What to do with missing values: "drop" leaves out the rows that have one, "keep" fits what
-    was observed, which only EM can."""
+    was observed, which EM and the posterior can."""
     label_column: str | None = None
     """A column of known classes: it is not fitted, and the clusters are compared with it."""
     test_fraction: Fraction = 0.0

@@ -11,6 +11,7 @@ import numpy as np
 
 from experiments.config.engines import BayesSettings
 from experiments.config.section import Section
+from experiments.core.missing import treatment_of_missing
 from experiments.core.progress import Report
 from experiments.core.sizes import of_doubles, of_mixtures
 from experiments.core.types import FloatArray
@@ -42,6 +43,7 @@ class BayesEngine:
     options: BayesSettings
     settings: ClassVar[type[Section]] = BayesSettings
     covariance_types: ClassVar[tuple[str, ...]] = ALL_COVARIANCE_TYPES
+    accepts_missing: ClassVar[bool] = True
 
     def memory_needed(self, n_samples: int, n_features: int, n_components: int) -> int:
         """Return about how many bytes a fit needs: draws as drawn, aligned, and as ArviZ's tree."""
@@ -94,6 +96,7 @@ class BayesEngine:
                 draws=options.draws,
                 tune=options.tune,
                 chains=options.chains,
+                missing=treatment_of_missing(X),
                 random_state=seed,
                 progressbar=False,
             ).fit(X, callback=lambda done, total: progress(stage, done, total))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from experiments.config.engines import EMSettings
 from experiments.config.section import Section
+from experiments.core.missing import treatment_of_missing
 from experiments.core.progress import Report
 from experiments.core.sizes import MAX_STEP_ENTRIES, of_doubles, of_mixtures
 from experiments.core.types import FloatArray
@@ -95,7 +96,7 @@ class EMEngine:
             "max_iter": options.max_iter,
             "tol": options.tol,
             "reg_covar": options.reg_covar,
-            "missing": "mar" if np.isnan(X).any() else "error",
+            "missing": treatment_of_missing(X),
         }
         stage = "EM restarts"
 

@@ -64,7 +64,7 @@ def choose_by_posterior(
     if dataset.has_missing:
         raise UsageError(
             f"{dataset.name}: has missing values, which {BAYES_AUTO} cannot fit, allowed is a "
-            "number of components and engines = ['em']"
+            "number of components and engines = ['em', 'bayes']"
         )
     options = with_evidence(engines, options)
     own = {BAYES_AUTO: options[BAYES_AUTO]}

@@ -11,6 +11,7 @@ from experiments.analysis.analyse import Terms
 from experiments.analysis.verdict.evidence import gravest_first
 from experiments.config.engines import EMSettings
 from experiments.core.errors import FitError, UsageError
+from experiments.core.missing import treatment_of_missing
 from experiments.core.progress import Report, silent
 from experiments.core.seeds import stream
 from experiments.core.words import listed
@@ -137,7 +138,7 @@ def screen(
     kinds = list(dict.fromkeys(first_of_family(asked, dataset.X.shape[1]).values()))
     counts = sorted({check_components(k, len(dataset.X)) for k in n_components})
     options = EMSettings(**settings).model_dump(exclude={"n_bootstrap"})
-    options["missing"] = "mar" if dataset.has_missing else "error"
+    options["missing"] = treatment_of_missing(dataset.X)
     candidates = []
     models = [(kind, k) for kind in kinds for k in counts]
     for done, (kind, k) in enumerate(models):

@@ -10,11 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gmm_bayes.core.types import FloatArray
+from gmm_em.core.numbers import as_numbers
 from gmm_em.core.sklearn_checks import check_rows
 
 
 def check_data(
-    X: ArrayLike, *, n_features: int | None = None, who: str = "the mixture"
+    X: ArrayLike,
+    *,
+    n_features: int | None = None,
+    who: str = "the mixture",
+    missing: str = "error",
 ) -> FloatArray:
     """Return `X` as a C-contiguous float64 array of shape (N, D), at least one row and column.
 
@@ -25,6 +30,8 @@ def check_data(
         The number of columns that `who` requires.
     who : str, default "the mixture"
         Named in the error.
+    missing : {"error", "mar"}, default "error"
+        Whether missing values are refused, or stand in the result as NaN.
 
     Raises
     ------
@@ -33,7 +40,10 @@ def check_data(
     ValueError
         If `X` is not two-dimensional, empty, of the wrong width, or has missing or infinite values.
     """
-    if np.ma.is_masked(X):
+    if check_missing(missing) == "mar":
+        # Masked entries, pandas.NA and None become NaN, as in gmm_em.
+        X = as_numbers(X)
+    elif np.ma.is_masked(X):
         raise ValueError("X has masked values; every value must be there")
     array = check_rows(X)
     if n_features is not None and array.shape[1] != n_features:
@@ -42,13 +52,27 @@ def check_data(
             "input"
         )
     data = np.ascontiguousarray(array, dtype=np.float64)
-    if not np.isfinite(data).all():
-        row, column = np.argwhere(~np.isfinite(data))[0]
+    wrong = np.isinf(data) if missing == "mar" else ~np.isfinite(data)
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
         value = "NaN" if np.isnan(data[row, column]) else str(data[row, column])
         raise ValueError(
             f"X holds {value} in row {row}, column {column}; every value must be finite"
         )
     return data
+
+
+def check_missing(missing: Any) -> str:
+    """Return what to do with missing values.
+
+    Raises
+    ------
+    ValueError
+        If it is neither "error" nor "mar".
+    """
+    if missing not in ("error", "mar"):
+        raise ValueError(f"missing must be 'error' or 'mar', but is {missing!r}")
+    return str(missing)
 
 
 class ImproperPosteriorWarning(UserWarning):

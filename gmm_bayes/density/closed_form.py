@@ -20,6 +20,7 @@ import numpy as np
 
 from gmm_bayes.core.jit import inlined, njit
 from gmm_bayes.core.types import FloatArray
+from gmm_bayes.density.incomplete import add_incomplete
 from gmm_bayes.density.moments import (
     FactorisedMixture,
     weighted_moments,
@@ -33,43 +34,6 @@ MIN_SD = 1e-9
 """Smallest standard deviation on the support, given the features before; 1 is the data's."""
 MIN_CONDITIONAL_SD = 1e-6
 """Smallest ratio on the support of a standard deviation, given the features before, to its own."""
-
-
-class PackedPrior(NamedTuple):
-    """A prior as the compiled density reads it (:mod:`gmm_bayes.priors.terms` has the formulas).
-
-    Parameters
-    ----------
-    concentration : float
-        Of the Dirichlet distribution of the weights.
-    constant : float
-        Every term of the log posterior that does not depend on the parameters.
-    log_sd_power, kappa : float
-    log_det_power : float
-        Of the mean's and the covariance's prior together, for each component.
-    scale_power : float
-        That of :func:`gmm_bayes.density.shared_scale.integrate_scale`, or 0 where the scale matrix
-        of the covariances is fixed.
-    mean_loc, mean_precision : ndarray of shape (D,)
-    psi : ndarray of shape (D, D)
-        The fixed scale matrix, divided by the number of components that share a covariance; or the
-        rate matrix of the law of the shared one.
-    sd_precision : ndarray of shape (n_sds,)
-    shapes : ndarray of shape (n_correlations,)
-        Of the partial correlations' beta distributions.
-    """
-
-    concentration: float
-    constant: float
-    log_sd_power: float
-    kappa: float
-    log_det_power: float
-    scale_power: float
-    mean_loc: FloatArray
-    mean_precision: FloatArray
-    psi: FloatArray
-    sd_precision: FloatArray
-    shapes: FloatArray
 
 
 class Layout(NamedTuple):
@@ -325,14 +289,15 @@ def mixture_at(theta, n_features, shared, prior):  # type: ignore[no-untyped-def
 
 
 @njit()
-def log_density(theta, data, shared, prior, gradient, row_weights, row_log_prob):  # type: ignore[no-untyped-def]
+def log_density(theta, rows, shared, prior, gradient, row_weights, row_log_prob):  # type: ignore[no-untyped-def]
     """Return the log posterior density at `theta` (n,); write its gradient to `gradient` (n,).
 
-    Parameters are the standardised ``data`` (D, N), whether components have one ``shared``
-    covariance, and a :class:`PackedPrior`. Rows count ``row_weights`` (N,) times, or once if that
-    is empty; if it is not, the rows' log densities are written to ``row_log_prob`` (N,), without
-    the constant ``-D log(2 pi) / 2``.
+    Parameters are the standardised data and the prior as :mod:`gmm_bayes.density.inputs` has them,
+    and whether components have one ``shared`` covariance. Complete rows count ``row_weights`` (N,)
+    times, or once if that is empty; if it is not, their log densities are written to
+    ``row_log_prob`` (N,), without the constant ``-D log(2 pi) / 2``.
     """
+    data = rows.complete
     n_features = data.shape[0]
     at = _layout(theta.shape[0], n_features, prior, shared)
     gradient[:] = 0.0
@@ -350,6 +315,7 @@ def log_density(theta, data, shared, prior, gradient, row_weights, row_log_prob)
         value += _factorise(g, log_sds[g], log_odds[g], prior.shapes, found, whiteners[g])
         if value == -math.inf:
             return value
+    logs = log_const.copy()
     _spread(at.n_covariances, whiteners, log_const)
     psi = prior.psi
     if prior.scale_power > 0.0:
@@ -367,6 +333,9 @@ def log_density(theta, data, shared, prior, gradient, row_weights, row_log_prob)
         n_samples = row_weights.sum()
     else:
         value += whitened_moments(data, components, sums, products)
+    if rows.patterns.shape[0] > 0:
+        value += add_incomplete(rows.patterns, rows.values, logs, means, found.factors, sums)
+        n_samples += rows.patterns[:, 0].sum()
     weight_gradient(sums.counts, n_samples, prior.concentration, weights, gradient)
     for k in range(at.n_components):
         first = at.at_means + k * n_features

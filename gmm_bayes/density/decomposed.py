@@ -21,6 +21,7 @@ from gmm_bayes.density.closed_form import (
     add_component,
 )
 from gmm_bayes.density.eigenvectors import ascending_eigenvectors
+from gmm_bayes.density.incomplete import add_incomplete
 from gmm_bayes.density.moments import (
     FactorisedMixture,
     weighted_moments,
@@ -161,13 +162,13 @@ def _decompose(theta, places, found):  # type: ignore[no-untyped-def]
 
 
 @inlined()
-def _whiten(variances, frame, whitener):  # type: ignore[no-untyped-def]
-    """Write the inverse of a covariance's Cholesky factor; return whether it is on the support.
+def _whiten(variances, frame, factor, whitener):  # type: ignore[no-untyped-def]
+    """Write a covariance's Cholesky factor and its inverse; return whether it is on the support.
 
-    The support is that of :func:`gmm_bayes.density.closed_form.log_density`.
+    Both are zero above the diagonal before. The support is that of
+    :func:`gmm_bayes.density.closed_form.log_density`.
     """
     d = frame.shape[0]
-    factor = np.zeros((d, d))
     for i in range(d):
         for j in range(i + 1):
             acc = 0.0
@@ -307,9 +308,10 @@ def decomposed_mixture_at(theta, n_features, prior):  # type: ignore[no-untyped-
     means = theta[k - 1 : places.at[0]].reshape(k, d).copy()
     found = Spectra(np.empty((k, d)), np.empty((k, d, d)), np.empty((k, d)))
     _decompose(theta, places, found)
-    covariances, whitener = np.zeros((k, d, d)), np.zeros((d, d))
+    covariances = np.zeros((k, d, d))
+    factor, whitener = np.zeros((d, d)), np.zeros((d, d))
     for m in range(k):
-        inside = _whiten(found.variances[m], found.frames[m], whitener)
+        inside = _whiten(found.variances[m], found.frames[m], factor, whitener)
         for i in range(d):
             for j in range(d):
                 for p in range(d):
@@ -321,15 +323,16 @@ def decomposed_mixture_at(theta, n_features, prior):  # type: ignore[no-untyped-
 
 
 @njit()
-def decomposed_log_density(theta, data, prior, gradient, row_weights, row_log_prob):  # type: ignore[no-untyped-def]
+def decomposed_log_density(theta, rows, prior, gradient, row_weights, row_log_prob):  # type: ignore[no-untyped-def]
     """Return the log posterior density at `theta` (n,); write its gradient to `gradient` (n,).
 
-    Parameters are the standardised ``data`` (D, N) and a
-    :class:`gmm_bayes.density.closed_form.PackedPrior`. Its ``sd_precision`` holds the scales of a
+    Parameters are the standardised data and the prior as :mod:`gmm_bayes.density.inputs` has them.
+    The prior's ``sd_precision`` holds the scales of a
     :class:`gmm_bayes.priors.terms.VolumeTerms`, and its ``shapes`` the numbers of common and of
     each component's own log-volumes, log-shapes and matrices. The last two arguments are those of
     :func:`gmm_bayes.density.closed_form.log_density`.
     """
+    data = rows.complete
     d = data.shape[0]
     places = _places(theta.shape[0], d, prior.shapes)
     n_components = places.n_components
@@ -343,9 +346,10 @@ def decomposed_log_density(theta, data, prior, gradient, row_weights, row_log_pr
         np.empty((n_components, d)), np.empty((n_components, d, d)), np.empty((n_components, d))
     )
     _decompose(theta, places, found)
-    whiteners = np.zeros((n_components, d, d))
+    factors, whiteners = np.zeros((n_components, d, d)), np.zeros((n_components, d, d))
+    logs = log_const.copy()
     for k in range(n_components):
-        if not _whiten(found.variances[k], found.frames[k], whiteners[k]):
+        if not _whiten(found.variances[k], found.frames[k], factors[k], whiteners[k]):
             return -math.inf
         for i in range(d):
             log_const[k] += math.log(whiteners[k, i, i])
@@ -358,6 +362,9 @@ def decomposed_log_density(theta, data, prior, gradient, row_weights, row_log_pr
         n_samples = row_weights.sum()
     else:
         value += whitened_moments(data, components, sums, True)
+    if rows.patterns.shape[0] > 0:
+        value += add_incomplete(rows.patterns, rows.values, logs, means, factors, sums)
+        n_samples += rows.patterns[:, 0].sum()
     weight_gradient(sums.counts, n_samples, prior.concentration, weights, gradient)
     whole, gap_power = not places.shaped, prior.sd_precision[4]
     slopes, turns, along = np.empty((d, d)), np.empty((d, d)), np.empty(d)

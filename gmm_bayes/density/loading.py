@@ -11,16 +11,16 @@ from gmm_bayes.core.jit import cached_on_disk, njit
 from gmm_bayes.density.by_address import SIGNATURE, set_address
 from gmm_bayes.density.closed_form import log_density, mixture_at
 from gmm_bayes.density.decomposed import decomposed_log_density, decomposed_mixture_at
-from gmm_bayes.density.packed import HEADER, packed_size, unpacked_prior
+from gmm_bayes.density.packed import AT_SIZE, HEADER, unpacked_prior, unpacked_rows
 
 
 def _closed_form(n, theta, packed, gradient, n_weights, row_weights, row_log_prob):  # type: ignore[no-untyped-def]
     """Call :func:`log_density` with what `packed` holds."""
-    numbers = numba.carray(packed, (packed_size(numba.carray(packed, (HEADER,))),))
+    numbers = numba.carray(packed, (int(numba.carray(packed, (HEADER,))[AT_SIZE]),))
     prior, first = unpacked_prior(numbers)
     return log_density(
         numba.carray(theta, (n,)),
-        numbers[first:].reshape(int(numbers[1]), int(numbers[0])),
+        unpacked_rows(numbers, first),
         numbers[2] > 0.0,
         prior,
         numba.carray(gradient, (n,)),
@@ -31,11 +31,11 @@ def _closed_form(n, theta, packed, gradient, n_weights, row_weights, row_log_pro
 
 def _decomposed(n, theta, packed, gradient, n_weights, row_weights, row_log_prob):  # type: ignore[no-untyped-def]
     """Call :func:`decomposed_log_density` with what `packed` holds."""
-    numbers = numba.carray(packed, (packed_size(numba.carray(packed, (HEADER,))),))
+    numbers = numba.carray(packed, (int(numba.carray(packed, (HEADER,))[AT_SIZE]),))
     prior, first = unpacked_prior(numbers)
     return decomposed_log_density(
         numba.carray(theta, (n,)),
-        numbers[first:].reshape(int(numbers[1]), int(numbers[0])),
+        unpacked_rows(numbers, first),
         prior,
         numba.carray(gradient, (n,)),
         numba.carray(row_weights, (n_weights,)),

@@ -14,6 +14,7 @@ from scipy.special import gammaln
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.loading import load_density
 from gmm_bayes.density.packed import (
+    AT_LAST_LENGTH,
     DECOMPOSED,
     N_SIZES,
     packed_log_density,
@@ -25,6 +26,7 @@ from gmm_bayes.priors.terms import PriorTerms, VolumeTerms
 from gmm_bayes.space.scaling import Scaling
 from gmm_bayes.space.spaces import Space, space_of
 from gmm_bayes.space.structures import FULL, Structure
+from gmm_em.e_step.missing import patterns_of
 
 _OFF_SUPPORT = 1e30
 """Stands for minus the log density where that is infinite."""
@@ -41,7 +43,8 @@ class LogPosterior:
     Parameters
     ----------
     X : ndarray of shape (N, D)
-        The data in their own units.
+        The data in their own units. NaN stands for a value that is missing at random: of such a row
+        the density is that of what was observed.
     n_components : int
     prior : Prior
     structure : Structure, default full
@@ -97,18 +100,23 @@ class LogPosterior:
 
     def _pack(self, terms: PriorTerms, Z: FloatArray) -> FloatArray:
         """Return what :func:`gmm_bayes.density.packed.weighted_log_density` reads."""
+        complete, table, incomplete = by_pattern(Z)
         mean = terms.mean
         kind, scalars, *arrays = self._pack_covariance(terms)
         packed: list[ArrayLike] = [
-            [*Z.shape, kind, len(arrays[-2]), len(arrays[-1])],
+            [*complete.shape, kind, len(arrays[-2]), len(arrays[-1]), len(table), 0.0],
             [self.prior.concentration, self._constant(terms, Z)],
             scalars,
             mean.loc,
             mean.precision,
             *arrays,
-            Z.T.ravel(),
+            complete.T.ravel(),
+            table.ravel(),
+            incomplete,
         ]
-        return np.concatenate([np.asarray(p, dtype=np.float64) for p in packed])
+        whole = np.concatenate([np.asarray(p, dtype=np.float64) for p in packed])
+        whole[N_SIZES - 1] = len(whole)
+        return whole
 
     def _pack_covariance(self, terms: PriorTerms) -> tuple[float, list[float], *tuple[Any, ...]]:
         """Return the kind of structure, four scalars of the prior, and its last three arrays."""
@@ -145,8 +153,10 @@ class LogPosterior:
         constant = constant + self._n_priors(terms) * terms.covariance.log_constant
         if terms.shared_scale is not None:
             constant = constant + terms.shared_scale.log_constant
-        constant = constant - 0.5 * Z.size * math.log(2.0 * math.pi)
-        return float(constant + self.scaling.log_jacobian(len(Z)))
+        missing = np.isnan(Z).sum(axis=0)
+        constant = constant - 0.5 * (Z.size - missing.sum()) * math.log(2.0 * math.pi)
+        jacobian = self.scaling.log_jacobian(len(Z)) + missing @ np.log(self.scaling.scale)
+        return float(constant + jacobian)
 
     def _n_priors(self, terms: PriorTerms) -> int:
         """Return how often the constant of the covariances' prior counts."""
@@ -177,7 +187,7 @@ class LogPosterior:
         flat[:N_SIZES] = self.packed[:N_SIZES]
         # The last array holds shapes of prior densities, or what the structure consists of.
         if self.structure.decomposed:
-            last = int(self.packed[N_SIZES - 1])
+            last = int(self.packed[AT_LAST_LENGTH])
             flat[-last:] = self.packed_prior[-last:]
         return np.concatenate([flat, self.packed[head:]])
 
@@ -188,7 +198,14 @@ class LogPosterior:
 
         It is that of the sum of the rows' log densities times `row_weights` (N,). Where the
         covariances lie off the support, both are NaN.
+
+        Raises
+        ------
+        ValueError
+            If a row has missing values.
         """
+        if np.isnan(self.X).any():
+            raise ValueError("X has missing values, but rows with weights must be complete")
         rows, gradient = np.full(len(self.X), np.nan), np.empty(self.space.size)
         value = weighted_log_density(theta, self.packed_likelihood, gradient, row_weights, rows)
         if not math.isfinite(value):
@@ -204,3 +221,21 @@ class LogPosterior:
     def log_prior(self, theta: FloatArray) -> float:
         """Return the log prior density at `theta` (n,), Jacobian included."""
         return float(packed_log_density(theta, self.packed_prior, np.empty(self.space.size)))
+
+
+def by_pattern(Z: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the complete rows of `Z` (N, D), the table of patterns and what was observed.
+
+    The last two are as :func:`gmm_bayes.density.incomplete.add_incomplete` reads them. Rows of
+    which nothing was observed are left out: they say nothing.
+    """
+    d = Z.shape[1]
+    if not np.isnan(Z).any():
+        return Z, np.empty((0, 1 + d)), np.empty(0)
+    incomplete = [p for p in patterns_of(Z) if 0 < p.observed.size < d]
+    table = np.zeros((len(incomplete), 1 + d))
+    for line, pattern in zip(table, incomplete, strict=True):
+        line[0] = pattern.rows.size
+        line[1 + pattern.observed] = 1.0
+    values = [p.values.T.ravel() for p in incomplete]
+    return Z[~np.isnan(Z).any(axis=1)], table, np.concatenate([np.empty(0), *values])

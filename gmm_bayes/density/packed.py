@@ -14,16 +14,22 @@ from numba import types
 
 from gmm_bayes.core.jit import cached_on_disk, inlined, njit
 from gmm_bayes.density.by_address import POINTER, address_at, call_at
-from gmm_bayes.density.closed_form import PackedPrior
+from gmm_bayes.density.inputs import PackedPrior, Rows
 
 DECOMPOSED = 2.0
 """Stands in the header for covariances by volume, shape and orientation."""
 
-N_SIZES = 5
+N_SIZES = 7
 """Numbers at the start that say how long the arrays are, and whether covariances are shared."""
 
-HEADER = 11
+HEADER = 13
 """Numbers before the arrays: sizes, and the scalars of the prior."""
+
+AT_LAST_LENGTH = 4
+"""Where the header has the length of the prior's last array."""
+
+AT_SIZE = 6
+"""Where the header has the length of the whole array."""
 
 
 @njit()
@@ -42,13 +48,14 @@ def weighted_log_density(theta, packed, gradient, row_weights, row_log_prob):  #
 
     The last two arguments are those of :func:`gmm_bayes.density.closed_form.log_density`.
     ``packed`` holds as float64 what :class:`gmm_bayes.density.log_posterior.LogPosterior` writes.
-    First the header: N; D; 1 where all components have one covariance, 2 where they share some of
-    volume, shape and orientation, otherwise 0; the lengths s and p of the last two arrays of the
-    prior, in general the numbers of standard deviations and of partial correlations of a
-    covariance; and the first six numbers of
-    :class:`gmm_bayes.density.closed_form.PackedPrior`. Then its arrays: ``mean_loc`` (D,),
-    ``mean_precision`` (D,), ``psi`` (D, D), ``sd_precision`` (s,) and ``shapes`` (p,). Last the
-    standardised data (D, N).
+    First the header: the number N of complete rows; D; 1 where all components have one covariance,
+    2 where they share some of volume, shape and orientation, otherwise 0; the lengths s and p of
+    the last two arrays of the prior, in general the numbers of standard deviations and of partial
+    correlations of a covariance; the number P of patterns of incomplete rows; the length of
+    ``packed``; and the first six numbers of :class:`gmm_bayes.density.inputs.PackedPrior`. Then its
+    arrays: ``mean_loc`` (D,), ``mean_precision`` (D,), ``psi`` (D, D), ``sd_precision`` (s,) and
+    ``shapes`` (p,). Last the standardised complete rows (D, N), the table of patterns (P, 1 + D)
+    and the values of the incomplete rows.
     """
     address = address_at(1 if packed[2] == DECOMPOSED else 0)
     if address == 0:
@@ -66,12 +73,12 @@ def unpacked_prior(packed):  # type: ignore[no-untyped-def]
     at_shapes = at_sds + int(packed[3])
     at_data = at_shapes + int(packed[4])
     prior = PackedPrior(
-        packed[5],
-        packed[6],
         packed[7],
         packed[8],
         packed[9],
         packed[10],
+        packed[11],
+        packed[12],
         packed[HEADER:at_precision],
         packed[at_precision:at_psi],
         packed[at_psi:at_sds].reshape(n_features, n_features),
@@ -81,12 +88,17 @@ def unpacked_prior(packed):  # type: ignore[no-untyped-def]
     return prior, at_data
 
 
-@njit()
-def packed_size(head):  # type: ignore[no-untyped-def]
-    """Return the length of the buffer that :func:`packed_log_density` reads, from its header."""
-    n_samples, n_features = int(head[0]), int(head[1])
-    per_feature = 2 + n_features + n_samples
-    return HEADER + n_features * per_feature + int(head[3]) + int(head[4])
+@inlined()
+def unpacked_rows(packed, at_data):  # type: ignore[no-untyped-def]
+    """Return the :class:`gmm_bayes.density.inputs.Rows` that `packed` holds from there on."""
+    n_samples, n_features, n_patterns = int(packed[0]), int(packed[1]), int(packed[5])
+    at_patterns = at_data + n_features * n_samples
+    at_values = at_patterns + n_patterns * (1 + n_features)
+    return Rows(
+        packed[at_data:at_patterns].reshape(n_features, n_samples),
+        packed[at_patterns:at_values].reshape(n_patterns, 1 + n_features),
+        packed[at_values:],
+    )
 
 
 @cached_on_disk(
@@ -100,7 +112,7 @@ def c_log_density(dim, theta, gradient, value, packed):  # type: ignore[no-untyp
     Returns 0, or 1 where the density or its gradient is not finite.
     """
     head = numba.carray(packed, (HEADER,), np.float64)
-    size = packed_size(head)
+    size = int(head[AT_SIZE])
     slope = numba.carray(gradient, (dim,))
     log_density = packed_log_density(
         numba.carray(theta, (dim,)), numba.carray(packed, (size,), np.float64), slope

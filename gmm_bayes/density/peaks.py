@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import logsumexp, ndtri
 from scipy.stats import qmc
 
+from gmm_bayes.core.missing import spread
 from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_bayes.density.climb import climb_all
 from gmm_bayes.density.conversion import own_draws
@@ -74,7 +75,7 @@ def find_peaks(
     mixtures = own_draws(target, ends[None])
     profiles = _profiles(target, mixtures)
     atlas = Atlas(float(len(target.X)))
-    sound = ~collapsed(mixtures.covariances[0], target.X.std(axis=0)).any(axis=-1)
+    sound = ~collapsed(mixtures.covariances[0], spread(target.X)).any(axis=-1)
     order = np.argsort(-values, kind="stable")
     for run in order[sound[order]]:
         atlas.add(int(run), float(values[run]), profiles[run], "")
@@ -132,7 +133,7 @@ def _profiles(target: LogPosterior, mixtures: MixtureDraws) -> FloatArray:
     """Return log densities (n, M) of some of the rows under mixtures (1, n)."""
     n = len(target.X)
     rows = target.X[np.unique(np.linspace(0, n - 1, _MOST_ROWS).round().astype(np.intp))]
-    return np.asarray(mixtures.log_prob(rows)[0])
+    return np.asarray(mixtures.log_prob(rows, "mar")[0])
 
 
 def spread_of(thetas: FloatArray) -> FloatArray:

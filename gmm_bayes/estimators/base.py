@@ -97,7 +97,13 @@ class PredictiveEstimator(FeatureParts, ABC):
         own = type(self).__name__
         self._check_fitted()
         check_feature_names(own, feature_names(X), getattr(self, "feature_names_in_", None))
-        return check_data(X, n_features=self.n_features_in_, who=own)
+        return check_data(
+            X, n_features=self.n_features_in_, who=own, missing=self._treatment_of_missing()
+        )
+
+    def _treatment_of_missing(self) -> str:
+        """Return the setting of :func:`gmm_bayes.core.checks.check_data` for new rows."""
+        return "error"
 
     def _check_fitted(self) -> None:
         """Raise NotFittedError before the first fit."""
@@ -110,10 +116,11 @@ class PredictiveEstimator(FeatureParts, ABC):
 class PosteriorEstimator(PredictiveEstimator):
     """Questions to a fitted posterior, under scikit-learn's names where it has one.
 
-    A class that inherits from this one has a parameter `random_state`, and its `fit` calls
-    :meth:`_keep`. The attributes are described in :class:`gmm_bayes.GaussianMixtureBayes`.
+    A class that inherits from this one has parameters `missing` and `random_state`, and its `fit`
+    calls :meth:`_keep`. The attributes are described in :class:`gmm_bayes.GaussianMixtureBayes`.
     """
 
+    missing: str
     draws_: MixtureDraws
     permutations_: IntArray
     diagnostics_: Diagnostics
@@ -157,6 +164,8 @@ class PosteriorEstimator(PredictiveEstimator):
             from gmm_bayes.pymc_model.build import model_of_rows  # noqa: PLC0415 - loads PyMC
 
             of = self._model
+            if np.isnan(of.X).any():
+                raise ValueError("X has missing values, but the PyMC model needs complete rows")
             k, names = of.draws.n_components, self._feature_names()
             _PYMC_MODELS[self] = model_of_rows(of.X, k, of.prior, of.covariance_type, names)
         return _PYMC_MODELS[self]
@@ -169,7 +178,7 @@ class PosteriorEstimator(PredictiveEstimator):
         ``log mean_s p(x | s)`` over all draws: parameter uncertainty included.
         """
         rows = self._checked_rows(X)
-        joint = self.draws_.predictive_component_log_prob(rows)
+        joint = self.draws_.predictive_component_log_prob(rows, self.missing)
         return np.asarray(logsumexp(joint, axis=1))
 
     def predict_proba(self, X: ArrayLike) -> FloatArray:
@@ -178,7 +187,7 @@ class PosteriorEstimator(PredictiveEstimator):
         ``p(k | x) = mean_s w_k N(x | k, s) / mean_s p(x | s)``, for a new row at `x`.
         """
         rows = self._checked_rows(X)
-        joint = self.draws_.predictive_component_log_prob(rows)
+        joint = self.draws_.predictive_component_log_prob(rows, self.missing)
         return np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
 
     def sample(self, n_samples: int = 1) -> tuple[FloatArray, IntArray]:
@@ -204,7 +213,7 @@ class PosteriorEstimator(PredictiveEstimator):
     def pointwise_log_likelihood(self, X: ArrayLike) -> FloatArray:
         """Return every draw's log density at every row, shape (C, S, N)."""
         rows = self._checked_rows(X)
-        return self.draws_.log_prob(rows)
+        return self.draws_.log_prob(rows, self.missing)
 
     # Checking the model --------------------------------------------------------------------------
 
@@ -276,3 +285,9 @@ class PosteriorEstimator(PredictiveEstimator):
         predicted = self._model.posterior_predictive(self.posterior_, count, rng)
         self.posterior_ = self.posterior_.assign(posterior_predictive=predicted)
         return self.posterior_
+
+    def _treatment_of_missing(self) -> str:
+        return self.missing
+
+    def _accepts_nan(self) -> bool:
+        return self.missing == "mar"

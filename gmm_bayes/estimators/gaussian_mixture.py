@@ -64,6 +64,10 @@ class GaussianMixtureBayes(PosteriorEstimator):
     chains : int, default 4
     cores : int, optional
         Chains run at the same time; by default one per processor. Does not change the draws.
+    missing : {"error", "mar"}, default "error"
+        What to do with NaN: refuse it, or treat it as missing at random. The posterior is then that
+        given what was observed, exactly. NUTS with its default backend, "gibbs", "advi" and "smc"
+        draw it.
     random_state : int, Generator, SeedSequence, RandomState or None, default None
         The same seed gives the same draws.
     progressbar : bool, default True
@@ -116,6 +120,7 @@ class GaussianMixtureBayes(PosteriorEstimator):
         tune: int = 1000,
         chains: int = 4,
         cores: int | None = None,
+        missing: str = "error",
         random_state: RandomState = None,
         progressbar: bool = True,
     ) -> None:
@@ -127,6 +132,7 @@ class GaussianMixtureBayes(PosteriorEstimator):
         self.tune = tune
         self.chains = chains
         self.cores = cores
+        self.missing = missing
         self.random_state = random_state
         self.progressbar = progressbar
 
@@ -223,7 +229,10 @@ class GaussianMixtureBayes(PosteriorEstimator):
 
     def _checked(self, X: ArrayLike) -> tuple[FloatArray, int, str]:
         """Return the data, the number of components and the name of the structure, checked."""
-        data = check_data(X)
+        data = check_data(X, missing=self.missing)
+        unseen = np.isnan(data).all(axis=0)
+        if unseen.any():
+            raise ValueError(f"column {int(unseen.argmax())} of X has no observed value")
         check_enough_samples(data.shape[0])
         n_components = check_n_components(self.n_components, data.shape[0])
         return data, n_components, get_structure(self.covariance_type).name

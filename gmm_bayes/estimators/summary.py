@@ -67,10 +67,10 @@ def summarise(
     aligned, permutations = relabel(sampled.draws)
     pointwise = None
     if len(aligned) * task.X.shape[0] <= MAX_POINTWISE:
-        pointwise = aligned.log_prob(task.X)
+        pointwise = aligned.log_prob(task.X, "mar")
         log_likelihood = pointwise.sum(axis=-1)
     else:
-        log_likelihood = aligned.log_likelihood(task.X)
+        log_likelihood = aligned.log_likelihood(task.X, "mar")
     # Those modules load numba, which takes half a second.
     from gmm_bayes.density.log_posterior import LogPosterior  # noqa: PLC0415 - loads numba
     from gmm_bayes.evaluation.mode_search import find_modes  # noqa: PLC0415 - loads numba

@@ -71,6 +71,7 @@ class FittedModel:
         """Return ArviZ's PSIS-LOO of `posterior`, with its pointwise Pareto-k.
 
         Where the pointwise log-likelihood is too large to keep, evenly spaced draws stand for all.
+        Rows of which nothing was observed are left out: their density is 1 whatever the mixture.
         """
         import arviz as az  # noqa: PLC0415 - takes a second to load
         import xarray as xr  # noqa: PLC0415 - takes half a second to load
@@ -78,10 +79,15 @@ class FittedModel:
         if "log_likelihood" not in posterior.children:
             few, kept = self.draws.thin(MAX_POINTWISE // (len(self.X) * self.draws.n_chains))
             thinned = posterior["posterior"].to_dataset().isel(draw=kept)
-            values = few.log_prob(self.X)
+            values = few.log_prob(self.X, "mar")
             coords = {name: thinned[name] for name in ("chain", "draw")}
             pointwise = xr.Dataset({"x": (("chain", "draw", "obs"), values)}, coords=coords)
             posterior = xr.DataTree.from_dict({"posterior": thinned, "log_likelihood": pointwise})
+        seen = ~np.isnan(self.X).all(axis=1)
+        if not seen.all():
+            kept_rows = posterior["log_likelihood"].to_dataset().isel(obs=np.flatnonzero(seen))
+            whole = posterior["posterior"].to_dataset()
+            posterior = xr.DataTree.from_dict({"posterior": whole, "log_likelihood": kept_rows})
         with warnings.catch_warnings():
             # The result has the same warning in `warning`, `pareto_k` and the table that it prints.
             warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")

@@ -53,8 +53,10 @@ def tied_rows(X: FloatArray, structure: Structure) -> list[list[Tie]]:
     """Return for each feature how many rows have each of its values, the most first.
 
     Where all features have one variance, whole rows take the place of values, in a single list.
+    What is missing, NaN, is tied to nothing.
     """
     if structure.isotropic:
+        X = X[~np.isnan(X).any(axis=1)]
         counts = np.unique(X, axis=0, return_counts=True)[1]
         return [[Tie(int(n), "the same values in every feature") for n in np.sort(counts)[::-1]]]
     return [_ties_in(column, number) for number, column in enumerate(X.T)]
@@ -62,7 +64,7 @@ def tied_rows(X: FloatArray, structure: Structure) -> list[list[Tie]]:
 
 def _ties_in(column: FloatArray, number: int) -> list[Tie]:
     """Return how many rows have each value of a column, the most first."""
-    values, counts = np.unique(column, return_counts=True)
+    values, counts = np.unique(column[~np.isnan(column)], return_counts=True)
     order = np.argsort(-counts, kind="stable")
     place = f"in column {number}"
     return [Tie(int(counts[i]), f"the value {values[i]:g} {place}") for i in order]

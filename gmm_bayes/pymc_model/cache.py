@@ -43,6 +43,11 @@ def model_of(X: FloatArray, n_components: int, prior: Prior, covariance_type: st
     ValueError
         If a column of the data is constant.
     """
+    if np.isnan(X).any():
+        raise ValueError(
+            "X has missing values, but the PyMC model needs complete rows; use NUTS() with its "
+            "default backend, or sampler 'gibbs'"
+        )
     # Refuses constant columns.
     Scaling.from_data(X, get_structure(covariance_type), one_scale=prior.one_scale)
     with _LOCK:

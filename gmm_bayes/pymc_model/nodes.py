@@ -26,7 +26,13 @@ from gmm_bayes.core import jit
 from gmm_bayes.core.jit import njit
 from gmm_bayes.density.loading import load_density, packed_decomposed_mixture, packed_mixture
 from gmm_bayes.density.log_posterior import LogPosterior
-from gmm_bayes.density.packed import DECOMPOSED, N_SIZES, weighted_log_density
+from gmm_bayes.density.packed import (
+    AT_LAST_LENGTH,
+    AT_SIZE,
+    DECOMPOSED,
+    N_SIZES,
+    weighted_log_density,
+)
 from gmm_bayes.density.prior_draws import prior_vectors
 from gmm_bayes.pymc_model.symbolic import mixture_of
 from gmm_bayes.space.spaces import Space
@@ -202,9 +208,10 @@ def _flat(X, packed, loc, scale):  # type: ignore[no-untyped-def]
     data[0] = n_samples
     for i in range(1, N_SIZES):
         data[i] = packed[i]
+    data[AT_SIZE] = data.shape[0]
     if packed[2] == DECOMPOSED:
         # Of such covariances the prior's last array says what they consist of.
-        for i in range(n_head - int(packed[N_SIZES - 1]), n_head):
+        for i in range(n_head - int(packed[AT_LAST_LENGTH]), n_head):
             data[i] = packed[i]
     for d in range(n_features):
         for i in range(n_samples):

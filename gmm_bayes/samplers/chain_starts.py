@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import softmax
 
 from gmm_bayes.core.cores import processors
+from gmm_bayes.core.missing import filled
 from gmm_bayes.core.progress import Progress
 from gmm_bayes.core.types import FloatArray, IntArray
 from gmm_bayes.density.conversion import own_draws
@@ -46,7 +47,7 @@ class ChainStarts:
     target : LogPosterior
         Of all rows.
     Z : ndarray of shape (N, D)
-        Standardised rows.
+        Standardised rows, with means in place of what is missing.
     population : Population or None
         Particles with their log densities under `target`.
     peaks : tuple of Peak
@@ -118,7 +119,7 @@ def find_starts(task: Task, target: LogPosterior) -> tuple[ChainStarts, Task]:
     target : LogPosterior
         Its posterior.
     """
-    Z = target.scaling.standardise(task.X)
+    Z = filled(target.scaling.standardise(task.X))
     n = _affordable(task, target.space.size)
     if n < _LEAST_PARTICLES or target.structure.decomposed:
         return ChainStarts(target, Z), task
@@ -177,7 +178,7 @@ def _subset(X: FloatArray, rng: np.random.Generator) -> IntArray:
     n = len(X)
     if n <= _MAX_ROWS:
         return np.arange(n)
-    extremes = np.concatenate([X.argmin(axis=0), X.argmax(axis=0)])
+    extremes = np.concatenate([np.nanargmin(X, axis=0), np.nanargmax(X, axis=0)])
     return np.unique(np.concatenate([extremes, rng.choice(n, size=_MAX_ROWS, replace=False)]))
 
 

@@ -35,7 +35,8 @@ class Scaling:
     ) -> Scaling:
         """Return the standardisation of `X` (N, D) for mixtures of that covariance structure.
 
-        With `one_scale`, all features have the same, as for a structure with one variance.
+        With `one_scale`, all features have the same, as for a structure with one variance. Values
+        that are missing, NaN, do not count.
 
         Raises
         ------
@@ -45,9 +46,13 @@ class Scaling:
         """
         pooled = common_mean if one_scale else structure.pooled
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            loc = X.mean(axis=0)
-            varies = X.max(axis=0) > X.min(axis=0)
-            variances = pooled(np.where(varies, (X - loc).var(axis=0), 0.0))
+            seen = ~np.isnan(X)
+            n = seen.sum(axis=0)
+            loc = X.mean(axis=0) if seen.all() else np.nansum(X, axis=0) / n
+            varies = np.nanmax(X, axis=0) > np.nanmin(X, axis=0)
+            away = np.where(seen, X - loc, 0.0)
+            of_columns = (X - loc).var(axis=0) if seen.all() else (away**2).sum(axis=0) / n
+            variances = pooled(np.where(varies, of_columns, 0.0))
         variances = np.broadcast_to(variances, loc.shape)
         some_vary = np.broadcast_to(pooled(varies.astype(float)), loc.shape) > 0.0
         constant = np.flatnonzero(~some_vary)

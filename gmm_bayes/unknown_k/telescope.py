@@ -15,9 +15,9 @@ import numpy as np
 from gmm_bayes.core.copying import copy_matrix, copy_vector, set_matrix
 from gmm_bayes.core.jit import inlined, njit
 from gmm_bayes.density.moments import FactorisedMixture, Sums
+from gmm_bayes.samplers.gibbs.allocation import add_rows
 from gmm_bayes.samplers.gibbs.sweep import (
     MIN_WEIGHT,
-    add_rows,
     draw_components,
     draw_empty_components,
     draw_shared_scatter,

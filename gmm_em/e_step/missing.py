@@ -64,6 +64,17 @@ def imputed(X: FloatArray) -> FloatArray:
     return np.where(np.isnan(X), np.nanmean(X, axis=0), X)
 
 
+def patterns_of(X: FloatArray) -> list[Pattern]:
+    """Return the rows of `X` (N, D) by what was observed of them; NaN is a missing value."""
+    kinds, which = np.unique(~np.isnan(X), axis=0, return_inverse=True)
+    order = np.argsort(which.ravel(), kind="stable")
+    edges = np.cumsum(np.bincount(which.ravel(), minlength=kinds.shape[0]))[:-1]
+    return [
+        Pattern(rows, np.flatnonzero(kind), X[np.ix_(rows, np.flatnonzero(kind))])
+        for rows, kind in zip(np.split(order, edges), kinds, strict=True)
+    ]
+
+
 class MissingEStep:
     """Expected sufficient statistics of rows with missing values.
 
@@ -84,14 +95,7 @@ class MissingEStep:
         self._weight = np.ones(X.shape[0]) if weight is None else weight
         self._second = second
         self._n_samples = X.shape[0]
-        seen = ~np.isnan(X)
-        kinds, which = np.unique(seen, axis=0, return_inverse=True)
-        order = np.argsort(which.ravel(), kind="stable")
-        edges = np.cumsum(np.bincount(which.ravel(), minlength=kinds.shape[0]))[:-1]
-        self._patterns = [
-            Pattern(rows, np.flatnonzero(kind), X[np.ix_(rows, np.flatnonzero(kind))])
-            for rows, kind in zip(np.split(order, edges), kinds, strict=True)
-        ]
+        self._patterns = patterns_of(X)
 
     def expect(self, parameters: Parameters) -> Totals:
         """Return log-likelihood of the observed values and completed moments about the means."""

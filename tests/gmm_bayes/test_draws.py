@@ -33,6 +33,15 @@ def test_densities_agree_with_each_mixture(rng, draws, monkeypatch, block):
     np.testing.assert_allclose(far.predictive_component_log_prob(X), joint, rtol=1e-8)
 
 
+def test_marginal_draws_are_those_of_each_mixture(draws):
+    marginal = draws.marginal([1])
+    assert (marginal.n_features, len(marginal)) == (1, len(draws))
+    for part, whole in zip(marginal, draws, strict=True):
+        assert part == whole.marginal([1])
+    with pytest.raises(ValueError, match="feature"):
+        draws.marginal([2])
+
+
 def test_permuting_draws_is_permuting_each(rng, draws):
     orders = rng.permuted(np.tile(np.arange(3), (2, 5, 1)), axis=-1)
     permuted = draws.permute(orders)

@@ -68,14 +68,13 @@ MAX_NUMBERS = 100
     default="refuse",
     show_default=True,
     help="What to do with missing values: say so and stop, leave out the rows that have one, or "
-    "fit what was observed, which only EM can.",
+    "fit what was observed, which EM and the posterior can.",
 )
 @click.option(
     "--engines",
     metavar="A,B",
     shell_complete=complete_engines,
-    help="What to fit and compare.  [default: em,bayes; with -k auto: em,bayes-auto; "
-    "with --missing keep: em]",
+    help="What to fit and compare.  [default: em,bayes; with -k auto: em,bayes-auto]",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the whole run.")
 @click.option(
@@ -132,8 +131,6 @@ def command(  # noqa: PLR0913 - click hands over each option as a parameter
     }
     if engines is not None:
         values["engines"] = _names(engines)
-    elif missing == "keep":
-        values["engines"] = ["em"]
     if covariance is not None:
         names = _names(covariance)
         values["covariance_type"] = names[0] if len(names) == 1 else names

@@ -13,6 +13,7 @@ from arviz_stats.base import array_stats
 from scipy.special import logsumexp
 
 from gmm_bayes.core.limits import MAX_DRIFT, MAX_PARETO_K
+from gmm_bayes.core.missing import filled
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.conversion import own_draws, standardised_draws
 from gmm_bayes.density.laplace import LaplaceApproximation, laplace_near
@@ -119,7 +120,7 @@ def _run_chain(
     def progress(share: float) -> None:
         task.progress(int(total * (chain + share) / task.chains), total)
 
-    Z = target.scaling.standardise(task.X)
+    Z = filled(target.scaling.standardise(task.X))
     start = random_start(Z, task.n_components, rng, target.structure)
     local = laplace_near(target, start, diagonal=settings.method == "advi")
     fitted = optimise(settings, target, local, int(rng.integers(2**31)), progress)

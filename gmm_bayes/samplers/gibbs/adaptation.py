@@ -131,7 +131,7 @@ def normal_at_mode(model: ConjugateModel, coordinates: Coordinates, state: State
     k, d = coordinates.n_components, coordinates.n_features
     start = np.empty(coordinates.size)
     pack(model, *state[:3], start)
-    n = model.data.shape[1]
+    n = model.n_rows
     # The prior is worth a row, which keeps the information of an empty component positive.
     shares = (n * state.weights + 1.0) / (n + k)
     known = coordinates.complete_information(shares, state.whiteners, n + k)

@@ -81,7 +81,7 @@ class Chain:
     def _iterate(self, trace: Trace, stop: threading.Event) -> Iterator[int]:
         """Fill the trace, yielding the number of iterations made at a time."""
         model, total = self.setup.model, len(trace.n_empty)
-        at_once = max(1, _ROWS_AT_ONCE // model.data.shape[1])
+        at_once = max(1, _ROWS_AT_ONCE // model.n_rows)
         for start in range(0, total, at_once):
             if stop.is_set():
                 return

@@ -12,6 +12,7 @@ import numpy as np
 
 from gmm_bayes.core.jit import njit
 from gmm_bayes.core.types import FloatArray
+from gmm_bayes.density.incomplete import add_incomplete
 from gmm_bayes.density.moments import (
     BLOCK_ROWS,
     FactorisedMixture,
@@ -22,6 +23,7 @@ from gmm_bayes.density.moments import (
 )
 from gmm_bayes.density.shared_scale import integrate_scale
 from gmm_bayes.density.simplex import write_log_weights
+from gmm_bayes.density.triangular import invert_lower
 from gmm_bayes.samplers.gibbs.sweep import log_constants
 
 _LARGE_PRODUCT = 1e200
@@ -245,6 +247,18 @@ def _log_likelihood(data, components):  # type: ignore[no-untyped-def]
 
 
 @njit()
+def _add_incomplete(model, mixture, sums):  # type: ignore[no-untyped-def]
+    """Add the completed incomplete rows to `sums`; return the log-likelihood of what is there."""
+    whiteners = mixture.whiteners
+    factors = np.zeros(whiteners.shape)
+    for k in range(whiteners.shape[0]):
+        invert_lower(whiteners[k], factors[k])
+    return add_incomplete(
+        model.patterns, model.values, mixture.log_weights, mixture.means, factors, sums
+    )
+
+
+@njit()
 def log_density(theta, model, mixture):  # type: ignore[no-untyped-def]
     """Return the log marginal posterior density at `theta` up to a constant.
 
@@ -256,6 +270,8 @@ def log_density(theta, model, mixture):  # type: ignore[no-untyped-def]
     log_constants(mixture.log_weights, mixture.whiteners, log_const)
     components = FactorisedMixture(log_const, mixture.means, mixture.whiteners)
     value = _log_likelihood(model.data, components)
+    if model.patterns.shape[0] > 0:
+        value += _add_incomplete(model, mixture, zero_sums(n_components, n_features))
     return value + _add_prior(model, mixture, zero_sums(n_components, n_features))
 
 
@@ -275,8 +291,10 @@ def log_density_and_gradient(theta, model, mixture, gradient):  # type: ignore[n
     counts, first, second = sums.counts, sums.first, sums.second
     components = FactorisedMixture(log_const, means, whiteners)
     value = whitened_moments(model.data, components, sums, True)
+    if model.patterns.shape[0] > 0:
+        value += _add_incomplete(model, mixture, sums)
     value += _add_prior(model, mixture, sums)
-    mass = model.data.shape[1] + model.concentration * n_components
+    mass = model.n_rows + model.concentration * n_components
     last_slope = counts[-1] + model.concentration - mass * math.exp(log_weights[-1])
     for k in range(n_components - 1):
         slope = counts[k] + model.concentration - mass * math.exp(log_weights[k])

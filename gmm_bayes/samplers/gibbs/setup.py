@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gmm_bayes.density.log_posterior import LogPosterior
+from gmm_bayes.core.missing import filled
+from gmm_bayes.density.log_posterior import LogPosterior, by_pattern
 from gmm_bayes.priors.conjugate import SemiConjugatePrior
 from gmm_bayes.priors.data_scale import DataScale
 from gmm_bayes.samplers.chain_starts import ChainStarts
@@ -56,8 +57,13 @@ class Setup:
         dof = prior.covariance_dof(d) - d + 1.0
         shared = terms.shared_scale
         psi = terms.covariance.psi if shared is None else shared.rate
+        Z = scaling.standardise(task.X)
+        complete, patterns, values = by_pattern(Z)
         model = ConjugateModel(
-            data=np.ascontiguousarray(scaling.standardise(task.X).T),
+            data=np.ascontiguousarray(complete.T),
+            patterns=patterns,
+            values=values,
+            n_rows=len(complete) + int(patterns[:, 0].sum()),
             concentration=prior.concentration,
             mean_loc=np.ascontiguousarray(terms.mean.loc, dtype=np.float64),
             kappa=terms.mean.kappa,
@@ -72,7 +78,7 @@ class Setup:
         )
         if starts is None:
             target = LogPosterior(task.X, task.n_components, prior, structure)
-            starts = ChainStarts(target, target.scaling.standardise(task.X))
+            starts = ChainStarts(target, filled(target.scaling.standardise(task.X)))
         return cls(scaling, Coordinates(task.n_components, d, structure), model, starts)
 
     def start(self, rng: np.random.Generator) -> State:

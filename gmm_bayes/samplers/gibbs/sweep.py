@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from gmm_bayes.core.copying import copy_matrix, set_matrix, set_vector
 from gmm_bayes.core.jit import inlined, njit
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.density.moments import BLOCK_ROWS, FactorisedMixture, allocate, new_block, zero_sums
+from gmm_bayes.density.moments import FactorisedMixture, zero_sums
 from gmm_bayes.density.shared_scale import add_precisions
 from gmm_bayes.density.triangular import cholesky, invert_lower
+from gmm_bayes.samplers.gibbs.allocation import add_completed_rows, add_rows
 
 MIN_WEIGHT = 1e-300
 """The weight of an empty component may underflow to zero, which has no logarithm."""
@@ -28,6 +29,11 @@ class ConjugateModel(NamedTuple):
     Parameters
     ----------
     data : ndarray of shape (D, N)
+        The complete rows.
+    patterns, values : ndarray of shapes (P, 1 + D) and (M,)
+        The incomplete rows, as :func:`gmm_bayes.density.incomplete.add_incomplete` reads them.
+    n_rows : int
+        How many rows there are of both.
     concentration : float
         Of the Dirichlet distribution of the weights.
     mean_loc : ndarray of shape (D,)
@@ -50,6 +56,9 @@ class ConjugateModel(NamedTuple):
     """
 
     data: FloatArray
+    patterns: FloatArray
+    values: FloatArray
+    n_rows: int
     concentration: float
     mean_loc: FloatArray
     kappa: float
@@ -90,40 +99,6 @@ def log_constants(log_weights, whiteners, log_const):  # type: ignore[no-untyped
         log_const[k] = log_weights[k]
         for i in range(whiteners.shape[1]):
             log_const[k] += math.log(whiteners[k, i, i])
-
-
-@njit()
-def add_rows(data, rng, components, sums, allocations):  # type: ignore[no-untyped-def]
-    """Draw every row's component; add to `sums` the moments of its rows around its mean.
-
-    Parameters are ``data`` (D, N), :class:`gmm_bayes.density.moments.FactorisedMixture`,
-    :class:`gmm_bayes.density.moments.Sums`, and an integer array (N,) to which the components are
-    written. The sums equal the :class:`gmm_em.Moments` of the drawn allocations.
-    """
-    means, counts = components.means, sums.counts
-    first, second = sums.first, sums.second
-    n_features, n_samples = data.shape
-    n_components = means.shape[0]
-    block = new_block(n_components, n_features)
-    resp, total = block.resp, block.total
-    away = np.empty(n_features)
-    for start in range(0, n_samples, BLOCK_ROWS):
-        n = min(BLOCK_ROWS, n_samples - start)
-        allocate(data, start, n, components, block)
-        for i in range(n):
-            # Inversion: the first component at which the cumulated shares exceed a uniform number.
-            left = rng.random() * total[i] - resp[0, i]
-            k = 0
-            while left >= 0.0 and k < n_components - 1:
-                k += 1
-                left -= resp[k, i]
-            allocations[start + i] = k
-            counts[k] += 1.0
-            for d in range(n_features):
-                away[d] = data[d, start + i] - means[k, d]
-                first[k, d] += away[d]
-                for j in range(d + 1):
-                    second[k, d, j] += away[d] * away[j]
 
 
 @njit()
@@ -372,6 +347,8 @@ def gibbs_sweep(rng, model, state):  # type: ignore[no-untyped-def]
     log_const = np.empty(n_components)
     log_constants(np.log(weights), whiteners, log_const)
     add_rows(model.data, rng, FactorisedMixture(log_const, means, whiteners), sums, allocations)
+    if model.patterns.shape[0] > 0:
+        add_completed_rows(model, rng, np.log(weights), means, whiteners, sums)
     draw_components(rng, model, sums, means, whiteners)
     total = 0.0
     empty = 0

@@ -5,6 +5,7 @@ from experiments.analysis import draw_densities as densities
 from experiments.analysis.draw_densities import map_densities
 from gmm_bayes import MixtureDraws
 from gmm_em import Mixture
+from gmm_em.e_step import observed
 from tests.conftest import random_mixture
 from tests.experiments.made import made_bayes
 
@@ -35,6 +36,16 @@ def test_densities_are_those_of_each_draw_whatever_the_units(
     lost = np.finfo(float).eps * abs(shift) / scale * 1e3
     shifted = evaluated(moved, X * scale + shift) + n_features * np.log(scale)
     assert np.allclose(shifted, plain, rtol=0, atol=1e-9 + lost)
+
+
+def test_the_density_of_a_row_with_missing_values_is_that_of_what_was_observed(rng):
+    draws = made_bayes(random_mixture(rng, 3, 3), rng, n_draws=20).draws
+    X = draws[0].sample(60, rng)[0]
+    X[rng.random(X.shape) < 0.3] = np.nan
+    X[7] = np.nan
+    found = evaluated(draws, X)
+    for number, mixture in enumerate(draws):
+        assert np.allclose(found[:, number], observed.log_prob(mixture, X), rtol=0, atol=1e-10)
 
 
 def test_where_the_short_form_cancels_the_long_way_is_taken(rng, monkeypatch):

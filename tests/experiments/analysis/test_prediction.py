@@ -40,6 +40,17 @@ def test_leave_one_out_equals_arviz(draws, X):
     assert np.sqrt(60) * found.elpd.std() == pytest.approx(expected.se, rel=0.02)
 
 
+def test_a_row_of_which_nothing_was_observed_says_nothing(draws, X):
+    rows = X.copy()
+    rows[5], rows[9, 0] = np.nan, np.nan
+    found = score(draws, rows, leave_one_out=True)
+    without = score(draws, np.delete(rows, 5, axis=0), leave_one_out=True)
+    assert np.allclose(found.draws, without.draws)
+    assert (found.predictive[5], found.loo.elpd[5], found.loo.pareto_k[5]) == (0.0, 0.0, 0.0)
+    assert np.allclose(np.delete(found.loo.elpd, 5), without.loo.elpd)
+    assert found.loo.n_effective == pytest.approx(without.loo.n_effective)
+
+
 def test_blocks_of_rows_change_nothing(draws, X, monkeypatch):
     whole = score(draws, X, leave_one_out=True)
     monkeypatch.setattr(densities, "BLOCK_VALUES", 7 * len(draws))

@@ -51,13 +51,16 @@ def test_missing_values_are_refused_unless_allowed(penguins, monkeypatch, capsys
     assert "row 6, column 'mass' is nan (2 such values)" in err
 
 
-def test_em_alone_fits_what_was_observed(penguins, monkeypatch, capsys):
-    arguments = ("fit", "penguins.csv", "-k", "2", "--missing", "keep", "--json", *SMALL[:4])
+def test_em_and_the_posterior_fit_what_was_observed(penguins, monkeypatch, capsys):
+    arguments = ("fit", "penguins.csv", "-k", "2", "--missing", "keep", "--json", *SMALL)
     status, out, _ = run(monkeypatch, capsys, *arguments)
     assert status == 0
     found = json.loads(out)
     assert found["dataset"]["n_samples"] == 120
-    assert list(found["engines"]) == ["em"]
+    assert list(found["engines"]) == ["em", "bayes"]
+    assert found["agreement"] is not None
+    page = (penguins / "runs/penguins-k2/report.html").read_text()
+    assert "could not be drawn (" not in page
 
 
 def test_engines_can_be_named(penguins, monkeypatch, capsys):

@@ -35,6 +35,14 @@ def test_gradient_is_that_of_the_value_where_the_scale_is_shared(rng, covariance
     _check_gradient(rng, made_hierarchical(rng, k, d, covariance_type))
 
 
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+def test_gradient_is_that_of_the_value_where_values_are_missing(rng, covariance_type):
+    X = rng.normal(size=(50, 3))
+    X[rng.random(X.shape) < 0.3] = np.nan
+    prior = made(rng, 2, 3, covariance_type).prior
+    _check_gradient(rng, made_of(X, 2, prior, covariance_type))
+
+
 def _check_gradient(rng, problem):
     size = problem.coordinates.size
     scratch, gradient, unused = scratch_for(problem.coordinates), np.empty(size), np.empty(size)
