@@ -17,7 +17,9 @@ demo: setup
 test: lint
 	@$(PY) -m pytest -n $(WORKERS) --dist worksteal $(if $(ORDER),--order-seed $(ORDER))
 
+# Engines of other programs are tested with the versions of requirements-engines.lock.
 slow: setup
+	@.ci/setup-engines
 	@$(PY) -m pytest -m slow -n $(WORKERS) --dist worksteal
 
 # Warnings are errors; the notebook is executed on the way.
@@ -39,6 +41,7 @@ format: setup
 lock: setup
 	@$(PY) -m uv pip compile pyproject.toml --universal --python-version 3.12 --extra dev --upgrade --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
+	@.ci/lock-engines
 
 clean:
 	@rm -rf .venv .venv.partial dist docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

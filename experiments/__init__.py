@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING
 from gmm_em.core.doors import lazy_door
 
 if TYPE_CHECKING:
+    from experiments.analysis.posteriors import (
+        PosteriorPair,
+        PosteriorsCompared,
+        compare_posteriors,
+    )
     from experiments.api.comparing import compare, compare_fits
     from experiments.api.comparison import Comparison
     from experiments.api.components import ComponentsComparison
@@ -26,10 +31,13 @@ __all__ = [
     "Comparison",
     "ComponentsComparison",
     "ExperimentConfig",
+    "PosteriorPair",
+    "PosteriorsCompared",
     "SweepResults",
     "UsageError",
     "compare",
     "compare_fits",
+    "compare_posteriors",
     "load_config",
     "load_results",
     "read_results",
@@ -42,10 +50,13 @@ _HOMES = {
     "Comparison": "experiments.api.comparison",
     "ComponentsComparison": "experiments.api.components",
     "ExperimentConfig": "experiments.config.experiment",
+    "PosteriorPair": "experiments.analysis.posteriors",
+    "PosteriorsCompared": "experiments.analysis.posteriors",
     "SweepResults": "experiments.sweeps.results",
     "UsageError": "experiments.core.errors",
     "compare": "experiments.api.comparing",
     "compare_fits": "experiments.api.comparing",
+    "compare_posteriors": "experiments.analysis.posteriors",
     "load_config": "experiments.config.load",
     "load_results": "experiments.sweeps.results",
     "read_results": "experiments.sweeps.results",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gmm_bayes.core.checks import ImproperPosteriorWarning
+    from gmm_bayes.density.stated import ModelInNumbers, log_posterior_density
     from gmm_bayes.draws import MixtureDraws
     from gmm_bayes.estimators.gaussian_mixture import GaussianMixtureBayes
     from gmm_bayes.estimators.unknown_k import GaussianMixtureUnknownK
@@ -56,6 +57,7 @@ __all__ = [
     "InverseWishartPrior",
     "LKJPrior",
     "MixtureDraws",
+    "ModelInNumbers",
     "NIWPrior",
     "PoissonComponents",
     "PosteriorMode",
@@ -69,6 +71,7 @@ __all__ = [
     "align_and_diagnose",
     "build_model",
     "check_components_prior",
+    "log_posterior_density",
     "prior_from_dict",
     "relabel",
 ]
@@ -89,6 +92,7 @@ _HOMES = {
     "InverseWishartPrior": "priors.inverse_wishart",
     "LKJPrior": "priors.lkj",
     "MixtureDraws": "draws",
+    "ModelInNumbers": "density.stated",
     "NIWPrior": "priors.niw",
     "NUTS": "samplers.nuts.sampler",
     "PoissonComponents": "priors.number_of_components",
@@ -104,6 +108,7 @@ _HOMES = {
     "align_and_diagnose": "evaluation.given_draws",
     "build_model": "pymc_model.build",
     "check_components_prior": "priors.number_of_components",
+    "log_posterior_density": "density.stated",
     "prior_from_dict": "priors.registry",
     "relabel": "labels.relabelling",
 }

@@ -4,11 +4,13 @@ import re
 import subprocess
 import tomllib
 
+import pytest
 import yaml
 
 from experiments.cli.summaries import SUMMARIES
 from tests.paths import ROOT
 
+LOCKS = ("requirements.lock", "requirements-engines.lock")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
@@ -73,22 +75,32 @@ def test_every_target_it_names_is_in_the_makefile():
             assert re.search(rf"^{''.join(target)}:", makefile, re.M), target
 
 
-def locked():
-    """Each package of the lock file with its hashes."""
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+def locked(name="requirements.lock"):
+    """Each package of a lock file with its hashes."""
+    text = (ROOT / name).read_text(encoding="utf-8")
     entries = text.replace("\\\n", " ").splitlines()
     return {entry.split()[0]: re.findall(r"--hash=(\S+)", entry) for entry in entries}
 
 
-def test_every_locked_package_has_one_version_and_hashes():
-    found = locked()
-    assert len(found) > 100
+@pytest.mark.parametrize(("name", "least"), list(zip(LOCKS, (101, 7), strict=True)))
+def test_every_locked_package_has_one_version_and_hashes(name, least):
+    found = locked(name)
+    assert len(found) >= least
     for package, hashes in found.items():
         assert re.fullmatch(r"[a-z0-9.-]+==[\w.+!]+", package), package
         assert hashes, package
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", value) for value in hashes), package
-    assert "//" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    assert (ROOT / "requirements.lock").stat().st_size < 2**20
+    assert "//" not in (ROOT / name).read_text(encoding="utf-8")
+    assert (ROOT / name).stat().st_size < 2**20
+
+
+def test_the_libraries_of_other_programs_leave_those_of_the_lock_file_as_they_are():
+    ours, theirs = ({p.split("==")[0] for p in locked(name)} for name in LOCKS)
+    assert ours & theirs == set()
+    assert {"jax", "numpyro"} <= theirs
+    text = (ROOT / ".ci" / "setup-engines").read_text(encoding="utf-8")
+    assert "--require-hashes" in text
+    assert "--no-deps" in text
 
 
 def test_setup_checks_hashes_and_borrows_the_locked_uv():

@@ -10,9 +10,9 @@ import numpy as np
 from experiments.core.errors import UsageError
 from experiments.core.types import FloatArray
 from experiments.datasets.dataset import Dataset
-from experiments.engines.contract import Fit, central
-from experiments.values.parameters import Parameters, combine
-from gmm_bayes import MixtureDraws, align_and_diagnose
+from experiments.engines.contract import Fit
+from experiments.engines.drawn import fit_of_draws
+from gmm_bayes import MixtureDraws
 from gmm_em import Mixture
 from gmm_em.covariance.registry import get_structure
 
@@ -90,18 +90,7 @@ def _of_draws(
 ) -> Fit:
     if dataset.has_missing:
         raise UsageError(f"fits['{name}']: draws of data with missing values, allowed are complete")
-    found = align_and_diagnose(draws, dataset.X, covariance_type, stats)
-    every = Parameters.of(found.draws)
-    return Fit(
-        title=name,
-        mixture=found.draws.mean(),
-        uncertainty=combine(lambda values: values.std(axis=(0, 1), ddof=1), every),
-        intervals=central(every, axis=(0, 1)),
-        seconds=0.0,
-        diagnostics={**found.diagnostics.to_dict(), "n_draws": len(found.draws)},
-        draws=found.draws,
-        permutations=found.permutations,
-    )
+    return fit_of_draws(name, draws, dataset.X, covariance_type, stats=stats)
 
 
 def _of_estimator(name: str, given: Any, covariance_type: str) -> Fit:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, entry_points, version
+from importlib.util import find_spec
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -24,12 +25,18 @@ OWN = {
     "sklearn-bayes": "experiments.engines.baselines:SklearnBayesEngine",
     "kmeans": "experiments.engines.baselines:KMeansEngine",
 }
+# Engines of this package that need a library which is not among its dependencies.
+OPTIONAL = {
+    "numpyro": "experiments.engines.programs.numpyro_engine:NumPyroEngine",
+}
+# The library that each of them needs, which is also the name of the extra that brings it.
+LIBRARIES = {"numpyro": "numpyro"}
 
 
 @cache
 def available_engines() -> dict[str, EntryPoint]:
-    """Return every engine by name, this package's own first; nothing is imported yet."""
-    own = {name: EntryPoint(name, value, GROUP) for name, value in OWN.items()}
+    """Return every engine by name, this package's own last; nothing is imported yet."""
+    own = {name: EntryPoint(name, value, GROUP) for name, value in {**OWN, **OPTIONAL}.items()}
     return {**{point.name: point for point in entry_points(group=GROUP)}, **own}
 
 
@@ -39,11 +46,18 @@ def load_engine(name: str) -> type[Engine]:
     Raises
     ------
     UsageError
-        If there is none, or the package that registered it cannot be imported.
+        If there is none, or a library that it needs is not installed, or the package that
+        registered it cannot be imported.
     """
     known = available_engines()
     if name not in known:
         raise UsageError(f"engine '{name}' is not known, allowed is {', '.join(known)}")
+    library = LIBRARIES.get(name)
+    if library is not None and find_spec(library) is None:
+        raise UsageError(
+            f"engine '{name}' needs the library {library}, which is not installed: "
+            f"pip install 'gmm-compare[{name}]'"
+        )
     try:
         return cast("type[Engine]", known[name].load())
     except (ImportError, AttributeError) as error:
@@ -81,6 +95,9 @@ def engine_versions(names: Sequence[str]) -> dict[str, str]:
     known = available_engines()
     found = {}
     for name in names:
+        if name in LIBRARIES:
+            found[name] = f"{LIBRARIES[name]}=={version(LIBRARIES[name])}"
+            continue
         distribution = known[name].dist if name in known and name not in OWN else None
         if distribution is not None:
             found[name] = f"{distribution.name}=={distribution.version}"

@@ -65,6 +65,22 @@ class Prior(ABC):
     ) -> tuple[FloatArray, FloatArray]:
         """Return means (K, D) and covariances (K, D, D) drawn from the prior."""
 
+    def numbers(self, data: DataScale) -> dict[str, float | FloatArray]:
+        """Return every hyperparameter of the laws in the class's docstring, by its name there.
+
+        They are those for data that are standardised as `data` say; what is one for each feature
+        has shape (D,), a scale matrix (D, D). Nothing is left to a default.
+
+        Raises
+        ------
+        ValueError
+            If this prior has no such list.
+        """
+        raise ValueError(
+            f"a {type(self).__name__} is not written out for other programs, allowed are "
+            "inverse-wishart, hierarchical, lkj and niw"
+        )
+
     @property
     def takes_from_data(self) -> str | None:
         """The hyperparameter that follows from the data by default, or None if none does."""

@@ -180,6 +180,21 @@ class HierarchicalPrior(SemiConjugatePrior):
         return replace(self, rate_rate=tuple(rates.tolist()))
 
     @override
+    def numbers(self, data: DataScale) -> dict[str, float | FloatArray]:
+        """Return the hyperparameters for data standardised as `data` say."""
+        mean_loc, mean_scale, rates = self.standardised(data)
+        d = len(rates)
+        shape, rate_shape = self._shapes(d)
+        return {
+            "concentration": self.concentration,
+            "mean_loc": np.broadcast_to(mean_loc, d),
+            "mean_scale": np.broadcast_to(mean_scale, d),
+            "shape": shape,
+            "rate_shape": rate_shape,
+            "rate_rate": rates,
+        }
+
+    @override
     def terms(self, data: DataScale, structure: Structure) -> PriorTerms:
         """Return the density on data standardised as `data` say."""
         mean_loc, mean_scale, rates = self.standardised(data)

@@ -173,6 +173,18 @@ class InverseWishartPrior(SemiConjugatePrior):
         return mean_loc, mean_scale, nu, psi
 
     @override
+    def numbers(self, data: DataScale) -> dict[str, float | FloatArray]:
+        """Return the hyperparameters for data standardised as `data` say."""
+        mean_loc, mean_scale, nu, psi = self.standardised(data)
+        return {
+            "concentration": self.concentration,
+            "mean_loc": mean_loc,
+            "mean_scale": mean_scale,
+            "nu": nu,
+            "psi": psi,
+        }
+
+    @override
     def terms(self, data: DataScale, structure: Structure) -> PriorTerms:
         """Return the density on data standardised as `data` say."""
         mean_loc, mean_scale, nu, psi = self.standardised(data)

@@ -124,6 +124,18 @@ class LKJPrior(Prior):
         return structure.pooled(sd_scale**2.0) ** 0.5
 
     @override
+    def numbers(self, data: DataScale) -> dict[str, float | FloatArray]:
+        """Return the hyperparameters for data standardised as `data` say."""
+        mean_loc, mean_scale, sd_scale = self.standardised(data.loc, data.scale)
+        return {
+            "concentration": self.concentration,
+            "mean_loc": mean_loc,
+            "mean_scale": mean_scale,
+            "sd_scale": sd_scale,
+            "eta": self.eta,
+        }
+
+    @override
     def terms(self, data: DataScale, structure: Structure) -> PriorTerms:
         """Return the density on data standardised as `data` say."""
         mean_loc, mean_scale, sd_scale = self.standardised(data.loc, data.scale)

@@ -125,6 +125,18 @@ class NIWPrior(SemiConjugatePrior):
         return mean_loc, self.kappa, nu, psi / (scale[:, None] * scale[None, :])
 
     @override
+    def numbers(self, data: DataScale) -> dict[str, float | FloatArray]:
+        """Return the hyperparameters for data standardised as `data` say."""
+        mean_loc, kappa, nu, psi = self.standardised(data.loc, data.scale)
+        return {
+            "concentration": self.concentration,
+            "mean_loc": mean_loc,
+            "kappa": kappa,
+            "nu": nu,
+            "psi": psi,
+        }
+
+    @override
     def terms(self, data: DataScale, structure: Structure) -> PriorTerms:
         """Return the density on data standardised as `data` say."""
         mean_loc, kappa, nu, psi = self.standardised(data.loc, data.scale)
