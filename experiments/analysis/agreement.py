@@ -86,6 +86,7 @@ def agree(
         worst_parameter=worst,
         joint=None if joint is None else JointValues(**asdict(joint)),
         **_sd_ratios(estimate, sd, layout, uncertain),
+        **_narrowed(estimate, sd, layout, names, uncertain),
     )
 
 
@@ -113,6 +114,22 @@ def _sd_ratios(
         "median_sd_ratio": float(np.median(free)),
         "mean_sd_ratio": _geometric_mean(free),
     }
+
+
+def _narrowed(
+    estimate: Fit,
+    sd: Parameters,
+    layout: ParameterLayout,
+    names: list[str],
+    uncertain: NDArray[np.bool_],
+) -> dict[str, Any]:
+    """Say which parameter the posterior is surest of, beside what the rows alone say of it."""
+    errors = estimate.more_uncertainty.get("information")
+    if errors is None:
+        return {}
+    ratios = layout.values(_ratios(errors, sd))[uncertain]
+    most = int(ratios.argmax())
+    return {"narrowed_parameter": names[most], "narrowed_by": float(ratios[most])}
 
 
 def _ratios(se: Parameters, sd: Parameters) -> Parameters:

@@ -292,6 +292,13 @@ class Agreement(Value):
     """Geometric mean of the ratios."""
     mean_sd_ratio_by_method: dict[str, FiniteFloat] = Field(default={})
     """The same for EM's standard errors by other methods."""
+    narrowed_parameter: str = ""
+    """Where EM's standard error by the information is largest beside the posterior's sd: where the
+    prior narrows the posterior most."""
+    narrowed_by: Annotated[
+        FiniteFloat | None, Null("the estimate has no standard errors by the information")
+    ] = None
+    """How many times larger it is there."""
     joint: Annotated[
         JointValues | None,
         Null("fewer posterior draws than twice the parameters, or a parameter without spread"),

@@ -57,12 +57,16 @@ def _prior(
             value=2 * certificate.margin,
             threshold=float(chdtri(certificate.n_parameters, 0.5)),
         )
-    elif ratio is not None:
+    elif ratio is not None and agreement.narrowed_by is not None:
         yield from evidence.beyond(
             "prior",
             ratio,
             f"The prior narrows the posterior: {evidence.title}'s standard errors are {ratio:.2g} "
-            f"times its sd (median), so that the prior has {1 - ratio**-2:.0%} of its precision.",
+            f"times its sd (median), so that the prior has {1 - ratio**-2:.0%} of its precision. "
+            f"What it narrows most is {evidence.label(agreement.narrowed_parameter)} "
+            f"({agreement.narrowed_by:.2g} times), and what it moves most is "
+            f"{evidence.label(agreement.worst_parameter)} (by {agreement.max_abs_z:.2g} "
+            "posterior sd).",
         )
 
 

@@ -173,3 +173,16 @@ def test_a_comparison_without_a_headline_is_read(dataset, fits):
     for engine in values["engines"].values():
         del engine["shape"], engine["recovery"]
     assert ComparisonValues.from_dict(values).headline is None
+
+
+def test_a_prior_that_narrows_names_where_it_does_so_most(dataset, fits):
+    sd = fits["bayes"].uncertainty
+    means = 2.0 * sd.means
+    means[1, 0] *= 3.0
+    errors = sd._replace(weights=2.0 * sd.weights, means=means, covariances=2.0 * sd.covariances)
+    em = replace(fits["em"], more_uncertainty={"information": errors})
+    comparison = compare_fits(dataset, {**fits, "em": em})
+    text = {found.id: found.text for found in comparison.verdict}["prior"]
+    assert "the prior has 75% of its precision" in text
+    assert "What it narrows most is mean 2, u (6 times), and what it moves most is weight" in text
+    assert comparison.agreement.narrowed_by == pytest.approx(6.0)
