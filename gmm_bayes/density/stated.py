@@ -11,8 +11,6 @@ from numpy.typing import ArrayLike
 
 from gmm_bayes.core.checks import check_data
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.density.conversion import standardise, vectors
-from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.priors.base import Prior
 from gmm_bayes.priors.data_scale import DataScale
@@ -123,6 +121,9 @@ def log_posterior_density(
     TypeError, ValueError
         If the prior, the structure or the data are not allowed.
     """
+    from gmm_bayes.density.conversion import standardise, vectors  # noqa: PLC0415 - loads numba
+    from gmm_bayes.density.log_posterior import LogPosterior  # noqa: PLC0415 - loads numba
+
     rows = check_data(X, n_features=draws.n_features)
     structure = get_structure(covariance_type)
     known = check_prior(prior or default_prior(structure), rows.shape[1])

@@ -17,6 +17,9 @@ def model_of(psi, kappa=0.0, correlated=True, isotropic=False):
     precision = np.zeros(2) if kappa else np.array([1.0, 2.0])
     return ConjugateModel(
         data=np.zeros((2, 5)),
+        patterns=np.empty((0, 3)),
+        values=np.empty(0),
+        n_rows=5,
         concentration=1.0,
         mean_loc=LOC,
         kappa=kappa,
