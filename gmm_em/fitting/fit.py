@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from gmm_em.fitting.looking import look
 from gmm_em.fitting.options import Callback, Options, Plan
 from gmm_em.fitting.posing import ProblemMaker
 from gmm_em.fitting.prior import ConjugatePrior
-from gmm_em.fitting.problem import Problem
+from gmm_em.fitting.problem import DegenerateError, Problem
 from gmm_em.fitting.result import EMResult
 from gmm_em.fitting.search import Search
 from gmm_em.fitting.seeds import Streams
@@ -156,7 +157,17 @@ def fit_em(  # noqa: PLR0913 - the public face
     if isinstance(init, Mixture):
         return unit.restore(from_start(problem, init, options))
     streams = Streams.of(random_state)
-    search = _search(poser, problem, X, plan, options, streams)
+
+    def sample(n_rows: int) -> Problem:
+        return _pilot(poser, problem, X, n_rows, streams)
+
+    if missing == "error":
+        found = _seen_at_once(problem, sample, plan, options, streams)
+        if found is not None:
+            return unit.restore(found)
+    pilot = sample(PILOT_ROWS) if problem.n_rows > PILOT_ROWS else problem
+    search = Search(pilot, plan, options, streams)
+    search.run()
     return unit.restore(finish(search, problem, options))
 
 
@@ -228,25 +239,24 @@ random_state, callback, snapshots, accelerate
     return finish(search, problem if n_rows > sample.shape[0] else pilot, options)
 
 
-def _search(
-    poser: ProblemMaker, problem: Problem, X: Any, plan: Plan, options: Options, streams: Streams
-) -> Search:
-    """Search on all rows, or on a sample of them; first on a smaller one where that may do."""
-
-    def sample(n_rows: int) -> Problem:
-        return _pilot(poser, problem, X, n_rows, streams)
-
-    looked = None if poser.missing else look(problem, sample, PILOT_ROWS, plan, options, streams)
-    if looked is not None:
-        if needs_sample(problem, Chart.size_of(problem), PILOT_ROWS):
-            problem.pilot = sample(PILOT_ROWS)
-        return looked
-    pilot = problem
-    if problem.n_rows > PILOT_ROWS:
-        pilot = sample(PILOT_ROWS)
-    search = Search(pilot, plan, options, streams)
-    search.run()
-    return search
+def _seen_at_once(
+    problem: Problem,
+    sample: Callable[[int], Problem],
+    plan: Plan,
+    options: Options,
+    streams: Streams,
+) -> EMResult | None:
+    """Return what a look at a small sample of the rows finds, where that is enough."""
+    looked = look(problem, sample, PILOT_ROWS, plan, options, streams)
+    if looked is None:
+        return None
+    if needs_sample(problem, Chart.size_of(problem), PILOT_ROWS):
+        problem.pilot = sample(PILOT_ROWS)
+    try:
+        return finish(looked, problem, options)
+    except DegenerateError:
+        # What looked sound on a sample collapses on all rows: the whole search may find more.
+        return None
 
 
 def _pilot(poser: ProblemMaker, problem: Problem, X: Any, n_rows: int, streams: Streams) -> Problem:

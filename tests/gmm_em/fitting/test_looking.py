@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from gmm_em import ConjugatePrior, fit_em
+from gmm_em import ConjugatePrior, DegenerateError, fit_em
+from gmm_em.fitting import fit
+from gmm_em.fitting.finish import finish as finish_search
 
 LOOK_ROWS, PILOT_ROWS = 1_000, 5_000
 
@@ -27,6 +29,23 @@ def test_where_all_is_easy_few_starts_see_few_rows(easy):
     assert result.runs[result.best].n_rows == len(easy)
     thorough = fit_em(easy, 2, random_state=0, n_init=20)
     assert result.log_likelihood == pytest.approx(thorough.log_likelihood, abs=1e-4)
+
+
+def test_a_maximum_of_the_look_that_collapses_on_all_rows_ends_nothing(easy, monkeypatch):
+    carried = []
+
+    def finish(search, problem, options):
+        carried.append(search.problem.n_rows)
+        if carried == [LOOK_ROWS]:
+            raise DegenerateError("component 0 collapsed")
+        return finish_search(search, problem, options)
+
+    monkeypatch.setattr(fit, "finish", finish)
+    result = fit_em(easy, 2, random_state=0)
+    assert carried == [LOOK_ROWS, PILOT_ROWS]
+    monkeypatch.undo()
+    same = fit_em(easy, 2, random_state=0)
+    assert result.log_likelihood == pytest.approx(same.log_likelihood, abs=1e-4)
 
 
 def test_a_small_group_far_away_is_not_overlooked(easy):
