@@ -25,4 +25,4 @@ def test_stages_add_up_to_the_whole():
     timings = dict(stages(lambda: compare_fits(dataset, fits)))
     assert set(timings) == {*STAGES, "the rest"}
     assert all(timings[name].clock > 0 for name in STAGES)
-    assert timings["score"].clock > timings["the rest"].clock
+    assert timings["the rest"].clock > 0
