@@ -85,13 +85,16 @@ def agree(
         max_abs_z=abs(entries[worst]),
         worst_parameter=worst,
         joint=None if joint is None else JointValues(**asdict(joint)),
-        **_sd_ratios(estimate, sd, layout, uncertain),
-        **_narrowed(estimate, sd, layout, names, uncertain),
+        **_sd_ratios(estimate, sd, layout, names, uncertain),
     )
 
 
 def _sd_ratios(
-    estimate: Fit, sd: Parameters, layout: ParameterLayout, uncertain: NDArray[np.bool_]
+    estimate: Fit,
+    sd: Parameters,
+    layout: ParameterLayout,
+    names: list[str],
+    uncertain: NDArray[np.bool_],
 ) -> dict[str, Any]:
     """Compare the estimate's standard errors, where it has any, with the posterior's sd."""
     by_method = {
@@ -102,6 +105,11 @@ def _sd_ratios(
         "median_sd_ratio_by_method": {m: float(np.median(r)) for m, r in by_method.items()},
         "mean_sd_ratio_by_method": {m: _geometric_mean(r) for m, r in by_method.items()},
     }
+    if "information" in by_method:
+        # The parameter that the posterior is surest of, beside what the rows alone say of it.
+        ratios = by_method["information"]
+        most = int(ratios.argmax())
+        found |= {"narrowed_parameter": names[most], "narrowed_by": float(ratios[most])}
     if estimate.uncertainty is None:
         return {**found, "method": ""}
     every = _ratios(estimate.uncertainty, sd)
@@ -114,22 +122,6 @@ def _sd_ratios(
         "median_sd_ratio": float(np.median(free)),
         "mean_sd_ratio": _geometric_mean(free),
     }
-
-
-def _narrowed(
-    estimate: Fit,
-    sd: Parameters,
-    layout: ParameterLayout,
-    names: list[str],
-    uncertain: NDArray[np.bool_],
-) -> dict[str, Any]:
-    """Say which parameter the posterior is surest of, beside what the rows alone say of it."""
-    errors = estimate.more_uncertainty.get("information")
-    if errors is None:
-        return {}
-    ratios = layout.values(_ratios(errors, sd))[uncertain]
-    most = int(ratios.argmax())
-    return {"narrowed_parameter": names[most], "narrowed_by": float(ratios[most])}
 
 
 def _ratios(se: Parameters, sd: Parameters) -> Parameters:
