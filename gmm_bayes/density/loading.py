@@ -12,6 +12,7 @@ from gmm_bayes.density.by_address import SIGNATURE, set_address
 from gmm_bayes.density.closed_form import log_density, mixture_at
 from gmm_bayes.density.decomposed import decomposed_log_density, decomposed_mixture_at
 from gmm_bayes.density.packed import AT_SIZE, HEADER, unpacked_prior, unpacked_rows
+from gmm_bayes.density.row_loops import load_row_loops
 
 
 def _closed_form(n, theta, packed, gradient, n_weights, row_weights, row_log_prob):  # type: ignore[no-untyped-def]
@@ -58,6 +59,7 @@ def load_density(decomposed: bool) -> None:
     decomposed : bool
         Whether covariances share some of volume, shape and orientation.
     """
+    load_row_loops()
     set_address(int(decomposed), _compiled(decomposed).address)
 
 

@@ -14,10 +14,8 @@ from gmm_bayes.core.jit import njit
 from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.incomplete import add_incomplete
 from gmm_bayes.density.moments import (
-    BLOCK_ROWS,
     FactorisedMixture,
-    allocate,
-    new_block,
+    log_likelihood,
     whitened_moments,
     zero_sums,
 )
@@ -25,9 +23,6 @@ from gmm_bayes.density.shared_scale import integrate_scale
 from gmm_bayes.density.simplex import write_log_weights
 from gmm_bayes.density.triangular import invert_lower
 from gmm_bayes.samplers.gibbs.sweep import log_constants
-
-_LARGE_PRODUCT = 1e200
-"""A product of densities above this is replaced by its logarithm, so that it cannot overflow."""
 
 
 class MixtureArrays(NamedTuple):
@@ -224,28 +219,6 @@ def _add_prior(model, mixture, sums):  # type: ignore[no-untyped-def]
     return value
 
 
-@njit(fastmath={"contract", "reassoc", "nsz"})
-def _log_likelihood(data, components):  # type: ignore[no-untyped-def]
-    """Return the log-likelihood of the rows, without the constant ``-N D log(2 pi) / 2``."""
-    n_features, n_samples = data.shape
-    block = new_block(components.log_const.shape[0], n_features)
-    top, total = block.top, block.total
-    value = 0.0
-    product = 1.0
-    for start in range(0, n_samples, BLOCK_ROWS):
-        n = min(BLOCK_ROWS, n_samples - start)
-        allocate(data, start, n, components, block)
-        for i in range(n):
-            value += top[i]
-        for i in range(n):
-            # One logarithm for many rows: each factor lies between 1 and K.
-            product *= total[i]
-            if product > _LARGE_PRODUCT:
-                value += math.log(product)
-                product = 1.0
-    return value + math.log(product)
-
-
 @njit()
 def _add_incomplete(model, mixture, sums):  # type: ignore[no-untyped-def]
     """Add the completed incomplete rows to `sums`; return the log-likelihood of what is there."""
@@ -269,7 +242,7 @@ def log_density(theta, model, mixture):  # type: ignore[no-untyped-def]
     log_const = np.empty(n_components)
     log_constants(mixture.log_weights, mixture.whiteners, log_const)
     components = FactorisedMixture(log_const, mixture.means, mixture.whiteners)
-    value = _log_likelihood(model.data, components)
+    value = log_likelihood(model.data, components)
     if model.patterns.shape[0] > 0:
         value += _add_incomplete(model, mixture, zero_sums(n_components, n_features))
     return value + _add_prior(model, mixture, zero_sums(n_components, n_features))

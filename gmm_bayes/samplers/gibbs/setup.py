@@ -8,6 +8,7 @@ import numpy as np
 
 from gmm_bayes.core.missing import filled
 from gmm_bayes.density.log_posterior import LogPosterior, by_pattern
+from gmm_bayes.density.row_loops import load_row_loops
 from gmm_bayes.priors.conjugate import SemiConjugatePrior
 from gmm_bayes.priors.data_scale import DataScale
 from gmm_bayes.samplers.chain_starts import ChainStarts
@@ -49,6 +50,7 @@ class Setup:
         starts : ChainStarts, optional
             Where chains start; by default without a population.
         """
+        load_row_loops()
         structure = get_structure(task.covariance_type)
         scaling = Scaling.from_data(task.X, structure)
         data = DataScale.of(task.X, task.n_components, structure, scaling)

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from gmm_bayes.density.moments import FactorisedMixture, zero_sums
+from gmm_bayes.density.row_loops import load_row_loops
 from gmm_bayes.samplers.gibbs.allocation import add_completed_rows, add_rows
 from gmm_bayes.samplers.gibbs.sweep import (
     add_posterior_scatter,
@@ -32,6 +33,7 @@ def drawn_moments(X, mixture, rng):
     log_constants(np.log(mixture.weights), whiteners, log_const)
     sums = zero_sums(k, d)
     components = FactorisedMixture(log_const, mixture.means, whiteners)
+    load_row_loops()
     add_rows(np.ascontiguousarray(X.T), rng, components, sums, np.empty(len(X), dtype=np.int64))
     sums.second[:] += np.tril(sums.second, -1).transpose(0, 2, 1)
     return sums

@@ -1,0 +1,362 @@
+"""The loops over rows, compiled once and called by address.
+
+Their sums may be reassociated, so that the compiler can vectorise them. So they must be compiled
+once: two copies, optimised with different callers, would round differently
+(:mod:`gmm_bayes.density.by_address`). Each entry consists of parts that numba copies into it, and
+calls no function by name.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+
+from gmm_bayes.core.jit import cached_on_disk, inlined
+from gmm_bayes.density import by_address
+from gmm_bayes.density.by_address import EXP_BELOW, POINTER, call
+from gmm_bayes.density.moments import BLOCK_ROWS, Block, FactorisedMixture, Sums, new_block
+
+_ROWS_PER_LOGARITHM = 64
+"""Rows whose densities are multiplied before one logarithm is taken.
+
+Each factor lies between 1 and K, so that the product overflows for no K below 65 000.
+"""
+
+_LOG2_E = 1.4426950408889634
+
+_LN2_HIGH = 6.93147180369123816490e-01
+"""The leading bits of ln 2: a multiple of it by a small integer is exact (Cody & Waite 1980)."""
+
+_LN2_LOW = 1.90821492927058770002e-10
+"""The rest of ln 2."""
+
+_ROUND = 6755399441055744.0
+"""1.5 * 2**52: after adding it, the nearest integer is in the low bits."""
+
+_EXP_MIN = -708.0
+"""Below, exp underflows, and a responsibility is as good as zero."""
+
+
+_LARGE_PRODUCT = 1e200
+"""A product of densities above this is replaced by its logarithm, so that it cannot overflow."""
+
+
+@inlined()
+def _exp_below(x, top, rounded, bits, out, out_bits, n):  # type: ignore[no-untyped-def]
+    """Write ``exp(x - top)`` for ``x <= top`` to `out`, within 2 ulp; leave ``x - top`` in `x`.
+
+    The loops have a form that compilers can vectorise. ``x - top = k ln 2 + r`` with an integer k
+    and a small r; exp(r) is a polynomial, and adding k to the exponent's bits multiplies by 2**k.
+    ``bits`` and ``out_bits`` are the integer views of ``rounded`` and ``out``.
+    """
+    for i in range(n):
+        x[i] = max(x[i] - top[i], _EXP_MIN)
+        rounded[i] = x[i] * _LOG2_E + _ROUND
+    for i in range(n):
+        k = rounded[i] - _ROUND
+        r = (x[i] - k * _LN2_HIGH) - k * _LN2_LOW
+        # Taylor coefficients 1 / j!, from the highest degree down (Horner).
+        p = 2.08767569878681e-9
+        p = p * r + 2.505210838544172e-8
+        p = p * r + 2.755731922398589e-7
+        p = p * r + 2.7557319223985893e-6
+        p = p * r + 2.48015873015873e-5
+        p = p * r + 1.984126984126984e-4
+        p = p * r + 1.3888888888888889e-3
+        p = p * r + 8.333333333333333e-3
+        p = p * r + 4.1666666666666664e-2
+        p = p * r + 1.6666666666666666e-1
+        p = p * r + 0.5
+        p = p * r + 1.0
+        out[i] = p * r + 1.0
+    for i in range(n):
+        out_bits[i] += bits[i] << 52
+
+
+@inlined()
+def _component_densities(data, start, n, k, components, block):  # type: ignore[no-untyped-def]
+    """Write component k's whitened residuals and log densities of the n rows from `start`."""
+    residual, white, log_prob = block.residual, block.white, block.log_prob
+    means, whiteners = components.means, components.whiteners
+    # Few passes over the block: with few features most of the time goes into passes.
+    q, y = log_prob[k], white[k, 0]
+    const, mean, a = components.log_const[k], means[k, 0], whiteners[k, 0, 0]
+    for i in range(n):
+        x = data[0, start + i] - mean
+        residual[0, i] = x
+        y[i] = a * x
+        q[i] = const - 0.5 * y[i] * y[i]
+    for d in range(1, data.shape[0]):
+        y = white[k, d]
+        mean, a, first = means[k, d], whiteners[k, d, d], whiteners[k, d, 0]
+        for i in range(n):
+            x = data[d, start + i] - mean
+            residual[d, i] = x
+            y[i] = a * x + first * residual[0, i]
+        for j in range(1, d):
+            a = whiteners[k, d, j]
+            if a != 0.0:  # always zero where features are not correlated
+                for i in range(n):
+                    y[i] += a * residual[j, i]
+        for i in range(n):
+            q[i] -= 0.5 * y[i] * y[i]
+
+
+@inlined()
+def _allocate(data, start, n, components, block):  # type: ignore[no-untyped-def]
+    """Do what :func:`gmm_bayes.density.moments.allocate` does."""
+    log_prob, resp, top, total = block.log_prob, block.resp, block.top, block.total
+    n_components = components.log_const.shape[0]
+    rounded = np.empty(BLOCK_ROWS)
+    for k in range(n_components):
+        _component_densities(data, start, n, k, components, block)
+    for i in range(n):
+        top[i] = log_prob[0, i]
+        total[i] = 0.0
+    for k in range(1, n_components):
+        for i in range(n):
+            top[i] = max(top[i], log_prob[k, i])
+    for k in range(n_components):
+        call(EXP_BELOW, (log_prob[k], top, rounded, resp[k], n))
+        for i in range(n):
+            total[i] += resp[k, i]
+
+
+@inlined()
+def _block_log_likelihood(n, block):  # type: ignore[no-untyped-def]
+    """Return the log-likelihood of the n rows of a block."""
+    value = 0.0
+    for i in range(n):
+        value += block.top[i]
+    for part in range(0, n, _ROWS_PER_LOGARITHM):
+        product = 1.0
+        for i in range(part, min(part + _ROWS_PER_LOGARITHM, n)):
+            product *= block.total[i]
+        value += math.log(product)
+    return value
+
+
+@inlined()
+def _add_component(n, k, block, sums, products):  # type: ignore[no-untyped-def]
+    """Add the n rows of a block to component k's sums; ``block.total`` holds its inverse here."""
+    r, white, weighted = block.resp[k], block.white[k], block.residual[0]
+    count = 0.0
+    for i in range(n):
+        r[i] *= block.total[i]
+        count += r[i]
+    sums.counts[k] += count
+    for d in range(white.shape[0]):
+        y = white[d]
+        acc = 0.0
+        square = 0.0
+        for i in range(n):
+            weighted[i] = r[i] * y[i]
+            acc += weighted[i]
+            square += weighted[i] * y[i]
+        sums.first[k, d] += acc
+        sums.second[k, d, d] += square
+        for j in range(d if products else 0):
+            other = white[j]
+            acc = 0.0
+            for i in range(n):
+                acc += weighted[i] * other[i]
+            sums.second[k, d, j] += acc
+
+
+@inlined()
+def _whitened_moments(data, components, sums, products):  # type: ignore[no-untyped-def]
+    """Do what :func:`gmm_bayes.density.moments.whitened_moments` does."""
+    n_features, n_samples = data.shape
+    n_components = components.log_const.shape[0]
+    block = new_block(n_components, n_features)
+    log_likelihood = 0.0
+    for start in range(0, n_samples, BLOCK_ROWS):
+        n = min(BLOCK_ROWS, n_samples - start)
+        _allocate(data, start, n, components, block)
+        log_likelihood += _block_log_likelihood(n, block)
+        for i in range(n):
+            block.total[i] = 1.0 / block.total[i]
+        for k in range(n_components):
+            _add_component(n, k, block, sums, products)
+    return log_likelihood
+
+
+@inlined()
+def _weighted_moments(data, components, weights, log_prob, sums, products):  # type: ignore[no-untyped-def]
+    """Do what :func:`gmm_bayes.density.moments.weighted_moments` does."""
+    n_features, n_samples = data.shape
+    n_components = components.log_const.shape[0]
+    block = new_block(n_components, n_features)
+    value = 0.0
+    for start in range(0, n_samples, BLOCK_ROWS):
+        n = min(BLOCK_ROWS, n_samples - start)
+        _allocate(data, start, n, components, block)
+        for i in range(n):
+            log_prob[start + i] = block.top[i] + math.log(block.total[i])
+            value += weights[start + i] * log_prob[start + i]
+            block.total[i] = weights[start + i] / block.total[i]
+        for k in range(n_components):
+            _add_component(n, k, block, sums, products)
+    return value
+
+
+@inlined()
+def _log_likelihood(data, components):  # type: ignore[no-untyped-def]
+    """Do what :func:`gmm_bayes.density.moments.log_likelihood` does."""
+    n_features, n_samples = data.shape
+    block = new_block(components.log_const.shape[0], n_features)
+    top, total = block.top, block.total
+    value = 0.0
+    product = 1.0
+    for start in range(0, n_samples, BLOCK_ROWS):
+        n = min(BLOCK_ROWS, n_samples - start)
+        _allocate(data, start, n, components, block)
+        for i in range(n):
+            value += top[i]
+        for i in range(n):
+            # One logarithm for many rows: each factor lies between 1 and K.
+            product *= total[i]
+            if product > _LARGE_PRODUCT:
+                value += math.log(product)
+                product = 1.0
+    return value + math.log(product)
+
+
+@inlined()
+def _components(n_features, n_components, log_const, means, whiteners):  # type: ignore[no-untyped-def]
+    """Return the mixture at three addresses."""
+    return FactorisedMixture(
+        numba.carray(log_const, (n_components,)),
+        numba.carray(means, (n_components, n_features)),
+        numba.carray(whiteners, (n_components, n_features, n_features)),
+    )
+
+
+@inlined()
+def _sums(n_features, n_components, counts, first, second):  # type: ignore[no-untyped-def]
+    """Return the sums at three addresses."""
+    return Sums(
+        numba.carray(counts, (n_components,)),
+        numba.carray(first, (n_components, n_features)),
+        numba.carray(second, (n_components, n_features, n_features)),
+    )
+
+
+def _exp_below_at(x, top, rounded, out, n):  # type: ignore[no-untyped-def]
+    """Call :func:`_exp_below`."""
+    numbers, target = numba.carray(rounded, (n,)), numba.carray(out, (n,))
+    bits, target_bits = numbers.view(np.int64), target.view(np.int64)
+    _exp_below(
+        numba.carray(x, (n,)), numba.carray(top, (n,)), numbers, bits, target, target_bits, n
+    )
+    return 0.0
+
+
+def _allocate_at(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - arrays by their addresses
+    n_samples,
+    d,
+    k,
+    data,
+    start,
+    n,
+    log_const,
+    means,
+    whiteners,
+    residual,
+    white,
+    log_prob,
+    resp,
+    top,
+    total,
+):
+    """Call :func:`_allocate`."""
+    block = Block(
+        numba.carray(residual, (d, BLOCK_ROWS)),
+        numba.carray(white, (k, d, BLOCK_ROWS)),
+        numba.carray(log_prob, (k, BLOCK_ROWS)),
+        numba.carray(resp, (k, BLOCK_ROWS)),
+        numba.carray(top, (BLOCK_ROWS,)),
+        numba.carray(total, (BLOCK_ROWS,)),
+    )
+    components = _components(d, k, log_const, means, whiteners)
+    _allocate(numba.carray(data, (d, n_samples)), start, n, components, block)
+    return 0.0
+
+
+def _whitened_moments_at(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - arrays by their addresses
+    n_samples, d, k, data, log_const, means, whiteners, counts, first, second, products
+):
+    """Call :func:`_whitened_moments`."""
+    return _whitened_moments(
+        numba.carray(data, (d, n_samples)),
+        _components(d, k, log_const, means, whiteners),
+        _sums(d, k, counts, first, second),
+        products != 0,
+    )
+
+
+def _weighted_moments_at(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - arrays by their addresses
+    n_samples,
+    d,
+    k,
+    data,
+    log_const,
+    means,
+    whiteners,
+    weights,
+    log_prob,
+    counts,
+    first,
+    second,
+    products,
+):
+    """Call :func:`_weighted_moments`."""
+    return _weighted_moments(
+        numba.carray(data, (d, n_samples)),
+        _components(d, k, log_const, means, whiteners),
+        numba.carray(weights, (n_samples,)),
+        numba.carray(log_prob, (n_samples,)),
+        _sums(d, k, counts, first, second),
+        products != 0,
+    )
+
+
+def _log_likelihood_at(n_samples, d, k, data, log_const, means, whiteners):  # type: ignore[no-untyped-def]
+    """Call :func:`_log_likelihood`."""
+    return _log_likelihood(
+        numba.carray(data, (d, n_samples)), _components(d, k, log_const, means, whiteners)
+    )
+
+
+_REASSOCIATED = frozenset({"contract", "reassoc", "nsz"})
+
+# In `_exp_below` LLVM must not reassociate: (t + _ROUND) - _ROUND rounds t to an integer.
+_ENTRIES = {
+    EXP_BELOW: (_exp_below_at, "ppppi", frozenset({"contract"})),
+    by_address.ALLOCATE: (_allocate_at, "iiipiippppppppp", _REASSOCIATED),
+    by_address.WHITENED_MOMENTS: (_whitened_moments_at, "iiipppppppi", _REASSOCIATED),
+    by_address.WEIGHTED_MOMENTS: (_weighted_moments_at, "iiipppppppppi", _REASSOCIATED),
+    by_address.LOG_LIKELIHOOD: (_log_likelihood_at, "iiipppp", _REASSOCIATED),
+}
+"""The function at each place, its arguments (addresses and integers), and what the compiler may."""
+
+
+@cache
+def _compiled(place: int) -> Any:
+    """Return the process's one compiled function of a place, which lives as long as the process."""
+    function, kinds, allowed = _ENTRIES[place]
+    signature = types.float64(*[types.int64 if kind == "i" else POINTER for kind in kinds])
+    compiler = cached_on_disk(numba.cfunc, signature, error_model="numpy", fastmath=set(allowed))
+    return compiler(function)
+
+
+def load_row_loops() -> None:
+    """Let compiled code find the loops, which are compiled or read from disk the first time."""
+    for place in _ENTRIES:
+        if by_address.address_of(place) == 0:
+            by_address.set_address(place, _compiled(place).address)
