@@ -111,6 +111,12 @@ class BlockPlan:
             part = slice(start, start + tile)
             np.matmul(coefficients, phi[:, part], out=out[:, part])
 
+    def projected(self, coefficients: FloatArray, phi: FloatArray) -> FloatArray:
+        """Return ``W @ phi``, shape (K, n)."""
+        out = np.empty((coefficients.shape[0], phi.shape[1]))
+        self.project(coefficients, phi, out)
+        return out
+
     def collect(self, posterior: FloatArray, phi: FloatArray) -> FloatArray:
         """Return ``R @ phi.T``, shape (K, P)."""
         n, tile = phi.shape[1], self.tile
