@@ -164,10 +164,8 @@ class BlockedEStep:
             run_lane(0)
             return
         with single_threaded_blas() as available:
-            if plan.n_lanes == 1:
-                run_lane(0)
-            else:
-                run_all(run_lane_quietly, range(plan.n_lanes), self._n_threads or available)
+            n_threads = min(self._n_threads or available, plan.n_threads)
+            run_all(run_lane_quietly, range(plan.n_lanes), n_threads)
 
     def _visit(
         self, parameters: Parameters, take: Callable[[int, int, BlockBuffers, int], None]
