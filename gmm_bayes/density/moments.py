@@ -205,7 +205,7 @@ def allocate(data, start, n, components, block):  # type: ignore[no-untyped-def]
 
 
 @inlined(fastmath={"contract", "reassoc", "nsz"})
-def _block_log_likelihood(n, block):  # type: ignore[no-untyped-def]
+def block_log_likelihood(n, block):  # type: ignore[no-untyped-def]
     """Return the log-likelihood of the n rows of a block."""
     value = 0.0
     for i in range(n):
@@ -219,7 +219,7 @@ def _block_log_likelihood(n, block):  # type: ignore[no-untyped-def]
 
 
 @inlined(fastmath={"contract", "reassoc", "nsz"})
-def _add_component(n, k, block, sums, products):  # type: ignore[no-untyped-def]
+def add_component(n, k, block, sums, products):  # type: ignore[no-untyped-def]
     """Add the n rows of a block to component k's sums; ``block.total`` holds its inverse here."""
     r, white, weighted = block.resp[k], block.white[k], block.residual[0]
     count = 0.0
@@ -260,11 +260,11 @@ def whitened_moments(data, components, sums, products):  # type: ignore[no-untyp
     for start in range(0, n_samples, BLOCK_ROWS):
         n = min(BLOCK_ROWS, n_samples - start)
         allocate(data, start, n, components, block)
-        log_likelihood += _block_log_likelihood(n, block)
+        log_likelihood += block_log_likelihood(n, block)
         for i in range(n):
             block.total[i] = 1.0 / block.total[i]
         for k in range(n_components):
-            _add_component(n, k, block, sums, products)
+            add_component(n, k, block, sums, products)
     return log_likelihood
 
 
@@ -286,5 +286,5 @@ def weighted_moments(data, components, weights, log_prob, sums, products):  # ty
             value += weights[start + i] * log_prob[start + i]
             block.total[i] = weights[start + i] / block.total[i]
         for k in range(n_components):
-            _add_component(n, k, block, sums, products)
+            add_component(n, k, block, sums, products)
     return value

@@ -40,10 +40,10 @@ EXPANDED_LIMIT = 1e5
 LEAST_LOG = -300.0
 # A component is a point where a feature's variance given the others is this small, in units of the
 # data's variance.
-_COLLAPSED = 1e-18
+COLLAPSED = 1e-18
 # A component is a hyperplane where a feature's variance given the others is this small, in units of
 # the feature's variance in the component. The covariance's rounding errors are about 1e-16.
-_FLAT = 1e-12
+FLAT = 1e-12
 
 
 class SingularError(np.linalg.LinAlgError):
@@ -328,7 +328,7 @@ def refuse_collapsed(covariances: FloatArray, deviations: FloatArray) -> None:
     # A component that is wider than this, in units of the data, is far from a collapse.
     if deviations.min() > 1e-3:
         return
-    limit = _FLAT * covariances.diagonal(0, 1, 2) + _COLLAPSED
+    limit = FLAT * covariances.diagonal(0, 1, 2) + COLLAPSED
     # Written with "not >", so that NaN is refused, too.
     collapsed = (~(deviations**2 > limit)).any(axis=1)
     if collapsed.any():
