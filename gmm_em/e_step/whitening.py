@@ -5,10 +5,11 @@ With the Cholesky factor L of its covariance, its log-density is that of ``z = L
 
     log w + log N(x | m, L L^T) = c - 1/2 z^T z.
 
-The mean is subtracted before anything is multiplied, because ``L^-1 x - L^-1 m`` would cancel for
-rows close to the mean. What is left is made cheap: the factor is triangular, so that its product
-takes half of the multiplications of a square one; and of the rows of a block, a narrow component
-is responsible for few, and only those enter its sums.
+Where ``L^-1 x - L^-1 m`` cancels for rows close to the mean, the mean is subtracted before anything
+is multiplied. Of most components it loses no digits that count, as it cancels the square root of
+what equation 1 does. These are multiplied side by side, in wide products with ``(1, x)``. Factors
+are triangular, so that a product takes half of the multiplications of a square one. Of the rows of
+a block, a narrow component is responsible for few, and only those enter its sums.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ _BAND = 16
 # of the sums. They change no digit: a block has fewer than 1e4 rows, and a row that is 1e8 times as
 # far from the mean as the others would still enter with 1e-20 of their squares only.
 _NEGLIGIBLE = 1e-40
+# Largest sum of magnitudes in an entry of ``L^-1 x - L^-1 m``, for a row x as far from the origin
+# as the mean or 1. The log-density's rounding error is about 1e-16 of it times the length of z.
+_SHIFT_LIMIT = 4e3
 
 
 class ComponentSums(NamedTuple):
@@ -54,6 +58,55 @@ class ComponentSums(NamedTuple):
             mine += more
 
 
+class Stack(NamedTuple):
+    """Components that are whitened by products in common.
+
+    Attributes
+    ----------
+    components : ndarray of int, shape (C,)
+        Which components of the mixture they are.
+    constants : ndarray, shape (C, 1)
+        Weighted log-densities at the means.
+    bands : list of ndarray
+        Of shapes (C B, 1 + E): for each band of B rows of z, ``-L^-1 m`` beside the first E columns
+        of L^-1, which are those that are not zero, one component below the other.
+    """
+
+    components: IndexArray
+    constants: FloatArray
+    bands: list[FloatArray]
+
+    @classmethod
+    def of(
+        cls,
+        components: IndexArray,
+        constants: FloatArray,
+        shifts: FloatArray,
+        whiteners: FloatArray,
+    ) -> Self:
+        """Stack components with shifts ``L^-1 m`` (C, D) and inverses of factors (C, D, D)."""
+        size = whiteners.shape[1]
+        bands = []
+        for start in range(0, size, _BAND):
+            stop = min(start + _BAND, size)
+            shift, rows = shifts[:, start:stop, None], whiteners[:, start:stop, :stop]
+            bands.append(np.concatenate([-shift, rows], axis=2).reshape(-1, 1 + stop))
+        return cls(components, constants[:, None], bands)
+
+    def write_log_densities(self, rows: FloatArray, scratch: FloatArray, out: FloatArray) -> None:
+        """Write the weighted log-densities of rows ``(1, x)``, shape (1 + D, n)."""
+        c, n = len(self.components), rows.shape[1]
+        squares = np.zeros((c, n))
+        for band in self.bands:
+            product = scratch[: band.shape[0] * n].reshape(-1, n)
+            np.matmul(band, rows[: band.shape[1]], out=product)
+            z = product.reshape(c, -1, n)
+            squares += np.einsum("cdn,cdn->cn", z, z)
+        squares *= -0.5
+        squares += self.constants
+        out[self.components] = squares
+
+
 class Whitening(NamedTuple):
     """The components of a mixture that are whitened.
 
@@ -68,6 +121,10 @@ class Whitening(NamedTuple):
         Inverses of the Cholesky factors of the covariances, lower triangular.
     constants : ndarray, shape (W,)
         Weighted log-densities at the means.
+    centred : ndarray of int
+        Which of the W components need rows less their mean.
+    stacks : list of Stack
+        The others.
     """
 
     chosen: IndexArray
@@ -75,6 +132,8 @@ class Whitening(NamedTuple):
     means: FloatArray
     whiteners: FloatArray
     constants: FloatArray
+    centred: IndexArray
+    stacks: list[Stack]
 
     @classmethod
     def of(
@@ -97,14 +156,38 @@ class Whitening(NamedTuple):
         """
         index = np.flatnonzero(chosen)
         whiteners = np.array([dtrtri(factors[k], lower=1)[0] for k in index])
-        return cls(index, np.flatnonzero(~chosen), means[index], whiteners, constants[index])
+        others = np.flatnonzero(~chosen)
+        return cls._stacked(index, others, means[index], whiteners, constants[index])
+
+    @classmethod
+    def _stacked(
+        cls,
+        chosen: IndexArray,
+        others: IndexArray,
+        means: FloatArray,
+        whiteners: FloatArray,
+        constants: FloatArray,
+    ) -> Self:
+        shifts = (whiteners @ means[:, :, None])[:, :, 0]
+        sizes = np.abs(whiteners) @ np.maximum(1.0, np.abs(means))[:, :, None]
+        exact = sizes.max(axis=(1, 2)) < _SHIFT_LIMIT
+        together = np.flatnonzero(exact)
+        # So many that the values z of a band fit into the memory of two components.
+        size = means.shape[1]
+        step = max(1, 2 * size // min(_BAND, size))
+        stacks = [
+            Stack.of(chosen[part], constants[part], shifts[part], whiteners[part])
+            for part in (together[i : i + step] for i in range(0, len(together), step))
+        ]
+        centred = np.flatnonzero(~exact)
+        return cls(chosen, others, means, whiteners, constants, centred, stacks)
 
     @classmethod
     def joined(cls, each: Iterable[Self]) -> Self:
         """Put the components of several mixtures, all of which are whitened, side by side."""
         arrays = zip(*((one.means, one.whiteners, one.constants) for one in each), strict=True)
         means, whiteners, constants = (np.concatenate(parts) for parts in arrays)
-        return cls(np.arange(len(means)), np.arange(0), means, whiteners, constants)
+        return cls._stacked(np.arange(len(means)), np.arange(0), means, whiteners, constants)
 
     @property
     def n_components(self) -> int:
@@ -122,16 +205,19 @@ class Whitening(NamedTuple):
         out : ndarray, shape (K, n)
             Of all components; only the rows of those in `chosen` are written.
         """
+        if self.stacks:
+            rows = np.empty((1 + block.shape[0], block.shape[1]))
+            rows[0], rows[1:] = 1.0, block
+            for stack in self.stacks:
+                stack.write_log_densities(rows, scratch.reshape(-1), out)
         deviations, z = scratch
-        for k, mean, whitener, constant in zip(
-            self.chosen, self.means, self.whiteners, self.constants, strict=True
-        ):
-            np.subtract(block, mean[:, None], out=deviations)
-            _triangular_product(whitener, deviations, z)
-            row = out[k]
+        for i in self.centred:
+            np.subtract(block, self.means[i, :, None], out=deviations)
+            _triangular_product(self.whiteners[i], deviations, z)
+            row = out[self.chosen[i]]
             np.einsum("dn,dn->n", z, z, out=row)
             row *= -0.5
-            row += constant
+            row += self.constants[i]
 
     def no_sums(self) -> ComponentSums:
         """Return sums over no rows."""

@@ -5,9 +5,10 @@ import pytest
 from scipy.linalg import solve_triangular
 from scipy.stats import Covariance, multivariate_normal
 
+from gmm_em.e_step import whitening as whitening_module
 from gmm_em.e_step.blocked import BlockedEStep
 from gmm_em.e_step.features import density, feature_map
-from gmm_em.e_step.whitening import Whitening
+from gmm_em.e_step.whitening import _SHIFT_LIMIT, Whitening
 from gmm_em.rows.samples import Parameters, Samples
 
 # More digits than float64, where the processor has them.
@@ -76,6 +77,33 @@ def test_log_densities_are_those_of_longer_numbers_and_of_scipy(rng, n_features,
         np.testing.assert_allclose(out[k], expected.astype(float), rtol=1e-12, atol=1e-12)
         z = solve_triangular(factors[k], deviations, lower=True)
         np.testing.assert_allclose(out[k], constants[k] - 0.5 * (z**2).sum(axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 17, 40])
+def test_products_in_common_lose_no_digit_that_counts(rng, monkeypatch, n_features):
+    parameters = narrow(rng, 5, n_features, 1e-3)
+    block = np.ascontiguousarray(rows_of(rng, parameters, 60).T)
+    factors = np.linalg.cholesky(parameters.covariances)
+    constants, chosen = rng.normal(size=5), np.full(5, True)
+    # As narrow as components may be that are not centred.
+    with monkeypatch.context() as patch:
+        patch.setattr(whitening_module, "_SHIFT_LIMIT", np.inf)
+        together = Whitening.of(chosen, parameters.means, factors, constants)
+        patch.setattr(whitening_module, "_SHIFT_LIMIT", 0.0)
+        apart = Whitening.of(chosen, parameters.means, factors, constants)
+    assert len(together.centred) == 0
+    assert len(apart.centred) == 5
+    size = np.abs(together.whiteners) @ np.maximum(1.0, np.abs(parameters.means))[:, :, None]
+    small = size.max(axis=(1, 2)) < _SHIFT_LIMIT
+    assert small.any()
+    out = np.empty((2, 5, 60))
+    for whitening, densities in zip((together, apart), out, strict=True):
+        whitening.write_log_densities(block, np.empty((2, n_features, 60)), densities)
+    found, expected = out[:, small]
+    # Of rows that are far from a component, relatively; of its own rows, absolutely.
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-11)
+    mixed = Whitening.of(chosen, parameters.means, factors, constants)
+    assert len(mixed.centred) == 5 - small.sum()
 
 
 @pytest.mark.parametrize("n_features", [2, 20])
