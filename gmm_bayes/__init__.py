@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gmm_bayes.core.checks import ImproperPosteriorWarning
+    from gmm_bayes.density.compiled_rows import CompiledRows
     from gmm_bayes.density.stated import ModelInNumbers, log_posterior_density
     from gmm_bayes.draws import MixtureDraws
     from gmm_bayes.estimators.gaussian_mixture import GaussianMixtureBayes
@@ -44,6 +45,7 @@ __all__ = [
     "NUTS",
     "SMC",
     "BetaNegativeBinomialComponents",
+    "CompiledRows",
     "ComponentsPrior",
     "Diagnostics",
     "FixedComponents",
@@ -79,6 +81,7 @@ __all__ = [
 _HOMES = {
     "ADVI": "samplers.advi.sampler",
     "BetaNegativeBinomialComponents": "priors.number_of_components",
+    "CompiledRows": "density.compiled_rows",
     "ComponentsPrior": "priors.number_of_components",
     "Diagnostics": "evaluation.diagnostics",
     "FixedComponents": "priors.number_of_components",

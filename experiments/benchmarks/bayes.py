@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from arviz_stats.base import array_stats
 
-from experiments.benchmarks.em import Case, make_data
+from experiments.benchmarks.cases import Case, make_data
 from experiments.core.processor import processor_line
 from experiments.core.types import FloatArray
 from gmm_bayes import LKJPrior, MixtureDraws, NIWPrior, relabel

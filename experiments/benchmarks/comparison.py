@@ -18,7 +18,8 @@ from unittest.mock import patch
 
 from experiments.analysis import analyse
 from experiments.api.comparing import compare_fits
-from experiments.benchmarks.em import Case, make_data, peak_mib
+from experiments.benchmarks.cases import Case, make_data
+from experiments.benchmarks.em import peak_mib
 from experiments.datasets.dataset import Dataset, from_arrays
 from experiments.engines.contract import Fit
 from experiments.engines.fit import fit_engines

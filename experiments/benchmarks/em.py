@@ -10,37 +10,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from experiments.benchmarks.cases import Case, make_data, seconds
+from experiments.benchmarks.onedal import race_onedal
 from experiments.core.processor import processor_line
 from experiments.core.types import FloatArray
 from gmm_em import GaussianMixtureEM
 
 ITERATIONS = 10
-
-
-@dataclass(frozen=True)
-class Case:
-    """One row of the table: data, structure, and what is asked of the ratio."""
-
-    n_samples: int
-    n_features: int
-    n_components: int
-    covariance_type: str = "full"
-    target: float = 5.0
-    aim: float | None = None
-
-    @property
-    def label(self) -> str:
-        """The numbers that name it."""
-        return f"{self.n_samples:>9,} {self.n_features:>3} {self.n_components:>3}"
 
 
 SPEED = (
@@ -81,33 +64,22 @@ def main(quick: bool = False) -> int:
     peak = _dgemm_peak()
     print(f"scikit-learn {sklearn.__version__}, NumPy {np.__version__}; DGEMM {peak:.0f} GFLOP/s")
     print(processor_line())
-    speed = [case for case in SPEED if not quick or _elements(case) <= _QUICK_ELEMENTS]
+    speed = [case for case in SPEED if not quick or case.elements <= _QUICK_ELEMENTS]
     print(f"\nSame start, same {ITERATIONS} iterations, full covariances (seconds)")
     _speed_table(speed, peak, quick)
     print(f"\nOther covariance structures, {ITERATIONS} iterations (seconds)")
     structures = STRUCTURES if not quick else tuple(_shrunk(case) for case in STRUCTURES)
     _speed_table(structures, None, quick)
+    print("\nAgainst Intel oneDAL, full covariances, from random rows with identity covariances")
+    race_onedal(quick)
     print("\nPeak memory of the fit beyond the data (MiB)")
-    _memory_table([case for case in MEMORY if not quick or _elements(case) <= _QUICK_ELEMENTS])
+    _memory_table([case for case in MEMORY if not quick or case.elements <= _QUICK_ELEMENTS])
     print("\nDefault fit, against scikit-learn with as many restarts as reach the same maximum")
     _default_table(quick)
     return 0
 
 
-# Data and starts ---------------------------------------------------------------------------------
-
-
-def make_data(case: Case) -> tuple[FloatArray, FloatArray]:
-    """Draw the data of a case, and the true means."""
-    rng = np.random.default_rng(0)
-    k, d = case.n_components, case.n_features
-    means = rng.normal(size=(k, d)) * 3
-    labels = rng.integers(k, size=case.n_samples)
-    factors = [np.tril(0.3 * rng.normal(size=(d, d))) + np.eye(d) for _ in range(k)]
-    X = rng.normal(size=(case.n_samples, d))
-    for j in range(k):
-        X[labels == j] = means[j] + X[labels == j] @ factors[j].T
-    return X, means
+# Starts ---------------------------------------------------------------------------------
 
 
 def make_start(case: Case, X: FloatArray, means: FloatArray) -> dict[str, Any]:
@@ -125,10 +97,6 @@ def make_start(case: Case, X: FloatArray, means: FloatArray) -> dict[str, Any]:
         "means_init": means + noise,
         "precisions_init": precisions[case.covariance_type],
     }
-
-
-def _elements(case: Case) -> int:
-    return case.n_samples * case.n_features * case.n_components
 
 
 def _shrunk(case: Case) -> Case:
@@ -177,7 +145,7 @@ def _race(case: Case, quick: bool) -> tuple[float, float, float]:
         "max_iter": ITERATIONS,
         **make_start(case, X, means),
     }
-    repeats = max(1 if quick else 2, min(50, 4_000_000 // _elements(case)))
+    repeats = max(1 if quick else 2, min(50, 4_000_000 // case.elements))
     models = (GaussianMixture(**options), GaussianMixtureEM(**options))
     best = [np.inf, np.inf]
     with warnings.catch_warnings():
@@ -187,22 +155,16 @@ def _race(case: Case, quick: bool) -> tuple[float, float, float]:
                 # Our runs are far shorter, so that one disturbance changes more of their time: we
                 # take the best of three of them for each one of theirs.
                 for _ in range(1 + 2 * i):
-                    best[i] = min(best[i], _seconds(partial(model.fit, X)))
+                    best[i] = min(best[i], seconds(partial(model.fit, X)))
         theirs = float(models[0].score(X))
     ours = float(models[1].log_likelihood_) / case.n_samples
     return best[0], best[1], abs(ours - theirs) / abs(theirs)
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
 def _dgemm_peak() -> float:
     n = 2048
     a = np.random.default_rng(0).normal(size=(n, n))
-    best = min(_seconds(lambda: a @ a) for _ in range(5))
+    best = min(seconds(lambda: a @ a) for _ in range(5))
     return 2.0 * n**3 / best / 1e9
 
 
@@ -211,7 +173,8 @@ def _dgemm_peak() -> float:
 _STATUS = "/proc/self/status"
 _MEMORY_PROBE = """
 import sys, warnings
-from experiments.benchmarks.em import Case, GaussianMixtureEM, make_data, make_start, peak_mib
+from experiments.benchmarks.cases import Case, make_data
+from experiments.benchmarks.em import GaussianMixtureEM, make_start, peak_mib
 warnings.simplefilter("ignore")
 case = Case(*map(int, sys.argv[2:5]))
 X, means = make_data(case)
@@ -286,7 +249,7 @@ def _default_row(case: Case, X: FloatArray) -> None:
     from sklearn.mixture import GaussianMixture  # noqa: PLC0415 - `main` says where it is missing
 
     model = GaussianMixtureEM(case.n_components, random_state=0)
-    ours = _seconds(lambda: model.fit(X))
+    ours = seconds(lambda: model.fit(X))
     target = model.log_likelihood_ / case.n_samples
     for n_init in (1, 2, 4, 8, 16, 32):
         # Ours stops where the gain still to come is below 1e-8. scikit-learn's stops by the last
@@ -294,7 +257,7 @@ def _default_row(case: Case, X: FloatArray) -> None:
         other = GaussianMixture(
             case.n_components, n_init=n_init, tol=1e-9, max_iter=5000, random_state=0
         )
-        theirs = _seconds(partial(other.fit, X))
+        theirs = seconds(partial(other.fit, X))
         value = float(other.score(X))
         if value >= target - 1e-7:
             break

@@ -118,21 +118,29 @@ def allocate(data, start, n, components, block):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def whitened_moments(data, components, sums, products):  # type: ignore[no-untyped-def]
-    """Add the moments of the rows' whitened residuals to `sums`; return the log-likelihood.
+def moments_of_part(data, row_weights, start, stop, components, sums, products):  # type: ignore[no-untyped-def]
+    """Add the moments of some rows' whitened residuals to `sums`; return their log-likelihood.
 
-    Rows are weighted by their responsibilities. ``data`` is of shape (D, N). Off the diagonal,
+    The rows are the columns of ``data`` (D, N) from ``start`` to ``stop``. They are weighted by
+    their responsibilities and by ``row_weights`` (N,), unless that is empty. Off the diagonal,
     second moments are added up only if ``products``. The log-likelihood lacks the constant
-    ``-N D log(2 pi) / 2``.
+    ``-D log(2 pi) / 2`` of each row.
     """
     n_features, n_samples = data.shape
     sizes = (n_samples, n_features, components.log_const.shape[0])
-    return call(WHITENED_MOMENTS, (sizes, data, components, sums, products))
+    rows = (data, row_weights, row_weights.shape[0], start, stop)
+    return call(WHITENED_MOMENTS, (sizes, rows, components, sums, products))
+
+
+@njit()
+def whitened_moments(data, components, sums, products):  # type: ignore[no-untyped-def]
+    """Do what :func:`moments_of_part` does for all rows, without weights."""
+    return moments_of_part(data, np.empty(0), 0, data.shape[1], components, sums, products)
 
 
 @njit()
 def weighted_moments(data, components, weights, log_prob, sums, products):  # type: ignore[no-untyped-def]
-    """Do what :func:`whitened_moments` does with rows that count ``weights`` (N,) times.
+    """Do what :func:`moments_of_part` does for all rows, with ``weights`` (N,).
 
     Each row's log density, unweighted, is written to ``log_prob`` (N,). Returns their weighted sum.
     """

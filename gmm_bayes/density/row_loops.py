@@ -169,21 +169,26 @@ def _add_component(n, k, block, sums, products):  # type: ignore[no-untyped-def]
 
 
 @inlined()
-def _whitened_moments(data, components, sums, products):  # type: ignore[no-untyped-def]
-    """Do what :func:`gmm_bayes.density.moments.whitened_moments` does."""
-    n_features, n_samples = data.shape
+def _whitened_moments(data, row_weights, start, stop, components, sums, products):  # type: ignore[no-untyped-def]
+    """Do what :func:`gmm_bayes.density.moments.moments_of_part` does."""
     n_components = components.log_const.shape[0]
-    block = new_block(n_components, n_features)
-    log_likelihood = 0.0
-    for start in range(0, n_samples, BLOCK_ROWS):
-        n = min(BLOCK_ROWS, n_samples - start)
-        _allocate(data, start, n, components, block)
-        log_likelihood += _block_log_likelihood(n, block)
-        for i in range(n):
-            block.total[i] = 1.0 / block.total[i]
+    block = new_block(n_components, data.shape[0])
+    value = 0.0
+    for first in range(start, stop, BLOCK_ROWS):
+        n = min(BLOCK_ROWS, stop - first)
+        _allocate(data, first, n, components, block)
+        if row_weights.shape[0] == 0:
+            value += _block_log_likelihood(n, block)
+            for i in range(n):
+                block.total[i] = 1.0 / block.total[i]
+        else:
+            for i in range(n):
+                weight = row_weights[first + i]
+                value += weight * (block.top[i] + math.log(block.total[i]))
+                block.total[i] = weight / block.total[i]
         for k in range(n_components):
             _add_component(n, k, block, sums, products)
-    return log_likelihood
+    return value
 
 
 @inlined()
@@ -289,11 +294,28 @@ def _allocate_at(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - arrays by t
 
 
 def _whitened_moments_at(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - arrays by their addresses
-    n_samples, d, k, data, log_const, means, whiteners, counts, first, second, products
+    n_samples,
+    d,
+    k,
+    data,
+    row_weights,
+    n_weights,
+    start,
+    stop,
+    log_const,
+    means,
+    whiteners,
+    counts,
+    first,
+    second,
+    products,
 ):
     """Call :func:`_whitened_moments`."""
     return _whitened_moments(
         numba.carray(data, (d, n_samples)),
+        numba.carray(row_weights, (n_weights,)),
+        start,
+        stop,
         _components(d, k, log_const, means, whiteners),
         _sums(d, k, counts, first, second),
         products != 0,
@@ -339,7 +361,7 @@ _REASSOCIATED = frozenset({"contract", "reassoc", "nsz"})
 _ENTRIES = {
     EXP_BELOW: (_exp_below_at, "ppppi", frozenset({"contract"})),
     by_address.ALLOCATE: (_allocate_at, "iiipiippppppppp", _REASSOCIATED),
-    by_address.WHITENED_MOMENTS: (_whitened_moments_at, "iiipppppppi", _REASSOCIATED),
+    by_address.WHITENED_MOMENTS: (_whitened_moments_at, "iiippiiippppppi", _REASSOCIATED),
     by_address.WEIGHTED_MOMENTS: (_weighted_moments_at, "iiipppppppppi", _REASSOCIATED),
     by_address.LOG_LIKELIHOOD: (_log_likelihood_at, "iiipppp", _REASSOCIATED),
 }

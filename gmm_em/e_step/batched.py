@@ -18,6 +18,7 @@ from gmm_em.core.types import FloatArray, IntArray, Second
 from gmm_em.e_step.features import LEAST_LOG, Density, density, feature_map
 from gmm_em.e_step.protocol import RowwiseEStep
 from gmm_em.e_step.totals import BatchedTotals
+from gmm_em.e_step.whitening import ComponentSums, Whitening
 from gmm_em.rows.samples import Parameters, Samples
 
 # Elements of the responsibilities of all mixtures that are held at a time.
@@ -53,12 +54,11 @@ class OneByOne:
 
 @dataclass
 class _Lane:
-    """Sums over the blocks of one lane."""
+    """Sums over the blocks of one lane, of the components of all mixtures."""
 
     log_likelihood: FloatArray
     sums: FloatArray
-    first: FloatArray
-    second: FloatArray
+    whitened: ComponentSums | None
 
 
 class BatchedEStep:
@@ -103,7 +103,7 @@ class BatchedEStep:
                 self._phi = self._features(0, self._samples.n_samples)
             starts, columns = self._blocks(n_runs * k)
             n_lanes = min(_LANES, len(starts))
-            lanes = [self._lane(n_runs, k, len(prepared.whitened)) for _ in range(n_lanes)]
+            lanes = [self._lane(n_runs, prepared) for _ in range(n_lanes)]
 
             def work(lane: int) -> None:
                 # The error state belongs to a thread.
@@ -118,8 +118,8 @@ class BatchedEStep:
             for lane in lanes[1:]:
                 total.log_likelihood += lane.log_likelihood
                 total.sums += lane.sums
-                total.first += lane.first
-                total.second += lane.second
+                if total.whitened is not None and lane.whitened is not None:
+                    total.whitened.add(lane.whitened)
             return self._totals(total, prepared, (n_runs, k, d))
 
     def log_density(self, parameters: Parameters, index: IntArray) -> FloatArray:
@@ -131,8 +131,7 @@ class BatchedEStep:
             phi = np.empty((self._map.size, block.shape[1]))
             self._map.fill(block, phi)
             with single_threaded_blas():
-                joint, _ = self._joint(block, phi, prepared)
-            joint = joint.reshape(n_runs, k, -1)
+                joint = self._joint(block, phi, prepared).reshape(n_runs, k, -1)
             top = joint.max(axis=1)
             out = np.asarray(top + np.log(np.exp(joint - top[:, None]).sum(axis=1)))
             if prepared.shared_precision is not None:
@@ -154,18 +153,17 @@ class BatchedEStep:
         self._map.fill(self._samples.block(start, stop), phi)
         return phi
 
-    def _lane(self, n_runs: int, k: int, n_whitened: int) -> _Lane:
-        d = self._samples.n_features
+    def _lane(self, n_runs: int, prepared: Density) -> _Lane:
+        whitening = prepared.whitening
         return _Lane(
             np.zeros(n_runs),
-            np.zeros((n_runs * k, self._map.size)),
-            np.zeros((n_whitened, d)),
-            np.zeros((n_whitened, d, d)),
+            np.zeros((prepared.coefficients.shape[0], self._map.size)),
+            None if whitening is None else whitening.no_sums(),
         )
 
     def _prepare(self, parameters: Parameters) -> Density:
         """Densities of all components of all mixtures, as if they were those of one."""
-        n_runs, k, d = parameters.means.shape
+        n_runs, d = parameters.means.shape[0], parameters.means.shape[2]
         if self._second != "pooled":
             flat = Parameters(
                 parameters.weights.reshape(-1),
@@ -177,38 +175,29 @@ class BatchedEStep:
             density(self._map, Parameters(*arrays), strict=True)
             for arrays in zip(*parameters, strict=True)
         ]
-        coefficients = np.concatenate([one.coefficients for one in each])
-        means = np.concatenate([one.means for one in each])
-        constants = np.concatenate([one.constants for one in each])
         precisions = [one.shared_precision for one in each if one.shared_precision is not None]
         if len(precisions) == n_runs:
-            return Density(coefficients, (), means, None, None, constants, np.stack(precisions))
+            coefficients = np.concatenate([one.coefficients for one in each])
+            return Density(coefficients, None, np.stack(precisions))
         # Mixtures that cannot do without whitening make all of them do it: they are few.
-        factors = np.linalg.cholesky(parameters.covariances.reshape(-1, d, d))
-        return Density(
-            coefficients,
-            tuple(range(n_runs * k)),
-            means,
-            factors,
-            np.linalg.inv(factors),
-            constants,
-            None,
-        )
+        whitened = [
+            density(self._map, Parameters(*arrays), strict=True, limit=0.0)
+            for arrays in zip(*parameters, strict=True)
+        ]
+        whitening = Whitening.joined(one.whitening for one in whitened if one.whitening)
+        return Density(np.empty((0, self._map.size)), whitening, None)
 
     # The work on one block ---------------------------------------------------------------------
 
-    def _joint(
-        self, block: FloatArray, phi: FloatArray, prepared: Density
-    ) -> tuple[FloatArray, list[FloatArray]]:
-        """Weighted log-densities (R K, n), and whitened deviations where they are whitened."""
-        joint = np.dot(prepared.coefficients, phi)
-        deviations = []
-        for k in prepared.whitened:
-            assert prepared.whiteners is not None
-            z = prepared.whiteners[k] @ (block - prepared.means[k][:, None])
-            joint[k] = prepared.constants[k] - 0.5 * np.einsum("dn,dn->n", z, z)
-            deviations.append(z)
-        return joint, deviations
+    def _joint(self, block: FloatArray, phi: FloatArray, prepared: Density) -> FloatArray:
+        """Weighted log-densities of the components of all mixtures, shape (R K, n)."""
+        whitening = prepared.whitening
+        if whitening is None:
+            return np.asarray(np.dot(prepared.coefficients, phi))
+        joint = np.empty((whitening.n_components, block.shape[1]))
+        joint[whitening.others] = np.dot(prepared.coefficients, phi)
+        whitening.write_log_densities(block, np.empty((2, *block.shape)), joint)
+        return joint
 
     def _accumulate(
         self,
@@ -220,7 +209,7 @@ class BatchedEStep:
         stop = min(start + columns, self._samples.n_samples)
         block = self._samples.block(start, stop)
         phi = self._features(start, stop) if self._phi is None else self._phi[:, start:stop]
-        joint, deviations = self._joint(block, phi, prepared)
+        joint = self._joint(block, phi, prepared)
         n_runs = lane.log_likelihood.shape[0]
         posterior = joint.reshape(n_runs, -1, stop - start)
         top = np.maximum.reduce(posterior, axis=1)
@@ -237,11 +226,12 @@ class BatchedEStep:
             lane.log_likelihood += top @ weight
             np.divide(weight, total, out=total)
         np.multiply(posterior, total[:, None], out=posterior)
-        lane.sums += np.dot(joint, phi.T)
-        for i, z in enumerate(deviations):
-            r = joint[prepared.whitened[i]]
-            lane.first[i] += z @ r
-            lane.second[i] += (z * r) @ z.T
+        whitening = prepared.whitening
+        if whitening is None or lane.whitened is None:
+            lane.sums += np.dot(joint, phi.T)
+            return
+        lane.sums += np.dot(joint[whitening.others], phi.T)
+        lane.whitened.add(whitening.sums(block, joint, np.empty((2, *block.shape))))
 
     # Moments out -----------------------------------------------------------------------------
 
@@ -249,29 +239,24 @@ class BatchedEStep:
         self, total: _Lane, prepared: Density, shape: tuple[int, int, int]
     ) -> BatchedTotals:
         n_runs, k, d = shape
-        counts, first = total.sums[:, 0], total.sums[:, 1 : d + 1]
+        sums = total.sums
         origin = np.zeros((n_runs * k, d))
         log_likelihood = total.log_likelihood
+        whitening, whitened = prepared.whitening, total.whitened
+        if whitening is not None and whitened is not None:
+            sums = whitening.with_others(whitened, sums)
+            origin[whitening.chosen] = whitening.means
+        counts, first = sums[:, 0], sums[:, 1 : d + 1]
         if prepared.shared_precision is not None:
             square = self._second_moment()
             log_likelihood -= 0.5 * (prepared.shared_precision * square).sum(axis=(1, 2))
             second = np.broadcast_to(square, (n_runs, d, d))
+        elif whitening is None or whitened is None:
+            second = self._map.second(sums)
+        elif self._second == "pooled":
+            second = whitened.second.reshape(n_runs, k, d, d).sum(axis=1)
         else:
-            second = self._map.second(total.sums)
-        exact = None
-        if prepared.whitened:
-            whitened = list(prepared.whitened)
-            origin[whitened] = prepared.means[whitened]
-            assert prepared.factors is not None
-            factors = prepared.factors[whitened]
-            first[whitened] = (factors @ total.first[:, :, None])[:, :, 0]
-            exact = factors @ total.second @ factors.transpose(0, 2, 1)
-            if self._second == "full":
-                second[whitened] = exact
-            elif self._second == "diagonal":
-                second[whitened] = np.diagonal(exact, axis1=1, axis2=2)
-            else:
-                second = exact.reshape(n_runs, k, d, d).sum(axis=1)
+            second = self._map.second_whitened(sums, whitening.chosen, whitened.second)
         if self._second != "pooled":
             second = second.reshape(n_runs, k, *second.shape[1:])
         return BatchedTotals(

@@ -149,7 +149,8 @@ class BlockedEStep:
             try:
                 workspace = self._workspaces.get_nowait()
             except queue.Empty:
-                workspace = Workspace(self._map.size, self.n_components, plan.columns)
+                d = self.samples.n_features
+                workspace = Workspace(self._map.size, d, self.n_components, plan.columns)
             for start in plan.lane(lane):
                 work(lane, start, workspace)
             self._workspaces.put(workspace)
@@ -163,10 +164,8 @@ class BlockedEStep:
             run_lane(0)
             return
         with single_threaded_blas() as available:
-            if plan.n_lanes == 1:
-                run_lane(0)
-            else:
-                run_all(run_lane_quietly, range(plan.n_lanes), self._n_threads or available)
+            n_threads = min(self._n_threads or available, plan.n_threads)
+            run_all(run_lane_quietly, range(plan.n_lanes), n_threads)
 
     def _visit(
         self, parameters: Parameters, take: Callable[[int, int, BlockBuffers, int], None]
@@ -176,7 +175,9 @@ class BlockedEStep:
         def work(lane: int, start: int, workspace: Workspace) -> None:
             block = self._block(start)
             buffers = workspace.buffers(block.shape[1])
-            _posterior(self._plan, prepared, block, self._features(block, buffers.phi), buffers)
+            _posterior(
+                self._plan, prepared, block, self._features(block, buffers, prepared), buffers
+            )
             np.divide(buffers.posterior, buffers.norm, out=buffers.posterior)
             if prepared.shared_precision is not None:
                 # The term x^T P x of equation 1, which is the same for all components.
@@ -192,22 +193,22 @@ class BlockedEStep:
         """Rows of the block that begins at `start`, transposed: shape (D, n)."""
         return self.samples.block(start, min(start + self._plan.columns, self.samples.n_samples))
 
-    def _features(self, block: FloatArray, buffer: FloatArray) -> FloatArray:
-        """Return phi of a block, written to the buffer unless it was kept, shape (P, n)."""
+    def _features(self, block: FloatArray, buffers: BlockBuffers, prepared: Density) -> FloatArray:
+        """Return phi of a block, shape (P, n), which is written unless it was kept."""
         if self._phi is not None:
             return self._phi
-        self._map.fill(block, buffer)
-        return buffer
+        # Where all components are whitened, phi is not looked at.
+        if prepared.coefficients.shape[0]:
+            self._map.fill(block, buffers.phi)
+        return buffers.phi
 
     def _block_sums(self, start: int, prepared: Density, workspace: Workspace) -> LaneSums:
         """Log-likelihood and the sums (6) of one block."""
         block = self._block(start)
         n = block.shape[1]
         buffers = workspace.buffers(n)
-        phi = self._features(block, buffers.phi)
-        deviations = _posterior(
-            self._plan, prepared, block, phi, buffers, no_denormals=self._strict
-        )
+        phi = self._features(block, buffers, prepared)
+        _posterior(self._plan, prepared, block, phi, buffers, no_denormals=self._strict)
         weight = self.samples.weights_of(start, start + n)
         # Row weights go into the normalisation: w_n r_kn, not r_kn, is what is summed.
         if weight is None:
@@ -217,43 +218,40 @@ class BlockedEStep:
             log_likelihood = float(weight @ buffers.log_density)
             np.divide(weight, buffers.norm, out=buffers.norm)
         np.multiply(buffers.posterior, buffers.norm, out=buffers.posterior)
-        sums = self._plan.collect(buffers.posterior, phi)
-        if not deviations:
-            return LaneSums(log_likelihood, sums)
-        chosen = buffers.posterior[list(prepared.whitened)]
-        first = np.array([z @ r for z, r in zip(deviations, chosen, strict=True)])
-        second = np.array([(z * r) @ z.T for z, r in zip(deviations, chosen, strict=True)])
-        return LaneSums(log_likelihood, sums, first, second)
+        whitening = prepared.whitening
+        if whitening is None:
+            return LaneSums(log_likelihood, self._plan.collect(buffers.posterior, phi))
+        return LaneSums(
+            log_likelihood,
+            self._plan.collect(buffers.posterior[whitening.others], phi),
+            whitening.sums(block, buffers.posterior, buffers.deviations),
+        )
 
     # Moments out -----------------------------------------------------------------------------
 
     def _totals(self, total: LaneSums, prepared: Density) -> Totals:
         """Turn sums of features into moments about an origin per component.
 
-        The origin is zero, but the mean for a component that is whitened: its sums of z and
-        z z^T become moments of ``x - mean = L z``.
+        The origin is zero, but the mean for a component that is whitened.
         """
+        k, d = self.n_components, self.samples.n_features
         sums = total.sums
         assert sums is not None
-        counts = sums[:, 0]
-        first = sums[:, 1 : self.samples.n_features + 1]
-        origin = np.zeros(first.shape)
+        origin = np.zeros((k, d))
+        whitening, whitened = prepared.whitening, total.whitened
+        if whitening is not None and whitened is not None:
+            sums = whitening.with_others(whitened, sums)
+            origin[whitening.chosen] = whitening.means
+        counts, first = sums[:, 0], sums[:, 1 : d + 1]
         log_likelihood = total.log_likelihood
         if prepared.shared_precision is not None:
             # The sum over rows of x^T P x is trace(P sum_n w_n x_n x_n^T).
             second = self._total_second_moment()
             log_likelihood -= 0.5 * float(np.vdot(prepared.shared_precision, second))
-            return Totals(log_likelihood, counts, first, second, origin)
-        if prepared.factors is None:
-            return Totals(log_likelihood, counts, first, self._map.second(sums), origin)
-        assert total.first is not None
-        assert total.second is not None
-        whitened = list(prepared.whitened)
-        origin[whitened] = prepared.means[whitened]
-        factors = prepared.factors[whitened]
-        first[whitened] = (factors @ total.first[:, :, None])[:, :, 0]
-        exact = factors @ total.second @ factors.transpose(0, 2, 1)
-        second = self._map.second_whitened(sums, whitened, exact)
+        elif whitening is not None and whitened is not None:
+            second = self._map.second_whitened(sums, whitening.chosen, whitened.second)
+        else:
+            second = self._map.second(sums)
         return Totals(log_likelihood, counts, first, second, origin)
 
     def _total_second_moment(self) -> FloatArray:
@@ -280,24 +278,15 @@ def _posterior(
     buffers: BlockBuffers,
     *,
     no_denormals: bool = False,
-) -> list[FloatArray]:
-    """Fill the buffers: (4), and of (5) the numerators ``exp(a_kn - max_k a_kn)`` and their sums.
-
-    Returns
-    -------
-    list of ndarray, shape (D, n)
-        The deviations z of the components that are whitened.
-    """
-    _, posterior, log_density, norm = buffers
-    plan.project(prepared.coefficients, phi, posterior)
-    deviations = []
-    for k in prepared.whitened:
-        assert prepared.whiteners is not None
-        z = prepared.whiteners[k] @ (block - prepared.means[k][:, None])
-        np.einsum("dn,dn->n", z, z, out=log_density)
-        np.multiply(log_density, -0.5, out=posterior[k])
-        posterior[k] += prepared.constants[k]
-        deviations.append(z)
+) -> None:
+    """Write (4), and of (5) the numerators ``exp(a_kn - max_k a_kn)`` and their sums."""
+    posterior, log_density, norm = buffers.posterior, buffers.log_density, buffers.norm
+    whitening = prepared.whitening
+    if whitening is None:
+        plan.project(prepared.coefficients, phi, posterior)
+    else:
+        posterior[whitening.others] = plan.projected(prepared.coefficients, phi)
+        whitening.write_log_densities(block, buffers.deviations, posterior)
     # The largest term is taken out of the sum, so that nothing overflows.
     np.maximum.reduce(posterior, axis=0, out=log_density)
     np.subtract(posterior, log_density, out=posterior)
@@ -306,7 +295,6 @@ def _posterior(
     np.exp(posterior, out=posterior)
     np.add.reduce(posterior, axis=0, out=norm)
     np.add(log_density, np.log(norm), out=log_density)
-    return deviations
 
 
 def evaluate(mixture: Mixture, X: Any, second: Second = "full") -> tuple[FloatArray, FloatArray]:

@@ -17,8 +17,8 @@ lost. Such a component is whitened instead, ``z = L^-1 (x - m)``, with
 
     log w + log N(x | m, P^-1) = c - 1/2 z^T z,                                    (3)
 
-and its moments are taken of z, which loses no digits. The choice between (1) and (3) is made for
-each component in every E-step.
+and its moments are taken about m, which loses no digits (:mod:`gmm_em.e_step.whitening`). The
+choice between (1) and (3) is made for each component in every E-step.
 """
 
 from __future__ import annotations
@@ -29,20 +29,21 @@ from typing import ClassVar, NamedTuple, override
 
 import numpy as np
 
-from gmm_em.core.types import LOG_2PI, FloatArray, IntArray, Second
+from gmm_em.core.types import LOG_2PI, FloatArray, IndexArray, IntArray, Second
+from gmm_em.e_step.whitening import Whitening
 from gmm_em.rows.samples import Parameters
 
 # Largest sum of magnitudes in equation 1, whose rounding error is about 1e-16 of it.
-_EXPANDED_LIMIT = 1e5
+EXPANDED_LIMIT = 1e5
 # Log-responsibilities below this are taken as this. It changes no digit of a sum, and processors
 # are many times slower on numbers that are almost too small for float64.
 LEAST_LOG = -300.0
 # A component is a point where a feature's variance given the others is this small, in units of the
 # data's variance.
-_COLLAPSED = 1e-18
+COLLAPSED = 1e-18
 # A component is a hyperplane where a feature's variance given the others is this small, in units of
 # the feature's variance in the component. The covariance's rounding errors are about 1e-16.
-_FLAT = 1e-12
+FLAT = 1e-12
 
 
 class SingularError(np.linalg.LinAlgError):
@@ -59,11 +60,15 @@ class FeatureMap(ABC):
     n_features : int
     shared : bool
         Whether the components share one covariance, whose quadratic form phi leaves out.
+    worthwhile : int
+        Where fewer components than this are left once others are whitened, whitening them, too,
+        takes less time than computing phi for them.
     """
 
     size: int
     n_features: int
     shared: ClassVar[bool] = False
+    worthwhile: int = 1
 
     @abstractmethod
     def fill(self, block: FloatArray, out: FloatArray) -> None:
@@ -85,14 +90,14 @@ class FeatureMap(ABC):
 
     @abstractmethod
     def second_whitened(
-        self, sums: FloatArray, whitened: list[int], exact: FloatArray
+        self, sums: FloatArray, whitened: IndexArray, exact: FloatArray
     ) -> FloatArray:
         """Second moments where some components are whitened.
 
         Parameters
         ----------
         sums : ndarray, shape (K, size)
-        whitened : list of int
+        whitened : ndarray of int, shape (W,)
             The W components that are whitened: all of them, where they share a covariance.
         exact : ndarray, shape (W, D, D)
             Second moments of these about their means, which replace those about zero.
@@ -115,6 +120,7 @@ class QuadraticMap(FeatureMap):
     def __init__(self, n_features: int) -> None:
         self.n_features = n_features
         self.size = 1 + n_features + n_features * (n_features + 1) // 2
+        self.worthwhile = 1 + n_features // 4
         self._flat, self._factors, self._position = _quadratic_layout(n_features)
 
     @override
@@ -147,7 +153,7 @@ class QuadraticMap(FeatureMap):
 
     @override
     def second_whitened(
-        self, sums: FloatArray, whitened: list[int], exact: FloatArray
+        self, sums: FloatArray, whitened: IndexArray, exact: FloatArray
     ) -> FloatArray:
         second = self.second(sums)
         second[whitened] = exact
@@ -181,7 +187,7 @@ class DiagonalMap(FeatureMap):
 
     @override
     def second_whitened(
-        self, sums: FloatArray, whitened: list[int], exact: FloatArray
+        self, sums: FloatArray, whitened: IndexArray, exact: FloatArray
     ) -> FloatArray:
         second = self.second(sums)
         second[whitened] = np.diagonal(exact, axis1=1, axis2=2)
@@ -215,7 +221,7 @@ class LinearMap(FeatureMap):
 
     @override
     def second_whitened(
-        self, sums: FloatArray, whitened: list[int], exact: FloatArray
+        self, sums: FloatArray, whitened: IndexArray, exact: FloatArray
     ) -> FloatArray:
         return np.asarray(exact.sum(axis=0))
 
@@ -237,29 +243,26 @@ class Density(NamedTuple):
 
     Attributes
     ----------
-    coefficients : ndarray, shape (K, P)
-        W, the coefficients of phi in equation 1; zero for the components in `whitened`.
-    whitened : tuple of int
-        Components to be evaluated by equation 3.
-    means : ndarray, shape (K, D)
-    factors, whiteners : ndarray, shape (K, D, D), or None
-        Cholesky factors L and their inverses; None where no component is whitened.
-    constants : ndarray, shape (K,)
-        c of equation 2: the log-density of each component at its mean, weight included.
+    coefficients : ndarray, shape (K - W, P)
+        The coefficients of phi in equation 1, of the components that are not whitened.
+    whitening : Whitening, or None
+        The W components to be evaluated by equation 3; None where there are none.
     shared_precision : ndarray, shape (D, D), or None
         P of the quadratic form that `coefficients` leaves out, where it does.
     """
 
     coefficients: FloatArray
-    whitened: tuple[int, ...]
-    means: FloatArray
-    factors: FloatArray | None
-    whiteners: FloatArray | None
-    constants: FloatArray
+    whitening: Whitening | None
     shared_precision: FloatArray | None
 
 
-def density(features: FeatureMap, parameters: Parameters, *, strict: bool = False) -> Density:
+def density(
+    features: FeatureMap,
+    parameters: Parameters,
+    *,
+    strict: bool = False,
+    limit: float = EXPANDED_LIMIT,
+) -> Density:
     """Prepare the evaluation of a mixture's log-densities.
 
     Parameters
@@ -269,6 +272,8 @@ def density(features: FeatureMap, parameters: Parameters, *, strict: bool = Fals
         Covariances must be equal where the map is for shared ones.
     strict : bool, default False
         Refuse covariances that are singular to rounding.
+    limit : float
+        A component is whitened where the magnitudes of equation 1 may sum to more; 0 whitens all.
 
     Raises
     ------
@@ -295,22 +300,20 @@ def density(features: FeatureMap, parameters: Parameters, *, strict: bool = Fals
     constants = np.log(parameters.weights) - 0.5 * features.n_features * LOG_2PI
     constants -= np.add.reduce(np.log(deviations), axis=1)
     coefficients = features.coefficients(constants - 0.5 * quadratic, linear, precisions)
-    kept = whiteners = None
-    whitened: tuple[int, ...] = ()
+    whitening = None
     # One sum over all components is compared first: in most E-steps none is near the limit.
     magnitudes = np.abs(precisions)
-    if not np.add.reduce(magnitudes, axis=None) + np.maximum.reduce(quadratic) < _EXPANDED_LIMIT:
+    if not np.add.reduce(magnitudes, axis=None) + np.maximum.reduce(quadratic) < limit:
         risk = magnitudes.sum(axis=(1, 2)) + (quadratic.max() if shared else quadratic)
-        risky = np.broadcast_to(risk > _EXPANDED_LIMIT, parameters.weights.shape)
-        whitened = tuple(np.flatnonzero(risky).tolist())
-        coefficients[risky] = 0.0
-    if whitened:
-        kept = np.broadcast_to(factors, parameters.covariances.shape)
-        whiteners = np.broadcast_to(np.linalg.inv(factors), parameters.covariances.shape)
-    shared_precision = precisions[0] if shared and not whitened else None
-    return Density(
-        coefficients, whitened, parameters.means, kept, whiteners, constants, shared_precision
-    )
+        risky = np.broadcast_to(risk > limit, parameters.weights.shape)
+        if risky.any():
+            if np.count_nonzero(~risky) < features.worthwhile:
+                risky = np.ones_like(risky)
+            factors = np.broadcast_to(factors, parameters.covariances.shape)
+            whitening = Whitening.of(risky, parameters.means, factors, constants)
+            coefficients = coefficients[whitening.others]
+    shared_precision = precisions[0] if shared and whitening is None else None
+    return Density(coefficients, whitening, shared_precision)
 
 
 def refuse_collapsed(covariances: FloatArray, deviations: FloatArray) -> None:
@@ -325,7 +328,7 @@ def refuse_collapsed(covariances: FloatArray, deviations: FloatArray) -> None:
     # A component that is wider than this, in units of the data, is far from a collapse.
     if deviations.min() > 1e-3:
         return
-    limit = _FLAT * covariances.diagonal(0, 1, 2) + _COLLAPSED
+    limit = FLAT * covariances.diagonal(0, 1, 2) + COLLAPSED
     # Written with "not >", so that NaN is refused, too.
     collapsed = (~(deviations**2 > limit)).any(axis=1)
     if collapsed.any():

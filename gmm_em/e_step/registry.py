@@ -149,7 +149,9 @@ READERS: tuple[RowReader, ...] = (
 )
 
 
-def open_rows(X: Any, sample_weight: Any, reading: Reading) -> OpenedRows:
+def open_rows(
+    X: Any, sample_weight: Any, reading: Reading, preferred: RowReader | None = None
+) -> OpenedRows:
     """Open rows with the first of `READERS` that reads them.
 
     Parameters
@@ -158,13 +160,16 @@ def open_rows(X: Any, sample_weight: Any, reading: Reading) -> OpenedRows:
     sample_weight : array_like, shape (N,), optional
         Non-negative; a weight of 2 counts a row twice.
     reading : Reading
+    preferred : RowReader, optional
+        A reader that opens complete rows in memory in place of `CompleteRows`.
 
     Raises
     ------
     ValueError
         If the rows cannot be used.
     """
-    reader = next(reader for reader in READERS if reader.reads(X, sample_weight, reading))
+    readers = READERS if preferred is None else (*READERS[:-1], preferred, READERS[-1])
+    reader = next(reader for reader in readers if reader.reads(X, sample_weight, reading))
     return reader.open(X, sample_weight, reading)
 
 

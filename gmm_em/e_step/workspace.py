@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gmm_em.core.types import FloatArray
+from gmm_em.e_step.whitening import ComponentSums
 
 
 class BlockBuffers(NamedTuple):
@@ -23,12 +24,15 @@ class BlockBuffers(NamedTuple):
         Log-density of the mixture.
     norm : ndarray, shape (n,)
         What the unnormalised responsibilities of a row sum to.
+    deviations : ndarray, shape (2, D, n)
+        Deviations of the rows from a mean, and their whitened values.
     """
 
     phi: FloatArray
     posterior: FloatArray
     log_density: FloatArray
     norm: FloatArray
+    deviations: FloatArray
 
 
 class Workspace:
@@ -38,16 +42,19 @@ class Workspace:
     ----------
     size : int
         Number of features phi of a row, P.
+    n_features : int
     n_components : int
     columns : int
         Rows of the longest block.
     """
 
-    def __init__(self, size: int, n_components: int, columns: int) -> None:
+    def __init__(self, size: int, n_features: int, n_components: int, columns: int) -> None:
         self._phi = np.empty(size * columns)
         self._posterior = np.empty(n_components * columns)
         self._row = np.empty((2, columns))
-        self._shape = (size, n_components)
+        # Memory that is never written to is not taken from the system.
+        self._deviations = np.empty(2 * n_features * columns)
+        self._shape = (size, n_features, n_components)
         self._buffers: dict[int, BlockBuffers] = {}
 
     def buffers(self, n: int) -> BlockBuffers:
@@ -57,12 +64,13 @@ class Workspace:
         return self._buffers[n]
 
     def _cut(self, n: int) -> BlockBuffers:
-        size, n_components = self._shape
+        size, n_features, n_components = self._shape
         return BlockBuffers(
             self._phi[: size * n].reshape(size, n),
             self._posterior[: n_components * n].reshape(n_components, n),
             self._row[0, :n],
             self._row[1, :n],
+            self._deviations[: 2 * n_features * n].reshape(2, n_features, n),
         )
 
 
@@ -73,29 +81,25 @@ class LaneSums:
     Attributes
     ----------
     log_likelihood : float
-    sums : ndarray, shape (K, P), or None
-        Of each component's responsibilities times phi; None before the first block.
-    first : ndarray, shape (W, D), or None
-        Of the responsibilities of the W whitened components times z; None where there are none.
-    second : ndarray, shape (W, D, D), or None
-        Of the same times z z^T.
+    sums : ndarray, shape (K - W, P), or None
+        Of the responsibilities of the components that are not whitened times phi; None before
+        the first block.
+    whitened : ComponentSums, or None
+        Of the W components that are; None where there are none.
     """
 
     log_likelihood: float = 0.0
     sums: FloatArray | None = None
-    first: FloatArray | None = None
-    second: FloatArray | None = None
+    whitened: ComponentSums | None = None
 
     def add(self, other: LaneSums) -> None:
         """Add a block's sums, or another lane's, whose arrays this one may keep and change."""
+        if self.sums is None:
+            self.log_likelihood, self.sums = other.log_likelihood, other.sums
+            self.whitened = other.whitened
+            return
         self.log_likelihood += other.log_likelihood
-        self.sums = _added(self.sums, other.sums)
-        self.first = _added(self.first, other.first)
-        self.second = _added(self.second, other.second)
-
-
-def _added(into: FloatArray | None, values: FloatArray | None) -> FloatArray | None:
-    if into is None or values is None:
-        return values if into is None else into
-    into += values
-    return into
+        if other.sums is not None:
+            self.sums += other.sums
+        if self.whitened is not None and other.whitened is not None:
+            self.whitened.add(other.whitened)

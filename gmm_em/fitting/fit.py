@@ -15,7 +15,7 @@ from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.registry import get_structure
 from gmm_em.e_step.dask_chunks import take_rows
 from gmm_em.e_step.missing import read_with_missing
-from gmm_em.e_step.registry import Reading, open_stream
+from gmm_em.e_step.registry import Reading, RowReader, open_stream
 from gmm_em.e_step.streaming import Blocks, first_pass
 from gmm_em.fitting.acceleration import Chart
 from gmm_em.fitting.curvature import needs_sample
@@ -57,6 +57,7 @@ def fit_em(  # noqa: PLR0913 - the public face
     n_final: int | None = None,
     n_threads: int | None = None,
     missing: str = "error",
+    reader: RowReader | None = None,
 ) -> EMResult:
     """Fit a Gaussian mixture by maximum likelihood, or with a prior, maximum a posteriori.
 
@@ -121,6 +122,9 @@ def fit_em(  # noqa: PLR0913 - the public face
     missing : {"error", "mar"}, default "error"
         What to do with NaN in `X`: refuse it, or maximise the likelihood of what was observed,
         which is right where values are missing at random.
+    reader : RowReader, optional
+        Opens complete rows in memory, with an E-step of its own. `gmm_bayes.CompiledRows` has a
+        compiled one, which is faster on few rows of few features and on many processors.
 
     Returns
     -------
@@ -145,6 +149,7 @@ def fit_em(  # noqa: PLR0913 - the public face
         prior,
         n_threads,
         missing == "mar",
+        reader,
     )
     if missing == "mar":
         X = read_with_missing(X)

@@ -10,7 +10,7 @@ import numpy as np
 from gmm_em.core.types import FloatArray
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.e_step.missing import imputed, read_with_missing
-from gmm_em.e_step.registry import OpenedRows, Reading, open_rows
+from gmm_em.e_step.registry import OpenedRows, Reading, RowReader, open_rows
 from gmm_em.fitting.prior import ConjugatePrior
 from gmm_em.fitting.problem import ConstantFeatureError, Problem
 from gmm_em.rows.samples import Samples
@@ -39,6 +39,7 @@ class ProblemMaker:
     prior: ConjugatePrior | None
     n_threads: int | None
     missing: bool
+    reader: RowReader | None = None
 
     def pose(self, X: Any, weight: Any) -> Problem:
         """Pose the problem for rows (N, D) with weights (N,) or None.
@@ -53,7 +54,7 @@ class ProblemMaker:
         reading = Reading(
             self.n_components, self.structure, _CHUNK_ROWS, self.n_threads, self.missing
         )
-        return self.problem(open_rows(X, weight, reading))
+        return self.problem(open_rows(X, weight, reading, self.reader))
 
     def problem(self, opened: OpenedRows) -> Problem:
         """Pose the problem for rows that are open."""

@@ -111,6 +111,11 @@ class Samples:
         """What the change to the inner units adds to the total log-likelihood."""
         return self.total_weight * float(np.log(self.scale).sum())
 
+    @property
+    def columns(self) -> FloatArray | None:
+        """All rows in the inner units, transposed, shape (D, N); None where no copy is kept."""
+        return self._columns
+
     @classmethod
     def for_mixture(cls, mixture: Mixture, X: Any, sample_weight: Any = None) -> Samples:
         """Rows in units that depend on the mixture only, the same for any block of rows."""

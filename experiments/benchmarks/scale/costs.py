@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import nnls
 from threadpoolctl import threadpool_limits
 
-from experiments.benchmarks.em import Case, make_data
+from experiments.benchmarks.cases import Case, make_data
 from experiments.core.types import FloatArray
 from experiments.engines.costs import CostTerms, em_terms, gibbs_terms
 from gmm_bayes import GaussianMixtureBayes, NIWPrior

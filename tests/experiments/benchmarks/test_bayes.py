@@ -8,7 +8,7 @@ import pytest
 from scipy.signal import lfilter
 
 from experiments.benchmarks import bayes
-from experiments.benchmarks.em import Case
+from experiments.benchmarks.cases import Case
 from gmm_bayes import MixtureDraws
 from gmm_em import Mixture
 
