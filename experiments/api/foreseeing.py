@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.analysis.analyse import dataset_info
+from experiments.analysis.by_size import ChosenSettings, Size, settings_by_size
 from experiments.config.data import Data, SyntheticData
 from experiments.config.engines import EMSettings
 from experiments.config.experiment import ExperimentConfig
@@ -54,12 +55,13 @@ def foresee(config: ExperimentConfig, dataset: Dataset | None = None) -> Foresee
         dataset = load_dataset(config.data, config.name, stream(config.seed, "data"), count)
     numbers, structures = _numbers(config), _structures(config)
     check_structures(config.engines, structures)
-    options = {name: config.engine_options(name) for name in config.engines}
+    chosen = chosen_by_size(config, dataset)
+    options = chosen.added_to({name: config.engine_options(name) for name in config.engines})
     usual = [min(USUAL_NUMBER, len(dataset.X))]
     for k in usual if isinstance(numbers, str) else numbers:
         ready_engines(dataset, k, config.engines, options, structures[0])
     size = (len(dataset.X), dataset.X.shape[1])
-    seconds, unknown = _seconds(config, size, processors(), SECONDS_OF_A_COMPARISON)
+    seconds, unknown = _seconds(config, options, size, processors(), SECONDS_OF_A_COMPARISON)
     return Foreseen(
         config.name,
         dataset_info(dataset),
@@ -69,7 +71,23 @@ def foresee(config: ExperimentConfig, dataset: Dataset | None = None) -> Foresee
         seconds,
         unknown,
         n_processors=processors(),
+        choices=chosen.choices,
     )
+
+
+def chosen_by_size(config: ExperimentConfig, dataset: Dataset) -> ChosenSettings:
+    """Return the settings that an experiment's engines have by the size of its data.
+
+    Raises
+    ------
+    UsageError
+        If a setting is not allowed.
+    """
+    if config.full:
+        return ChosenSettings.none()
+    size = Size.of(dataset, config.n_components, config.covariance_type)
+    named = {name: config.named_options(name) for name in config.engines}
+    return settings_by_size(size, config.engines, named)
 
 
 def foresee_sweep(config: ExperimentConfig, n_workers: int | None = None) -> Foreseen:
@@ -96,7 +114,8 @@ def foresee_sweep(config: ExperimentConfig, n_workers: int | None = None) -> For
     for cell in {cell.point: cell for cell in plan.cells}.values():
         own = plan.config_of(cell)
         # A cell has one processor, and neither a page nor figures.
-        found, missing = _seconds(own, _shape(own, shapes), 1, SECONDS_IN_A_CELL)
+        options = {name: own.engine_options(name) for name in own.engines}
+        found, missing = _seconds(own, options, _shape(own, shapes), 1, SECONDS_IN_A_CELL)
         unknown.update(missing)
         for part, value in found.items():
             seconds[part] = seconds.get(part, 0.0) + seeds[cell.point] * value / workers
@@ -138,11 +157,14 @@ def _shape(config: ExperimentConfig, known: dict[str, tuple[int, int]]) -> tuple
 
 
 def _seconds(
-    config: ExperimentConfig, size: tuple[int, int], n_processors: int, comparing: float
+    config: ExperimentConfig,
+    options: dict[str, Any],
+    size: tuple[int, int],
+    n_processors: int,
+    comparing: float,
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     """Return the seconds of each part of an experiment, and engines that do not say theirs."""
     numbers, structures = _numbers(config), _structures(config)
-    options: dict[str, Any] = {name: config.engine_options(name) for name in config.engines}
     seconds: dict[str, float] = {}
     if isinstance(numbers, str):
         fitted = [USUAL_NUMBER] * NUMBERS_OF_AUTO
