@@ -41,6 +41,7 @@ from experiments.values.comparison import (
     ComparisonValues,
     DatasetInfo,
     EngineResult,
+    LogLikelihoods,
 )
 from experiments.values.illustration import NOTHING
 from experiments.values.nulls import null_reasons
@@ -178,7 +179,7 @@ def analyse(
         log_likelihood=likelihoods,
         agreement=agreement,
         certificate=certificate,
-        choices=_told_of_size(scores, terms),
+        choices=_told_of_size(scores, likelihoods, terms),
         support=evidence.support,
         outliers=evidence.outliers,
         headline=verdict.headline,
@@ -217,10 +218,13 @@ def _scores(dataset: Dataset, fits: Mapping[str, Fit], terms: Terms) -> dict[str
     return found
 
 
-def _told_of_size(scores: Mapping[str, Scores], terms: Terms) -> list[SizeChoice]:
+def _told_of_size(
+    scores: Mapping[str, Scores], found: LogLikelihoods, terms: Terms
+) -> list[SizeChoice]:
     """Say what was chosen by the number of rows, for the fits and for the comparison."""
-    samples = [found.sample for found in scores.values() if found.sample is not None]
-    return [*terms.choices, *(told_of_scores(len(sample.rows)) for sample in samples[:1])]
+    samples = [one.sample for one in scores.values() if one.sample is not None]
+    loo = None if found.bayes is None else found.bayes.loo
+    return [*terms.choices, *(told_of_scores(len(sample.rows), loo) for sample in samples[:1])]
 
 
 def _clusters(found: Assignments, dataset: Dataset, fits: Mapping[str, Fit]) -> ClusterValues:

@@ -22,6 +22,7 @@ from experiments.engines.bayes_auto import USUAL_NUMBER
 from experiments.engines.em import EMEngine
 from experiments.engines.registry import make_engine
 from experiments.values.by_size import SizeChoice
+from experiments.values.comparison import LeaveOneOutValues
 from gmm_bayes.space.structures import get_structure
 from gmm_em.covariance.registry import NAMES
 from gmm_em.parameter_names import ParameterLayout
@@ -307,10 +308,20 @@ def rows_scored(n_samples: int, n_draws: int) -> int:
     return min(n_samples, int(LIMITS["rows scored"].value))
 
 
-def told_of_scores(n_scored: int) -> SizeChoice:
-    """Say that a sample of the rows was scored."""
-    return SizeChoice(
-        subject="row scores",
-        text=f"Leave-one-out and the posterior's predictive density rest on {n_scored} rows drawn "
-        "at random, and the error of that is stated with them.",
-    )
+def told_of_scores(n_scored: int, loo: LeaveOneOutValues | None) -> SizeChoice:
+    """Say that a sample of the rows was scored, and how large the error of that is.
+
+    Parameters
+    ----------
+    n_scored : int
+    loo : LeaveOneOutValues or None
+        None where there are too few draws for leave-one-out.
+    """
+    said = f"The posterior's predictive density rests on {n_scored} rows drawn at random."
+    if loo is not None:
+        said = (
+            f"Leave-one-out and the posterior's predictive density rest on {n_scored} rows drawn "
+            f"at random: to the standard error of leave-one-out, {loo.se:.3g}, that adds an error "
+            f"of {loo.sampling_se or 0.0:.2g}."
+        )
+    return SizeChoice(subject="row scores", text=said)

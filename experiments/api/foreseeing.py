@@ -17,7 +17,7 @@ from experiments.datasets.dataset import Dataset
 from experiments.datasets.load import load_dataset
 from experiments.engines.bayes_auto import USUAL_NUMBER
 from experiments.engines.contract import ForeseesTime
-from experiments.engines.costs import slowness
+from experiments.engines.costs import EM_PASS, slowness
 from experiments.engines.em import EMEngine
 from experiments.engines.fit import check_structures, ready_engines
 from experiments.engines.registry import make_engine
@@ -29,6 +29,10 @@ from gmm_bayes.core.cores import processors
 
 # What a comparison takes beside its fits: numbers that are compared, and a page that is drawn.
 SECONDS_OF_A_COMPARISON, SECONDS_IN_A_CELL = 3.0, 0.1
+# What every row adds to that: its component by each engine, and its line of a file.
+SECONDS_OF_A_ROW = 8e-6
+# Iterations by which EM is started again to see whether its maximum stands: some 33 starts.
+PASSES_OF_A_CERTIFICATE = 1500
 # Where the number of components is drawn: how many numbers are fitted.
 NUMBERS_OF_AUTO = 3
 SEARCH = "choice of a structure"
@@ -61,7 +65,8 @@ def foresee(config: ExperimentConfig, dataset: Dataset | None = None) -> Foresee
     for k in usual if isinstance(numbers, str) else numbers:
         ready_engines(dataset, k, config.engines, options, structures[0])
     size = (len(dataset.X), dataset.X.shape[1])
-    seconds, unknown = _seconds(config, options, size, processors(), SECONDS_OF_A_COMPARISON)
+    comparing = SECONDS_OF_A_COMPARISON + SECONDS_OF_A_ROW * size[0]
+    seconds, unknown = _seconds(config, options, size, processors(), comparing)
     return Foreseen(
         config.name,
         dataset_info(dataset),
@@ -190,7 +195,5 @@ def _seconds(
         seconds[name] = sum(engine.seconds_needed(*size, k, n_processors) for k in counts)
     seconds[REST] = comparing * slowness() * len(fitted)
     if len(config.engines) > 1:
-        # EM is started again to see whether its maximum stands, about as often as it was before.
-        again = EMEngine(EMSettings(n_bootstrap=0))
-        seconds[REST] += sum(again.seconds_needed(*size, k, n_processors) for k in fitted)
+        seconds[REST] += PASSES_OF_A_CERTIFICATE * sum(EM_PASS.seconds(*size, k) for k in fitted)
     return seconds, tuple(unknown)

@@ -39,6 +39,10 @@ from gmm_bayes import (
 COPIES = 4
 # What a sampler takes before its first draw: code that is compiled, and starts that are found.
 SECONDS_TO_START = 3.0
+# Chains start at maxima that climbs on all rows reach: so many, fewer where these take longer than
+# so many seconds, each with so many evaluations of the density.
+MOST_CLIMBS, FEWEST_CLIMBS, SECONDS_OF_CLIMBS = 60, 8, 5.0
+DENSITIES_OF_A_CLIMB = 250
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,11 @@ class BayesEngine:
 
         ADVI and SMC through PyMC are taken for NUTS.
         """
-        chains = self.usual_seconds(n_samples, n_features, n_components)
+        size = (n_samples, n_features, n_components)
+        climb = DENSITIES_OF_A_CLIMB * GRADIENT.usual_seconds(*size)
+        climbs = min(MOST_CLIMBS * climb, max(FEWEST_CLIMBS * climb, SECONDS_OF_CLIMBS))
         at_once = min(self.options.chains, n_processors)
-        return slowness() * (SECONDS_TO_START + chains / at_once)
+        return slowness() * (SECONDS_TO_START + (climbs + self.usual_seconds(*size)) / at_once)
 
     def usual_seconds(self, n_samples: int, n_features: int, n_components: int) -> float:
         """Return the seconds of one processor that all chains take where the costs are from."""

@@ -151,6 +151,6 @@ def test_a_sample_of_the_rows_is_scored_where_there_are_too_many_values():
 def test_the_answer_says_what_was_chosen_and_how_to_undo_it():
     assert told_of_size(100_000, ()) == ""
     parts = ("100000 rows", "information matrix", "250 draws after 250", "10000 rows", "--full")
-    choices = [*chosen(100_000, named=NUTS).choices, told_of_scores(10_000)]
+    choices = [*chosen(100_000, named=NUTS).choices, told_of_scores(10_000, None)]
     assert all(part in told_of_size(100_000, choices) for part in parts)
     assert SizeChoice(subject="draws", text="Few.").usual == {}
