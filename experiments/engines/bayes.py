@@ -19,6 +19,7 @@ from experiments.engines.contract import Fit, central
 from experiments.engines.costs import (
     GIBBS_SWEEP,
     GRADIENT,
+    SWEEPS_OF_A_DRAW,
     gradients_of_a_draw,
     slowness,
 )
@@ -79,7 +80,7 @@ class BayesEngine:
     def usual_seconds(self, n_samples: int, n_features: int, n_components: int) -> float:
         """Return the seconds of one processor that all chains take where the costs are from."""
         options, size = self.options, (n_samples, n_features, n_components)
-        step = GIBBS_SWEEP.usual_seconds(*size)
+        step = SWEEPS_OF_A_DRAW * GIBBS_SWEEP.usual_seconds(*size)
         if options.sampler != "gibbs":
             step = gradients_of_a_draw(n_features, n_components) * GRADIENT.usual_seconds(*size)
         if options.evidence:

@@ -26,6 +26,8 @@ CostTerms = Callable[[int, int, int], tuple[float, ...]]
 # Iterations of EM, as long as those on all rows: of a start, and of a bootstrap replicate.
 PASSES_OF_A_START = 60
 PASSES_OF_A_REPLICATE = 60
+# What a draw of Gibbs takes, in sweeps: on overlapping components a few jumps follow each.
+SWEEPS_OF_A_DRAW = 1.5
 # The rows, features and components of the run that tells how fast this machine is, and its seconds
 # where the costs are from.
 _PROBE = (20_000, 4, 4)

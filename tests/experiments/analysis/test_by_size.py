@@ -30,12 +30,13 @@ def test_on_few_rows_everything_is_as_usual():
 
 
 NUTS = {"bayes": {"sampler": "nuts"}}
+GIBBS = {"sampler": "gibbs", "tune": 500}
 
 
 def test_the_more_rows_the_more_is_chosen():
-    assert chosen(25_000).settings == {"bayes": {"sampler": "gibbs"}}
+    assert chosen(25_000).settings == {"bayes": GIBBS}
     for n in (100_000, 1_000_000):
-        assert chosen(n).settings == {"em": {"n_bootstrap": 0}, "bayes": {"sampler": "gibbs"}}
+        assert chosen(n).settings == {"em": {"n_bootstrap": 0}, "bayes": GIBBS}
     assert chosen(25_000, named=NUTS).settings == {"bayes": {"draws": 500, "tune": 500}}
     for n in (100_000, 1_000_000):
         found = chosen(n, named=NUTS)
@@ -62,7 +63,7 @@ def test_what_is_chosen_costs_less_than_half_of_what_is_usual(shape):
 
 
 def test_gibbs_draws_where_it_costs_less_and_prior_and_structure_allow_it():
-    assert chosen(100_000, d=10, k=5).settings["bayes"] == {"sampler": "gibbs"}
+    assert chosen(100_000, d=10, k=5).settings["bayes"] == GIBBS
     assert "for 250 draws a chain" in chosen(100_000, d=10, k=5).choices[-1].text
     short = {"draws": 250, "tune": 250}
     for named in ({"prior": {"kind": "lkj"}}, {"sampler": "nuts"}):
@@ -76,7 +77,7 @@ ERRORS = {"em": {"n_bootstrap": 0}}
 @pytest.mark.parametrize(
     ("named", "left"),
     [
-        ({"em": {"n_bootstrap": 200}}, {"bayes": {"sampler": "gibbs"}}),
+        ({"em": {"n_bootstrap": 200}}, {"bayes": GIBBS}),
         ({"bayes": {"sampler": "nuts", "draws": 500}}, {**ERRORS, "bayes": {"tune": 250}}),
         ({"bayes": {"sampler": "nuts", "tune": 500}}, {**ERRORS, "bayes": {"draws": 250}}),
         ({"bayes": {"draws": 4000, "tune": 4000}}, {**ERRORS, "bayes": {"sampler": "gibbs"}}),
@@ -122,7 +123,7 @@ def test_naming_the_usual_values_undoes_the_choices():
         for key, value in table.items()
     )
     assert chosen(100_000, named=named).choices == ()
-    assert chosen(100_000).choices[-1].usual == {"bayes.sampler": "nuts"}
+    assert chosen(100_000).choices[-1].usual == {"bayes.sampler": "nuts", "bayes.tune": 1000}
 
 
 def test_the_size_is_that_of_what_can_be_fitted():
