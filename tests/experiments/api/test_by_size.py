@@ -1,10 +1,12 @@
 """An experiment on many rows: what it chooses, says and stores, and that it repeats."""
 
+import io
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from experiments import config
 from experiments.analysis import by_size
@@ -15,6 +17,7 @@ from experiments.api.foreseeing import foresee
 from experiments.api.run import run_experiment
 from experiments.datasets.dataset import from_arrays
 from experiments.report.by_size import size_blocks
+from experiments.terminal.foreseen import LONG, announce
 from experiments.terminal.streams import as_text
 from experiments.values.by_size import SizeChoice
 from gmm_em import Mixture
@@ -130,6 +133,16 @@ def test_a_dry_run_says_it_before(tmp_path, rng, monkeypatch, capsys):
     assert "Each chain has 250 draws after 250 of tuning" in said
     status, out, err = run(monkeypatch, capsys, *arguments, "--full")
     assert "Chosen" not in out
+
+
+def test_a_long_run_says_it_on_the_way(tmp_path, rng):
+    np.save(tmp_path / "many.npy", TRUTH.sample(300_000, rng)[0])
+    found = foresee(values(tmp_path / "many.npy"))
+    out = io.StringIO()
+    announce(Console(file=out, width=80), replace(found, seconds={"bayes": LONG + 1.0}))
+    said = " ".join(out.getvalue().split())
+    assert said.startswith("It takes about 30 s on")
+    assert "Ctrl-C stops it. Chosen for 300000 rows: EM's standard errors" in said
 
 
 @pytest.mark.parametrize("command", ["sweep", "sbc"])
