@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.analysis.agreement import agree, joint_distance
 from experiments.analysis.assignments import Assignments, assign, summarise_clusters
+from experiments.analysis.by_size import rows_scored, told_of_scores
 from experiments.analysis.certificate import certify
 from experiments.analysis.distances import DensityComparison
 from experiments.analysis.engine_result import engine_result
@@ -17,7 +18,7 @@ from experiments.analysis.illustrate import drawn_rows, illustrate
 from experiments.analysis.likelihoods import RowScores, log_likelihoods
 from experiments.analysis.matching import Matching, in_one_order
 from experiments.analysis.outliers import decided_by_outliers
-from experiments.analysis.prediction import score
+from experiments.analysis.prediction import RowSample, Scores, score, score_sample
 from experiments.analysis.shape import check_shape
 from experiments.analysis.summary import summarise
 from experiments.analysis.support import support
@@ -31,6 +32,7 @@ from experiments.datasets.dataset import Dataset
 from experiments.engines.contract import Fit
 from experiments.storage.layout import COMPARISON, POSTERIOR
 from experiments.values.base import ParameterValues
+from experiments.values.by_size import SizeChoice
 from experiments.values.certificate import Certificate
 from experiments.values.checks import OutlierValues, ShapeValues
 from experiments.values.clusters import ClusterValues
@@ -39,12 +41,14 @@ from experiments.values.comparison import (
     ComparisonValues,
     DatasetInfo,
     EngineResult,
+    LogLikelihoods,
 )
 from experiments.values.illustration import NOTHING
 from experiments.values.nulls import null_reasons
 from experiments.values.roles import estimate_of, posterior_of
 from gmm_em import Mixture
 from gmm_em.core.threads import single_threaded_blas
+from gmm_em.e_step import observed
 from gmm_em.parameter_names import ParameterLayout
 
 # Rows drawn for the Monte Carlo estimate of a distance between two densities.
@@ -67,12 +71,18 @@ class Terms:
         What the covariances of all fits leave free.
     thresholds : mapping of str to (warn, fail)
         Entries that replace those of `experiments.analysis.thresholds.THRESHOLDS`.
+    full : bool
+        Whether all rows are treated in full, however many they are.
+    choices : tuple of SizeChoice
+        What was chosen for the fits because the rows are many.
     """
 
     experiment: str = ""
     seed: int = 0
     covariance_type: str = "full"
     thresholds: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    full: bool = False
+    choices: tuple[SizeChoice, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,12 +149,7 @@ def analyse(
     layout = ParameterLayout(n_components, info.n_features, terms.covariance_type)
     results = _results(dataset, fits, matchings, layout, terms.seed)
     posterior = posterior_of(fits)
-    scores = {
-        # Only the posterior that is compared is left out of row by row.
-        name: score(fit.draws, dataset.X, leave_one_out=name == posterior)
-        for name, fit in fits.items()
-        if fit.draws is not None
-    }
+    scores = _scores(dataset, fits, terms)
     draws_log_likelihood = None if posterior is None else scores[posterior].draws
     likelihoods, row_scores = log_likelihoods(dataset, fits, results, scores)
     agreement, certificate = _estimate_and_posterior(
@@ -174,6 +179,7 @@ def analyse(
         log_likelihood=likelihoods,
         agreement=agreement,
         certificate=certificate,
+        choices=_told_of_size(scores, likelihoods, terms),
         support=evidence.support,
         outliers=evidence.outliers,
         headline=verdict.headline,
@@ -188,6 +194,37 @@ def analyse(
     if illustrated:
         values = values.model_copy(update={"reasons": null_reasons(values)})
     return Analysis(values, fits, row_scores, assignments)
+
+
+def _scores(dataset: Dataset, fits: Mapping[str, Fit], terms: Terms) -> dict[str, Scores]:
+    """Score the rows under every posterior: all of them, or where they are many some."""
+    drawn = {name: fit for name, fit in fits.items() if fit.draws is not None}
+    n_rows, posterior = len(dataset.X), posterior_of(fits)
+    n_draws = max((len(fit.draws) for fit in drawn.values() if fit.draws), default=0)
+    n_scored = n_rows if terms.full else rows_scored(n_rows, n_draws)
+    found = {}
+    for name, fit in drawn.items():
+        assert fit.draws is not None
+        # Only the posterior that is compared is left out of row by row.
+        alone = name == posterior
+        if n_scored == n_rows:
+            found[name] = score(fit.draws, dataset.X, leave_one_out=alone)
+            continue
+        known = observed.log_prob(fit.mixture, dataset.X)
+        sample = RowSample.draw(n_scored, known, stream(terms.seed, "scored rows"))
+        found[name] = score_sample(
+            fit.draws, dataset.X, sample, fit.log_likelihood, leave_one_out=alone
+        )
+    return found
+
+
+def _told_of_size(
+    scores: Mapping[str, Scores], found: LogLikelihoods, terms: Terms
+) -> list[SizeChoice]:
+    """Say what was chosen by the number of rows, for the fits and for the comparison."""
+    samples = [one.sample for one in scores.values() if one.sample is not None]
+    loo = None if found.bayes is None else found.bayes.loo
+    return [*terms.choices, *(told_of_scores(len(sample.rows), loo) for sample in samples[:1])]
 
 
 def _clusters(found: Assignments, dataset: Dataset, fits: Mapping[str, Fit]) -> ClusterValues:

@@ -14,7 +14,7 @@ from experiments.analysis.prediction import (
     paired_differences,
     score,
 )
-from experiments.core.types import FloatArray
+from experiments.core.types import FloatArray, IntArray
 from experiments.datasets.dataset import Dataset
 from experiments.engines.contract import Fit
 from experiments.values.comparison import (
@@ -39,8 +39,8 @@ class RowScores:
     ----------
     test : mapping of str to ndarray of shape (n_test,)
         Of each row held out, by engine, and of the truth; the posterior's predictive density.
-    loo : ndarray of shape (n_samples,) or None
-        The posterior's, each fitted row left out in turn.
+    loo : ndarray of shape (n_scored,) or None
+        The posterior's, each fitted row left out in turn; of a sample where that was scored.
     """
 
     test: Mapping[str, FloatArray] = field(default_factory=dict)
@@ -79,7 +79,7 @@ def log_likelihoods(
         truth=None if dataset.truth is None else train_test(dataset.truth, dataset),
         em=None if estimate is None else results[estimate].log_likelihood,
         bayes=bayes,
-        differences=_differences(_pointwise(dataset, fits, dataset.X, scores)),
+        differences=_differences(_pointwise(dataset, fits, dataset.X, scores), _rows(scores)),
         differences_test=_differences(test),
     )
     return values, RowScores(test, None if loo is None else loo.elpd)
@@ -91,10 +91,16 @@ def _posterior(point: TrainTest, fitted: Scores, held_out: Scores | None) -> Pos
         at_point_test=point.test,
         draws=_summary(fitted.draws),
         draws_test=None if held_out is None else _summary(held_out.draws),
-        log_predictive=float(fitted.predictive.sum()),
+        log_predictive=fitted.total(fitted.predictive)[0],
         log_predictive_test=None if held_out is None else float(held_out.predictive.sum()),
-        loo=None if fitted.loo is None else _leave_one_out(fitted.loo, fitted.draws.size),
+        loo=None if fitted.loo is None else _leave_one_out(fitted.loo, fitted),
     )
+
+
+def _rows(scores: Mapping[str, Scores]) -> IntArray | None:
+    """Return the places of the rows that were scored; None where all were."""
+    samples = [found.sample for found in scores.values() if found.sample is not None]
+    return samples[0].rows if samples else None
 
 
 def _pointwise(
@@ -108,18 +114,24 @@ def _pointwise(
     return found
 
 
-def _differences(scores: Mapping[str, FloatArray]) -> list[ScoreDifference]:
-    return [ScoreDifference(**asdict(found)) for found in paired_differences(scores)]
+def _differences(
+    scores: Mapping[str, FloatArray], rows: IntArray | None = None
+) -> list[ScoreDifference]:
+    return [ScoreDifference(**asdict(found)) for found in paired_differences(scores, rows)]
 
 
-def _leave_one_out(loo: LeaveOneOut, n_draws: int) -> LeaveOneOutValues:
+def _leave_one_out(loo: LeaveOneOut, scores: Scores) -> LeaveOneOutValues:
+    elpd, sampling_se = scores.total(loo.elpd)
+    n_scored, n_rows = len(loo.elpd), scores.n_rows
     return LeaveOneOutValues(
-        elpd=float(loo.elpd.sum()),
-        se=float(np.sqrt(len(loo.elpd)) * loo.elpd.std(ddof=1)) if len(loo.elpd) > 1 else 0.0,
-        n_effective=loo.n_effective,
+        elpd=elpd,
+        se=float(np.sqrt(n_rows) * loo.elpd.std(ddof=1)) if n_scored > 1 else 0.0,
+        n_effective=n_rows / n_scored * loo.n_effective,
         max_pareto_k=float(min(loo.pareto_k.max(), np.finfo(np.float64).max)),
         n_high_pareto_k=int((loo.pareto_k > MAX_PARETO_K).sum()),
-        n_draws=n_draws,
+        n_draws=scores.draws.size,
+        n_scored=None if scores.sample is None else n_scored,
+        sampling_se=None if scores.sample is None else sampling_se,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, cast, overload
 
 from experiments.analysis.analyse import Terms, analyse
+from experiments.analysis.by_size import ChosenSettings, Size, settings_by_size
 from experiments.analysis.thresholds import thresholds_with
 from experiments.api.comparison import Comparison
 from experiments.api.components import ComponentsComparison
@@ -43,6 +44,7 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     seed: int = 0,
     progress: Report = silent,
     thresholds: Mapping[str, Sequence[float]] | None = None,
+    full: bool = False,
     **options: Mapping[str, Any],
 ) -> Comparison | ComponentsComparison:
     """Fit the same data by several engines and compare what they found.
@@ -82,6 +84,10 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
         Called with (stage, done, total) as the work goes on.
     thresholds : mapping of str to (warn, fail), optional
         Entries that replace those of `experiments.analysis.thresholds.THRESHOLDS`.
+    full : bool, default False
+        Whether rows are treated in full however many they are. Otherwise, where there are many,
+        settings of "em" and "bayes" that `options` do not name follow from the size of the data,
+        and some rows stand for all in leave-one-out; `Comparison.choices` says which.
     **options
         Settings of an engine under its name, as in a config's table of that name:
         ``em={"n_init": 50}, bayes={"draws": 2000, "prior": {"eta": 2.0}}``.
@@ -107,8 +113,13 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     given = dict(fits or {})
     if twice := sorted(set(given) & set(engines)):
         raise UsageError(f"fits['{twice[0]}']: an engine has this name, allowed is another one")
-    terms = Terms(seed=seed, thresholds=thresholds or {})
     covariance_type = structures_meant(covariance_type)
+    chosen = ChosenSettings.none()
+    if not full:
+        size = Size.of(dataset, n_components, covariance_type)
+        chosen = settings_by_size(size, engines, options)
+        options = dict(chosen.added_to(options))
+    terms = Terms(seed=seed, thresholds=thresholds or {}, full=full, choices=chosen.choices)
     if is_choice(n_components, covariance_type):
         if given:
             raise UsageError("fits: allowed where n_components and covariance_type are one each")
@@ -133,6 +144,7 @@ def compare_fits(
     covariance_type: str = "full",
     thresholds: Mapping[str, Sequence[float]] | None = None,
     illustrated: bool = True,
+    full: bool = False,
 ) -> Comparison:
     """Compare ready fits of one data set.
 
@@ -152,6 +164,8 @@ def compare_fits(
     illustrated : bool, default True
         Whether to choose what the report draws, and to say why a value is null; without it there
         is no report.
+    full : bool, default False
+        Whether all rows are scored, however many they are.
     """
-    terms = Terms(experiment, seed, covariance_type, thresholds or {})
+    terms = Terms(experiment, seed, covariance_type, thresholds or {}, full)
     return Comparison.of(analyse(dataset, fits, terms, illustrated=illustrated))

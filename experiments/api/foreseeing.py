@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.analysis.analyse import dataset_info
+from experiments.analysis.by_size import ChosenSettings, Size, settings_by_size
 from experiments.config.data import Data, SyntheticData
 from experiments.config.engines import EMSettings
 from experiments.config.experiment import ExperimentConfig
@@ -16,7 +17,7 @@ from experiments.datasets.dataset import Dataset
 from experiments.datasets.load import load_dataset
 from experiments.engines.bayes_auto import USUAL_NUMBER
 from experiments.engines.contract import ForeseesTime
-from experiments.engines.costs import slowness
+from experiments.engines.costs import EM_PASS, slowness
 from experiments.engines.em import EMEngine
 from experiments.engines.fit import check_structures, ready_engines
 from experiments.engines.registry import make_engine
@@ -28,6 +29,10 @@ from gmm_bayes.core.cores import processors
 
 # What a comparison takes beside its fits: numbers that are compared, and a page that is drawn.
 SECONDS_OF_A_COMPARISON, SECONDS_IN_A_CELL = 3.0, 0.1
+# What every row adds to that: its component by each engine, and its line of a file.
+SECONDS_OF_A_ROW = 8e-6
+# Iterations by which EM is started again to see whether its maximum stands: some 33 starts.
+PASSES_OF_A_CERTIFICATE = 1500
 # Where the number of components is drawn: how many numbers are fitted.
 NUMBERS_OF_AUTO = 3
 SEARCH = "choice of a structure"
@@ -54,12 +59,14 @@ def foresee(config: ExperimentConfig, dataset: Dataset | None = None) -> Foresee
         dataset = load_dataset(config.data, config.name, stream(config.seed, "data"), count)
     numbers, structures = _numbers(config), _structures(config)
     check_structures(config.engines, structures)
-    options = {name: config.engine_options(name) for name in config.engines}
+    chosen = chosen_by_size(config, dataset)
+    options = chosen.added_to({name: config.engine_options(name) for name in config.engines})
     usual = [min(USUAL_NUMBER, len(dataset.X))]
     for k in usual if isinstance(numbers, str) else numbers:
         ready_engines(dataset, k, config.engines, options, structures[0])
     size = (len(dataset.X), dataset.X.shape[1])
-    seconds, unknown = _seconds(config, size, processors(), SECONDS_OF_A_COMPARISON)
+    comparing = SECONDS_OF_A_COMPARISON + SECONDS_OF_A_ROW * size[0]
+    seconds, unknown = _seconds(config, options, size, processors(), comparing)
     return Foreseen(
         config.name,
         dataset_info(dataset),
@@ -69,7 +76,23 @@ def foresee(config: ExperimentConfig, dataset: Dataset | None = None) -> Foresee
         seconds,
         unknown,
         n_processors=processors(),
+        choices=chosen.choices,
     )
+
+
+def chosen_by_size(config: ExperimentConfig, dataset: Dataset) -> ChosenSettings:
+    """Return the settings that an experiment's engines have by the size of its data.
+
+    Raises
+    ------
+    UsageError
+        If a setting is not allowed.
+    """
+    if config.full:
+        return ChosenSettings.none()
+    size = Size.of(dataset, config.n_components, config.covariance_type)
+    named = {name: config.named_options(name) for name in config.engines}
+    return settings_by_size(size, config.engines, named)
 
 
 def foresee_sweep(config: ExperimentConfig, n_workers: int | None = None) -> Foreseen:
@@ -96,7 +119,8 @@ def foresee_sweep(config: ExperimentConfig, n_workers: int | None = None) -> For
     for cell in {cell.point: cell for cell in plan.cells}.values():
         own = plan.config_of(cell)
         # A cell has one processor, and neither a page nor figures.
-        found, missing = _seconds(own, _shape(own, shapes), 1, SECONDS_IN_A_CELL)
+        options = {name: own.engine_options(name) for name in own.engines}
+        found, missing = _seconds(own, options, _shape(own, shapes), 1, SECONDS_IN_A_CELL)
         unknown.update(missing)
         for part, value in found.items():
             seconds[part] = seconds.get(part, 0.0) + seeds[cell.point] * value / workers
@@ -138,11 +162,14 @@ def _shape(config: ExperimentConfig, known: dict[str, tuple[int, int]]) -> tuple
 
 
 def _seconds(
-    config: ExperimentConfig, size: tuple[int, int], n_processors: int, comparing: float
+    config: ExperimentConfig,
+    options: dict[str, Any],
+    size: tuple[int, int],
+    n_processors: int,
+    comparing: float,
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     """Return the seconds of each part of an experiment, and engines that do not say theirs."""
     numbers, structures = _numbers(config), _structures(config)
-    options: dict[str, Any] = {name: config.engine_options(name) for name in config.engines}
     seconds: dict[str, float] = {}
     if isinstance(numbers, str):
         fitted = [USUAL_NUMBER] * NUMBERS_OF_AUTO
@@ -168,7 +195,5 @@ def _seconds(
         seconds[name] = sum(engine.seconds_needed(*size, k, n_processors) for k in counts)
     seconds[REST] = comparing * slowness() * len(fitted)
     if len(config.engines) > 1:
-        # EM is started again to see whether its maximum stands, about as often as it was before.
-        again = EMEngine(EMSettings(n_bootstrap=0))
-        seconds[REST] += sum(again.seconds_needed(*size, k, n_processors) for k in fitted)
+        seconds[REST] += PASSES_OF_A_CERTIFICATE * sum(EM_PASS.seconds(*size, k) for k in fitted)
     return seconds, tuple(unknown)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from experiments.analysis.analyse import Terms, analyse
 from experiments.analysis.thresholds import thresholds_with
 from experiments.api.comparison import Comparison
 from experiments.api.components import ComponentsComparison
-from experiments.api.foreseeing import foresee
+from experiments.api.foreseeing import chosen_by_size, foresee
 from experiments.api.saving import write_run
 from experiments.config.experiment import ExperimentConfig
 from experiments.core.progress import Report, silent
@@ -51,7 +50,8 @@ def run_experiment(
     thresholds_with(config.thresholds)
     comparison = compare_config(config, progress, told)
     progress("Report", 0, 1)
-    write_run(directory, comparison, config.to_toml())
+    chosen = [key for choice in comparison.choices for key in choice.usual]
+    write_run(directory, comparison, config.to_toml(without=chosen))
     progress("Report", 1, 1)
     return comparison
 
@@ -82,9 +82,16 @@ def compare_config(
     dataset = load_dataset(config.data, config.name, stream(config.seed, "data"), count)
     if told is not None:
         told(foresee(config, dataset))
-    options: dict[str, Any] = {name: config.engine_options(name) for name in config.engines}
     n_components, structure = config.n_components, config.covariance_type
-    terms = Terms(config.name, config.seed, thresholds=config.thresholds)
+    chosen = chosen_by_size(config, dataset)
+    options = chosen.added_to({name: config.engine_options(name) for name in config.engines})
+    terms = Terms(
+        config.name,
+        config.seed,
+        thresholds=config.thresholds,
+        full=config.full,
+        choices=chosen.choices,
+    )
     if not (isinstance(n_components, int) and isinstance(structure, str)):
         choice = choose_any(
             dataset, n_components, structure, config.engines, options, terms, progress

@@ -146,6 +146,10 @@ class VolumeShapeSettings(Section):
     """Whether the prior speaks of standardised features or of the data's own units."""
 
 
+# Kinds of priors without the conditional distributions that the Gibbs sampler draws from.
+NOT_BY_GIBBS = ("lkj", "volume-shape")
+
+
 def _lkj_by_default(values: Any) -> Any:
     return {"kind": "lkj", **values} if isinstance(values, dict) else values
 
@@ -184,7 +188,7 @@ class BayesSettings(Section):
 
     @model_validator(mode="after")
     def _gibbs_has_conditionals(self) -> Self:
-        if self.sampler == "gibbs" and self.prior.kind in ("lkj", "volume-shape"):
+        if self.sampler == "gibbs" and self.prior.kind in NOT_BY_GIBBS:
             raise ValueError(
                 "bayes.sampler = 'gibbs': allowed with bayes.prior.kind = 'inverse-wishart', "
                 "'hierarchical' or 'niw' only"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
@@ -65,6 +65,10 @@ class ExperimentConfig(Section):
     plug-in; by default em and bayes, or where `n_components` is "auto" em and bayes-auto."""
     data: Data
     """What is fitted to."""
+    full: bool = False
+    """Whether rows are treated in full however many they are: otherwise, where there are many,
+    settings of `em` and `bayes` that are not named here follow from the size of the data, and some
+    rows stand for all in leave-one-out."""
     em: EMSettings = EMSettings()
     """The maximum-likelihood fit."""
     bayes: BayesSettings = BayesSettings()
@@ -134,6 +138,24 @@ class ExperimentConfig(Section):
             raise ValueError(f"settings.{unused[0]}: no such engine among {self.engines}")
         return self
 
-    def to_toml(self) -> str:
-        """Return the config with every default written out, as a TOML document."""
-        return tomli_w.dumps(self.model_dump(exclude_none=True))
+    def named_options(self, name: str) -> dict[str, Any]:
+        """Return the settings of an engine that the config names, without defaults."""
+        own: dict[str, Section] = {"em": self.em, "bayes": self.bayes}
+        if name in own:
+            return own[name].model_dump(exclude_unset=True)
+        return self.settings.get(name, {})
+
+    def to_toml(self, without: Collection[str] = ()) -> str:
+        """Return the config with every default written out, as a TOML document.
+
+        Parameters
+        ----------
+        without : collection of str
+            Dotted keys to leave out: those whose values were chosen by the size of the data, and
+            would be chosen again.
+        """
+        values = self.model_dump(exclude_none=True)
+        for key in without:
+            table, _, name = key.rpartition(".")
+            (values[table] if table else values).pop(name, None)
+        return tomli_w.dumps(values)

@@ -16,7 +16,13 @@ from experiments.core.progress import Report
 from experiments.core.sizes import of_doubles, of_mixtures
 from experiments.core.types import FloatArray
 from experiments.engines.contract import Fit, central
-from experiments.engines.costs import GIBBS_SWEEP, GRADIENT, GRADIENTS_OF_A_DRAW, slowness
+from experiments.engines.costs import (
+    GIBBS_SWEEP,
+    GRADIENT,
+    SWEEPS_OF_A_DRAW,
+    gradients_of_a_draw,
+    slowness,
+)
 from experiments.engines.fit import ALL_COVARIANCE_TYPES
 from experiments.values.parameters import Parameters, combine
 from gmm_bayes import (
@@ -34,6 +40,10 @@ from gmm_bayes import (
 COPIES = 4
 # What a sampler takes before its first draw: code that is compiled, and starts that are found.
 SECONDS_TO_START = 3.0
+# Chains start at maxima that climbs on all rows reach: so many, fewer where these take longer than
+# so many seconds, each with so many evaluations of the density.
+MOST_CLIMBS, FEWEST_CLIMBS, SECONDS_OF_CLIMBS = 60, 8, 5.0
+DENSITIES_OF_A_CLIMB = 250
 
 
 @dataclass(frozen=True)
@@ -61,15 +71,22 @@ class BayesEngine:
 
         ADVI and SMC through PyMC are taken for NUTS.
         """
+        size = (n_samples, n_features, n_components)
+        climb = DENSITIES_OF_A_CLIMB * GRADIENT.usual_seconds(*size)
+        climbs = min(MOST_CLIMBS * climb, max(FEWEST_CLIMBS * climb, SECONDS_OF_CLIMBS))
+        at_once = min(self.options.chains, n_processors)
+        return slowness() * (SECONDS_TO_START + (climbs + self.usual_seconds(*size)) / at_once)
+
+    def usual_seconds(self, n_samples: int, n_features: int, n_components: int) -> float:
+        """Return the seconds of one processor that all chains take where the costs are from."""
         options, size = self.options, (n_samples, n_features, n_components)
-        step = GIBBS_SWEEP.seconds(*size)
+        step = SWEEPS_OF_A_DRAW * GIBBS_SWEEP.usual_seconds(*size)
         if options.sampler != "gibbs":
-            step = GRADIENTS_OF_A_DRAW * GRADIENT.seconds(*size)
-        steps = options.chains * (options.tune + options.draws)
+            step = gradients_of_a_draw(n_features, n_components) * GRADIENT.usual_seconds(*size)
         if options.evidence:
             # Bridge sampling evaluates the density at as many draws of a proposal again.
-            step += GRADIENT.seconds(*size)
-        return SECONDS_TO_START * slowness() + steps * step / min(options.chains, n_processors)
+            step += GRADIENT.usual_seconds(*size)
+        return options.chains * (options.tune + options.draws) * step
 
     def fit(
         self,
@@ -131,6 +148,7 @@ def fit_of(model: GaussianMixtureBayes, seconds: float, *, with_evidence: bool) 
         draws=draws,
         permutations=model.permutations_,
         posterior=model.posterior_,
+        log_likelihood=model.log_likelihood_,
     )
 
 

@@ -86,6 +86,8 @@ class Fit:
         Bootstrap replicates of the estimate, B of them along the first axis.
     permutations : ndarray of int, shape (C, S, K), optional
         What aligned the draws: component ``i`` was the sampler's ``permutations[..., i]``.
+    log_likelihood : ndarray of shape (C, S), optional
+        Of all rows that were fitted, at each draw, where the engine knows it.
     title : str
         What tables and figures call the engine; by default its name.
     maximum_likelihood : bool
@@ -107,6 +109,7 @@ class Fit:
     steps: Steps = dict
     replicates: Parameters | None = None
     permutations: NDArray[np.int64] | None = None
+    log_likelihood: FloatArray | None = None
     title: str = ""
     maximum_likelihood: bool = False
 

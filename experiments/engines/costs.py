@@ -9,6 +9,7 @@ tells how fast this machine is beside that one.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ CostTerms = Callable[[int, int, int], tuple[float, ...]]
 # Iterations of EM, as long as those on all rows: of a start, and of a bootstrap replicate.
 PASSES_OF_A_START = 60
 PASSES_OF_A_REPLICATE = 60
-# Evaluations of the gradient for a draw of NUTS.
-GRADIENTS_OF_A_DRAW = 20
+# What a draw of Gibbs takes, in sweeps: on overlapping components a few jumps follow each.
+SWEEPS_OF_A_DRAW = 1.5
 # The rows, features and components of the run that tells how fast this machine is, and its seconds
 # where the costs are from.
 _PROBE = (20_000, 4, 4)
@@ -50,7 +51,11 @@ class Cost:
 
     def seconds(self, n: int, d: int, k: int) -> float:
         """Return the seconds of one step on this machine."""
-        return slowness() * float(np.dot(self.terms(n, d, k), self.coefficients))
+        return slowness() * self.usual_seconds(n, d, k)
+
+    def usual_seconds(self, n: int, d: int, k: int) -> float:
+        """Return the seconds of one step on the machine that the costs are from."""
+        return float(np.dot(self.terms(n, d, k), self.coefficients))
 
 
 def n_row_features(d: int) -> int:
@@ -68,16 +73,25 @@ def gibbs_terms(n: int, d: int, k: int) -> tuple[float, ...]:
     return 1.0, k, k * d**3, n * k * n_row_features(d), n * k, n
 
 
+def gradients_of_a_draw(d: int, k: int) -> float:
+    """Return about how many evaluations of the gradient a draw of NUTS takes, jumps among them.
+
+    There were about 25 with 29 free parameters, at 20 000 × 3, and 110 with 329, at 4 000 × 10.
+    """
+    n_free = k * n_row_features(d) - 1
+    return 5.0 * math.sqrt(n_free)
+
+
 def gradient_terms(n: int, d: int, k: int) -> tuple[float, ...]:
     """Terms of the seconds of one evaluation of the posterior density with its gradient."""
-    return 1.0, n * k * n_row_features(d)
+    return 1.0, n * k * n_row_features(d), n * k
 
 
 # Of a machine with two processors on which `bench scale` was run; those of the gradient are from
-# chains of NUTS.
+# single evaluations of the density, with up to ten features.
 EM_PASS = Cost(em_terms, (3.9e-5, 7.3e-8, 6.9e-11, 2e-9, 1.1e-9))
 GIBBS_SWEEP = Cost(gibbs_terms, (0.0, 6.9e-5, 1.4e-7, 5.4e-10, 9.4e-9, 1.2e-8))
-GRADIENT = Cost(gradient_terms, (2e-5, 4e-9))
+GRADIENT = Cost(gradient_terms, (5e-6, 3e-10, 2.2e-9))
 
 
 @cache

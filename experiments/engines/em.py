@@ -17,7 +17,12 @@ from experiments.core.progress import Report
 from experiments.core.sizes import MAX_STEP_ENTRIES, of_doubles, of_mixtures
 from experiments.core.types import FloatArray
 from experiments.engines.contract import Fit, Step, central
-from experiments.engines.costs import EM_PASS, PASSES_OF_A_REPLICATE, PASSES_OF_A_START
+from experiments.engines.costs import (
+    EM_PASS,
+    PASSES_OF_A_REPLICATE,
+    PASSES_OF_A_START,
+    slowness,
+)
 from experiments.engines.fit import ALL_COVARIANCE_TYPES
 from experiments.values.parameters import Parameters
 from gmm_em import (
@@ -74,8 +79,14 @@ class EMEngine:
         options = self.options
         few = n_samples <= ROWS_OF_MANY_STARTS
         n_starts = options.n_init or (USUAL_STARTS_FEW if few else USUAL_STARTS_MANY)
-        passes = n_starts * PASSES_OF_A_START + options.n_bootstrap * PASSES_OF_A_REPLICATE
-        return passes * EM_PASS.seconds(n_samples, n_features, n_components)
+        size = (n_samples, n_features, n_components)
+        starts = n_starts * PASSES_OF_A_START * EM_PASS.seconds(*size)
+        return starts + slowness() * self.bootstrap_seconds(*size)
+
+    def bootstrap_seconds(self, n_samples: int, n_features: int, n_components: int) -> float:
+        """Return the seconds of one processor that the bootstrap takes where the costs are from."""
+        passes = self.options.n_bootstrap * PASSES_OF_A_REPLICATE
+        return passes * EM_PASS.usual_seconds(n_samples, n_features, n_components)
 
     def fit(
         self,

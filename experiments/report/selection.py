@@ -9,6 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from experiments.core.digits import with_uncertainty
+from experiments.report.by_size import size_blocks
 from experiments.report.each_number import each_number
 from experiments.report.page.blocks import (
     Block,
@@ -86,7 +87,8 @@ def render_components_page(
 def _sections(
     found: ComponentsValues, made: Provenance, comparisons: Mapping[int, ComparisonValues]
 ) -> Iterator[PageSection]:
-    yield PageSection("verdict", "Verdict", [VerdictList(found.verdict)])
+    chosen = size_blocks(found.dataset.n_samples, found.choices)
+    yield PageSection("verdict", "Verdict", [VerdictList(found.verdict), *chosen])
     if found.structures is not None:
         blocks = list(drawn(structure_blocks(found.structures)))
         yield PageSection("structures", "Which structure of the covariances", blocks)

@@ -17,6 +17,7 @@ from experiments.engines.registry import load_engine
 from experiments.selection.criteria import judge_all, titles_of
 from experiments.selection.posterior_of_k import findings_of_posterior
 from experiments.selection.verdict import findings
+from experiments.values.by_size import SizeChoice
 from experiments.values.components import ComponentsValues, PosteriorOfK
 
 
@@ -130,6 +131,7 @@ def choose_among(
         true_components=true_components,
         criteria=criteria,
         failures={str(k): reason for k, reason in failures.items()},
+        choices=_choices(analyses),
         posterior_of_k=posterior_of_k,
         verdict=gravest_first(
             [
@@ -157,6 +159,12 @@ def with_evidence(
 
 def _has_evidence(engine: str) -> bool:
     return "evidence" in load_engine(engine).settings.model_fields
+
+
+def _choices(analyses: Mapping[int, Analysis]) -> list[SizeChoice]:
+    """Return what was chosen by the number of rows at any of the numbers, each thing once."""
+    every = [choice for found in analyses.values() for choice in found.values.choices]
+    return list({choice.subject: choice for choice in every}.values())
 
 
 def _better_by(analyses: Mapping[int, Analysis]) -> dict[int, float]:

@@ -27,15 +27,22 @@ class Score(NamedTuple):
     se : float or None
         Standard error of `value`.
     rows : ndarray or None
-        The terms whose sum `value` is, where those of two numbers of components pair.
+        The terms whose sum `value` is, where those of two numbers of components pair; of a sample
+        where the sum is estimated from it.
     reason : str
         Why there is no value, or why it is not to be trusted.
+    n_rows : int or None
+        Number of terms of the whole sum, where `rows` are a sample.
+    sampling_se : float
+        Error of `value` that comes of the sample.
     """
 
     value: float | None
     se: float | None = None
     rows: FloatArray | None = None
     reason: str = ""
+    n_rows: int | None = None
+    sampling_se: float = 0.0
 
     @classmethod
     def over(cls, rows: FloatArray) -> Score:
@@ -132,7 +139,8 @@ def _error_of_difference(score: Score, best: Score) -> float | None:
         return 0.0
     if score.rows is not None and best.rows is not None:
         gap = best.rows - score.rows
-        return float(np.sqrt(len(gap)) * gap.std(ddof=1))
+        over_rows = np.sqrt(score.n_rows or len(gap)) * gap.std(ddof=1)
+        return float(np.linalg.norm([over_rows, score.sampling_se, best.sampling_se]))
     if score.se is None or best.se is None:
         return None
     return float(np.hypot(score.se, best.se))
@@ -156,12 +164,19 @@ def _held_out(engine: str) -> Callable[[Analysis], Score]:
 
 
 def _loo(analysis: Analysis) -> Score:
-    rows = analysis.row_scores.loo
-    if rows is None:
+    rows, bayes = analysis.row_scores.loo, analysis.values.log_likelihood.bayes
+    if rows is None or bayes is None or bayes.loo is None:
         return Score(None, reason="too few posterior draws")
     said = {finding.id for finding in analysis.values.verdict}
     reason = "Pareto k is too high for single rows" if "loo" in said else ""
-    return Score.over(rows)._replace(reason=reason)
+    return Score(
+        bayes.loo.elpd,
+        bayes.loo.se,
+        rows,
+        reason,
+        analysis.values.dataset.n_samples,
+        bayes.loo.sampling_se or 0.0,
+    )
 
 
 def _evidence(engine: str) -> Callable[[Analysis], Score]:

@@ -143,7 +143,8 @@ def _compared(config: ExperimentConfig, keep: str) -> tuple[dict[str, Scalar], d
         config.seed,
         covariance_type=covariance_type,
     )
-    terms = Terms(config.name, config.seed, covariance_type, config.thresholds)
+    # All cells are treated alike, whatever their numbers of rows, so that they can be compared.
+    terms = Terms(config.name, config.seed, covariance_type, config.thresholds, full=True)
     analysis = analyse(dataset, fits, terms, illustrated=keep != "scalars")
     files = {}
     if keep != "scalars":

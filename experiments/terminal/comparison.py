@@ -10,6 +10,7 @@ from rich.text import Text
 
 from experiments.core.words import numbered, some
 from experiments.terminal.clusters import cluster_lines
+from experiments.values.by_size import told_of_size
 from experiments.values.comparison import ComparisonValues, DatasetInfo, Finding, TrainTest
 from experiments.values.level_marks import MARKS
 from experiments.values.parameter_rows import (
@@ -31,6 +32,8 @@ def render_comparison(comparison: ComparisonValues) -> Iterator[RenderableType]:
     """Yield the parts of the terminal's answer from top to bottom."""
     yield _heading(comparison)
     if told := columns_used(comparison.dataset):
+        yield Text(told, style="dim")
+    if told := told_of_size(comparison.dataset.n_samples, comparison.choices):
         yield Text(told, style="dim")
     for engines in _side_by_side(comparison):
         yield _table(comparison, engines)

@@ -10,6 +10,7 @@ from rich.text import Text
 from experiments.core.words import listed, some
 from experiments.terminal.comparison import columns_used
 from experiments.terminal.streams import standard_output
+from experiments.values.by_size import told_of_size
 from experiments.values.foreseen import Foreseen
 
 # A run that takes longer, in seconds, says so before it starts.
@@ -33,7 +34,9 @@ def announce(console: Console, found: Foreseen) -> None:
     found : Foreseen
     """
     if found.total > LONG:
-        console.print(Text(f"{_estimate(found)} Ctrl-C stops it.", style="dim"))
+        told = told_of_size(found.dataset.n_samples, found.choices) if found.dataset else ""
+        said = " ".join(filter(None, (_estimate(found), "Ctrl-C stops it.", told)))
+        console.print(Text(said, style="dim"))
 
 
 def in_words(seconds: float) -> str:
@@ -61,6 +64,8 @@ def _lines(found: Foreseen) -> Iterator[RenderableType]:
     numbers = found.numbers if isinstance(found.numbers, str) else some([*map(str, found.numbers)])
     yield Text(f"K = {numbers}; covariances: {some(found.structures)}")
     yield Text(f"engines: {', '.join(found.engines)}")
+    if found.dataset is not None and found.choices:
+        yield Text(told_of_size(found.dataset.n_samples, found.choices))
     yield Text(_estimate(found))
     yield Text("Nothing was run.")
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from experiments.terminal.comparison import columns_used, verdict_lines
 from experiments.terminal.streams import WIDTH
 from experiments.terminal.structures import structure_lines
+from experiments.values.by_size import told_of_size
 from experiments.values.components import ComponentsValues, Criterion
 from experiments.values.engine_titles import engine_title
 from experiments.values.selection_rows import cell, heading, legend
@@ -28,6 +29,8 @@ def render_choice(found: ComponentsValues) -> Iterator[RenderableType]:
     """Yield the parts of the terminal's answer from top to bottom."""
     yield Text.assemble("\n", (found.experiment, "bold"), f": {heading(found)}")
     if told := columns_used(found.dataset):
+        yield Text(told, style="dim")
+    if told := told_of_size(found.dataset.n_samples, found.choices):
         yield Text(told, style="dim")
     if found.structures is not None:
         yield from structure_lines(found.structures)

@@ -12,12 +12,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, FiniteFloat
 
 from experiments.values.base import FileValue, ParameterValues, Value
+from experiments.values.by_size import SizeChoice
 from experiments.values.certificate import Certificate
 from experiments.values.checks import OutlierValues, RecoveryValues, ShapeValues, SupportValues
 from experiments.values.clusters import ClusterValues
 from experiments.values.headline import Headline
 from experiments.values.illustration import Illustration
 from experiments.values.nulls import (
+    ALL_SCORED,
     EARLIER,
     NO_PAIR,
     NO_TEST,
@@ -248,6 +250,10 @@ class LeaveOneOutValues(Value):
     """Rows whose estimate is unreliable."""
     n_draws: int
     """Posterior draws used."""
+    n_scored: Annotated[int | None, ALL_SCORED] = None
+    """Rows drawn at random that the numbers rest on; null where all rows were scored."""
+    sampling_se: Annotated[FiniteFloat | None, ALL_SCORED] = None
+    """Error of `elpd` that comes of the sample; `se` is that over rows, sampled or not."""
 
 
 class JointValues(Value):
@@ -341,6 +347,8 @@ class ComparisonValues(FileValue):
         Certificate | None, Null(NO_PAIR, inside="every posterior draw has collapsed")
     ]
     """Null unless both EM and the posterior were fitted."""
+    choices: list[SizeChoice] = Field(default=[])
+    """What was done otherwise than usual because the rows are many."""
     support: Annotated[SupportValues | None, EARLIER] = None
     """How many rows the parameters and the components rest on."""
     outliers: Annotated[OutlierValues | None, Null("no row is that far out")] = None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import FiniteFloat
+from pydantic import Field, FiniteFloat
 
 from experiments.values.base import FileValue, Value
+from experiments.values.by_size import SizeChoice
 from experiments.values.comparison import DatasetInfo, Finding
 from experiments.values.structures import StructureChoice
 
@@ -81,6 +82,8 @@ class ComponentsValues(FileValue):
     criteria: list[Criterion]
     failures: dict[str, str]
     """Numbers of components that could not be fitted, and why."""
+    choices: list[SizeChoice] = Field(default=[])
+    """What was done otherwise than usual because the rows are many."""
     structures: StructureChoice | None = None
     """The choice of a structure of covariances; null where only one was asked for."""
     posterior_of_k: PosteriorOfK | None = None

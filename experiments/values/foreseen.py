@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from experiments.values.by_size import SizeChoice
 from experiments.values.comparison import DatasetInfo
 
 
@@ -29,6 +30,8 @@ class Foreseen:
         Of a sweep; 0 of a single experiment.
     n_processors : int
         That are used.
+    choices : tuple of SizeChoice
+        What is done otherwise than usual because the rows are many.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Foreseen:
     unknown: tuple[str, ...] = ()
     n_cells: int = 0
     n_processors: int = 1
+    choices: tuple[SizeChoice, ...] = ()
 
     @property
     def total(self) -> float:

@@ -42,6 +42,7 @@ class Null:
 
 # Reasons that several fields have.
 NO_PAIR = "EM and the posterior were not both fitted"
+ALL_SCORED = Null("all rows were scored")
 NO_TEST = Null("no rows were held out")
 NO_TRUTH = Null("no truth is known")
 NOT_FITTED = Null("this engine was not fitted")

@@ -32,6 +32,11 @@ _EVALUATIONS_PER_ITERATION = 100.0
 """Densities that a population may evaluate for each tuning iteration of the chains."""
 _CLIMBS = 60
 """Climbs from the last particles, roughly."""
+_CLIMB_OPERATIONS = 1e10
+"""Multiplications that climbs on all rows may cost, roughly, where a population sees some only."""
+_DENSITIES_OF_A_CLIMB = 250.0
+_FEWEST_CLIMBS = 8
+"""Particles that are climbed from on all rows at least."""
 _HALVINGS = 12
 """Most times that a start comes closer to its peak."""
 _SHARE_OF_TUNING = 0.25
@@ -113,6 +118,9 @@ def find_starts(task: Task, target: LogPosterior) -> tuple[ChainStarts, Task]:
     where it would take too long, or where components share some of volume, shape and orientation:
     some coordinates of such a vector have no meaning, and particles would collapse in them.
 
+    On more than 1000 rows the population sees a sample of them. Where climbs on all rows from sixty
+    particles would take long, the maxima of the sample and a few particles are climbed from.
+
     Parameters
     ----------
     task : Task
@@ -136,19 +144,48 @@ def find_starts(task: Task, target: LogPosterior) -> tuple[ChainStarts, Task]:
     )
     cores = task.cores or processors()
     found = populate(of_rows, n, seed, cores, lambda done: task.progress(int(share * done), total))
+    own = found
     if of_rows is not target:
         found = Population(
             _carried(found.thetas, of_rows, target),
             found.lp,
             _carried(found.on_the_way, of_rows, target),
         )
-    last = found.thetas[-1]
-    points = np.concatenate([last[:: max(1, n // _CLIMBS)], found.on_the_way])
-    points = points[[np.isfinite(target(theta)[0]) for theta in points]]
-    peaks = tuple(find_peaks(target, points, spread_of(last), cores)) if len(points) else ()
+    points = _points(found)
+    if not exact and len(points) > (most := _climbs_on_all_rows(target)):
+        tops = [peak.normal.mean for peak in _peaks(of_rows, own, _points(own), cores)]
+        some = points[np.linspace(0, len(points) - 1, most).astype(np.intp)]
+        points = np.concatenate([_carried(np.stack(tops), of_rows, target), some]) if tops else some
+    peaks = tuple(_peaks(target, found, points, cores))
     starts = ChainStarts(target, Z, found, peaks, of_rows is target)
     left = replace(task, progress=_resumed(task.progress, share))
     return (starts if peaks else ChainStarts(target, Z)), left
+
+
+def _points(population: Population) -> FloatArray:
+    """Return the points (n, P) of a population that are climbed from."""
+    last = population.thetas[-1]
+    return np.concatenate([last[:: max(1, len(last) // _CLIMBS)], population.on_the_way])
+
+
+def _peaks(
+    target: LogPosterior, population: Population, points: FloatArray, cores: int
+) -> list[Peak]:
+    """Return the maxima that climbs from those points reach which are on the support."""
+    points = points[[np.isfinite(target(theta)[0]) for theta in points]]
+    if not len(points):
+        return []
+    return find_peaks(target, points, spread_of(population.thetas[-1]), cores)
+
+
+def _climbs_on_all_rows(target: LogPosterior) -> int:
+    """Return from how many particles to climb on all rows, where the population saw some only.
+
+    The maxima of the rows that it saw, which cost little to find, are climbed from as well.
+    """
+    n, d = target.X.shape
+    density = n * target.n_components * (4.0 + d * d) + target.space.size**2
+    return max(_FEWEST_CLIMBS, int(_CLIMB_OPERATIONS / (density * _DENSITIES_OF_A_CLIMB)))
 
 
 def _carried(thetas: FloatArray, source: LogPosterior, target: LogPosterior) -> FloatArray:

@@ -137,10 +137,11 @@ def _leave_one_out(evidence: Evidence) -> Iterator[Finding]:
     bayes = evidence.log_likelihood.bayes
     loo = None if bayes is None else bayes.loo
     if loo is not None:
-        rows = "row" if loo.n_high_pareto_k == 1 else "rows"
+        of = "" if loo.n_scored is None else f" of the {loo.n_scored} that were scored"
+        rows = "row" if loo.n_high_pareto_k == 1 and not of else "rows"
         yield from evidence.beyond(
             "loo",
             loo.max_pareto_k,
-            f"Leave-one-out cannot be estimated for {loo.n_high_pareto_k} {rows} (largest Pareto k "
-            f"{loo.max_pareto_k:.2f}): single rows decide the posterior.",
+            f"Leave-one-out cannot be estimated for {loo.n_high_pareto_k} {rows}{of} "
+            f"(largest Pareto k {loo.max_pareto_k:.2f}): single rows decide the posterior.",
         )

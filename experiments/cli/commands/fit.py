@@ -30,6 +30,7 @@ MAX_NUMBERS = 100
         "gmm-compare fit mydata.csv -k 1-6 --covariance full,tied,diag,spherical",
         "gmm-compare fit mydata.csv -k 1-6 --dry-run",
         "gmm-compare fit mydata.csv -k auto",
+        "gmm-compare fit large.parquet -k 3 --full",
         "gmm-compare fit mydata.csv -k 3 --missing drop",
         "gmm-compare fit mydata.csv -k 3 --engines em,bayes,sklearn",
         "gmm-compare fit mydata.csv -k 3 --set bayes.draws=4000",
@@ -89,6 +90,12 @@ MAX_NUMBERS = 100
     help="Override any key of a config, for example em.n_init=50; may be repeated.",
 )
 @click.option(
+    "--full",
+    is_flag=True,
+    help="Treat rows in full however many they are: the usual draws and bootstrap, and every row "
+    "in leave-one-out. Without it the answer says what the size of the data has changed.",
+)
+@click.option(
     "--dry-run", is_flag=True, help="Show data, engines and about how long it takes; run nothing."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print comparison.json instead of the table.")
@@ -103,6 +110,7 @@ def command(  # noqa: PLR0913 - click hands over each option as a parameter
     seed: int,
     out: Path | None,
     overrides: tuple[str, ...],
+    full: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -126,6 +134,7 @@ def command(  # noqa: PLR0913 - click hands over each option as a parameter
     values: dict[str, Any] = {
         "name": config.safe_name(f"{data.stem}-k{components}"),
         "seed": seed,
+        "full": full,
         "n_components": _numbers(components),
         "data": table,
     }

@@ -62,7 +62,7 @@ def command(
     """
     loaded = [config.load_config(source, overrides, quick) for source in configs]
     for experiment in loaded:
-        unused = config.OF_A_SWEEP if experiment.sweep is None else ()
+        unused = config.OF_A_SWEEP if experiment.sweep is None else ("full",)
         config.refuse_ignored("run", overrides, experiment, unused)
     if dry_run:
         for experiment in loaded:

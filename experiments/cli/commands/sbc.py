@@ -44,7 +44,7 @@ def command(source: str, out: Path | None, n_sims: int, overrides: tuple[str, ..
     """
     loaded = config.load_config(source, overrides)
     of_the_other = "bayes" if loaded.n_components == "auto" else "settings"
-    unused = ("em", "engines", of_the_other, "thresholds", *config.OF_A_SWEEP)
+    unused = ("em", "full", "engines", of_the_other, "thresholds", *config.OF_A_SWEEP)
     config.refuse_ignored("sbc", overrides, loaded, unused)
     directory = out or Path("runs") / f"{loaded.name}-sbc"
     page = directory / calibration.PAGE

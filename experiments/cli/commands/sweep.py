@@ -66,7 +66,7 @@ def command(  # noqa: PLR0913 - click hands over each option as a parameter
     workers. Exit status 1: some cells failed, the rest are kept.
     """
     loaded = config.load_config(source, overrides, quick)
-    config.refuse_ignored("sweep", overrides, loaded)
+    config.refuse_ignored("sweep", overrides, loaded, ("full",))
     target = sweep_target(loaded, out)
     if dry_run:
         show_dry_run(loaded, workers)

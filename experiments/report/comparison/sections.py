@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from experiments.report import provenance
+from experiments.report.by_size import size_blocks
 from experiments.report.comparison import (
     chains,
     clusters,
@@ -65,6 +66,7 @@ def _verdict(comparison: ComparisonValues) -> Iterator[Block]:
     if comparison.headline is not None:
         yield HeadlineBox(comparison.headline)
     yield Levels(comparison.verdict)
+    yield from size_blocks(comparison.dataset.n_samples, comparison.choices)
 
 
 def _findings(comparison: ComparisonValues) -> Iterator[Block]:

@@ -6,7 +6,13 @@ from scipy.stats import sem
 
 from experiments.analysis import draw_densities as densities
 from experiments.analysis.likelihoods import _leave_one_out
-from experiments.analysis.prediction import LeaveOneOut, paired_differences, score
+from experiments.analysis.prediction import (
+    LeaveOneOut,
+    RowSample,
+    paired_differences,
+    score,
+    score_sample,
+)
 from tests.conftest import random_mixture
 from tests.experiments.made import made_bayes
 
@@ -78,11 +84,58 @@ def test_differences_pair_the_rows():
 
 def test_the_error_of_leave_one_out_is_that_of_a_sum_over_rows(draws, X):
     loo = score(draws, X, leave_one_out=True).loo
-    found = _leave_one_out(loo, len(draws))
+    scores = score(draws, X)
+    found = _leave_one_out(loo, scores)
+    assert (found.n_draws, found.n_scored, found.sampling_se) == (len(draws), None, None)
     assert found.elpd == pytest.approx(loo.elpd.sum())
     assert found.se == pytest.approx(60 * sem(loo.elpd))
     one = LeaveOneOut(loo.elpd[:1], 1.0, loo.pareto_k[:1])
-    assert _leave_one_out(one, len(draws)).se == 0.0
+    assert _leave_one_out(one, score(draws, X[:1])).se == 0.0
+
+
+def test_a_sum_over_all_rows_is_estimated_from_a_sample(rng):
+    known = rng.normal(size=5000)
+    values = known + 0.01 * rng.normal(size=5000) + 0.5
+    truth, misses = values.sum(), []
+    for seed in range(200):
+        sample = RowSample.draw(400, known, np.random.SeedSequence(seed))
+        assert len(set(sample.rows.tolist())) == 400
+        total, error = sample.total(values[sample.rows])
+        misses.append((total - truth) / error)
+    # Errors of the estimate and of its error: z-scores of mean 0 and standard deviation 1. The
+    # limits are 4 standard errors of either, and false once in ten thousand.
+    assert abs(np.mean(misses)) < 4 / np.sqrt(200)
+    assert abs(np.std(misses) - 1) < 4 / np.sqrt(400)
+    assert RowSample.draw(5000, known, np.random.SeedSequence(0)).total(values) == (
+        pytest.approx(truth),
+        0.0,
+    )
+
+
+@pytest.mark.parametrize("known_at_draws", [True, False])
+def test_a_sample_of_the_rows_stands_for_all(rng, draws, known_at_draws):
+    X = draws[0].sample(2000, rng)[0]
+    whole = score(draws, X, leave_one_out=True)
+    sample = RowSample.draw(500, draws.mean().log_prob(X), np.random.SeedSequence(1))
+    given = whole.draws if known_at_draws else None
+    found = score_sample(draws, X, sample, given, leave_one_out=True)
+    assert np.allclose(found.draws, whole.draws)
+    assert np.allclose(found.predictive, whole.predictive[sample.rows])
+    all_rows, some = _leave_one_out(whole.loo, whole), _leave_one_out(found.loo, found)
+    assert (all_rows.n_scored, some.n_scored) == (None, 500)
+    assert 0 < some.sampling_se < 0.1 * some.se
+    assert abs(some.elpd - all_rows.elpd) < 4 * some.sampling_se
+    assert some.n_effective == pytest.approx(all_rows.n_effective, rel=0.2)
+    assert some.se == pytest.approx(all_rows.se, rel=0.2)
+
+
+def test_differences_of_a_sample_pair_its_rows(rng):
+    every, rows = rng.normal(size=50), np.arange(3, 50, 5)
+    scores = {"a": every, "b": every - 2.0, "c": every[rows] - 1.0}
+    found = {(d.first, d.second): (d.mean, d.se) for d in paired_differences(scores, rows)}
+    assert found["a", "b"] == (pytest.approx(2.0), pytest.approx(0.0, abs=1e-15))
+    assert found["a", "c"] == (pytest.approx(1.0), pytest.approx(0.0, abs=1e-15))
+    assert found["b", "c"] == (pytest.approx(-1.0), pytest.approx(0.0, abs=1e-15))
 
 
 def test_draws_at_the_least_number_are_smoothed(rng, draws, X):
