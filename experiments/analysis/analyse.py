@@ -17,6 +17,7 @@ from experiments.analysis.illustrate import drawn_rows, illustrate
 from experiments.analysis.likelihoods import RowScores, log_likelihoods
 from experiments.analysis.matching import Matching, in_one_order
 from experiments.analysis.outliers import decided_by_outliers
+from experiments.analysis.posteriors import PosteriorsCompared, compare_posteriors
 from experiments.analysis.prediction import score
 from experiments.analysis.shape import check_shape
 from experiments.analysis.summary import summarise
@@ -42,6 +43,7 @@ from experiments.values.comparison import (
 )
 from experiments.values.illustration import NOTHING
 from experiments.values.nulls import null_reasons
+from experiments.values.posteriors import PosteriorPairValues
 from experiments.values.roles import estimate_of, posterior_of
 from gmm_em import Mixture
 from gmm_em.core.threads import single_threaded_blas
@@ -160,8 +162,9 @@ def analyse(
         dataset=info,
         layout=layout,
         thresholds=thresholds,
+        posteriors=_posteriors(fits, terms),
     )
-    verdict = judge(evidence)
+    verdict, pairs = judge(evidence), _pair_values(evidence.posteriors)
     assignments = assign(dataset, fits) if illustrated else None
     values = ComparisonValues(
         experiment=terms.experiment or dataset.name,
@@ -176,9 +179,10 @@ def analyse(
         certificate=certificate,
         support=evidence.support,
         outliers=evidence.outliers,
+        posteriors=pairs,
         headline=verdict.headline,
         verdict=gravest_first([*verdict.findings, *doubts_about(dataset)]),
-        summary=summarise(results, likelihoods, agreement, certificate),
+        summary=summarise(results, likelihoods, agreement, certificate, pairs),
         clusters=None if assignments is None else _clusters(assignments, dataset, fits),
         reasons={},
         illustration=illustrate(dataset, fits, layout, draws_log_likelihood)
@@ -284,6 +288,17 @@ def _estimate_and_posterior(
             modes=_modes(posterior),
         )
     return agreement, certificate
+
+
+def _posteriors(fits: Mapping[str, Fit], terms: Terms) -> PosteriorsCompared | None:
+    """Compare every two posteriors, where there are two or more."""
+    if sum(fit.draws is not None for fit in fits.values()) < 2:
+        return None
+    return compare_posteriors(fits, terms.covariance_type, terms.seed)
+
+
+def _pair_values(found: PosteriorsCompared | None) -> list[PosteriorPairValues]:
+    return [] if found is None else [pair.to_values() for pair in found.pairs]
 
 
 def _modes(posterior: Fit) -> list[Mixture]:

@@ -24,7 +24,7 @@ from gmm_em import Mixture
 if TYPE_CHECKING:
     from xarray import DataTree
 
-    from gmm_bayes import MixtureDraws
+    from gmm_bayes import MixtureDraws, ModelInNumbers
 
 LEVELS = (0.5, 0.8, 0.95)
 
@@ -86,6 +86,9 @@ class Fit:
         Bootstrap replicates of the estimate, B of them along the first axis.
     permutations : ndarray of int, shape (C, S, K), optional
         What aligned the draws: component ``i`` was the sampler's ``permutations[..., i]``.
+    model : ModelInNumbers, optional
+        The model and the prior that the draws are posterior to. Without it nobody knows whether
+        two posteriors that differ were meant to be one.
     title : str
         What tables and figures call the engine; by default its name.
     maximum_likelihood : bool
@@ -107,6 +110,7 @@ class Fit:
     steps: Steps = dict
     replicates: Parameters | None = None
     permutations: NDArray[np.int64] | None = None
+    model: ModelInNumbers | None = None
     title: str = ""
     maximum_likelihood: bool = False
 

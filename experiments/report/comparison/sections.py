@@ -12,6 +12,7 @@ from experiments.report.comparison import (
     data_and_mixtures,
     disagreement,
     likelihoods,
+    programs,
     shared_form,
     spreads,
 )
@@ -291,3 +292,4 @@ def _health(comparison: ComparisonValues) -> Iterator[Block]:
         "The component means of one feature through the chains, before and after alignment.",
         f"{caption}.",
     )
+    yield from programs.program_blocks(comparison)

@@ -235,7 +235,7 @@ def test_chains_in_different_modes_are_not_averaged_silently(dataset, fits):
 def test_every_threshold_is_used(comparison):
     seen = {finding.id for finding in comparison.verdict}
     only_if_so = {"several-modes", "rows", "support", "outliers", "prior", "loo"}
-    only_if_so |= {"posterior-collapsed", "posterior-modes"}
+    only_if_so |= {"posterior-collapsed", "posterior-modes", "posteriors"}
     assert set(THRESHOLDS) - seen == only_if_so
 
 
