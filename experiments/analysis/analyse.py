@@ -25,6 +25,7 @@ from experiments.analysis.support import support
 from experiments.analysis.thresholds import thresholds_with
 from experiments.analysis.verdict.evidence import Evidence, doubts_about, gravest_first
 from experiments.analysis.verdict.judge import judge
+from experiments.analysis.verdict.programs import trusted_pairs
 from experiments.core.errors import UsageError
 from experiments.core.seeds import stream
 from experiments.core.types import FloatArray
@@ -43,7 +44,6 @@ from experiments.values.comparison import (
 )
 from experiments.values.illustration import NOTHING
 from experiments.values.nulls import null_reasons
-from experiments.values.posteriors import PosteriorPairValues
 from experiments.values.roles import estimate_of, posterior_of
 from gmm_em import Mixture
 from gmm_em.core.threads import single_threaded_blas
@@ -164,7 +164,8 @@ def analyse(
         thresholds=thresholds,
         posteriors=_posteriors(fits, terms),
     )
-    verdict, pairs = judge(evidence), _pair_values(evidence.posteriors)
+    verdict = judge(evidence)
+    pairs = [pair.to_values() for pair in trusted_pairs(evidence)]
     assignments = assign(dataset, fits) if illustrated else None
     values = ComparisonValues(
         experiment=terms.experiment or dataset.name,
@@ -295,10 +296,6 @@ def _posteriors(fits: Mapping[str, Fit], terms: Terms) -> PosteriorsCompared | N
     if sum(fit.draws is not None for fit in fits.values()) < 2:
         return None
     return compare_posteriors(fits, terms.covariance_type, terms.seed)
-
-
-def _pair_values(found: PosteriorsCompared | None) -> list[PosteriorPairValues]:
-    return [] if found is None else [pair.to_values() for pair in found.pairs]
 
 
 def _modes(posterior: Fit) -> list[Mixture]:

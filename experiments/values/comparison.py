@@ -347,7 +347,7 @@ class ComparisonValues(FileValue):
     outliers: Annotated[OutlierValues | None, Null("no row is that far out")] = None
     """What the estimate owes to rows far from every component; null where there are none."""
     posteriors: list[PosteriorPairValues] = Field(default=[])
-    """Every two posteriors that were meant to be one, where there are two or more."""
+    """Every two posteriors that were meant to be one and whose own diagnostics do not fail."""
     headline: Annotated[Headline | None, EARLIER] = None
     """What to believe."""
     verdict: list[Finding]

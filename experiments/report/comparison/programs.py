@@ -36,12 +36,12 @@ def pairs_table(comparison: ComparisonValues) -> SortableTable:
     columns = [
         TableColumn("posteriors"),
         TableColumn("largest z", hint="difference of means in Monte Carlo standard errors"),
-        TableColumn("of the parameter"),
-        TableColumn("in posterior sd"),
-        TableColumn("energy distance"),
-        TableColumn("its p-value"),
+        TableColumn("where", hint="the parameter whose means differ most"),
+        TableColumn("in sd", hint="that difference in posterior standard deviations"),
+        TableColumn("energy", hint="energy distance between the joint draws"),
+        TableColumn("its p", hint="p-value of the energy distance"),
         TableColumn("chance", hint="of equal posteriors to look so different"),
-        TableColumn("same model", hint="whether model and prior are known to be the same"),
+        TableColumn("one model", hint="whether model and prior are known to be the same"),
     ]
     rows = [_row(comparison, pair) for pair in comparison.posteriors]
     return SortableTable("Posteriors of several programs against each other", columns, rows)

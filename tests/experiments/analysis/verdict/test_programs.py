@@ -107,7 +107,24 @@ def test_a_difference_is_a_warning_where_a_model_is_not_known(dataset, fits):
     assert found.level == "warn"
     assert "Nothing says that both are posteriors of one model" in found.text
     assert comparison.headline.believe == "both"
-    assert "Mind: posterior and Stan do not draw the same posterior" in comparison.headline.text
+    assert "Mind: posterior and Stan may not draw the same posterior" in comparison.headline.text
+
+
+def test_a_difference_is_a_warning_where_monte_carlo_errors_are_rough(dataset, fits):
+    other = moved(fits["other"], 0.02)
+    other = replace(other, diagnostics={**other.diagnostics, "max_r_hat": 1.03})
+    both = {"bayes": fits["bayes"], "other": other}
+    found = said(judged(dataset, both))["posteriors"]
+    assert found.level == "warn"
+    assert found.text.endswith(
+        "The Monte Carlo errors of Stan are rough: The chains disagree: R-hat 1.030; draw longer "
+        "or distrust them."
+    )
+    # Two others that are sure of it still fail.
+    third = replace(moved(fits["other"], -0.02), title="Turing")
+    found = said(judged(dataset, {**both, "third": third}))["posteriors"]
+    assert found.level == "fail"
+    assert found.text.startswith("posterior and Turing do not draw the same posterior")
 
 
 def test_posteriors_under_different_priors_are_not_compared(dataset, fits):
@@ -133,6 +150,7 @@ def test_a_posterior_that_is_not_to_be_trusted_is_not_compared(dataset, fits):
         "Stan is not compared with the other posteriors: The chains disagree: R-hat 1.400"
     )
     assert comparison.headline.believe == "posterior"
+    assert comparison.posteriors == []
     first = replace(fits["bayes"], diagnostics={**fits["bayes"].diagnostics, "max_r_hat": 1.4})
     alone = said(judged(dataset, {"bayes": first, "other": fits["other"]}))
     assert alone["posterior-r-hat"].level == "fail"
