@@ -15,7 +15,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from experiments.engines.registry import LIBRARIES, OWN, available_engines, load_engine
+from experiments.engines.registry import (
+    LIBRARIES,
+    OWN,
+    available_engines,
+    load_engine,
+    what_is_missing,
+)
 
 # The functions of a module that state the model; none stands for all of it.
 Statement = tuple[str, tuple[str, ...]]
@@ -83,11 +89,10 @@ def contestants() -> dict[str, Contestant]:
 def _others() -> Iterator[str]:
     """Yield the names of other programs' engines that are installed and can be checked."""
     for name in available_engines():
-        library = LIBRARIES.get(name)
-        if name in OWN or (library is not None and find_spec(library) is None):
+        if name in OWN or what_is_missing(name):
             continue
-        # What a library of ours needs is known without importing it, which takes seconds.
-        if library is not None or hasattr(load_engine(name), "log_density"):
+        # Engines of this package that state the model are known without importing their library.
+        if name in LIBRARIES or hasattr(load_engine(name), "log_density"):
             yield name
 
 

@@ -53,7 +53,7 @@ def test_lines_of_code_are_counted_without_words(tmp_path, monkeypatch):
 
 
 def test_our_samplers_take_part_where_nothing_else_is_installed(monkeypatch):
-    monkeypatch.setattr(who, "find_spec", lambda name: None)
+    monkeypatch.setattr(registry, "find_spec", lambda name: None)
     found = who.contestants()
     assert list(found) == ["nuts", "gibbs", "smc"]
 
