@@ -18,6 +18,7 @@ from experiments.analysis.illustrate import drawn_rows, illustrate
 from experiments.analysis.likelihoods import RowScores, log_likelihoods
 from experiments.analysis.matching import Matching, in_one_order
 from experiments.analysis.outliers import decided_by_outliers
+from experiments.analysis.posteriors import PosteriorsCompared, compare_posteriors
 from experiments.analysis.prediction import RowSample, Scores, score, score_sample
 from experiments.analysis.shape import check_shape
 from experiments.analysis.summary import summarise
@@ -25,6 +26,7 @@ from experiments.analysis.support import support
 from experiments.analysis.thresholds import thresholds_with
 from experiments.analysis.verdict.evidence import Evidence, doubts_about, gravest_first
 from experiments.analysis.verdict.judge import judge
+from experiments.analysis.verdict.programs import trusted_pairs
 from experiments.core.errors import UsageError
 from experiments.core.seeds import stream
 from experiments.core.types import FloatArray
@@ -165,8 +167,10 @@ def analyse(
         dataset=info,
         layout=layout,
         thresholds=thresholds,
+        posteriors=_posteriors(fits, terms),
     )
     verdict = judge(evidence)
+    pairs = [pair.to_values() for pair in trusted_pairs(evidence)]
     assignments = assign(dataset, fits) if illustrated else None
     values = ComparisonValues(
         experiment=terms.experiment or dataset.name,
@@ -182,9 +186,10 @@ def analyse(
         choices=_told_of_size(scores, likelihoods, terms),
         support=evidence.support,
         outliers=evidence.outliers,
+        posteriors=pairs,
         headline=verdict.headline,
         verdict=gravest_first([*verdict.findings, *doubts_about(dataset)]),
-        summary=summarise(results, likelihoods, agreement, certificate),
+        summary=summarise(results, likelihoods, agreement, certificate, pairs),
         clusters=None if assignments is None else _clusters(assignments, dataset, fits),
         reasons={},
         illustration=illustrate(dataset, fits, layout, draws_log_likelihood)
@@ -321,6 +326,13 @@ def _estimate_and_posterior(
             modes=_modes(posterior),
         )
     return agreement, certificate
+
+
+def _posteriors(fits: Mapping[str, Fit], terms: Terms) -> PosteriorsCompared | None:
+    """Compare every two posteriors, where there are two or more."""
+    if sum(fit.draws is not None for fit in fits.values()) < 2:
+        return None
+    return compare_posteriors(fits, terms.covariance_type, terms.seed)
 
 
 def _modes(posterior: Fit) -> list[Mixture]:

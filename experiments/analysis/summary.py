@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from experiments.values.certificate import Certificate
 from experiments.values.comparison import Agreement, EngineResult, LogLikelihoods
+from experiments.values.posteriors import PosteriorPairValues
 
 # What the numbers are, under names in which the parts that vary are in braces; the first that
 # fits a name counts. A number that is a field of the values is described there.
@@ -56,6 +57,12 @@ SUMMARY_COLUMNS = {
     ),
     "agreement.joint.tail": "Share of a normal posterior farther from its mean than EM.",
     "certificate.deviance_ratio": "deviance_mean over the number of parameters: tends to 1.",
+    "posteriors.max_abs_z": (
+        "Largest difference of means between any two posteriors, in Monte Carlo standard errors."
+    ),
+    "posteriors.probability": (
+        "Chance of a difference as large between two posteriors as the largest, if they are equal."
+    ),
     "loo.elpd": "Leave-one-out expected log predictive density of the posterior.",
     "loo.se": "Standard error of loo.elpd.",
 }
@@ -68,6 +75,7 @@ def summarise(
     log_likelihood: LogLikelihoods,
     agreement: Agreement | None,
     certificate: Certificate | None,
+    posteriors: Sequence[PosteriorPairValues] = (),
 ) -> dict[str, float]:
     """Return every number that there is under its name."""
     found: dict[str, float | None] = {}
@@ -80,6 +88,9 @@ def summarise(
     loo = None if log_likelihood.bayes is None else log_likelihood.bayes.loo
     if loo is not None:
         found.update({"loo.elpd": loo.elpd, "loo.se": loo.se})
+    if posteriors:
+        found["posteriors.max_abs_z"] = max(pair.max_abs_z for pair in posteriors)
+        found["posteriors.probability"] = min(pair.probability for pair in posteriors)
     return {
         name: float(value)
         for name, value in found.items()

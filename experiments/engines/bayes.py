@@ -147,6 +147,7 @@ def fit_of(model: GaussianMixtureBayes, seconds: float, *, with_evidence: bool) 
         diagnostics={**model.diagnostics_.to_dict(), "n_draws": len(draws), **evidence},
         draws=draws,
         permutations=model.permutations_,
+        model=model.model_in_numbers_,
         posterior=model.posterior_,
         log_likelihood=model.log_likelihood_,
     )

@@ -24,7 +24,7 @@ from gmm_em import Mixture
 if TYPE_CHECKING:
     from xarray import DataTree
 
-    from gmm_bayes import MixtureDraws
+    from gmm_bayes import MixtureDraws, ModelInNumbers
 
 LEVELS = (0.5, 0.8, 0.95)
 
@@ -88,6 +88,9 @@ class Fit:
         What aligned the draws: component ``i`` was the sampler's ``permutations[..., i]``.
     log_likelihood : ndarray of shape (C, S), optional
         Of all rows that were fitted, at each draw, where the engine knows it.
+    model : ModelInNumbers, optional
+        The model and the prior that the draws are posterior to. Without it nobody knows whether
+        two posteriors that differ were meant to be one.
     title : str
         What tables and figures call the engine; by default its name.
     maximum_likelihood : bool
@@ -110,6 +113,7 @@ class Fit:
     replicates: Parameters | None = None
     permutations: NDArray[np.int64] | None = None
     log_likelihood: FloatArray | None = None
+    model: ModelInNumbers | None = None
     title: str = ""
     maximum_likelihood: bool = False
 

@@ -8,7 +8,7 @@ from typing import Any
 from experiments.core.types import FloatArray
 from experiments.engines.contract import Fit, central
 from experiments.values.parameters import Parameters, combine
-from gmm_bayes import MixtureDraws, align_and_diagnose
+from gmm_bayes import MixtureDraws, ModelInNumbers, align_and_diagnose
 
 
 def fit_of_draws(
@@ -19,6 +19,7 @@ def fit_of_draws(
     *,
     stats: Mapping[str, Any] | None = None,
     seconds: float = 0.0,
+    model: ModelInNumbers | None = None,
 ) -> Fit:
     """Align the labels of draws, diagnose their chains, and summarise them.
 
@@ -36,6 +37,8 @@ def fit_of_draws(
         Statistics of the sampler under ArviZ's names, such as ``diverging`` and ``energy``.
     seconds : float, default 0
         What drawing them took.
+    model : ModelInNumbers, optional
+        The model and the prior that they are posterior to, where it is known.
     """
     found = align_and_diagnose(draws, X, covariance_type, stats or {})
     every = Parameters.of(found.draws)
@@ -48,4 +51,5 @@ def fit_of_draws(
         diagnostics={**found.diagnostics.to_dict(), "n_draws": len(found.draws)},
         draws=found.draws,
         permutations=found.permutations,
+        model=model,
     )

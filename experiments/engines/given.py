@@ -12,7 +12,7 @@ from experiments.core.types import FloatArray
 from experiments.datasets.dataset import Dataset
 from experiments.engines.contract import Fit
 from experiments.engines.drawn import fit_of_draws
-from gmm_bayes import MixtureDraws
+from gmm_bayes import MixtureDraws, ModelInNumbers
 from gmm_em import Mixture
 from gmm_em.covariance.registry import get_structure
 
@@ -68,7 +68,8 @@ def _fit_of(name: str, given: object, dataset: Dataset, covariance_type: str) ->
         if isinstance(given, MixtureDraws):
             return _of_draws(name, given, {}, dataset, covariance_type)
         if (draws := getattr(given, "draws_", None)) is not None:
-            return _of_draws(name, draws, {}, dataset, covariance_type)
+            model = getattr(given, "model_in_numbers_", None)
+            return _of_draws(name, draws, {}, dataset, covariance_type, model)
         if all(hasattr(given, f"{part}_") for part in PARTS):
             return _of_estimator(name, given, covariance_type)
         if (groups := _groups(given)) is not None:
@@ -87,10 +88,11 @@ def _of_draws(
     stats: Mapping[str, Any],
     dataset: Dataset,
     covariance_type: str,
+    model: ModelInNumbers | None = None,
 ) -> Fit:
     if dataset.has_missing:
         raise UsageError(f"fits['{name}']: draws of data with missing values, allowed are complete")
-    return fit_of_draws(name, draws, dataset.X, covariance_type, stats=stats)
+    return fit_of_draws(name, draws, dataset.X, covariance_type, stats=stats, model=model)
 
 
 def _of_estimator(name: str, given: Any, covariance_type: str) -> Fit:

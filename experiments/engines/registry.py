@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points, version
 from importlib.util import find_spec
+from shutil import which
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -25,12 +26,15 @@ OWN = {
     "sklearn-bayes": "experiments.engines.baselines:SklearnBayesEngine",
     "kmeans": "experiments.engines.baselines:KMeansEngine",
 }
-# Engines of this package that need a library which is not among its dependencies.
+# Engines of this package that need a library or a program which is not among its dependencies.
 OPTIONAL = {
     "numpyro": "experiments.engines.programs.numpyro_engine:NumPyroEngine",
+    "mclust": "experiments.engines.programs.mclust_engine:MclustEngine",
 }
 # The library that each of them needs, which is also the name of the extra that brings it.
 LIBRARIES = {"numpyro": "numpyro"}
+# The program that an engine calls, and how it is installed.
+PROGRAMS = {"mclust": ("Rscript", "install R, and type install.packages('mclust') in it")}
 
 
 @cache
@@ -52,18 +56,26 @@ def load_engine(name: str) -> type[Engine]:
     known = available_engines()
     if name not in known:
         raise UsageError(f"engine '{name}' is not known, allowed is {', '.join(known)}")
-    library = LIBRARIES.get(name)
-    if library is not None and find_spec(library) is None:
-        raise UsageError(
-            f"engine '{name}' needs the library {library}, which is not installed: "
-            f"pip install 'gmm-compare[{name}]'"
-        )
+    if missing := what_is_missing(name):
+        raise UsageError(f"engine '{name}' needs {missing}")
     try:
         return cast("type[Engine]", known[name].load())
     except (ImportError, AttributeError) as error:
         raise UsageError(
             f"engine '{name}' ({known[name].value}) cannot be loaded: {error}"
         ) from None
+
+
+def what_is_missing(name: str) -> str:
+    """Say what an engine of this package lacks here and how it is installed; nothing if it runs."""
+    library = LIBRARIES.get(name)
+    if library is not None and find_spec(library) is None:
+        install = f"pip install 'gmm-compare[{name}]'"
+        return f"the library {library}, which is not installed: {install}"
+    program, install = PROGRAMS.get(name, ("", ""))
+    if program and which(program) is None:
+        return f"the program {program}, which is not installed: {install}"
+    return ""
 
 
 def make_engine(name: str, options: Mapping[str, Any]) -> Engine:

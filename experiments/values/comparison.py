@@ -29,6 +29,7 @@ from experiments.values.nulls import (
     Null,
 )
 from experiments.values.parameters import Parameters
+from experiments.values.posteriors import PosteriorPairValues
 from experiments.values.roles import Role, estimate_of, posterior_of
 from gmm_em.parameter_names import ParameterLayout
 
@@ -353,6 +354,8 @@ class ComparisonValues(FileValue):
     """How many rows the parameters and the components rest on."""
     outliers: Annotated[OutlierValues | None, Null("no row is that far out")] = None
     """What the estimate owes to rows far from every component; null where there are none."""
+    posteriors: list[PosteriorPairValues] = Field(default=[])
+    """Every two posteriors that were meant to be one and whose own diagnostics do not fail."""
     headline: Annotated[Headline | None, EARLIER] = None
     """What to believe."""
     verdict: list[Finding]

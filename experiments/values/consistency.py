@@ -51,6 +51,14 @@ def refuse_disagreeing(found: ComparisonValues) -> None:
             for row in matrix:
                 _length(f"{path}.covariances", row, d)
     _check_illustration(found.illustration, k, d)
+    for pair in found.posteriors:
+        _known_engine("posteriors.first", pair.first, found)
+        _known_engine("posteriors.second", pair.second, found)
+        if pair.worst_parameter not in map(str, found.layout.names):
+            raise UsageError(
+                f"posteriors.worst_parameter = {pair.worst_parameter!r}: allowed is a parameter of "
+                "the fits"
+            )
     if found.clusters is not None:
         _check_clusters(found.clusters, found)
 

@@ -16,7 +16,7 @@ from gmm_bayes.priors.base import Prior
 from gmm_bayes.priors.data_scale import DataScale
 from gmm_bayes.priors.registry import check_prior, default_prior
 from gmm_bayes.space.scaling import Scaling
-from gmm_bayes.space.structures import FULL, Structure, get_structure
+from gmm_bayes.space.structures import Structure, get_structure
 from gmm_bayes.space.unconstrained import UnconstrainedSpace
 
 
@@ -32,12 +32,14 @@ class ModelInNumbers:
         The data, standardised.
     n_components : int
     kind : str
-        The prior's: "inverse-wishart", "hierarchical", "lkj" or "niw". The class of that kind says
-        in its docstring which laws the hyperparameters belong to.
+        The prior's: "inverse-wishart", "hierarchical", "lkj", "niw" or "volume-shape". The class of
+        that kind says in its docstring which laws the hyperparameters belong to.
     hyperparameters : dict of str to float or ndarray
         On the scale of `rows`.
     loc, scale : ndarray of shape (D,)
         ``rows * scale + loc`` are the data in their own units.
+    covariance_type : str, default "full"
+        What the covariances leave free.
     """
 
     rows: FloatArray
@@ -46,28 +48,39 @@ class ModelInNumbers:
     hyperparameters: dict[str, float | FloatArray]
     loc: FloatArray
     scale: FloatArray
+    covariance_type: str = "full"
 
     @classmethod
-    def of(cls, X: ArrayLike, n_components: int, prior: Prior | None = None) -> Self:
-        """Write the model of full covariances out.
+    def of(
+        cls,
+        X: ArrayLike,
+        n_components: int,
+        prior: Prior | None = None,
+        covariance_type: str = "full",
+    ) -> Self:
+        """Write a model out.
 
         Parameters
         ----------
         X : array_like of shape (N, D)
             The data in their own units.
         n_components : int
-        prior : Prior, default InverseWishartPrior()
+        prior : Prior, optional
+            By default that of the structure, for full covariances ``InverseWishartPrior()``.
+        covariance_type : str, default "full"
 
         Raises
         ------
         TypeError, ValueError
-            If the prior is none of those in `kind`, or the data cannot be fitted.
+            If the prior is none of those in `kind` or not one for the structure, or the data cannot
+            be fitted.
         """
         rows = check_data(X)
-        known = check_prior(prior or default_prior(FULL), rows.shape[1])
-        known.check_structure(FULL)
-        scaling = Scaling.from_data(rows, FULL, one_scale=known.one_scale)
-        data = DataScale.of(rows, n_components, FULL, scaling)
+        structure = get_structure(covariance_type)
+        known = check_prior(prior or default_prior(structure), rows.shape[1])
+        known.check_structure(structure)
+        scaling = Scaling.from_data(rows, structure, one_scale=known.one_scale)
+        data = DataScale.of(rows, n_components, structure, scaling)
         return cls(
             scaling.standardise(rows),
             n_components,
@@ -75,7 +88,39 @@ class ModelInNumbers:
             known.numbers(data),
             scaling.loc,
             scaling.scale,
+            structure.name,
         )
+
+    def differences_from(self, other: ModelInNumbers) -> list[str]:
+        """Say in what another model differs, as far as it can be said; nothing where it is equal.
+
+        Parameters
+        ----------
+        other : ModelInNumbers
+
+        Returns
+        -------
+        list of str
+            Such as ``["prior's psi"]``.
+        """
+        if self.n_components != other.n_components:
+            return [f"number of components ({self.n_components} and {other.n_components})"]
+        if self.covariance_type != other.covariance_type:
+            return [
+                f"structure of covariances ({self.covariance_type} and {other.covariance_type})"
+            ]
+        if not _same(self.rows * self.scale + self.loc, other.rows * other.scale + other.loc):
+            return ["rows"]
+        if self.kind != other.kind:
+            return [f"prior ({self.kind} and {other.kind})"]
+        if not _same(self.scale, other.scale):
+            # Their hyperparameters are numbers on two scales.
+            return ["prior's scale"]
+        return [
+            f"prior's {name}"
+            for name, value in self.hyperparameters.items()
+            if not _same(value, other.hyperparameters[name])
+        ]
 
     def to_own_units(self, draws: MixtureDraws) -> MixtureDraws:
         """Return draws on the standardised scale in the data's own units."""
@@ -87,6 +132,14 @@ class ModelInNumbers:
         scaling = Scaling(self.loc, self.scale)
         parts = scaling.standardise_parameters(draws.means, draws.covariances)
         return MixtureDraws(draws.weights, *parts)
+
+
+def _same(one: float | FloatArray, other: float | FloatArray) -> bool:
+    """Whether numbers are equal but for rounding; one number may stand for many."""
+    a, b = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
+    if a.ndim and b.ndim and a.shape != b.shape:
+        return False
+    return bool(np.allclose(a, b, rtol=1e-9, atol=1e-12))
 
 
 def log_posterior_density(

@@ -13,6 +13,7 @@ from scipy.special import logsumexp
 from gmm_bayes.core.checks import check_count, check_data
 from gmm_bayes.core.seeds import RandomState, seed_sequence
 from gmm_bayes.core.types import FloatArray, IntArray
+from gmm_bayes.density.stated import ModelInNumbers
 from gmm_bayes.draws import MixtureDraws
 from gmm_bayes.estimators.summary import Summary
 from gmm_bayes.evaluation.diagnostics import Diagnostics
@@ -169,6 +170,18 @@ class PosteriorEstimator(PredictiveEstimator):
             k, names = of.draws.n_components, self._feature_names()
             _PYMC_MODELS[self] = model_of_rows(of.X, k, of.prior, of.covariance_type, names)
         return _PYMC_MODELS[self]
+
+    @property
+    def model_in_numbers_(self) -> ModelInNumbers | None:
+        """The rows and every hyperparameter of the prior, from which a program draws the same.
+
+        None where rows have missing values.
+        """
+        self._check_fitted()
+        of = self._model
+        if np.isnan(of.X).any():
+            return None
+        return ModelInNumbers.of(of.X, of.draws.n_components, of.prior, of.covariance_type)
 
     # Asking --------------------------------------------------------------------------------------
 

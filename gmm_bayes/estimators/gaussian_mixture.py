@@ -97,6 +97,8 @@ class GaussianMixtureBayes(PosteriorEstimator):
         Every draw's log-likelihood of the data.
     model_ : pymc.Model
         The PyMC model of this posterior (:func:`gmm_bayes.build_model`), to look at or to extend.
+    model_in_numbers_ : ModelInNumbers or None
+        The same model as numbers, for another program; None where rows have missing values.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only if `X` had string column names.

@@ -78,7 +78,7 @@ class Prior(ABC):
         """
         raise ValueError(
             f"a {type(self).__name__} is not written out for other programs, allowed are "
-            "inverse-wishart, hierarchical, lkj and niw"
+            "inverse-wishart, hierarchical, lkj, niw and volume-shape"
         )
 
     @property

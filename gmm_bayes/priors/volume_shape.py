@@ -141,6 +141,19 @@ class VolumeShapePrior(Prior):
         return (mean_loc - loc) / scale, mean_scale / scale, own
 
     @override
+    def numbers(self, data: DataScale) -> dict[str, float | FloatArray]:
+        """Return the hyperparameters for data standardised as `data` say."""
+        mean_loc, mean_scale, psi = self.standardised(data)
+        return {
+            "concentration": self.concentration,
+            "mean_loc": mean_loc,
+            "mean_scale": mean_scale,
+            "nu": self.nu,
+            "psi": float(psi),
+            "log_shape_scale": self.log_shape_scale,
+        }
+
+    @override
     def terms(self, data: DataScale, structure: Structure) -> PriorTerms:
         """Return the density on data standardised as `data` say."""
         mean_loc, mean_scale, psi = self.standardised(data)

@@ -21,6 +21,7 @@ OF_THE_POSTERIOR = (
     "posterior-r-hat",
     "posterior-divergences",
     "posterior-ess",
+    "posteriors",
 )
 # The same of the estimate.
 OF_THE_OPTIMUM = ("certificate", "equal-maxima", "em-optimum")
@@ -71,6 +72,9 @@ CONDITIONS: Mapping[str, Condition] = {
         ("posterior-incomplete",),
     ),
     "posterior-divergences": Condition(("posterior-collapsed", "posterior-sampler")),
+    # Draws that are not to be trusted themselves say nothing of other programs.
+    "posteriors": Condition(tuple(name for name in OF_THE_POSTERIOR if name != "posteriors")),
+    "posteriors-apart": Condition(OF_THE_POSTERIOR),
     "several-modes": Condition((*OF_THE_POSTERIOR, "equal-maxima")),
     "certificate": Condition(("em-optimum",), (*OF_THE_POSTERIOR, "equal-maxima"), ("em-optimum",)),
     "em-optimum": Condition(mild_unless_failed=("certificate", "equal-maxima")),

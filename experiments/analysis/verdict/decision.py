@@ -271,8 +271,8 @@ def decide(
 
 def _caveats(grounds: Grounds, cause: Finding | None) -> list[Finding]:
     """Return the warnings that what is believed comes with, other than the reason itself."""
-    names = ("recovery", "support", "rows", "shape", "outliers", "em-optimum", "posterior-r-hat")
-    found = [grounds.first(name) for name in names]
+    names = "recovery", "support", "rows", "shape", "outliers", "em-optimum", "posterior-r-hat"
+    found = [grounds.first(name) for name in (*names, "posteriors")]
     return [one for one in found if one is not None and one.level != "ok" and one is not cause]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from experiments.analysis.posteriors import PosteriorsCompared
 from experiments.analysis.thresholds import GRAVEST_FIRST, THRESHOLDS, Threshold
 from experiments.datasets.dataset import Dataset
 from experiments.values.certificate import Certificate
@@ -49,6 +50,8 @@ class Evidence:
     dataset : DatasetInfo
     layout : ParameterLayout
     thresholds : mapping of str to Threshold
+    posteriors : PosteriorsCompared or None
+        Every two posteriors, where there are two or more.
     """
 
     engines: Mapping[str, EngineResult]
@@ -60,6 +63,7 @@ class Evidence:
     dataset: DatasetInfo
     layout: ParameterLayout
     thresholds: Mapping[str, Threshold] = field(default_factory=lambda: THRESHOLDS)
+    posteriors: PosteriorsCompared | None = None
 
     @property
     def estimate(self) -> EngineResult | None:

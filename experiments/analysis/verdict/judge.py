@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from experiments.analysis.verdict import optimum, pair, posterior, rows, truth
+from experiments.analysis.verdict import optimum, pair, posterior, programs, rows, truth
 from experiments.analysis.verdict.conditions import may_be_said
 from experiments.analysis.verdict.decision import decide
 from experiments.analysis.verdict.evidence import Evidence, gravest_first
@@ -31,6 +31,7 @@ def judge(evidence: Evidence) -> Verdict:
         *optimum.findings(evidence),
         *posterior.what_the_sampler_says(evidence, about_posterior),
         *about_posterior,
+        *programs.findings(evidence),
         *truth.findings(evidence),
     ]
     said = may_be_said(found)

@@ -1,8 +1,8 @@
 """Planted situations, and what the verdict says of them. Imports: api and the rooms below it.
 
 ``gmm-compare bench verdict`` calls `main`. `situations` gathers them from `healthy`, `caught` (a
-search or chains that are caught), `reported` (what a sampler reports) and `rows`; `fits` makes the
-fits that are handed to the comparison.
+search or chains that are caught), `reported` (what a sampler reports), `rows` and `programs`
+(several posteriors); `fits` makes the fits that are handed to the comparison.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.benchmarks.verdict import caught, healthy, reported, rows
+from experiments.benchmarks.verdict import caught, healthy, programs, reported, rows
 from experiments.benchmarks.verdict.situation import LEVELS, Situation
 from experiments.core.files import refuse_unwritable, replacing
 from gmm_em.fitting.maxima import Unseen
@@ -24,6 +24,7 @@ def situations() -> list[Situation]:
         *caught.situations(),
         *reported.situations(),
         *rows.situations(),
+        *programs.situations(),
     ]
 
 

@@ -10,6 +10,10 @@ import click
 from experiments.cli.summaries import examples
 from experiments.core.errors import UsageError
 
+BENCHES = ("em", "bayes", "comparison", "scale")
+# Those that keep their results where --out says.
+KEEPING = ("verdict", "programs")
+
 
 @click.command(
     "bench",
@@ -19,26 +23,30 @@ from experiments.core.errors import UsageError
         "gmm-compare bench comparison      comparing two fits: seconds and memory",
         "gmm-compare bench scale           sweeps, data on disk, and a cost model",
         "gmm-compare bench verdict         planted situations, and what is said",
+        "gmm-compare bench programs        one posterior by each program here",
     ),
 )
-@click.argument("what", type=click.Choice(["em", "bayes", "comparison", "scale", "verdict"]))
+@click.argument("what", type=click.Choice([*BENCHES, *KEEPING]))
 @click.option("--quick", is_flag=True, help="Small sizes only, or fewer draws or situations.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Of the verdict's bench: a folder that keeps each result, to go on from.",
+    help="Of the last two: a folder that keeps each result, to go on from.",
 )
 def command(what: str, quick: bool, out: Path | None) -> int:
     """Measure speed: of fitting against other libraries, of comparing against the clock.
 
     Ratios come from one run on one machine; close other programs, or judge by the processor's
     seconds. The bench of the verdict plants situations instead, and counts what is said of them.
+    That of the programs draws one posterior by each of them, and says whether they agree.
     """
     main = import_module(f"experiments.benchmarks.{what}").main
     if out is None:
         status: int = main(quick=quick)
         return status
-    if what != "verdict":
-        raise UsageError(f"--out with bench {what}: only bench verdict keeps its results")
+    if what not in KEEPING:
+        raise UsageError(
+            f"--out with bench {what}: only bench {' and bench '.join(KEEPING)} keep their results"
+        )
     kept: int = main(quick=quick, out=out)
     return kept

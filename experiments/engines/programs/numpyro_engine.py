@@ -57,7 +57,8 @@ class NumPyroEngine:
             draws, stats = _draw(model, options, seed)
         progress("posterior draws", total, total)
         seconds = time.perf_counter() - start
-        return fit_of_draws("NumPyro", model.to_own_units(draws), X, stats=stats, seconds=seconds)
+        own = model.to_own_units(draws)
+        return fit_of_draws("NumPyro", own, X, stats=stats, seconds=seconds, model=model)
 
     def log_density(self, X: FloatArray, draws: MixtureDraws) -> FloatArray:
         """Return the log of the unnormalised posterior density at mixtures.

@@ -13,6 +13,7 @@ from experiments.report.comparison import (
     data_and_mixtures,
     disagreement,
     likelihoods,
+    programs,
     shared_form,
     spreads,
 )
@@ -293,3 +294,4 @@ def _health(comparison: ComparisonValues) -> Iterator[Block]:
         "The component means of one feature through the chains, before and after alignment.",
         f"{caption}.",
     )
+    yield from programs.program_blocks(comparison)

@@ -235,7 +235,7 @@ def test_chains_in_different_modes_are_not_averaged_silently(dataset, fits):
 def test_every_threshold_is_used(comparison):
     seen = {finding.id for finding in comparison.verdict}
     only_if_so = {"several-modes", "rows", "support", "outliers", "prior", "loo"}
-    only_if_so |= {"posterior-collapsed", "posterior-modes"}
+    only_if_so |= {"posterior-collapsed", "posterior-modes", "posteriors"}
     assert set(THRESHOLDS) - seen == only_if_so
 
 
@@ -354,7 +354,7 @@ def test_engines_can_be_compared_alone(dataset, fits):
         ((-2, ["em"], {}), "n_components = -2"),
         ((301, ["em"], {}), "n_components = 301: allowed is 1 to 300"),
         ((2.5, ["em"], {}), "n_components = 2.5: allowed is a whole number"),
-        ((2, ["mclust"], {}), "engine 'mclust' is not known, allowed is em, bayes, bayes-auto"),
+        ((2, ["flexmix"], {}), "engine 'flexmix' is not known, allowed is em, bayes, bayes-auto"),
         ((2, ["em"], {"em": {"n_inti": 3}}), "em: unknown key 'n_inti', did you mean 'n_init'"),
         ((2, ["em"], {"em": {"n_init": "3"}}), "em: n_init = '3': allowed is a whole number"),
         ((2, ["em"], {"bayes": {}}), "options for 'bayes', allowed is em"),

@@ -32,7 +32,7 @@ def X():
 def test_every_engine_of_this_package_loads():
     names = available_engines()
     own = ["em", "bayes", "bayes-auto", "sklearn", "sklearn-bayes", "kmeans"]
-    assert list(names)[-7:] == [*own, "numpyro"]
+    assert list(names)[-8:] == [*own, "numpyro", "mclust"]
     for name in ("em", "bayes", "bayes-auto", "sklearn", "sklearn-bayes", "kmeans"):
         assert load_engine(name).settings.model_validate({})
 
@@ -136,6 +136,13 @@ def test_a_third_party_engine_is_installed_and_compared(tmp_path):
         [sys.executable, "-c", program, site], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "True"
+    # The template's own tests: its port states the same model, and draws the same posterior.
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "-p", "no:cacheprovider", "tests"],
+        check=True,
+        cwd=source,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])},
+    )
     # As its README says, by name from the command line, with its own settings.
     done = subprocess.run(
         [

@@ -6,6 +6,7 @@ from scipy.stats import dirichlet, invwishart, multivariate_normal, norm
 
 from gmm_bayes import (
     InverseWishartPrior,
+    LKJPrior,
     MixtureDraws,
     ModelInNumbers,
     VolumeShapePrior,
@@ -91,3 +92,38 @@ def test_a_structure_or_a_prior_that_is_not_stated_is_refused():
     )
     with pytest.raises(ValueError, match="allowed are full, tied, diag and spherical"):
         log_posterior_density(draws, X, VolumeShapePrior(), "VEE")
+
+
+def test_models_are_equal_however_they_are_written_and_differences_are_named():
+    X = np.random.default_rng(4).normal(size=(20, 2)) * [3.0, 0.5]
+    known = ModelInNumbers.of(X, 2)
+    written = {"psi": known.hyperparameters["psi"].tolist(), "nu": 4.0}
+    assert known.differences_from(ModelInNumbers.of(X, 2, InverseWishartPrior(**written))) == []
+    own = InverseWishartPrior(
+        scale="data",
+        mean_loc=tuple(X.mean(axis=0)),
+        mean_scale=tuple(X.std(axis=0)),
+        psi=known.hyperparameters["psi"] * np.outer(X.std(axis=0), X.std(axis=0)),
+    )
+    assert known.differences_from(ModelInNumbers.of(X, 2, own)) == []
+
+    def differences(X=X, k=2, prior=None, covariance_type="full"):
+        return known.differences_from(ModelInNumbers.of(X, k, prior, covariance_type))
+
+    other = InverseWishartPrior(nu=5.0, concentration=1.0)
+    assert differences(prior=other) == ["prior's concentration", "prior's nu"]
+    assert differences(prior=LKJPrior()) == ["prior (inverse-wishart and lkj)"]
+    assert differences(k=3) == ["number of components (2 and 3)"]
+    assert differences(covariance_type="diag") == ["structure of covariances (full and diag)"]
+    assert differences(X=X[:-1]) == ["rows"]
+    assert differences(X=X + 0.01) == ["rows"]
+
+
+def test_a_prior_by_volume_and_shape_is_written_out():
+    X = np.random.default_rng(5).normal(size=(20, 2)) * [3.0, 0.5]
+    known = ModelInNumbers.of(X, 2, covariance_type="VEE")
+    assert known.kind == "volume-shape"
+    own = VolumeShapePrior(psi=known.hyperparameters["psi"])
+    assert known.differences_from(ModelInNumbers.of(X, 2, own, "VEE")) == []
+    wide = ModelInNumbers.of(X, 2, VolumeShapePrior(log_shape_scale=3.0), "VEE")
+    assert known.differences_from(wide) == ["prior's log_shape_scale"]

@@ -1,0 +1,138 @@
+"""The page of the programs: agreement, speed and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import plotly.graph_objects as go
+
+from experiments.api.comparison import Comparison
+from experiments.benchmarks.programs.measure import CHAINS, DATA
+from experiments.benchmarks.programs.stored import Measured
+from experiments.benchmarks.programs.table import COLUMNS, by_data
+from experiments.core.processor import processor_line
+from experiments.report.comparison.programs import program_blocks
+from experiments.report.page.blocks import (
+    Block,
+    Facts,
+    Heading,
+    Note,
+    PageSection,
+    Picture,
+    SortableTable,
+    TableCell,
+    TableColumn,
+)
+from experiments.report.page.document import render, write
+from experiments.report.page.theme import component_colour, hover, styled
+from experiments.report.verdict import VerdictList
+
+
+def write_page(
+    path: Path, found: Sequence[Measured], compared: Mapping[str, Comparison], draws: int
+) -> Path:
+    """Write the page as one file, which loads no other, and return `path`.
+
+    Parameters
+    ----------
+    path : Path
+    found : sequence of Measured
+        Of every program and data set.
+    compared : mapping of str to Comparison
+        The posteriors of each data set; their own pages lie beside this one, in folders of these
+        names.
+    draws : int
+        Of each chain, and as many that tuned it.
+    """
+    programs = list(dict.fromkeys(one.title for one in found))
+    lead = f"{', '.join(programs)}: {CHAINS} chains of {draws} draws after {draws} of tuning"
+    sections = [
+        PageSection("verdict", "Do they agree?", _agreement(compared)),
+        PageSection("speed", "How fast are they?", _speed(found)),
+        PageSection("pairs", "Every two that can be trusted", _pairs(compared)),
+        PageSection("made", "How it was made", _made()),
+    ]
+    return write(render("Programs that draw one posterior", lead, sections), path)
+
+
+def _agreement(compared: Mapping[str, Comparison]) -> list[Block]:
+    blocks: list[Block] = []
+    for data, comparison in compared.items():
+        blocks.append(Heading(f"{data}, {DATA[data]} components"))
+        about = [one for one in comparison.verdict if one.id.startswith("posteriors")]
+        blocks.append(
+            VerdictList(about) if about else Note("One program only: nothing to compare.")
+        )
+    return blocks
+
+
+def _speed(found: Sequence[Measured]) -> list[Block]:
+    return [
+        Picture(
+            "speed",
+            speed_figure(found),
+            "Bars: effective draws per second of each program on each data set, on a logarithmic "
+            "scale.",
+            "The smallest bulk ESS of a parameter, per second of the whole fit: tuning, drawing, "
+            "aligning, and what a program compiles anew for each fit.",
+        ),
+        table_of(found),
+        Note(" ".join(f"{one.title}: {one.means}." for one in COLUMNS)),
+    ]
+
+
+def speed_figure(found: Sequence[Measured]) -> go.Figure:
+    """Draw effective draws per second: a group for each data set, a bar for each program."""
+    figure = go.Figure()
+    for k, title in enumerate(dict.fromkeys(one.title for one in found)):
+        own = [one for one in found if one.title == title]
+        figure.add_bar(
+            x=[one.data for one in own],
+            y=[one.rate for one in own],
+            name=title,
+            marker_color=component_colour(k),
+            hovertemplate=hover("%{x}: %{y:.3~r} a second"),
+        )
+    figure.update_yaxes(title="effective draws per second", type="log")
+    figure.update_layout(barmode="group")
+    return styled(figure, 360, aspect=0.6)
+
+
+def table_of(found: Sequence[Measured]) -> SortableTable:
+    """Return a row for every program and data set, which leads to the comparison of the latter."""
+    columns = [TableColumn("data"), TableColumn("program")]
+    columns += [TableColumn(one.title, hint=one.means) for one in COLUMNS]
+    rows = [
+        [
+            TableCell(data, href=f"{data}/report.html"),
+            TableCell(one.title),
+            *(TableCell(column.text(one), sort=column.value(one)) for column in COLUMNS),
+        ]
+        for data, own in by_data(found).items()
+        for one in own
+    ]
+    return SortableTable("Programs and data sets", columns, rows)
+
+
+def _pairs(compared: Mapping[str, Comparison]) -> list[Block]:
+    blocks: list[Block] = []
+    for data, comparison in compared.items():
+        blocks.append(Heading(data))
+        blocks += [
+            block for block in program_blocks(comparison) if isinstance(block, SortableTable)
+        ]
+    return blocks
+
+
+def _made() -> list[Block]:
+    how = (
+        "Every program runs in a process of its own, in which nothing is loaded or compiled yet. "
+        "It fits twice, a few draws first. The posteriors are then compared with each other and "
+        "with EM; the comparison of each data set has a page of its own, to which the table leads."
+    )
+    facts = [
+        ("processor", processor_line().removeprefix("Processor: ")),
+        ("prior", "InverseWishartPrior()"),
+    ]
+    return [Note(how, kind="plain"), Facts(facts)]
