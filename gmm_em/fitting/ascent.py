@@ -25,6 +25,8 @@ _MAX_TRIALS = 6
 _MAX_ESCAPES = 5
 # Steps of EM that put right what the straight step off the point has upset.
 _SETTLE = 3
+# A run is looked at again after so many steps, and may rise by so many times what it did in those.
+_STRIDE, _STRIDES = 8, 5.0
 
 Report = Callable[[int, float], None]
 
@@ -151,6 +153,18 @@ class Climb:
         except np.linalg.LinAlgError:
             # The accelerator's factors see a collapse that the E-step still could evaluate.
             self.degenerate = "a component collapsed onto a point or a hyperplane"
+
+    def rises_to(self, objective: float, until: int) -> bool:
+        """Advance as long as the run may still come higher than this; return whether it does.
+
+        A run that stays lower is left before its end is known, or where `n_iter` is `until`.
+        """
+        while self.objective < objective and not self.finished and self.n_iter < until:
+            before = self.objective
+            self.advance(min(self.n_iter + _STRIDE, until))
+            if self.objective + _STRIDES * (self.objective - before) < objective:
+                return False
+        return self.objective >= objective
 
     def _try_first(self) -> None:
         try:

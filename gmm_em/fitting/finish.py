@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,9 +16,9 @@ from gmm_em.fitting.options import Options
 from gmm_em.fitting.problem import DegenerateError, Problem
 from gmm_em.fitting.records import record
 from gmm_em.fitting.result import EMResult, Optimum, Run
+from gmm_em.fitting.rivals import narrowed, rivals, worthwhile
 from gmm_em.fitting.search import Search
 from gmm_em.fitting.spurious import why_spurious
-from gmm_em.fitting.trails import to_come
 from gmm_em.mixture import Mixture
 from gmm_em.rows.samples import Parameters
 
@@ -59,7 +60,12 @@ def from_start(problem: Problem, init: Mixture, options: Options) -> EMResult:
     return choose((run,), optima, problem)
 
 
-def finish(search: Search, problem: Problem, options: Options) -> EMResult:
+def finish(
+    search: Search,
+    problem: Problem,
+    options: Options,
+    sample: Callable[[int], Problem] | None = None,
+) -> EMResult:
     """Carry the best maxima of a search to convergence on all rows, where it saw a sample only.
 
     Parameters
@@ -69,6 +75,8 @@ def finish(search: Search, problem: Problem, options: Options) -> EMResult:
     problem : Problem
         With all rows; the search's own where it saw them all.
     options : Options
+    sample : callable, optional
+        Poses the same problem for so many of all rows.
     """
     partial = search.plan.partial
     keep_order = partial is not None and partial.decides
@@ -88,13 +96,17 @@ def finish(search: Search, problem: Problem, options: Options) -> EMResult:
         if trail.climb.trace
     ]
     place = {trail: run for run, trail in enumerate(begun)}
+    contest: list[_Candidate] = []
+    if search.agreed and problem is not search.problem:
+        contest = _contest(search, problem, options, runs, place, sample)
     for maximum in search.atlas.maxima:
         maximum.run = place[maximum.run]
         maximum.hits = [place[trail] for trail in maximum.hits]
     if problem is search.problem:
         optima = _optima(search.atlas.maxima, runs)
     else:
-        more, optima = _on_all_rows(search, problem, options, runs, keep_order)
+        contest = contest or _promising(search, runs)
+        more, optima = _on_all_rows(search, problem, options, runs, contest, keep_order)
         runs += more
     return choose(tuple(runs), optima, problem, search)
 
@@ -108,8 +120,20 @@ def _optima(maxima: Sequence[Maximum], runs: Sequence[Run]) -> tuple[Optimum, ..
     return tuple(out)
 
 
+class _Candidate(NamedTuple):
+    """Where a run on all rows begins, and the runs of the search that led there."""
+
+    mixture: Mixture
+    hits: list[int]
+
+
 def _on_all_rows(
-    search: Search, problem: Problem, options: Options, runs: list[Run], keep_order: bool
+    search: Search,
+    problem: Problem,
+    options: Options,
+    runs: list[Run],
+    candidates: Sequence[_Candidate],
+    keep_order: bool,
 ) -> tuple[list[Run], tuple[Optimum, ...]]:
     """Climb on all rows from the best maxima of a sample."""
     out: list[Run] = []
@@ -117,14 +141,13 @@ def _on_all_rows(
     size = Chart.size_of(problem)
     warm_up = _SETTLED if affordable(problem, size) else WARM_UP
     atlas = Atlas(problem.total_weight)
-    for maximum in _promising(search, runs):
-        origin = maximum.run if isinstance(maximum, Maximum) else maximum
-        start = Parameters(*problem.samples.inner(runs[origin].mixture))
+    for candidate in candidates:
+        start = Parameters(*problem.samples.inner(candidate.mixture))
         index = len(runs) + len(out)
         climb = options.climb(problem, start, index, warm_up)
         climb.advance(min(_TRIAL, options.max_iter))
         known = atlas.best
-        if known is None or climb.objective + to_come(climb.trace) > known.objective:
+        if known is None or climb.rises_to(known.objective, options.max_iter):
             climb.advance(options.max_iter)
         reason = why_spurious(problem, climb.parameters) if climb.converged else ""
         run = record(problem, climb, spurious=reason, kind="sample", keep_order=keep_order)
@@ -134,19 +157,39 @@ def _on_all_rows(
             inner = Parameters(*(a[None] for a in pilot.samples.inner(run.mixture)))
             profile = pilot.log_density(inner, search.probe)[0]
             reached = atlas.add(index, climb.objective, profile, reason)
-            if isinstance(maximum, Maximum):
-                reached.hits.extend(maximum.hits)
+            reached.hits.extend(candidate.hits)
     return out, _optima(atlas.maxima, [*runs, *out])
 
 
-def _promising(search: Search, runs: list[Run]) -> list[Maximum | int]:
+def _contest(
+    search: Search,
+    problem: Problem,
+    options: Options,
+    runs: Sequence[Run],
+    place: dict[int, int],
+    sample: Callable[[int], Problem] | None,
+) -> list[_Candidate]:
+    """Return what starts agree on, and all that their rows cannot tell from it, the best first."""
+    best = search.atlas.best
+    assert best is not None
+    chosen = rivals(search)
+    hits = [[i for i in range(len(search.trails)) if search.led_to(i) == goal] for goal in chosen]
+    elsewhere = {i for members in hits[1:] for i in members}
+    hits[0] = [i for i in best.hits if i not in elsewhere]
+    left = [(number, runs[place[goal]].mixture) for number, goal in enumerate(chosen)]
+    if sample is not None and worthwhile(search, problem):
+        left = narrowed([mixture for _, mixture in left], sample, search, options)
+    left = left[:_FULL_RUNS]
+    return [_Candidate(mixture, [place[i] for i in hits[number]]) for number, mixture in left]
+
+
+def _promising(search: Search, runs: Sequence[Run]) -> list[_Candidate]:
     """Maxima of the sample that may be the best on all rows; failing that, the best run."""
     best = search.atlas.best
     if best is None:
-        return [max(range(len(runs)), key=lambda i: (not runs[i].degenerate, runs[i].objective))]
+        highest = max(range(len(runs)), key=lambda i: (not runs[i].degenerate, runs[i].objective))
+        return [_Candidate(runs[highest].mixture, [])]
     problem, chosen = search.problem, [best]
-    if search.agreed:
-        return [best]
     others = [maximum for maximum in search.atlas.maxima if maximum is not best]
     for other in sorted(others, key=lambda maximum: (bool(maximum.spurious), -maximum.objective)):
         ratio = best.profile - other.profile
@@ -156,7 +199,7 @@ def _promising(search: Search, runs: list[Run]) -> list[Maximum | int]:
             < _ERRORS * error * problem.total_weight / problem.n_rows
         ):
             chosen.append(other)
-    return list(chosen[:_FULL_RUNS])
+    return [_Candidate(runs[maximum.run].mixture, maximum.hits) for maximum in chosen[:_FULL_RUNS]]
 
 
 def choose(

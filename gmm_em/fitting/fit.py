@@ -67,7 +67,9 @@ def fit_em(  # noqa: PLR0913 - the public face
     of 5000, and the best of what it found is carried to convergence on all rows. Before that it
     looks at a smaller sample (:mod:`gmm_em.fitting.looking`), of 1000 rows or of 10 for each
     feature of each component, unless there are weights, missing values, a prior or `reg_covar`.
-    That is enough where its starts agree and what they found leaves out no rows. Runs in which a
+    That is enough where its starts agree and what they found leaves out no rows. Maxima that a
+    sample cannot tell apart are followed on more rows before one is chosen
+    (:mod:`gmm_em.fitting.rivals`). Runs in which a
     component collapses onto a point or a hyperplane, or becomes empty, are refused: the
     likelihood is unbounded there. Maxima that rest on a handful of rows, or on the data's
     rounding, are returned only where there is no other.
@@ -111,7 +113,8 @@ def fit_em(  # noqa: PLR0913 - the public face
     snapshots : bool, default False
         Keep the mixture after every E-step in the records of the runs.
     accelerate : bool, default True
-        Take quasi-Newton steps after 24 EM steps, guarded so that the objective never falls.
+        Take quasi-Newton steps after 24 EM steps, guarded so that the objective never falls. The
+        first steps of starts on a sample of the rows are then extrapolated, too.
     n_final : int, optional
         Carry at most so many of the starts to convergence, each by itself. By default a run is
         left where it has come close to a maximum that is known already, and all others are
@@ -171,7 +174,7 @@ def fit_em(  # noqa: PLR0913 - the public face
         if found is not None:
             return unit.restore(found)
     pilot = sample(PILOT_ROWS) if problem.n_rows > PILOT_ROWS else problem
-    search = Search(pilot, plan, options, streams)
+    search = Search(pilot, plan, options, streams, sampled=pilot is not problem)
     search.run()
     return unit.restore(finish(search, problem, options))
 
@@ -239,9 +242,10 @@ random_state, callback, snapshots, accelerate
     )
     if isinstance(init, Mixture):
         return from_start(problem, init, options)
-    search = Search(pilot, plan, options, streams)
+    whole = n_rows == sample.shape[0]
+    search = Search(pilot, plan, options, streams, sampled=not whole)
     search.run()
-    return finish(search, problem if n_rows > sample.shape[0] else pilot, options)
+    return finish(search, pilot if whole else problem, options)
 
 
 def _seen_at_once(
@@ -258,7 +262,7 @@ def _seen_at_once(
     if needs_sample(problem, Chart.size_of(problem), PILOT_ROWS):
         problem.pilot = sample(PILOT_ROWS)
     try:
-        return finish(looked, problem, options)
+        return finish(looked, problem, options, sample)
     except DegenerateError:
         # What looked sound on a sample collapses on all rows: the whole search may find more.
         return None

@@ -65,7 +65,7 @@ def look(
     except ConstantFeatureError:
         # Other rows have other values of this feature.
         return None
-    search = Search(seen, plan, options, streams)
+    search = Search(seen, plan, options, streams, sampled=True)
     if not search.look() or _far_rows(search, problem):
         return None
     return search

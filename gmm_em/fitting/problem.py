@@ -247,6 +247,16 @@ class Problem:
             return start
         return start._replace(covariances=closest)
 
+    def in_family_each(self, parameters: Parameters) -> Parameters:
+        """Return R mixtures with the covariances of the structure that are closest to theirs."""
+        weights, covariances = parameters.weights, parameters.covariances
+        if self.structure.separate:
+            flat = covariances.reshape(-1, *covariances.shape[2:])
+            closest = structured(self.structure, weights.reshape(-1), flat)
+            return parameters._replace(covariances=closest.reshape(covariances.shape))
+        each = [structured(self.structure, *one) for one in zip(weights, covariances, strict=True)]
+        return parameters._replace(covariances=np.stack(each))
+
     def safe_start(self, start: Parameters) -> Parameters:
         """Add what `reg_covar` or the prior would to the covariances of a start."""
         start = self.in_family(start)

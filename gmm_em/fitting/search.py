@@ -15,6 +15,7 @@ from gmm_em.fitting.crowding import crowded
 from gmm_em.fitting.maxima import Maximum
 from gmm_em.fitting.options import Options, Plan
 from gmm_em.fitting.problem import Problem
+from gmm_em.fitting.rivals import rivals
 from gmm_em.fitting.seeds import Streams
 from gmm_em.fitting.splits import split_merge
 from gmm_em.fitting.starts.base import Rows
@@ -66,6 +67,8 @@ class Search(Trails):
     plan : Plan
     options : Options
     streams : Streams
+    sampled : bool, default False
+        Whether there are more rows than the problem has.
 
     Attributes
     ----------
@@ -73,11 +76,19 @@ class Search(Trails):
     stopped : str
         Why the search ended.
     agreed : bool
-        Whether a glance at the first round was enough.
+        Whether the first starts were enough.
     """
 
-    def __init__(self, problem: Problem, plan: Plan, options: Options, streams: Streams) -> None:
-        super().__init__(problem, options, plan.n_final)
+    def __init__(
+        self,
+        problem: Problem,
+        plan: Plan,
+        options: Options,
+        streams: Streams,
+        *,
+        sampled: bool = False,
+    ) -> None:
+        super().__init__(problem, options, plan.n_final, sampled=sampled)
         self.plan, self._streams = plan, streams
         self.stopped = ""
         self.agreed = False
@@ -144,15 +155,17 @@ class Search(Trails):
         """
         with single_threaded_blas():
             self.wait = True
-            for n in (_LOOK, _FIRST_ROUND - _LOOK):
-                self._round(n)
-                if self._seen_enough():
-                    if self._crowded():
-                        return False
-                    self.wait = False
-                    self.stopped = "most kinds of starts agree"
-                    return True
-        return False
+            self._round(_LOOK)
+            agreed = self._seen_enough()
+            if not agreed or (self.sampled and len(rivals(self)) > 1):
+                before = self.atlas.best
+                self._round(_FIRST_ROUND - _LOOK)
+                agreed = (agreed and self._carry_promising(0) is before) or self._seen_enough()
+            if not agreed or self._crowded():
+                return False
+            self.wait, self.agreed = False, True
+            self.stopped = "most kinds of starts agree"
+            return True
 
     def _crowded(self) -> bool:
         """Whether some rows are closer together than what the starts agree on would have them."""

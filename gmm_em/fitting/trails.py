@@ -6,7 +6,7 @@ close to a maximum that is known are left there, and the others are carried to c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,9 +29,12 @@ _PROBE_ROWS = 256
 # Up to so many rows, runs cost little: every one is followed to its end.
 FEW_ROWS = 2_000
 # How much closer than converged runs, in squared distance, a short run must come: loosely.
-_LOOSE_FEW, _LOOSE_MANY, _LOOSE_LOOK = 1.0, 10.0, 30.0
+# Maxima that all rows tell apart are close to each other on a sample of them.
+_LOOSE_FEW, _LOOSE_MANY, _LOOSE_LOOK, _LOOSE_SAMPLE = 1.0, 10.0, 30.0, 10.0
 # Steps between two looks at which runs have met, the second where runs are left after them.
 _STAGE, _STAGE_LOOK = 12, 8
+# Accelerated E-steps between such looks, after the first steps of runs that are left after them.
+_LEAPS = (8, 8, 10, 10)
 # On many rows a run is given up where it is lower than the best by so much per unit of weight, and
 # by so many times its last gain.
 _GIVE_UP, _GAINS = 0.005, 20.0
@@ -39,8 +42,6 @@ _GIVE_UP, _GAINS = 0.005, 20.0
 CLEAR = 0.05
 # A run may still come higher by so many times its last gain.
 _PROMISE = 20.0
-# It is looked at again after so many steps, and may rise by so many times what it did in those.
-_STRIDE, _STRIDES = 8, 5.0
 # A run is close to a maximum where the mean squared log-ratio is below the first, and N times it
 # below the second for every parameter.
 _CLOSE, _PER_PARAMETER = 0.02, 3.0
@@ -83,6 +84,8 @@ class Trails:
     options : Options
     n_final : int, optional
         Carry at most so many runs of a round to convergence, and every one by itself.
+    sampled : bool, default False
+        Whether there are more rows than the problem has.
 
     Attributes
     ----------
@@ -95,11 +98,14 @@ class Trails:
         The maxima that they led to.
     wait : bool
         Whether new runs are left after their first steps, until `resolve_waiting` is called.
+    sampled : bool
     left : dict of int to int
         For which other run a run has left, while it waits.
     """
 
-    def __init__(self, problem: Problem, options: Options, n_final: int | None) -> None:
+    def __init__(
+        self, problem: Problem, options: Options, n_final: int | None, *, sampled: bool = False
+    ) -> None:
         self.problem, self._options, self._n_final = problem, options, n_final
         self.trails: list[Trail] = []
         self.atlas = Atlas(problem.total_weight)
@@ -108,6 +114,7 @@ class Trails:
         self.few = n <= FEW_ROWS
         self._loose = _LOOSE_FEW if self.few else _LOOSE_MANY
         self.wait = False
+        self.sampled = sampled
         self.left: dict[int, int] = {}
         self._waiting: list[tuple[int, dict[int, int | Maximum]]] = []
 
@@ -152,11 +159,10 @@ class Trails:
         """Make the first steps; return the runs that left for another run, or a maximum."""
         followers: dict[int, int | Maximum] = {}
         batch.advance(0)
-        left = min(WARM_UP, self._options.max_iter)
-        while left > 0 and batch.active.size:
-            stage = _STAGE_LOOK if self.wait else _STAGE
-            batch.advance(min(stage, left))
-            left -= stage
+        for advance, n_steps in self._stages(batch):
+            if not batch.active.size:
+                break
+            advance(n_steps)
             if self._n_final is None and batch.active.size:
                 followers |= self._meet(batch, profiles)
             if self.wait and batch.active.size == 1 and len(batch.runs) > 1:
@@ -164,6 +170,16 @@ class Trails:
                 break
         batch.leave(batch.active.tolist())
         return followers
+
+    def _stages(self, batch: Batch) -> list[tuple[Callable[[int], None], int]]:
+        """Return how the first steps are made between two looks at them, and how many."""
+        options = self._options
+        leaps = options.accelerate and 2 * sum(_LEAPS) + _STAGE_LOOK <= options.max_iter
+        if self.wait and self.sampled and leaps and self.problem.smooth:
+            return [(batch.advance, _STAGE_LOOK), *((batch.leap, n_steps) for n_steps in _LEAPS)]
+        stage = _STAGE_LOOK if self.wait else _STAGE
+        n_steps = min(WARM_UP, options.max_iter)
+        return [(batch.advance, min(stage, n_steps - i)) for i in range(0, n_steps, stage)]
 
     def _meet(
         self, batch: Batch, seen: dict[int, tuple[int, FloatArray]]
@@ -179,7 +195,9 @@ class Trails:
         }
         order = sorted(range(len(active)), key=lambda i: -heights[i])
         leaders = Atlas(self.problem.total_weight)
-        loose = _LOOSE_LOOK if self.wait else self._loose
+        loose = self._loose
+        if self.wait:
+            loose = _LOOSE_SAMPLE if self.sampled else _LOOSE_LOOK
         if self.wait:
             for run, begun in enumerate(batch.runs):
                 if begun.converged and not begun.degenerate:
@@ -241,14 +259,8 @@ class Trails:
 
         A run that stays lower is left before its end is known.
         """
-        climb, limit = trail.climb, self._options.max_iter
-        while climb.objective < objective and not climb.finished and climb.n_iter < limit:
-            before = climb.objective
-            climb.advance(min(climb.n_iter + _STRIDE, limit))
-            trail.profile = None
-            if climb.objective + _STRIDES * (climb.objective - before) < objective:
-                return False
-        return climb.objective >= objective
+        trail.profile = None
+        return trail.climb.rises_to(objective, self._options.max_iter)
 
     def carry(self, trail: Trail, index: int) -> bool:
         """Carry a run to convergence; return whether it found a maximum to be trusted."""
@@ -268,18 +280,27 @@ class Trails:
         stack = Parameters(*(array[None] for array in parameters))
         return np.asarray(self.problem.log_density(stack, self.probe)[0])
 
+    def led_to(self, index: int) -> int:
+        """Return the run for which a run was left, at last; its own number if there is none."""
+        while index in self.left:
+            index = self.left[index]
+        return index
+
     def resolve_waiting(self) -> None:
         """Find out where the runs end that were left after their first steps."""
         waiting, self._waiting, self.wait = self._waiting, [], False
         for offset, followers in waiting:
             self._resolve(offset, followers)
 
-    def distance(self, trail: Trail, maximum: Maximum) -> float:
-        """How far a run is from a maximum, in units of what the data could not tell apart."""
-        problem = self.problem
+    def profile(self, trail: Trail) -> FloatArray:
+        """Log-density of the probe rows where a run has been left."""
         if trail.profile is None:
             trail.profile = self._profile(trail.climb.parameters)
-        profile = trail.profile
+        return trail.profile
+
+    def distance(self, trail: Trail, maximum: Maximum) -> float:
+        """How far a run is from a maximum, in units of what the data could not tell apart."""
+        problem, profile = self.problem, self.profile(trail)
         square = problem.total_weight * float(np.mean((profile - maximum.profile) ** 2))
         size = _PER_PARAMETER * (Chart.size_of(problem) - 1)
         return square / min(size, _CLOSE * problem.total_weight)
