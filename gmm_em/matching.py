@@ -183,3 +183,21 @@ def _solve(table: FloatArray) -> tuple[IntArray, float]:
 
 def _half_log_det(factors: FloatArray) -> FloatArray:
     return np.asarray(np.log(np.diagonal(factors, axis1=-2, axis2=-1)).sum(-1))
+
+
+def distance_between(a: Mixture, b: Mixture) -> float:
+    """Return how far two mixtures are from each other, whatever the order of their components.
+
+    Parameters
+    ----------
+    a, b : Mixture
+        Of as many components and features.
+
+    Returns
+    -------
+    float
+        The mean of :func:`component_distances` over matched components, weighted by the weights
+        of `a`.
+    """
+    costs = component_distances(a, b) * a.weights[:, None]
+    return float(assignment_cost(costs, assign(costs)))

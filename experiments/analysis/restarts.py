@@ -14,7 +14,7 @@ from gmm_em.covariance.projection import structured
 from gmm_em.covariance.registry import get_structure
 from gmm_em.e_step import observed
 from gmm_em.fitting.splits import split_merge
-from gmm_em.matching import assign, assignment_cost, component_distances
+from gmm_em.matching import distance_between
 from gmm_em.rows.samples import Parameters
 
 N_STARTS = 20
@@ -129,9 +129,3 @@ def _counts(run: Run, n_samples: int) -> bool:
 def are_one(a: Mixture, b: Mixture) -> bool:
     """Say whether two mixtures are one maximum, whatever the order of their components."""
     return distance_between(a, b) < SAME
-
-
-def distance_between(a: Mixture, b: Mixture) -> float:
-    """Return the distance of matched components, each weighted by the first mixture's weight."""
-    costs = component_distances(a, b) * a.weights[:, None]
-    return float(assignment_cost(costs, assign(costs)))

@@ -109,7 +109,8 @@ def fit_em(  # noqa: PLR0913 - the public face
     random_state : None, int, numpy.random.SeedSequence or numpy.random.Generator
         Start number i depends on the seed and on i only.
     callback : callable, optional
-        Called as ``callback(run_index, n_iter, log_likelihood)`` after every E-step.
+        Called as ``callback(run_index, n_iter, log_likelihood)`` after every E-step of a run of the
+        result. Short steps that only compare runs on a part of the rows are not told.
     snapshots : bool, default False
         Keep the mixture after every E-step in the records of the runs.
     accelerate : bool, default True

@@ -6,11 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from gmm_em.core.types import FloatArray
 from gmm_em.fitting.maxima import Unseen
-from gmm_em.matching import component_distances
+from gmm_em.matching import distance_between
 from gmm_em.mixture import Mixture
 
 # Matched components closer than this, on average, are the same.
@@ -174,8 +173,7 @@ def distinct_optima(runs: tuple[Run, ...], n_rows: int, tolerance: float) -> tup
     """Group converged runs on `n_rows` rows by the maximum that they reached.
 
     Two runs reached the same one where their objectives differ by at most `tolerance` and their
-    mixtures are close: the sum of :func:`gmm_em.matching.component_distances` over the components,
-    matched and weighted, is below 0.01.
+    mixtures are close: :func:`gmm_em.matching.distance_between` them is below 0.01.
     """
     reached = [
         i
@@ -187,7 +185,7 @@ def distinct_optima(runs: tuple[Run, ...], n_rows: int, tolerance: float) -> tup
         for group in groups:
             first = runs[group[0]]
             near = runs[group[-1]].objective - runs[i].objective <= tolerance
-            if near and _distance(first.mixture, runs[i].mixture) < _SAME:
+            if near and distance_between(first.mixture, runs[i].mixture) < _SAME:
                 group.append(i)
                 break
         else:
@@ -196,9 +194,3 @@ def distinct_optima(runs: tuple[Run, ...], n_rows: int, tolerance: float) -> tup
         Optimum(runs[group[0]].objective, tuple(group), dict(Counter(runs[i].kind for i in group)))
         for group in groups
     )
-
-
-def _distance(a: Mixture, b: Mixture) -> float:
-    distances = component_distances(a, b)
-    rows, columns = linear_sum_assignment(distances)
-    return float(a.weights[rows] @ distances[rows, columns])

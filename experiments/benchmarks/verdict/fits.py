@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from experiments.analysis.restarts import distance_between
 from experiments.core.types import FloatArray
 from experiments.datasets.dataset import Dataset
 from experiments.engines.contract import Fit, central
@@ -22,7 +21,7 @@ from experiments.engines.fit import fit_engines
 from experiments.values.parameters import Parameters, combine
 from gmm_bayes import MixtureDraws
 from gmm_em import DegenerateError, InformationError, Mixture, fit_em, standard_errors
-from gmm_em.matching import assign, component_distances
+from gmm_em.matching import assign, component_distances, distance_between
 
 CHAINS, DRAWS = 2, 100
 # Components of the planted clusters have variances about 1. A local optimum with a smaller one than
