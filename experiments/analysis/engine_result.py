@@ -20,11 +20,11 @@ from experiments.values.comparison import (
     ClusteringValues,
     CoverageValues,
     EngineResult,
-    IntervalValues,
     MatchingValues,
     MonteCarloValue,
     TrainTest,
 )
+from experiments.values.intervals import IntervalValues
 from experiments.values.parameters import Parameters
 from gmm_em import Mixture
 from gmm_em.covariance.projection import structured

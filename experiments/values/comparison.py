@@ -7,7 +7,7 @@ throughout: the truth's where there is one, otherwise by decreasing weight of th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, FiniteFloat
 
@@ -18,6 +18,7 @@ from experiments.values.checks import OutlierValues, RecoveryValues, ShapeValues
 from experiments.values.clusters import ClusterValues
 from experiments.values.headline import Headline
 from experiments.values.illustration import Illustration
+from experiments.values.intervals import IntervalValues
 from experiments.values.nulls import (
     ALL_SCORED,
     EARLIER,
@@ -28,27 +29,11 @@ from experiments.values.nulls import (
     POINT_ONLY,
     Null,
 )
-from experiments.values.parameters import Parameters
 from experiments.values.posteriors import PosteriorPairValues
 from experiments.values.roles import Role, estimate_of, posterior_of
 from gmm_em.parameter_names import ParameterLayout
 
 Level = Literal["ok", "warn", "fail"]
-
-
-class IntervalValues(Value):
-    """Equal-tailed intervals, parameter by parameter."""
-
-    level: FiniteFloat
-    """Nominal coverage."""
-    lower: ParameterValues
-    upper: ParameterValues
-
-    @classmethod
-    def of(cls, level: float, bounds: tuple[Parameters, Parameters]) -> Self:
-        """Turn arrays of lower and upper bounds into plain lists."""
-        lower, upper = map(ParameterValues.of, bounds)
-        return cls(level=level, lower=lower, upper=upper)
 
 
 class DatasetInfo(Value):

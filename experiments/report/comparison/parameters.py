@@ -16,7 +16,8 @@ from experiments.report.comparison.labels import IN_A_PANEL, feature_labels
 from experiments.report.comparison.spoken_names import spoken_estimate
 from experiments.report.page.blocks import SortableTable, TableCell, TableColumn
 from experiments.report.page.theme import colour_of, hover, plain, styled, titles_at_left
-from experiments.values.comparison import ComparisonValues, IntervalValues
+from experiments.values.comparison import ComparisonValues
+from experiments.values.intervals import IntervalValues
 from experiments.values.parameter_rows import column_title, parameter_groups
 from experiments.values.parameters import Parameters
 
