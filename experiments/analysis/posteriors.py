@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from experiments.analysis.energy import energy_test
@@ -255,6 +256,7 @@ def compare_posteriors(
         raise UsageError(
             f"{len(drawn)} of {len(fits)} fits have posterior draws, allowed is 2 or more"
         )
+    titles = {name: fits[name].title or name for name in drawn}
     pairs: list[PosteriorPair] = []
     apart: list[ModelsApart] = []
     for names in combinations(drawn, 2):
@@ -262,10 +264,12 @@ def compare_posteriors(
         if differences := _differences(*models):
             apart.append(ModelsApart(names, differences))
             continue
+        free, both = _free_parameters([drawn[name] for name in names], covariance_type)
+        if differences := _fixed_in_one([titles[name] for name in names], free, both):
+            apart.append(ModelsApart(names, differences))
+            continue
         rng = np.random.default_rng(stream(seed, f"energy distance {names[0]} {names[1]}"))
-        draws = [drawn[name] for name in names]
-        pairs.append(_pair(names, draws, covariance_type, None not in models, rng))
-    titles = {name: fits[name].title or name for name in drawn}
+        pairs.append(_pair(names, free, both, None not in models, rng))
     return PosteriorsCompared(tuple(pairs), titles, tuple(apart))
 
 
@@ -273,13 +277,10 @@ def _differences(one: ModelInNumbers | None, other: ModelInNumbers | None) -> tu
     return () if one is None or other is None else tuple(one.differences_from(other))
 
 
-def _pair(
-    names: tuple[str, str],
-    draws: list[MixtureDraws],
-    covariance_type: str,
-    same_model: bool,
-    rng: np.random.Generator,
-) -> PosteriorPair:
+def _free_parameters(
+    draws: list[MixtureDraws], covariance_type: str
+) -> tuple[list[str], list[FloatArray]]:
+    """Return the names of the free parameters, and their draws (C, S, n) under both posteriors."""
     layout = ParameterLayout(draws[0].n_components, draws[0].n_features, covariance_type)
     # The last weight is what the others leave.
     last = ParameterName("weight", layout.n_components - 1)
@@ -287,6 +288,43 @@ def _pair(
     both = [
         np.stack([name.value(each) for name in free], axis=-1) for each in _in_one_labelling(draws)
     ]
+    return list(map(str, free)), both
+
+
+def _fixed_in_one(titles: list[str], free: list[str], both: list[FloatArray]) -> tuple[str, ...]:
+    """Say which parameters the draws of one hold at a value where those of the other do not.
+
+    Where one program draws a parameter and another one fixes it, their models differ.
+    """
+    one, other = (np.ptp(values, axis=(0, 1)) == 0.0 for values in both)
+    if (one & other).all():
+        return ("no parameter varies in either",)
+    elsewhere = one & other & (both[0][0, 0] != both[1][0, 0])
+    return tuple(
+        f"{who} {_first_and_number(free, fixed)} at {where}"
+        for fixed, who, where in (
+            (one & ~other, f"{titles[0]} keeps", "one value"),
+            (other & ~one, f"{titles[1]} keeps", "one value"),
+            (elsewhere, "they keep", "different values"),
+        )
+        if fixed.any()
+    )
+
+
+def _first_and_number(names: list[str], chosen: NDArray[np.bool_]) -> str:
+    """Name the first of the chosen parameters, and say how many more there are."""
+    places = np.flatnonzero(chosen)
+    first, more = names[places[0]], len(places) - 1
+    return f"{first} and {more} more" if more else first
+
+
+def _pair(
+    names: tuple[str, str],
+    free: list[str],
+    both: list[FloatArray],
+    same_model: bool,
+    rng: np.random.Generator,
+) -> PosteriorPair:
     spread = np.sqrt(np.mean([values.var(axis=(0, 1)) for values in both], axis=0))
     varies = np.flatnonzero(np.max([np.ptp(values, axis=(0, 1)) for values in both], axis=0))
     scaled = [values[..., varies] / spread[varies] for values in both]
@@ -295,7 +333,7 @@ def _pair(
     shifts = means[1] - means[0]
     kept = [_independent(*each) for each in zip(scaled, errors, strict=True)]
     distance, p_value = energy_test(kept[0], kept[1], rng)
-    parameters = tuple(str(free[i]) for i in varies)
+    parameters = tuple(free[i] for i in varies)
     z = shifts / np.hypot(*errors)
     return PosteriorPair(names, parameters, z, shifts, distance, p_value, same_model)
 

@@ -92,6 +92,11 @@ def _of_draws(
 ) -> Fit:
     if dataset.has_missing:
         raise UsageError(f"fits['{name}']: draws of data with missing values, allowed are complete")
+    if len(draws) < 2:
+        raise UsageError(
+            f"fits['{name}']: {len(draws)} draw, allowed are 2 or more, or one mixture without "
+            "axes of chains and draws"
+        )
     return fit_of_draws(name, draws, dataset.X, covariance_type, stats=stats, model=model)
 
 

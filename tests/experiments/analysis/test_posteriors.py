@@ -125,3 +125,37 @@ def test_one_posterior_is_not_enough():
     estimate = Fit(Mixture([1.0], [[0.0]], [[[1.0]]]), 0.0)
     with pytest.raises(UsageError, match="0 of 1 fits have posterior draws"):
         compare_posteriors({"em": estimate})
+
+
+def fixed(fit, weight):
+    """The same draws with weights that the program does not draw."""
+    weights = np.broadcast_to([weight, 1.0 - weight], fit.draws.weights.shape).copy()
+    draws = MixtureDraws(weights, fit.draws.means, fit.draws.covariances)
+    return replace(fit, draws=draws, mixture=draws.mean())
+
+
+def test_a_parameter_that_only_one_program_draws_tells_the_models_apart():
+    one, other = posterior(1), posterior(2)
+    for first, second, said in (
+        (one, fixed(other, 0.6), "b keeps weight[1] at one value"),
+        (fixed(one, 0.6), other, "a keeps weight[1] at one value"),
+        (fixed(one, 0.6), fixed(other, 0.5), "they keep weight[1] at different values"),
+    ):
+        found = compare_posteriors({"a": first, "b": second})
+        assert found.pairs == ()
+        assert str(found) == (
+            f"a and b are posteriors of different models ({said}), and are not compared."
+        )
+    (pair,) = compare_posteriors({"a": fixed(one, 0.6), "b": fixed(other, 0.6)}).pairs
+    assert len(pair.z) == 10
+
+
+def test_draws_that_are_all_the_same_are_not_compared():
+    one, other = posterior(1), posterior(2)
+    parts = (other.draws.weights, other.draws.means, other.draws.covariances)
+    still = MixtureDraws(*(np.broadcast_to(p[:1, :1], p.shape).copy() for p in parts))
+    stuck = replace(other, draws=still, mixture=still.mean())
+    said = str(compare_posteriors({"a": one, "b": stuck}))
+    assert "(b keeps weight[1] and 10 more at one value)" in said
+    said = str(compare_posteriors({"a": stuck, "b": stuck}))
+    assert "(no parameter varies in either)" in said

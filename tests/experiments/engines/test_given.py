@@ -142,6 +142,12 @@ def test_names_and_several_numbers_of_components_are_refused(X):
         compare(X, 2, engines=())
 
 
+def test_a_single_draw_is_refused(draws, X):
+    single = tuple(part[:1, :1] for part in (draws.weights, draws.means, draws.covariances))
+    with pytest.raises(UsageError, match="1 draw, allowed are 2 or more, or one mixture without"):
+        given_fits({"mine": single}, from_arrays(X), 2, "full")
+
+
 def test_draws_of_incomplete_rows_are_refused(draws, X):
     from dataclasses import replace
 
