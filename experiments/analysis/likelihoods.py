@@ -41,10 +41,13 @@ class RowScores:
         Of each row held out, by engine, and of the truth; the posterior's predictive density.
     loo : ndarray of shape (n_scored,) or None
         The posterior's, each fitted row left out in turn; of a sample where that was scored.
+    loo_rows : ndarray of int, shape (n_scored,) or None
+        The places of the rows of that sample; None where all were scored.
     """
 
     test: Mapping[str, FloatArray] = field(default_factory=dict)
     loo: FloatArray | None = None
+    loo_rows: IntArray | None = None
 
 
 def log_likelihoods(
@@ -82,7 +85,7 @@ def log_likelihoods(
         differences=_differences(_pointwise(dataset, fits, dataset.X, scores), _rows(scores)),
         differences_test=_differences(test),
     )
-    return values, RowScores(test, None if loo is None else loo.elpd)
+    return values, RowScores(test, None if loo is None else loo.elpd, _rows(scores))
 
 
 def _posterior(point: TrainTest, fitted: Scores, held_out: Scores | None) -> PosteriorLogLikelihood:

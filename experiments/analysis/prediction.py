@@ -204,14 +204,21 @@ def paired_differences(
     """
     names = list(scores)
     return [
-        paired_difference(first, second, _gap(scores[first], scores[second], rows))
+        paired_difference(first, second, paired_gap(scores[first], scores[second], rows))
         for i, first in enumerate(names)
         for second in names[i + 1 :]
     ]
 
 
-def _gap(first: FloatArray, second: FloatArray, rows: IntArray | None) -> FloatArray:
-    """Subtract on the rows that both have."""
+def paired_gap(first: FloatArray, second: FloatArray, rows: IntArray | None) -> FloatArray:
+    """Subtract on the rows that both have.
+
+    Parameters
+    ----------
+    first, second : ndarray
+        Of all rows, shape (N,), or of `rows` only, shape (m,).
+    rows : ndarray of int, shape (m,) or None
+    """
     if rows is None or len(first) == len(second):
         return first - second
     first, second = (s if len(s) == len(rows) else s[rows] for s in (first, second))

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.analysis.analyse import Analysis
-from experiments.core.types import FloatArray
+from experiments.analysis.prediction import paired_gap
+from experiments.core.types import FloatArray, IntArray
 from experiments.core.words import listed
 from experiments.values.components import Criterion, CriterionValue
 
@@ -33,6 +34,9 @@ class Score(NamedTuple):
         Why there is no value, or why it is not to be trusted.
     n_rows : int or None
         Number of terms of the whole sum, where `rows` are a sample.
+    places : ndarray of int or None
+        Which of all terms `rows` are, where they are a sample. A number of components with few
+        draws has all terms, beside others with a sample.
     sampling_se : float
         Error of `value` that comes of the sample.
     """
@@ -43,6 +47,7 @@ class Score(NamedTuple):
     reason: str = ""
     n_rows: int | None = None
     sampling_se: float = 0.0
+    places: IntArray | None = None
 
     @classmethod
     def over(cls, rows: FloatArray) -> Score:
@@ -138,7 +143,8 @@ def _error_of_difference(score: Score, best: Score) -> float | None:
     if score is best and best.se is not None:
         return 0.0
     if score.rows is not None and best.rows is not None:
-        gap = best.rows - score.rows
+        places = score.places if best.places is None else best.places
+        gap = paired_gap(best.rows, score.rows, places)
         over_rows = np.sqrt(score.n_rows or len(gap)) * gap.std(ddof=1)
         return float(np.linalg.norm([over_rows, score.sampling_se, best.sampling_se]))
     if score.se is None or best.se is None:
@@ -176,6 +182,7 @@ def _loo(analysis: Analysis) -> Score:
         reason,
         analysis.values.dataset.n_samples,
         bayes.loo.sampling_se or 0.0,
+        analysis.row_scores.loo_rows,
     )
 
 
