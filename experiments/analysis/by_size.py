@@ -250,22 +250,24 @@ def _of_bayes(size: Size, named: Mapping[str, Any]) -> Chosen:
         gibbs = _seconds(size, found)
         if gibbs < LIMITS["gibbs"].value * nuts:
             chosen = {key: found[key] for key in ("sampler", "tune") if key not in named}
-            yield chosen, _told_of_gibbs(nuts / gibbs, {**named, **lengths}, chosen)
+            # NUTS named alone would have shorter chains: what is usual has its lengths, too.
+            usual = [key for key in ("sampler", "draws", "tune") if key not in named]
+            yield chosen, _told_of_gibbs(nuts / gibbs, {**named, **lengths}, usual)
             return
     if lengths:
         yield lengths, _told_of_lengths({**named, **lengths}, list(lengths))
 
 
-def _told_of_gibbs(times: float, table: Mapping[str, Any], chosen: Mapping[str, Any]) -> SizeChoice:
+def _told_of_gibbs(times: float, table: Mapping[str, Any], unnamed: Sequence[str]) -> SizeChoice:
     """Say that the Gibbs sampler draws the posterior, and not chains of NUTS of some length."""
     length, usual = _lengths(table), BayesSettings()
-    tuned = f" after {TUNE_OF_GIBBS} iterations of tuning" if "tune" in chosen else ""
+    tuned = f" after {TUNE_OF_GIBBS} iterations of tuning" if "tune" in unnamed else ""
     return SizeChoice(
         subject="sampler",
         text=f"The Gibbs sampler draws the posterior{tuned}: NUTS, which draws the same, would "
         f"take about {times:.1f} times as long for {length.draws} draws a chain after "
         f"{length.tune} of tuning.",
-        usual={f"bayes.{key}": getattr(usual, key) for key in chosen},
+        usual={f"bayes.{key}": getattr(usual, key) for key in unnamed},
     )
 
 
