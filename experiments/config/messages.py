@@ -79,6 +79,7 @@ def _nearest(key: str, known: Sequence[str]) -> str:
 ALLOWED = {
     "int_type": "a whole number",
     "float_type": "a number",
+    "bool_type": "true or false",
     "string_type": "a string",
     "list_type": "a list",
     "model_type": "a table",

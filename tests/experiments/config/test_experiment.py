@@ -48,6 +48,7 @@ def test_a_relative_data_path_starts_at_the_folder_of_the_config(tmp_path):
         ("n_components=2.5", ["n_components = 2.5", "whole number"]),
         ("n_components=many", ["n_components = 'many'", "whole number"]),
         ("n_components=true", ["n_components = True", "whole number"]),
+        ("full=ja", ["full = 'ja'", "allowed is true or false"]),
         ("seed=-1", ["seed = -1", "at least 0"]),
         ("em=3", ["em = 3", "table"]),
         ("em.tol=nan", ["em.tol = nan", "finite"]),
