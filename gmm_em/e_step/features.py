@@ -329,8 +329,10 @@ def refuse_collapsed(covariances: FloatArray, deviations: FloatArray) -> None:
     if deviations.min() > 1e-3:
         return
     limit = FLAT * covariances.diagonal(0, 1, 2) + COLLAPSED
-    # Written with "not >", so that NaN is refused, too.
-    collapsed = (~(deviations**2 > limit)).any(axis=1)
+    # Written with "not >", so that NaN is refused, too. Each component is judged for itself, so
+    # that a mixture is refused in a batch where it is refused alone.
+    narrow = ~(deviations.min(axis=1) > 1e-3)
+    collapsed = narrow & (~(deviations**2 > limit)).any(axis=1)
     if collapsed.any():
         raise SingularError(
             f"component {int(collapsed.argmax())} collapsed onto a point or a hyperplane"

@@ -214,7 +214,8 @@ def choose(
     if not usable and not problem.smooth:
         usable = [i for i in candidates if runs[i].trace.size]
     if not usable:
-        raise refusal([run.degenerate for run in runs])
+        # Runs that are sound on a sample of the rows have no reason to name.
+        raise refusal([run.degenerate for run in runs if run.degenerate])
 
     def merit(i: int) -> tuple[bool, float]:
         return not runs[i].spurious, runs[i].objective

@@ -74,3 +74,17 @@ def test_a_singular_covariance_is_refused():
     parameters.covariances[2, 1] = 0.0
     with pytest.raises(SingularError):
         BatchedEStep(samples, "full").expect(parameters)
+
+
+def test_a_wide_flat_component_is_accepted_beside_a_narrow_one():
+    # Each mixture is accepted alone, the second because its component is wide in every direction.
+    samples = Samples(np.random.default_rng(0).normal(size=(200, 2)))
+    estep = BatchedEStep(samples, "full")
+    covariances = np.stack([1e-8 * np.eye(2), np.diag([1e13, 1.0])])[:, None]
+    covariances[1, 0] += 1e13 - np.diag([1e13, 0.0])
+    parameters = Parameters(np.ones((2, 1)), np.zeros((2, 1, 2)), covariances)
+    alone = [
+        estep.expect(Parameters(*(array[i : i + 1] for array in parameters))).log_likelihood[0]
+        for i in range(2)
+    ]
+    np.testing.assert_allclose(estep.expect(parameters).log_likelihood, alone, rtol=1e-9)

@@ -67,3 +67,13 @@ def test_a_far_row_among_fifty_leaves_a_fit(seed, far):
     result = fit_em(X, 2, random_state=0)
     assert result.converged
     assert min(np.linalg.eigvalsh(c)[0] for c in result.mixture.covariances) > 1e-4
+
+
+def test_a_refusal_names_reasons_only():
+    # The sample of 5000 rows leaves the far row out, so that some of its runs are sound.
+    rng = np.random.default_rng(1)
+    X = (4 * rng.normal(size=(3, 3)))[rng.integers(3, size=5001)] + rng.normal(size=(5001, 3))
+    X[5] = 1e8
+    with pytest.raises(DegenerateError) as refused:
+        fit_em(X, 3, random_state=0)
+    assert "refused: ;" not in str(refused.value)
