@@ -26,10 +26,10 @@ from numba.extending import intrinsic
 
 from gmm_bayes.core.jit import inlined
 
-EXP_BELOW, ALLOCATE, WHITENED_MOMENTS, WEIGHTED_MOMENTS, LOG_LIKELIHOOD = 2, 3, 4, 5, 6
+EXP_BELOW, ALLOCATE, WHITENED_MOMENTS, LOG_LIKELIHOOD = 2, 3, 4, 5
 """Places of the loops over rows. The densities stand at 0 and 1."""
 
-_N_PLACES = 7
+_N_PLACES = 6
 
 _NAME = "gmm_bayes_addresses"
 _TABLE = (ctypes.c_int64 * _N_PLACES)()

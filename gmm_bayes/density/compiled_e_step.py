@@ -124,7 +124,8 @@ def moments_of_rows(data, row_weights, start, stop, parameters, products, out): 
     if not _factorise(parameters, factors, components):
         return np.nan
     whitened = zero_sums(n_components, n_features)
-    value = moments_of_part(data, row_weights, start, stop, components, whitened, products)
+    none = np.empty(0)
+    value = moments_of_part(data, row_weights, none, start, stop, components, whitened, products)
     _write_moments(factors, whitened, out)
     return value
 

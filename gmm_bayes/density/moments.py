@@ -14,7 +14,6 @@ from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.by_address import (
     ALLOCATE,
     LOG_LIKELIHOOD,
-    WEIGHTED_MOMENTS,
     WHITENED_MOMENTS,
     call,
 )
@@ -118,35 +117,34 @@ def allocate(data, start, n, components, block):  # type: ignore[no-untyped-def]
 
 
 @njit()
-def moments_of_part(data, row_weights, start, stop, components, sums, products):  # type: ignore[no-untyped-def]
+def moments_of_part(  # type: ignore[no-untyped-def]
+    data, row_weights, row_log_prob, start, stop, components, sums, products
+):
     """Add the moments of some rows' whitened residuals to `sums`; return their log-likelihood.
 
     The rows are the columns of ``data`` (D, N) from ``start`` to ``stop``. They are weighted by
-    their responsibilities and by ``row_weights`` (N,), unless that is empty. Off the diagonal,
-    second moments are added up only if ``products``. The log-likelihood lacks the constant
-    ``-D log(2 pi) / 2`` of each row.
+    their responsibilities and by ``row_weights`` (N,), unless that is empty. Where it is not, each
+    row's log density, unweighted, is written to ``row_log_prob`` (N,), unless that is empty. Off
+    the diagonal, second moments are added up only if ``products``. The log-likelihood lacks the
+    constant ``-D log(2 pi) / 2`` of each row.
     """
     n_features, n_samples = data.shape
     sizes = (n_samples, n_features, components.log_const.shape[0])
-    rows = (data, row_weights, row_weights.shape[0], start, stop)
-    return call(WHITENED_MOMENTS, (sizes, rows, components, sums, products))
+    weights = (row_weights, row_weights.shape[0], row_log_prob, row_log_prob.shape[0])
+    return call(WHITENED_MOMENTS, (sizes, data, weights, start, stop, components, sums, products))
 
 
 @njit()
 def whitened_moments(data, components, sums, products):  # type: ignore[no-untyped-def]
     """Do what :func:`moments_of_part` does for all rows, without weights."""
-    return moments_of_part(data, np.empty(0), 0, data.shape[1], components, sums, products)
+    none = np.empty(0)
+    return moments_of_part(data, none, none, 0, data.shape[1], components, sums, products)
 
 
 @njit()
 def weighted_moments(data, components, weights, log_prob, sums, products):  # type: ignore[no-untyped-def]
-    """Do what :func:`moments_of_part` does for all rows, with ``weights`` (N,).
-
-    Each row's log density, unweighted, is written to ``log_prob`` (N,). Returns their weighted sum.
-    """
-    n_features, n_samples = data.shape
-    sizes = (n_samples, n_features, components.log_const.shape[0])
-    return call(WEIGHTED_MOMENTS, (sizes, data, components, weights, log_prob, sums, products))
+    """Do what :func:`moments_of_part` does for all rows, with weights and their log densities."""
+    return moments_of_part(data, weights, log_prob, 0, data.shape[1], components, sums, products)
 
 
 @njit()

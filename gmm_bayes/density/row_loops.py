@@ -169,7 +169,9 @@ def _add_component(n, k, block, sums, products):  # type: ignore[no-untyped-def]
 
 
 @inlined()
-def _whitened_moments(data, row_weights, start, stop, components, sums, products):  # type: ignore[no-untyped-def]
+def _whitened_moments(  # type: ignore[no-untyped-def]
+    data, row_weights, row_log_prob, start, stop, components, sums, products
+):
     """Do what :func:`gmm_bayes.density.moments.moments_of_part` does."""
     n_components = components.log_const.shape[0]
     block = new_block(n_components, data.shape[0])
@@ -184,27 +186,11 @@ def _whitened_moments(data, row_weights, start, stop, components, sums, products
         else:
             for i in range(n):
                 weight = row_weights[first + i]
-                value += weight * (block.top[i] + math.log(block.total[i]))
+                log_prob = block.top[i] + math.log(block.total[i])
+                value += weight * log_prob
                 block.total[i] = weight / block.total[i]
-        for k in range(n_components):
-            _add_component(n, k, block, sums, products)
-    return value
-
-
-@inlined()
-def _weighted_moments(data, components, weights, log_prob, sums, products):  # type: ignore[no-untyped-def]
-    """Do what :func:`gmm_bayes.density.moments.weighted_moments` does."""
-    n_features, n_samples = data.shape
-    n_components = components.log_const.shape[0]
-    block = new_block(n_components, n_features)
-    value = 0.0
-    for start in range(0, n_samples, BLOCK_ROWS):
-        n = min(BLOCK_ROWS, n_samples - start)
-        _allocate(data, start, n, components, block)
-        for i in range(n):
-            log_prob[start + i] = block.top[i] + math.log(block.total[i])
-            value += weights[start + i] * log_prob[start + i]
-            block.total[i] = weights[start + i] / block.total[i]
+                if row_log_prob.shape[0] > 0:
+                    row_log_prob[first + i] = log_prob
         for k in range(n_components):
             _add_component(n, k, block, sums, products)
     return value
@@ -300,6 +286,8 @@ def _whitened_moments_at(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - arr
     data,
     row_weights,
     n_weights,
+    row_log_prob,
+    n_log_prob,
     start,
     stop,
     log_const,
@@ -314,35 +302,10 @@ def _whitened_moments_at(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - arr
     return _whitened_moments(
         numba.carray(data, (d, n_samples)),
         numba.carray(row_weights, (n_weights,)),
+        numba.carray(row_log_prob, (n_log_prob,)),
         start,
         stop,
         _components(d, k, log_const, means, whiteners),
-        _sums(d, k, counts, first, second),
-        products != 0,
-    )
-
-
-def _weighted_moments_at(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - arrays by their addresses
-    n_samples,
-    d,
-    k,
-    data,
-    log_const,
-    means,
-    whiteners,
-    weights,
-    log_prob,
-    counts,
-    first,
-    second,
-    products,
-):
-    """Call :func:`_weighted_moments`."""
-    return _weighted_moments(
-        numba.carray(data, (d, n_samples)),
-        _components(d, k, log_const, means, whiteners),
-        numba.carray(weights, (n_samples,)),
-        numba.carray(log_prob, (n_samples,)),
         _sums(d, k, counts, first, second),
         products != 0,
     )
@@ -361,8 +324,7 @@ _REASSOCIATED = frozenset({"contract", "reassoc", "nsz"})
 _ENTRIES = {
     EXP_BELOW: (_exp_below_at, "ppppi", frozenset({"contract"})),
     by_address.ALLOCATE: (_allocate_at, "iiipiippppppppp", _REASSOCIATED),
-    by_address.WHITENED_MOMENTS: (_whitened_moments_at, "iiippiiippppppi", _REASSOCIATED),
-    by_address.WEIGHTED_MOMENTS: (_weighted_moments_at, "iiipppppppppi", _REASSOCIATED),
+    by_address.WHITENED_MOMENTS: (_whitened_moments_at, "iiippipiiippppppi", _REASSOCIATED),
     by_address.LOG_LIKELIHOOD: (_log_likelihood_at, "iiipppp", _REASSOCIATED),
 }
 """The function at each place, its arguments (addresses and integers), and what the compiler may."""
