@@ -2,12 +2,12 @@
 
 import threading
 
+import numba
 import numpy as np
 import pytest
 from arviz_stats.base import array_stats
 
 from gmm_bayes import InverseWishartPrior
-from gmm_bayes.core.jit import njit
 from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.density.packed import packed_log_density
 from gmm_bayes.density.peaks import find_peaks
@@ -18,7 +18,8 @@ from gmm_bayes.samplers.nuts.transition import Target, new_point, transition
 from gmm_bayes.space.structures import STRUCTURES
 
 
-@njit()
+# Without a cache on disk, which would keep a copy of the transitions as they once were.
+@numba.njit(error_model="numpy")
 def _transitions(rng, target, step, theta, out):
     current = new_point(theta.shape[0])
     current.theta[:] = theta
