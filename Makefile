@@ -5,7 +5,7 @@ IMPORTS := .venv/bin/lint-imports --no-logo
 RUNS ?= runs
 WORKERS ?= auto
 
-.PHONY: demo test lint format lock clean setup slow docs
+.PHONY: demo test lint style format lock clean setup slow docs
 
 setup:
 	@.ci/setup
@@ -13,9 +13,9 @@ setup:
 demo: setup
 	@$(PY) -m experiments run quickstart old-faithful --out $(RUNS)
 
-# ORDER=7 runs the tests in the random order that 7 fixes.
-test: lint
-	@$(PY) -m pytest -n $(WORKERS) --dist worksteal $(if $(ORDER),--order-seed $(ORDER))
+# ORDER=7 runs the tests in the random order that 7 fixes. The types are checked at the same time.
+test: style
+	@.ci/test -n $(WORKERS) --dist worksteal $(if $(ORDER),--order-seed $(ORDER))
 
 # Engines of other programs are tested with the versions of requirements-engines.lock.
 slow: setup
@@ -27,10 +27,13 @@ docs: setup
 	@$(PY) -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@echo "Documentation: docs/_build/html/index.html"
 
-lint: setup
+lint: style
+	@$(PY) -m mypy
+
+# The checks of `make lint` that take seconds.
+style: setup
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@$(PY) -m mypy
 	@$(IMPORTS) >/dev/null || $(IMPORTS)
 
 format: setup
