@@ -1,13 +1,19 @@
 import json
+import shutil
 import subprocess
 import sys
 import tomllib
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
 
 import jsonschema
 import numpy as np
 import pytest
 
 from experiments.api.comparison import Comparison
+from experiments.cli import main
 from experiments.config.load import load_config, shipped_configs
 from tests.experiments.cli.running import run
 
@@ -33,14 +39,44 @@ def without_seconds(value):
     return [without_seconds(part) for part in value] if isinstance(value, list) else value
 
 
-def test_quickstart_answers_and_leaves_a_complete_run(in_tmp, monkeypatch, capsys):
-    status, out, err = run(monkeypatch, capsys, "run", "quickstart", *sets(*SMALL))
-    assert status == 0
-    assert err == "", "a pipe hears nothing but the answer"
-    assert max(map(len, out.splitlines())) <= 80
+@dataclass(frozen=True)
+class Answered:
+    """What a command said, and the folder in which it was given."""
+
+    status: int
+    out: str
+    err: str
+    folder: Path
+
+
+def answered(folder, *arguments):
+    """Run a command in a folder as :func:`run` does, before a test has its own fixtures."""
+    said = StringIO(), StringIO()
+    with (
+        chdir(folder),
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(said[0]),
+        redirect_stderr(said[1]),
+    ):
+        patch.setattr(sys, "argv", ["gmm-compare", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+    return Answered(caught.value.code, said[0].getvalue(), said[1].getvalue(), folder)
+
+
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory):
+    """Run the quickstart once for the tests that look at what it leaves."""
+    return answered(tmp_path_factory.mktemp("quickstart"), "run", "quickstart", *sets(*SMALL))
+
+
+def test_quickstart_answers_and_leaves_a_complete_run(quickstart):
+    assert quickstart.status == 0
+    assert quickstart.err == "", "a pipe hears nothing but the answer"
+    assert max(map(len, quickstart.out.splitlines())) <= 80
     for expected in ("truth", "EM ± se", "posterior ± sd", "held-out rows", "over draws"):
-        assert expected in out
-    directory = in_tmp / "runs" / "quickstart"
+        assert expected in quickstart.out
+    directory = quickstart.folder / "runs" / "quickstart"
     assert {path.name for path in directory.iterdir()} == {
         "assignments.csv",
         "comparison.json",
@@ -58,23 +94,22 @@ def test_quickstart_answers_and_leaves_a_complete_run(in_tmp, monkeypatch, capsy
                 assert np.all(numbers > 0 if part == "uncertainty" else np.isfinite(numbers))
 
 
-def test_the_stored_config_repeats_the_numbers(in_tmp, monkeypatch, capsys):
-    first = ("run", "quickstart", "--json", "--out", "a", *sets(*SMALL))
-    status, out, _ = run(monkeypatch, capsys, *first)
+def test_the_stored_config_repeats_the_numbers(quickstart, in_tmp, monkeypatch, capsys):
+    first = quickstart.folder / "runs" / "quickstart"
+    again = ("run", str(first / "config.toml"), "--json", "--out", "b")
+    status, out, _ = run(monkeypatch, capsys, *again)
     assert status == 0
-    status, again, _ = run(monkeypatch, capsys, "run", "a/config.toml", "--json", "--out", "b")
-    assert status == 0
-    values, repeated = json.loads(out), json.loads(again)
+    values, repeated = json.loads((first / "comparison.json").read_text()), json.loads(out)
     assert values["engines"]["em"]["seconds"] > 0
     assert without_seconds(values) == without_seconds(repeated)
-    Comparison.from_dict(json.loads(out))
+    Comparison.from_dict(repeated)
 
 
-def test_posterior_file_stands_in_the_order_of_the_comparison(in_tmp, monkeypatch, capsys):
+def test_posterior_file_stands_in_the_order_of_the_comparison(quickstart):
     xarray = pytest.importorskip("xarray")
-    assert run(monkeypatch, capsys, "run", "quickstart", "--out", "a", *sets(*SMALL))[0] == 0
-    values = json.loads((in_tmp / "a" / "comparison.json").read_text())
-    with xarray.open_datatree("a/posterior.nc", engine="h5netcdf") as tree:
+    directory = quickstart.folder / "runs" / "quickstart"
+    values = json.loads((directory / "comparison.json").read_text())
+    with xarray.open_datatree(directory / "posterior.nc", engine="h5netcdf") as tree:
         means = tree["posterior"]["means"].mean(("chain", "draw")).to_numpy()
     assert np.allclose(means, values["engines"]["bayes"]["mixture"]["means"], rtol=1e-6)
 
@@ -91,8 +126,8 @@ def test_a_table_of_ones_own_is_fitted(in_tmp, monkeypatch, capsys):
     assert load_config(in_tmp / "runs" / "mine-k2" / "config.toml").n_components == 2
 
 
-def test_report_is_written_again_from_the_comparison(in_tmp, monkeypatch, capsys):
-    assert run(monkeypatch, capsys, "run", "quickstart", "--out", "a", *sets(*SMALL))[0] == 0
+def test_report_is_written_again_from_the_comparison(quickstart, in_tmp, monkeypatch, capsys):
+    shutil.copytree(quickstart.folder / "runs" / "quickstart", "a")
     before = (in_tmp / "a" / "report.html").read_text()
     (in_tmp / "a" / "report.html").unlink()
     assert run(monkeypatch, capsys, "report", "a")[0] == 0
