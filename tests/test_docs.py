@@ -22,9 +22,11 @@ SLOW = {"tutorial.md"} | {
         "check-a-sampler",
         "extend-pymc-model",
         "figures",
+        "missing-and-big-data",
         "number-of-components",
         "own-data",
         "own-prior",
+        "verdict",
     )
 }
 

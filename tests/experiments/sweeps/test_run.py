@@ -21,6 +21,7 @@ from experiments.sweeps.directory import SweepDirectory
 from experiments.sweeps.plan import make_plan
 from experiments.sweeps.results import read_results
 from experiments.terminal.sweep_results import print_columns
+from tests.experiments.cli.running import run
 from tests.experiments.sweeps.sweeping import CONFIG, assert_same_results, records, sweep_config
 
 
@@ -341,26 +342,25 @@ def test_columns_are_printed_with_what_they_hold(finished, capsys):
     assert json.loads(capsys.readouterr().out) == results.descriptions
 
 
-def test_the_command_runs_shows_and_reads(tmp_path):
+def test_the_command_runs_shows_and_reads(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "made.toml").write_text(CONFIG)
-
-    def call(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "experiments", *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    done = call("run", "made.toml", "--set", "sweep.seeds=2", "--set", "em.n_bootstrap=2")
+    # In a process of its own, as a sweep starts others.
+    sets = ["--set", "sweep.seeds=2", "--set", "em.n_bootstrap=2"]
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments", "run", "made.toml", *sets],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "made: 8 cells, 8 done" in done.stdout
-    shown = call("results", "runs/made")
-    assert shown.returncode == 0
-    assert max(map(len, (done.stdout + shown.stdout).splitlines())) <= 80
-    assert "textbook" in shown.stdout
-    table = call("results", "runs/made", "--csv")
-    assert len(table.stdout.splitlines()) == 9
+    status, shown, _ = run(monkeypatch, capsys, "results", "runs/made")
+    assert status == 0
+    assert max(map(len, (done.stdout + shown).splitlines())) <= 80
+    assert "textbook" in shown
+    _, table, _ = run(monkeypatch, capsys, "results", "runs/made", "--csv")
+    assert len(table.splitlines()) == 9
     assert load_config(tmp_path / "runs" / "made" / "config.toml").sweep.seeds == 2
-    assert call("sweep", "old-faithful").stderr.startswith("gmm-compare: old-faithful: no [sweep]")
+    _, _, refused = run(monkeypatch, capsys, "sweep", "old-faithful")
+    assert refused.startswith("gmm-compare: old-faithful: no [sweep]")
