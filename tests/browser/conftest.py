@@ -115,7 +115,9 @@ def look_at(kept_pages):
         page, complaints = kept_pages(path)
         seen.append(complaints)
         page.emulate_media(**AT_FIRST)
-        page.set_viewport_size(SIZE)
+        if page.viewport_size != SIZE:
+            page.set_viewport_size(SIZE)
+            page.wait_for_selector(f"html[data-ready='{SIZE['width']}']", state="attached")
         return page
 
     yield look_at

@@ -15,6 +15,9 @@ SECTIONS = (
     "How it was made",
 )
 
+# Each width and each scheme once: no code of a page depends on both.
+SCREENS = ((1440, "light"), (390, "dark"))
+
 
 def check_everything(page, sections: tuple[str, ...] = SECTIONS) -> None:
     """Sections, figures that show something, names for all controls, nothing too wide."""

@@ -9,7 +9,7 @@ import pytest
 from experiments.api.comparing import compare_fits
 from experiments.datasets.dataset import Dataset
 from experiments.report.comparison.page import write_comparison_report
-from tests.browser.pages import contrast, eventually, resize
+from tests.browser.pages import SCREENS, contrast, eventually, resize
 from tests.conftest import random_mixture
 from tests.experiments.made import made_bayes, made_em
 
@@ -42,8 +42,7 @@ def inks(page):
     )
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_the_navigation_stays_in_sight_and_the_theme_changes(report, open_page, width, scheme):
     page = open_page(report, width, color_scheme=scheme)
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
@@ -162,8 +161,7 @@ def report_of_three(tmp_path_factory):
     return write_comparison_report(found, tmp_path_factory.mktemp("three") / "report.html")
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_the_scales_of_a_figure_can_be_made_equal(report_of_three, open_page, width, scheme):
     page = open_page(report_of_three, width, color_scheme=scheme)
     button = page.locator("#figure-mixture button.scales")
@@ -184,8 +182,8 @@ def test_the_scales_of_a_figure_can_be_made_equal(report_of_three, open_page, wi
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_names_of_features_are_whole_where_there_is_room(report_of_three, open_page):
-    page = open_page(report_of_three)
+def test_names_of_features_are_whole_where_there_is_room(report_of_three, look_at):
+    page = look_at(report_of_three)
     texts = "() => [...document.querySelectorAll('[data-figure=mixture] [class*=title] text,"
     texts += " [data-figure=mixture] text[class*=title]')].map(node => node.textContent)"
     assert "height of the whole flower" in page.evaluate(texts)
@@ -202,8 +200,7 @@ SELECTED = """() => Object.fromEntries(
 ]).filter(([, rows]) => rows.length))"""
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_rows_are_selected_in_all_figures(report_of_three, open_page, width, scheme):
     page = open_page(report_of_three, width, color_scheme=scheme)
     plot = page.locator("#figure-projection .plot")
@@ -232,8 +229,8 @@ def test_rows_are_selected_in_all_figures(report_of_three, open_page, width, sch
     assert not bar.is_visible()
 
 
-def test_a_row_tells_its_probabilities_in_small_panels_too(report_of_three, open_page):
-    page = open_page(report_of_three)
+def test_a_row_tells_its_probabilities_in_small_panels_too(report_of_three, look_at):
+    page = look_at(report_of_three)
     told = page.evaluate(
         """() => Object.fromEntries(["mixture", "projection"].map(name => [name,
             document.querySelector(`[data-figure=${name}]`).data
@@ -244,8 +241,7 @@ def test_a_row_tells_its_probabilities_in_small_panels_too(report_of_three, open
     assert told["mixture"] == [large] * 3
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_the_chains_of_a_parameter_can_be_chosen(report, open_page, width, scheme):
     page = open_page(report, width, color_scheme=scheme)
     chosen = page.get_by_label("Parameter", exact=True)

@@ -71,8 +71,8 @@ def report(tmp_path_factory):
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_no_two_labels_are_equal_or_overlap(report, open_page, width):
-    page = open_page(report)
+def test_no_two_labels_are_equal_or_overlap(report, look_at, width):
+    page = look_at(report)
     resize(page, width)
     found = {figure["name"]: figure for figure in page.evaluate(READ)}
     assert {"mixture", "forest", "convergence", "ranks", "switching", "classes"} <= {*found}
@@ -93,7 +93,7 @@ def test_no_two_labels_are_equal_or_overlap(report, open_page, width):
         assert len(set(ticks)) == len(ticks) == 30
 
 
-def test_rank_plots_have_a_panel_for_each_parameter(report, open_page):
-    page = open_page(report)
+def test_rank_plots_have_a_panel_for_each_parameter(report, look_at):
+    page = look_at(report)
     figure = next(f for f in page.evaluate(READ) if f["name"] == "ranks")
     assert len(figure["titles"]) == 6

@@ -16,7 +16,7 @@ from experiments.selection import choose as choosing
 from experiments.sweeps.run import run_sweep
 from experiments.values.components import PosteriorOfK
 from gmm_em import Mixture
-from tests.browser.pages import SECTIONS, check_everything, eventually
+from tests.browser.pages import SCREENS, SECTIONS, check_everything, eventually
 from tests.experiments.api.test_components import fit_at_once
 from tests.experiments.made import compare_components
 from tests.experiments.sweeps.sweeping import sweep_config
@@ -155,8 +155,7 @@ def test_posterior_of_the_number_of_components_is_drawn_and_fits(open_page, tmp_
     )
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_a_slider_goes_through_the_numbers_of_components(open_page, choice_of_k, width, scheme):
     page = open_page(choice_of_k, width, color_scheme=scheme)
     slider = page.get_by_role("slider", name="Components")
