@@ -22,18 +22,18 @@ def certified(em, X, mixtures, joint=None, n_parameters=23):
     return certify(em, X, draws, draws.log_likelihood(X), n_parameters, joint)
 
 
-@pytest.fixture
-def X(rng):
+@pytest.fixture(scope="module")
+def X():
     truth = Mixture([0.25] * 4, CENTRES, [np.eye(2)] * 4)
-    return truth.sample(400, rng)[0]
+    return truth.sample(400, 20261121)[0]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def best(X):
     return fit_em(X, 4, random_state=1).mixture
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def planted(X):
     # One component over two clusters and two components in one: a local optimum of EM.
     start = Mixture(
