@@ -40,8 +40,7 @@ def truth() -> Mixture:
 @pytest.fixture(scope="module")
 def dataset(truth) -> Dataset:
     rng = np.random.default_rng(20261121)
-    X, _ = truth.sample(300, rng)
-    X_test, _ = truth.sample(100, rng)
+    X, X_test = (truth.sample(n, rng)[0] for n in (300, 100))
     return Dataset("made", X, ("u", "v"), X_test, truth)
 
 
@@ -218,9 +217,7 @@ def test_a_collapsed_posterior_is_not_held_against_em(dataset, fits):
         ("em", "spurious", "a component rests on three rows", "em-optimum", "fail"),
     ],
 )
-def test_poor_diagnostics_reach_the_verdict(
-    dataset, fits, comparison, engine, key, value, identity, level
-):
+def test_poor_diagnostics_are_told(dataset, fits, comparison, engine, key, value, identity, level):
     assert {finding.id: finding.level for finding in comparison.verdict}[identity] == "ok"
     poor = replace(fits[engine], diagnostics={**fits[engine].diagnostics, key: value})
     found = compare_fits(dataset, {**fits, engine: poor})
@@ -369,8 +366,8 @@ def test_what_cannot_be_fitted_is_refused_before_any_work(dataset, arguments, ex
         fit_engines(dataset, *arguments, seed=0)
 
 
-def test_thresholds_can_be_replaced(dataset, fits):
-    size = compare_fits(dataset, fits).agreement.max_abs_z
+def test_thresholds_can_be_replaced(dataset, fits, comparison):
+    size = comparison.agreement.max_abs_z
     strict = compare_fits(dataset, fits, thresholds={"agreement": [size / 3, size / 2]})
     levels = {finding.id: finding.level for finding in strict.verdict}
     assert levels["agreement"] == "fail"
