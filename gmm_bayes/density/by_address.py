@@ -29,7 +29,10 @@ from gmm_bayes.core.jit import inlined
 EXP_BELOW, ALLOCATE, WHITENED_MOMENTS, LOG_LIKELIHOOD = 2, 3, 4, 5
 """Places of the loops over rows. The densities stand at 0 and 1."""
 
-_N_PLACES = 6
+ADD_INCOMPLETE, INTEGRATE_SCALE = 6, 7
+"""Places of the parts of a density that few posteriors need."""
+
+_N_PLACES = 8
 
 _NAME = "gmm_bayes_addresses"
 _TABLE = (ctypes.c_int64 * _N_PLACES)()

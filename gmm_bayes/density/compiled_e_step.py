@@ -23,7 +23,7 @@ from gmm_bayes.density.moments import (
     moments_of_part,
     zero_sums,
 )
-from gmm_bayes.density.row_loops import load_row_loops
+from gmm_bayes.density.row_loops import load_moments
 from gmm_bayes.density.triangular import cholesky, invert_lower
 from gmm_em.core.threads import run_all, single_threaded_blas
 from gmm_em.core.types import LOG_2PI, Second
@@ -156,7 +156,7 @@ class CompiledEStep(BlockedEStep):
         super().__init__(samples, n_components, second, strict=True, n_threads=n_threads)
         if samples.columns is None:
             raise ValueError("a compiled E-step reads rows of float64 in memory only")
-        load_row_loops()
+        load_moments()
         self._second: Second = second
         self._products = second != "diagonal"
         self._columns = samples.columns

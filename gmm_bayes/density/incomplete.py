@@ -14,10 +14,13 @@ from __future__ import annotations
 
 import math
 
+import numba
 import numpy as np
 
 from gmm_bayes.core.jit import njit
-from gmm_bayes.density.moments import FactorisedMixture, whitened_moments, zero_sums
+from gmm_bayes.density.by_address import ADD_INCOMPLETE, call
+from gmm_bayes.density.entries import Entry, load
+from gmm_bayes.density.moments import FactorisedMixture, Sums, whitened_moments, zero_sums
 from gmm_bayes.density.triangular import cholesky, invert_lower
 
 
@@ -90,21 +93,8 @@ def add_incomplete(patterns, values, log_weights, means, factors, sums):  # type
     them, ``values`` their observed values: one block (O, n) for each pattern after the other. The
     log-likelihood lacks the constant ``-log(2 pi) / 2`` for each value.
     """
-    n_components, n_features = means.shape
-    value = 0.0
-    at = 0
-    for p in range(patterns.shape[0]):
-        features = observed_features(patterns[p])
-        n_rows, n = int(patterns[p, 0]), features.shape[0]
-        data = values[at : at + n_rows * n].reshape(n, n_rows)
-        at += n_rows * n
-        mixing = np.empty((n_components, n_features, n))
-        components = observed_mixture(log_weights, means, factors, features, mixing)
-        part = zero_sums(n_components, n)
-        value += whitened_moments(data, components, part, True)
-        for k in range(n_components):
-            _complete(k, part, mixing[k], sums)
-    return value
+    sizes = (patterns.shape[0], *means.shape, factors.shape[0], values.shape[0])
+    return call(ADD_INCOMPLETE, (sizes, patterns, values, log_weights, means, factors, sums))
 
 
 @njit()
@@ -128,3 +118,61 @@ def _complete(k, part, mixing, sums):  # type: ignore[no-untyped-def]
             for b in range(n):
                 acc += half[i, b] * mixing[j, b]
             sums.second[k, i, j] += acc
+
+
+@njit()
+def _add_incomplete(patterns, values, log_weights, means, factors, sums):  # type: ignore[no-untyped-def]
+    """Do what :func:`add_incomplete` does, in the one compiled copy."""
+    n_components, n_features = means.shape
+    value = 0.0
+    at = 0
+    for p in range(patterns.shape[0]):
+        features = observed_features(patterns[p])
+        n_rows, n = int(patterns[p, 0]), features.shape[0]
+        data = values[at : at + n_rows * n].reshape(n, n_rows)
+        at += n_rows * n
+        mixing = np.empty((n_components, n_features, n))
+        components = observed_mixture(log_weights, means, factors, features, mixing)
+        part = zero_sums(n_components, n)
+        value += whitened_moments(data, components, part, True)
+        for k in range(n_components):
+            _complete(k, part, mixing[k], sums)
+    return value
+
+
+def _add_incomplete_at(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - arrays by their addresses
+    n_patterns,
+    k,
+    d,
+    n_factors,
+    n_values,
+    patterns,
+    values,
+    log_weights,
+    means,
+    factors,
+    counts,
+    first,
+    second,
+):
+    """Call :func:`_add_incomplete`."""
+    return _add_incomplete(
+        numba.carray(patterns, (n_patterns, 1 + d)),
+        numba.carray(values, (n_values,)),
+        numba.carray(log_weights, (k,)),
+        numba.carray(means, (k, d)),
+        numba.carray(factors, (n_factors, d, d)),
+        Sums(
+            numba.carray(counts, (k,)),
+            numba.carray(first, (k, d)),
+            numba.carray(second, (k, d, d)),
+        ),
+    )
+
+
+_ADD_INCOMPLETE = Entry(ADD_INCOMPLETE, _add_incomplete_at, "iiiiipppppppp")
+
+
+def load_incomplete() -> None:
+    """Let compiled code find what adds incomplete rows."""
+    load(_ADD_INCOMPLETE)

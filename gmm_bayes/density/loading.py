@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 
@@ -11,8 +11,28 @@ from gmm_bayes.core.jit import cached_on_disk, njit
 from gmm_bayes.density.by_address import SIGNATURE, set_address
 from gmm_bayes.density.closed_form import log_density, mixture_at
 from gmm_bayes.density.decomposed import decomposed_log_density, decomposed_mixture_at
+from gmm_bayes.density.incomplete import load_incomplete
 from gmm_bayes.density.packed import AT_SIZE, HEADER, unpacked_prior, unpacked_rows
-from gmm_bayes.density.row_loops import load_row_loops
+from gmm_bayes.density.row_loops import load_moments
+from gmm_bayes.density.shared_scale import load_shared_scale
+
+
+class Needs(NamedTuple):
+    """What of the compiled code a posterior's density needs.
+
+    Parameters
+    ----------
+    decomposed : bool
+        Whether covariances share some of volume, shape and orientation.
+    shared_scale : bool, default False
+        Whether the prior has a scale matrix that all covariances share.
+    incomplete : bool, default False
+        Whether rows have missing values.
+    """
+
+    decomposed: bool
+    shared_scale: bool = False
+    incomplete: bool = False
 
 
 def _closed_form(n, theta, packed, gradient, n_weights, row_weights, row_log_prob):  # type: ignore[no-untyped-def]
@@ -51,16 +71,14 @@ def _compiled(decomposed: bool) -> Any:
     return cached_on_disk(numba.cfunc, SIGNATURE, error_model="numpy")(function)
 
 
-def load_density(decomposed: bool) -> None:
-    """Let compiled code find a density, which is compiled or read from disk the first time.
-
-    Parameters
-    ----------
-    decomposed : bool
-        Whether covariances share some of volume, shape and orientation.
-    """
-    load_row_loops()
-    set_address(int(decomposed), _compiled(decomposed).address)
+def load_density(needs: Needs) -> None:
+    """Let compiled code find a density, which is compiled or read from disk the first time."""
+    load_moments()
+    if needs.shared_scale:
+        load_shared_scale()
+    if needs.incomplete:
+        load_incomplete()
+    set_address(int(needs.decomposed), _compiled(needs.decomposed).address)
 
 
 @njit()

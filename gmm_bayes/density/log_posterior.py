@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
 from gmm_bayes.core.types import FloatArray
-from gmm_bayes.density.loading import load_density
+from gmm_bayes.density.loading import Needs, load_density
 from gmm_bayes.density.packed import (
     AT_LAST_LENGTH,
     DECOMPOSED,
@@ -70,6 +70,7 @@ class LogPosterior:
     scaling: Scaling = field(init=False)
     written_out_prior: Prior = field(init=False, repr=False)
     space: Space = field(init=False)
+    needs: Needs = field(init=False, repr=False)
     _packed: FloatArray = field(init=False, repr=False)
     _packed_prior: FloatArray = field(init=False, repr=False)
 
@@ -82,6 +83,10 @@ class LogPosterior:
         space = space_of(self.n_components, self.X.shape[1], self.structure)
         object.__setattr__(self, "scaling", scaling)
         object.__setattr__(self, "space", space)
+        needs = Needs(
+            self.structure.decomposed, terms.shared_scale is not None, bool(np.isnan(self.X).any())
+        )
+        object.__setattr__(self, "needs", needs)
         Z = scaling.standardise(self.X)
         object.__setattr__(self, "_packed", self._pack(terms, Z))
         object.__setattr__(self, "_packed_prior", self._pack(terms, Z[:0]))
@@ -89,13 +94,13 @@ class LogPosterior:
     @property
     def packed(self) -> FloatArray:
         """What the compiled density reads, in one array (:mod:`gmm_bayes.density.packed`)."""
-        load_density(self.structure.decomposed)
+        load_density(self.needs)
         return self._packed
 
     @property
     def packed_prior(self) -> FloatArray:
         """The same for the prior: it holds no row of data."""
-        load_density(self.structure.decomposed)
+        load_density(self.needs)
         return self._packed_prior
 
     def _pack(self, terms: PriorTerms, Z: FloatArray) -> FloatArray:

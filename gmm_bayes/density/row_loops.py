@@ -9,16 +9,19 @@ calls no function by name.
 from __future__ import annotations
 
 import math
-from functools import cache
-from typing import Any
 
 import numba
 import numpy as np
-from numba import types
 
-from gmm_bayes.core.jit import cached_on_disk, inlined
-from gmm_bayes.density import by_address
-from gmm_bayes.density.by_address import EXP_BELOW, POINTER, call
+from gmm_bayes.core.jit import inlined
+from gmm_bayes.density.by_address import (
+    ALLOCATE,
+    EXP_BELOW,
+    LOG_LIKELIHOOD,
+    WHITENED_MOMENTS,
+    call,
+)
+from gmm_bayes.density.entries import Entry, load
 from gmm_bayes.density.moments import BLOCK_ROWS, Block, FactorisedMixture, Sums, new_block
 
 _ROWS_PER_LOGARITHM = 64
@@ -321,26 +324,17 @@ def _log_likelihood_at(n_samples, d, k, data, log_const, means, whiteners):  # t
 _REASSOCIATED = frozenset({"contract", "reassoc", "nsz"})
 
 # In `_exp_below` LLVM must not reassociate: (t + _ROUND) - _ROUND rounds t to an integer.
-_ENTRIES = {
-    EXP_BELOW: (_exp_below_at, "ppppi", frozenset({"contract"})),
-    by_address.ALLOCATE: (_allocate_at, "iiipiippppppppp", _REASSOCIATED),
-    by_address.WHITENED_MOMENTS: (_whitened_moments_at, "iiippipiiippppppi", _REASSOCIATED),
-    by_address.LOG_LIKELIHOOD: (_log_likelihood_at, "iiipppp", _REASSOCIATED),
-}
-"""The function at each place, its arguments (addresses and integers), and what the compiler may."""
+_EXP_BELOW = Entry(EXP_BELOW, _exp_below_at, "ppppi", frozenset({"contract"}))
+_ALLOCATE = Entry(ALLOCATE, _allocate_at, "iiipiippppppppp", _REASSOCIATED)
+_MOMENTS = Entry(WHITENED_MOMENTS, _whitened_moments_at, "iiippipiiippppppi", _REASSOCIATED)
+_LOG_LIKELIHOOD = Entry(LOG_LIKELIHOOD, _log_likelihood_at, "iiipppp", _REASSOCIATED)
 
 
-@cache
-def _compiled(place: int) -> Any:
-    """Return the process's one compiled function of a place, which lives as long as the process."""
-    function, kinds, allowed = _ENTRIES[place]
-    signature = types.float64(*[types.int64 if kind == "i" else POINTER for kind in kinds])
-    compiler = cached_on_disk(numba.cfunc, signature, error_model="numpy", fastmath=set(allowed))
-    return compiler(function)
+def load_moments() -> None:
+    """Let compiled code find the loop for moments, which is all that a density needs."""
+    load(_EXP_BELOW, _MOMENTS)
 
 
 def load_row_loops() -> None:
-    """Let compiled code find the loops, which are compiled or read from disk the first time."""
-    for place in _ENTRIES:
-        if by_address.address_of(place) == 0:
-            by_address.set_address(place, _compiled(place).address)
+    """Let compiled code find all loops over rows."""
+    load(_EXP_BELOW, _ALLOCATE, _MOMENTS, _LOG_LIKELIHOOD)

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 
+import numba
 import numpy as np
 
 from gmm_bayes.core.jit import njit
+from gmm_bayes.density.by_address import INTEGRATE_SCALE, call
+from gmm_bayes.density.entries import Entry, load
 from gmm_bayes.density.triangular import cholesky, invert_lower
 
 
@@ -40,6 +43,14 @@ def integrate_scale(whiteners, n_covariances, rate, power, psi):  # type: ignore
     float
         What the value then lacks: ``-power log|M| + tr(psi sum P_g) / 2``.
     """
+    sizes = (whiteners.shape[0], rate.shape[0], n_covariances)
+    # The power is a float64, of which the table's functions take arrays only.
+    return call(INTEGRATE_SCALE, (sizes, whiteners, rate, np.full(1, power), psi))
+
+
+@njit()
+def _integrate_scale(whiteners, n_covariances, rate, power, psi):  # type: ignore[no-untyped-def]
+    """Do what :func:`integrate_scale` does, in the one compiled copy."""
     d = rate.shape[0]
     factor = rate.copy()
     add_precisions(whiteners, n_covariances, factor)
@@ -57,3 +68,22 @@ def integrate_scale(whiteners, n_covariances, rate, power, psi):  # type: ignore
             psi[i, j] = 2.0 * power * acc
             value -= acc * rate[i, j]
     return power * value
+
+
+def _integrate_scale_at(k, d, n_covariances, whiteners, rate, power, psi):  # type: ignore[no-untyped-def]
+    """Call :func:`_integrate_scale`."""
+    return _integrate_scale(
+        numba.carray(whiteners, (k, d, d)),
+        n_covariances,
+        numba.carray(rate, (d, d)),
+        numba.carray(power, (1,))[0],
+        numba.carray(psi, (d, d)),
+    )
+
+
+_INTEGRATE_SCALE = Entry(INTEGRATE_SCALE, _integrate_scale_at, "iiipppp")
+
+
+def load_shared_scale() -> None:
+    """Let compiled code find what integrates a shared scale matrix out."""
+    load(_INTEGRATE_SCALE)

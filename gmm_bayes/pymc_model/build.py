@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from gmm_bayes.core.checks import check_data, check_n_components
 from gmm_bayes.core.types import FloatArray
+from gmm_bayes.density.loading import Needs
 from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.priors.base import Prior
 from gmm_bayes.priors.registry import check_prior, default_prior
@@ -117,7 +118,7 @@ def model_of_rows(
         theta = pm.CustomDist(
             "theta",
             packed,
-            logp=partial(_prior_logp, target.structure.decomposed),
+            logp=partial(_prior_logp, target.needs),
             dist=partial(_prior_draw, target),
             signature="(q)->(p)",
             class_name="MixturePrior",
@@ -138,7 +139,7 @@ def model_of_rows(
             packed,
             loc,
             scale,
-            logp=partial(_rows_logp, target.structure.decomposed),
+            logp=partial(_rows_logp, target.needs),
             dist=partial(_rows_draw, space),
             signature="(p),(q),(d),(d)->(d)",
             class_name="GaussianMixture",
@@ -168,9 +169,9 @@ def coordinate_names(space: Space) -> list[str]:
     ]
 
 
-def _prior_logp(decomposed: bool, value: Any, packed: Any) -> Any:
+def _prior_logp(needs: Needs, value: Any, packed: Any) -> Any:
     """Return the log prior density of the vector."""
-    return PriorNode(decomposed)(value, packed)[0]
+    return PriorNode(needs)(value, packed)[0]
 
 
 def _prior_draw(target: LogPosterior, packed: Any, size: Any) -> Any:
@@ -178,9 +179,9 @@ def _prior_draw(target: LogPosterior, packed: Any, size: Any) -> Any:
     return DrawNode(target)(pm.Uniform.dist(0.0, _N_SEEDS))
 
 
-def _rows_logp(decomposed: bool, value: Any, theta: Any, packed: Any, loc: Any, scale: Any) -> Any:
+def _rows_logp(needs: Needs, value: Any, theta: Any, packed: Any, loc: Any, scale: Any) -> Any:
     """Return the log densities (N,) of the rows `value` (N, D)."""
-    return RowsNode(decomposed)(_one(theta), value, _one(packed), _one(loc), _one(scale))
+    return RowsNode(needs)(_one(theta), value, _one(packed), _one(loc), _one(scale))
 
 
 def _rows_draw(space: Space, theta: Any, packed: Any, loc: Any, scale: Any, size: Any) -> Any:

@@ -24,7 +24,12 @@ from pytensor.link.numba.dispatch.basic import (
 
 from gmm_bayes.core import jit
 from gmm_bayes.core.jit import njit
-from gmm_bayes.density.loading import load_density, packed_decomposed_mixture, packed_mixture
+from gmm_bayes.density.loading import (
+    Needs,
+    load_density,
+    packed_decomposed_mixture,
+    packed_mixture,
+)
 from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.density.packed import (
     AT_LAST_LENGTH,
@@ -102,15 +107,14 @@ class DensityNode(Op):  # type: ignore[misc]  # PyTensor has no types
 
     Parameters
     ----------
-    decomposed : bool
-        Whether covariances share some of volume, shape and orientation, which have a density of
-        their own.
+    needs : Needs
+        What of the compiled code the density needs.
     """
 
-    __props__ = ("decomposed",)
+    __props__ = ("needs",)
 
-    def __init__(self, decomposed: bool) -> None:
-        self.decomposed = decomposed
+    def __init__(self, needs: Needs) -> None:
+        self.needs = needs
 
 
 class PriorNode(DensityNode):
@@ -122,7 +126,7 @@ class PriorNode(DensityNode):
 
     def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
         """Evaluate the density."""
-        load_density(self.decomposed)
+        load_density(self.needs)
         output_storage[0][0], output_storage[1][0] = _prior(*inputs)
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
@@ -143,7 +147,7 @@ class RowsNode(DensityNode):
 
     def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
         """Evaluate the densities."""
-        load_density(self.decomposed)
+        load_density(self.needs)
         output_storage[0][0] = _rows(*inputs)
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
@@ -152,7 +156,7 @@ class RowsNode(DensityNode):
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         """Return the slope in the vector."""
-        slope = RowsSlopeNode(self.decomposed)(*inputs, cotangents[0])
+        slope = RowsSlopeNode(self.needs)(*inputs, cotangents[0])
         return [slope, *(DisconnectedType()() for _ in inputs[1:])]
 
 
@@ -165,7 +169,7 @@ class RowsSlopeNode(DensityNode):
 
     def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
         """Evaluate the slope."""
-        load_density(self.decomposed)
+        load_density(self.needs)
         output_storage[0][0] = _rows_slope(*inputs)
 
 
@@ -258,7 +262,7 @@ def _with_density(function: Any) -> Callable[[DensityNode], Any]:
     """Return what gives `function` for a node, whose density it loads before."""
 
     def loaded(op: DensityNode) -> Any:
-        load_density(op.decomposed)
+        load_density(op.needs)
         return function
 
     return loaded

@@ -11,7 +11,7 @@ from gmm_bayes.core.types import FloatArray
 from gmm_bayes.density.log_posterior import LogPosterior
 from gmm_bayes.density.moments import FactorisedMixture, Sums, whitened_moments
 from gmm_bayes.density.prior_draws import prior_vectors
-from gmm_bayes.density.row_loops import load_row_loops
+from gmm_bayes.density.row_loops import load_moments
 from gmm_bayes.priors.registry import default_prior
 from gmm_bayes.space.spaces import space_of
 from gmm_bayes.space.structures import FULL, Structure
@@ -167,7 +167,7 @@ def _expect(start: _Start, Z: FloatArray) -> tuple[float, FloatArray, FloatArray
     log_const = np.log(start.weights) - log_det
     components = FactorisedMixture(log_const, start.means, np.linalg.inv(factors))
     rows = np.ascontiguousarray(Z.T)
-    load_row_loops()
+    load_moments()
     value = whitened_moments(rows, components, Sums(counts, first, second), True)
     second += np.tril(second, -1).transpose(0, 2, 1)
     shift = (factors @ first[..., None])[..., 0]

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gmm_bayes.core.missing import filled
+from gmm_bayes.density.incomplete import load_incomplete
 from gmm_bayes.density.log_posterior import LogPosterior, by_pattern
 from gmm_bayes.density.row_loops import load_row_loops
+from gmm_bayes.density.shared_scale import load_shared_scale
 from gmm_bayes.priors.conjugate import SemiConjugatePrior
 from gmm_bayes.priors.data_scale import DataScale
 from gmm_bayes.samplers.chain_starts import ChainStarts
@@ -61,6 +63,10 @@ class Setup:
         psi = terms.covariance.psi if shared is None else shared.rate
         Z = scaling.standardise(task.X)
         complete, patterns, values = by_pattern(Z)
+        if shared is not None:
+            load_shared_scale()
+        if len(patterns) > 0:
+            load_incomplete()
         model = ConjugateModel(
             data=np.ascontiguousarray(complete.T),
             patterns=patterns,
