@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from experiments.core.errors import UsageError
 from experiments.core.types import FloatArray
-from experiments.report.comparison.labels import parameter_labels
+from experiments.report.comparison.labels import parameter_words
 from experiments.report.comparison.posterior_health import CHAIN_COLOURS, CHAIN_DASHES, health_of
 from experiments.report.page.blocks import Block, Note, Picture, Slide, Slides
 from experiments.report.page.theme import RULE, compact, hover, legend_entry, stacked, styled
@@ -45,7 +45,7 @@ def chain_blocks(comparison: ComparisonValues) -> Iterator[Block]:
         "one another in the trace, have one density and equally many ranks everywhere; the sooner "
         f"their autocorrelation falls to zero, the more their draws are worth.{thinned}"
     )
-    labels = parameter_labels(comparison, health.traced[:MAX_CHOSEN])
+    labels = parameter_words(comparison, health.traced[:MAX_CHOSEN])
     slides = [
         Slide(label, [_picture(comparison, place, label)]) for place, label in enumerate(labels)
     ]

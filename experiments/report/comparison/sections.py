@@ -12,7 +12,9 @@ from experiments.report.comparison import (
     coordinates,
     data_and_mixtures,
     disagreement,
+    energy,
     likelihoods,
+    model_checks,
     programs,
     shared_form,
     spreads,
@@ -40,7 +42,7 @@ from experiments.values.roles import compared_pair
 
 # What the answer rests on, for who asks: folded at first, so that the answer is not far from the
 # estimates.
-EVIDENCE = ("steps", "likelihoods", "disagreement", "health", "made")
+EVIDENCE = ("steps", "likelihoods", "disagreement", "model", "health", "made")
 
 
 def sections_of(comparison: ComparisonValues, made: Provenance) -> list[PageSection]:
@@ -54,6 +56,7 @@ def sections_of(comparison: ComparisonValues, made: Provenance) -> list[PageSect
         ("parameters", "Parameters", _parameters(comparison)),
         ("likelihoods", "Log-likelihoods", _likelihoods(comparison)),
         ("disagreement", "Where the two disagree", _disagreement(comparison)),
+        ("model", "Model and data", model_checks.model_check_blocks(comparison)),
         ("health", "The posterior’s health", _health(comparison)),
         ("made", "How it was made", provenance.provenance_blocks(comparison, made)),
     ]
@@ -282,10 +285,14 @@ def _health(comparison: ComparisonValues) -> Iterator[Block]:
         "with the others.",
     )
     yield from chains.chain_blocks(comparison)
-    caption = "What label switching did"
+    yield from energy.energy_blocks(comparison)
+    caption = (
+        "The mean of one feature in each component, draw by draw. Where lines exchange their "
+        "colours above and not below, labels had switched and were put right"
+    )
     if (switched := found.get("switch_rate")) is not None:
         caption += (
-            f": in the sampler’s numbering {switched:.1%} of steps within a chain renumbered the "
+            f". In the sampler’s numbering {switched:.1%} of steps within a chain renumbered the "
             f"components, and {found['n_labelings']} numberings occurred"
         )
     yield Picture(
@@ -293,5 +300,6 @@ def _health(comparison: ComparisonValues) -> Iterator[Block]:
         health.switching_figure(comparison),
         "The component means of one feature through the chains, before and after alignment.",
         f"{caption}.",
+        title="What label switching did",
     )
     yield from programs.program_blocks(comparison)

@@ -83,6 +83,7 @@ def test_any_two_engines_have_a_whole_report(rng, offers, n_features):
         traced = comparison.illustration.health.traced[:MAX_CHOSEN]
         expected |= {"convergence", "ranks", "switching"}
         expected |= {f"chain-{place}" for place in range(1, len(traced) + 1)}
+        expected |= {f"replicates-{place}" for place in range(1, n_features + 1)}
     if {"maximum", "draws"} <= set(offers):
         expected |= {"deviance"}
     if n_features > 2:
@@ -149,6 +150,7 @@ PLOTS = [
     "plot_posterior",
     "plot_ranks",
     "plot_label_switching",
+    "plot_replicates",
 ]
 
 
@@ -166,7 +168,13 @@ def test_what_cannot_be_drawn_is_said_in_a_sentence(rng):
     mixture = random_mixture(rng, 2, 2)
     X, _ = mixture.sample(80, rng)
     alone = compare_fits(from_arrays(X), {"em": made_em(mixture)})
-    for name in ("plot_deviance", "plot_disagreement", "plot_posterior", "plot_ranks"):
+    for name in (
+        "plot_deviance",
+        "plot_disagreement",
+        "plot_posterior",
+        "plot_ranks",
+        "plot_energy",
+    ):
         with pytest.raises(UsageError, match="to show: "):
             getattr(alone, name)()
     with pytest.raises(UsageError, match="run = 'last', allowed is best, worse"):

@@ -359,7 +359,11 @@ const THEMES = {"": "Theme: system", light: "Theme: light", dark: "Theme: dark"}
 function setTheme(name) {
   const root = document.documentElement;
   if (name) root.dataset.theme = name; else delete root.dataset.theme;
-  document.querySelector("button.theme").textContent = THEMES[name];
+  const button = document.querySelector("button.theme");
+  button.querySelector(".wide").textContent = THEMES[name];
+  // Narrow screens have room for a sign only.
+  button.setAttribute("aria-label", THEMES[name]);
+  button.title = THEMES[name];
 }
 
 // A page that is opened as a file may have no place to remember the choice in.
@@ -383,6 +387,42 @@ function offerThemes() {
     remember(next);
     if (plots.length) refit();
   });
+}
+
+// Say which section is in sight, and beyond which end of the list of sections there are more.
+function leading() {
+  const list = document.querySelector("nav ul");
+  const links = [...list.querySelectorAll("a")];
+  const heads = links.map(link => document.getElementById(link.hash.slice(1)));
+  const ends = () => {
+    const more = [];
+    if (list.scrollLeft > 1) more.push("left");
+    if (list.scrollLeft + list.clientWidth < list.scrollWidth - 1) more.push("right");
+    list.dataset.more = more.join(" ");
+  };
+  const bring = link => {
+    const [box, room] = [link, list].map(node => node.getBoundingClientRect());
+    list.scrollBy({left: box.left - room.left - (room.width - box.width) / 2});
+  };
+  let current = null;
+  const follow = () => {
+    // The last sections may be too short to come up to the top of the window.
+    const atEnd = innerHeight + scrollY > document.documentElement.scrollHeight - 2;
+    const below = atEnd ? -1
+      : heads.findIndex(head => head.getBoundingClientRect().top > innerHeight / 3);
+    const now = links[below < 0 ? links.length - 1 : Math.max(0, below - 1)];
+    if (now === current) return;
+    if (current) current.removeAttribute("aria-current");
+    current = now;
+    current.setAttribute("aria-current", "true");
+    bring(current);
+  };
+  list.addEventListener("scroll", ends);
+  links.forEach(link => link.addEventListener("focus", () => bring(link)));
+  addEventListener("scroll", follow, {passive: true});
+  addEventListener("resize", () => { if (current) bring(current); ends(); });
+  if (links.length) follow();
+  ends();
 }
 
 // A link to a section that is folded opens it; figures that were hidden take their size again.
@@ -427,6 +467,7 @@ async function refit() {
 async function start() {
   offerThemes();
   foldable();
+  leading();
   document.querySelectorAll("table.sortable").forEach(sortable);
   document.querySelectorAll("table.sortable").forEach(savable);
   document.querySelectorAll("button.copy").forEach(
