@@ -313,6 +313,21 @@ def test_the_feature_that_is_checked_can_be_chosen(report, comparison, open_page
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_a_table_that_is_wider_than_the_screen_says_so(report, open_page):
+    page = open_page(report, 390)
+    table = page.locator("section[aria-labelledby=parameters] .scroll").first
+    said = """() => getComputedStyle(
+        document.querySelector("section[aria-labelledby=parameters] .scroll caption"), "::after"
+    ).content"""
+    assert table.get_attribute("data-more") == "right"
+    assert "Scroll sideways" in page.evaluate(said)
+    table.evaluate("node => { node.scrollLeft = node.scrollWidth; }")
+    eventually(page, lambda: table.get_attribute("data-more") == "left")
+    resize(page, 1440)
+    eventually(page, lambda: table.get_attribute("data-more") == "")
+    assert page.evaluate(said) == "none"
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 def test_rows_of_large_pareto_k_are_found_in_the_data(report, open_page, width):
     page = open_page(report, width)

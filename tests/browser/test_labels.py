@@ -29,6 +29,8 @@ READ = """() => [...document.querySelectorAll(".plot")].map(node => {
     }
     return {
         name: node.dataset.figure,
+        left: node.getBoundingClientRect().left,
+        right: node.getBoundingClientRect().right,
         titles: shown(".annotation-text, .annotation text").map(text => text.textContent),
         axes,
         labels: shown(".ytick text, .xtick text, .g-xtitle text, .g-ytitle text, [class^=g-x] text,"
@@ -82,6 +84,12 @@ def test_no_two_labels_are_equal_or_overlap(report, open_page, width):
         titles = figure["titles"]
         assert len(set(titles)) == len(titles), (name, titles)
         labels = unique(figure["labels"])
+        clipped = [
+            label["text"]
+            for label in labels
+            if min(label["left"] - figure["left"], figure["right"] - label["right"]) < -1
+        ]
+        assert clipped == [], name
         pairs = [(a, b) for i, a in enumerate(labels) for b in labels[i + 1 :] if overlap(a, b)]
         assert pairs == [], name
         covered = [

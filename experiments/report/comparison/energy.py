@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -46,7 +47,8 @@ def energy_blocks(comparison: ComparisonValues) -> Iterator[Block]:
         "density where it is, plus the energy of its motion. The sampler gives the ball a new push "
         "before every draw, and only this changes the energy. Where the line is as wide as the "
         "filled area, one push reaches all energies that the posterior has. E-BFMI compares the "
-        "two: the mean square of the changes divided by the variance of the energies. Below "
+        "two: the mean square of the changes divided by the variance of the energies. It is 2 "
+        "where the energy of a draw does not depend on that of the draw before. Below "
         f"{found.limit:g} the tails of the posterior are visited too rarely; the lowest here is "
         f"{lowest:.2f}.{more}",
     )
@@ -68,7 +70,9 @@ def energy_figure(comparison: ComparisonValues) -> go.Figure:
     rows = -(-len(chains) // columns)
     titles = [f"chain {i + 1}: E-BFMI {found.bfmi[i]:.2f}" for i in chains]
     spacing = {"horizontal_spacing": 0.06, "vertical_spacing": min(0.3, 0.22 / rows)}
-    places = [{} if place < len(chains) else None for place in range(rows * columns)]
+    places: list[dict[str, Any] | None] = [
+        {} if place < len(chains) else None for place in range(rows * columns)
+    ]
     specs = [places[row * columns : (row + 1) * columns] for row in range(rows)]
     figure = make_subplots(
         rows, columns, subplot_titles=titles, specs=specs, shared_xaxes=True, **spacing
@@ -81,7 +85,7 @@ def energy_figure(comparison: ComparisonValues) -> go.Figure:
     figure.update_annotations(font_size=13)
     figure.update_xaxes(range=[-farthest, farthest], nticks=6)
     figure.update_xaxes(title="energy", row=rows)
-    figure.update_yaxes(rangemode="tozero", showticklabels=False)
+    figure.update_yaxes(rangemode="tozero", showticklabels=False, showgrid=False)
     return stacked(styled(figure, 90 + 170 * rows), 190)
 
 
@@ -95,7 +99,7 @@ def _add_chain(
     **cell: int,
 ) -> None:
     colour = COLOURS["bayes"]
-    looks = {
+    looks: dict[str, dict[str, Any]] = {
         ENERGY: {
             "line": {"color": colour, "width": 1},
             "fill": "tozeroy",

@@ -65,7 +65,8 @@ def left_out_figure(comparison: ComparisonValues) -> go.Figure:
         )
     figure.update_xaxes(title="row of the data", nticks=6, tickformat="~f")
     bottom, top = min(0.0, heights.min()) - 0.1, max(NO_MEAN, heights.max()) + 0.1
-    figure.update_yaxes(title="Pareto k", range=[bottom, top])
+    ticks = [-0.5, 0.0, found.limit, NO_MEAN, MAX_SHOWN]
+    figure.update_yaxes(title="Pareto k", range=[bottom, top], tickvals=ticks)
     return styled(figure, 340, aspect=0.8)
 
 

@@ -26,6 +26,9 @@ from experiments.values.comparison import ComparisonValues, DrawSummary, TrainTe
 
 # Paths drawn of each kind: more are one grey band.
 MAX_PATHS = 30
+# Paths that end this many times farther below the best than half of all are not framed; nor are
+# those that end as many units of log-likelihood below it, where half of all end at the best.
+FAR_BELOW = 20.0
 
 
 def paths_figure(comparison: ComparisonValues) -> go.Figure:
@@ -67,11 +70,14 @@ def paths_figure(comparison: ComparisonValues) -> go.Figure:
 def _path_range(paths: list[FloatArray]) -> list[float]:
     """Frame the ends of the paths: their first iterations lie far below.
 
-    The axis spans at least two units of log-likelihood, because a smaller difference is no evidence
-    for either of two optima.
+    So may a short run that was given up. The axis spans at least two units of log-likelihood,
+    because a smaller difference is no evidence for either of two optima.
     """
-    best = max(float(path[-1]) for path in paths)
-    floor = min(best - 2.0, *(float(path[-1]) for path in paths))
+    ends = [float(path[-1]) for path in paths]
+    best = max(ends)
+    typical = best - float(np.median(ends))
+    framed = [end for end in ends if best - end <= max(FAR_BELOW * typical, FAR_BELOW)]
+    floor = min(best - 2.0, *framed)
     room = 0.06 * (best - floor)
     return [floor - room, best + room]
 
@@ -108,7 +114,7 @@ def scores_figure(comparison: ComparisonValues) -> go.Figure:
         showlegend=False,
     )
     rows = "held-out" if held_out else "fitted"
-    figure.update_xaxes(title=f"mean difference of log density per {rows} row", nticks=6)
+    figure.update_xaxes(title=f"difference per {rows} row", nticks=5, tickangle=0)
     figure.update_yaxes(autorange="reversed")
     return styled(figure, 110 + 34 * len(pairs))
 

@@ -14,6 +14,7 @@ from experiments.api.saved import read_run
 from experiments.api.saving import write_run, write_run_report
 from experiments.core.errors import UsageError
 from experiments.datasets.dataset import Dataset, from_arrays
+from experiments.engines.contract import Step
 from experiments.report.comparison.chains import MAX_CHOSEN
 from experiments.report.comparison.curves import (
     ELLIPSE_PROBABILITY,
@@ -96,10 +97,10 @@ def test_any_two_engines_have_a_whole_report(rng, offers, n_features):
 
 def test_a_sentence_calls_only_one_engine_the_posterior(rng):
     page = render_page(made_pair(rng, ("estimate", "draws")))
-    assert "how much probability first estimate’s and the posterior’s assignment" in page
+    assert "probability that first estimate’s and the posterior’s assignments" in page
     assert "bootstrap" not in page.split("How it was made")[0].split("Data and mixtures")[1]
     bare = render_page(made_pair(rng, ("estimate", "estimate")))
-    assert "first estimate’s and second estimate’s assignment" in bare
+    assert "first estimate’s and second estimate’s assignments" in bare
     assert "posterior draw" not in bare
 
 
@@ -348,3 +349,23 @@ def test_each_feature_has_its_histogram_on_the_diagonal_of_pairs(rng):
     named = [trace.legendgroup for trace in figure.data if trace.showlegend is not False]
     assert len(named) == len(set(named))
     assert [trace.type for trace in made_comparison(rng, 2).plot_data().data].count("bar") == 0
+
+
+def test_what_starts_far_below_does_not_flatten_the_paths(rng):
+    """A start, or a short run that was given up, may lie a million below all others."""
+    mixture = random_mixture(rng, 2, 2)
+    em = made_em(mixture)
+    paths = (np.array([-1e6, -9e5]), *em.paths[1:])
+    steps = tuple(Step(i, value, mixture) for i, value in enumerate((-1e6, -850.0, -840.0)))
+    em = replace(em, paths=paths, best_path=1, finished=(False, True, True, True))
+    fits = {"em": replace(em, steps=lambda: {1: steps})}
+    comparison = compare_fits(from_arrays(mixture.sample(80, rng)[0]), fits)
+    low, high = comparison.plot_log_likelihood().layout.yaxis.range
+    ends = [path[-1] for path in paths[1:]]
+    assert low < min(ends) <= max(ends) < high < low + 10
+    figure = comparison.plot_em_steps()
+    low, high = figure.layout.yaxis2.range
+    assert low > -1000
+    assert all(low < y for frame in figure.frames for y in frame.data[-1].y)
+    [path] = [trace for trace in figure.data if trace.mode == "lines" and trace.xaxis == "x2"]
+    assert list(path.customdata) == [-1e6, -850.0, -840.0]

@@ -159,8 +159,10 @@ function addLegend(node, traces) {
     button.setAttribute("aria-pressed", visible);
     mark.className = "mark " + markOf(shown);
     mark.setAttribute("aria-hidden", "true");
+    // A band that is nearly transparent would not be seen in so small a mark.
+    const opaque = colour => colour && colour.replace(/^rgba\((.*),[^,]*\)$/, "rgb($1)");
     mark.style.color = (shown.meta && shown.meta.swatch) || (shown.line && shown.line.color)
-      || shown.fillcolor || (shown.marker && shown.marker.color) || "";
+      || opaque(shown.fillcolor) || (shown.marker && shown.marker.color) || "";
     button.append(mark, asText(shown.name));
     button.addEventListener("click", () => {
       const on = button.getAttribute("aria-pressed") !== "true";
@@ -389,17 +391,24 @@ function offerThemes() {
   });
 }
 
-// Say which section is in sight, and beyond which end of the list of sections there are more.
+// Say of what scrolls sideways beyond which of its ends there is more.
+function fading(node) {
+  const ends = () => {
+    const more = [];
+    if (node.scrollLeft > 1) more.push("left");
+    if (node.scrollLeft + node.clientWidth < node.scrollWidth - 1) more.push("right");
+    node.dataset.more = more.join(" ");
+  };
+  node.addEventListener("scroll", ends);
+  // What is folded away has no width, and has one when it is opened.
+  new ResizeObserver(ends).observe(node);
+}
+
+// Say which section is in sight, and keep its name in sight.
 function leading() {
   const list = document.querySelector("nav ul");
   const links = [...list.querySelectorAll("a")];
   const heads = links.map(link => document.getElementById(link.hash.slice(1)));
-  const ends = () => {
-    const more = [];
-    if (list.scrollLeft > 1) more.push("left");
-    if (list.scrollLeft + list.clientWidth < list.scrollWidth - 1) more.push("right");
-    list.dataset.more = more.join(" ");
-  };
   const bring = link => {
     const [box, room] = [link, list].map(node => node.getBoundingClientRect());
     list.scrollBy({left: box.left - room.left - (room.width - box.width) / 2});
@@ -417,12 +426,10 @@ function leading() {
     current.setAttribute("aria-current", "true");
     bring(current);
   };
-  list.addEventListener("scroll", ends);
   links.forEach(link => link.addEventListener("focus", () => bring(link)));
   addEventListener("scroll", follow, {passive: true});
-  addEventListener("resize", () => { if (current) bring(current); ends(); });
+  addEventListener("resize", () => { if (current) bring(current); });
   if (links.length) follow();
-  ends();
 }
 
 // A link to a section that is folded opens it; figures that were hidden take their size again.
@@ -468,6 +475,7 @@ async function start() {
   offerThemes();
   foldable();
   leading();
+  document.querySelectorAll("nav ul, .scroll").forEach(fading);
   document.querySelectorAll("table.sortable").forEach(sortable);
   document.querySelectorAll("table.sortable").forEach(savable);
   document.querySelectorAll("button.copy").forEach(
