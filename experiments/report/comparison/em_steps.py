@@ -104,7 +104,11 @@ def steps_figure(comparison: ComparisonValues, run: str = "best") -> go.Figure:
     look = {"title": "log-likelihood", "tickformat": "~f", "nticks": 6, "side": "right"}
     figure.update_yaxes(look, **RIGHT)
     _add_player(figure, steps)
-    return side_by_side(styled(figure, 480))
+    side_by_side(styled(figure, 480))
+    # One above the other the panels have their scales on the same side.
+    figure.layout.meta["wide"]["yaxis2.side"] = "right"
+    figure.layout.meta["narrow"]["yaxis2.side"] = "left"
+    return figure
 
 
 class Scene:

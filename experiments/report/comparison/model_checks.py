@@ -44,11 +44,12 @@ def _replicates(comparison: ComparisonValues) -> Iterator[Block]:
             "most."
         )
     yield Note(
-        f"From each of {first.n_replicates} posterior draws a data set is made that has as many "
-        "rows as the data, and each feature of the data is compared with the same feature of "
-        "these replicated data sets. Features that differ most come first. The posterior has seen "
-        "the data, so that they fit rather too well: a feature that leaves the band is strong "
-        f"evidence against the model, and one that stays within is weak evidence for it.{some}"
+        f"{first.n_replicates} posterior draws each make a new data set with as many rows as the "
+        "data. Each feature of the data is compared with the same feature of these replicated "
+        "data sets. Features that differ most come first. The posterior was fitted to the data, "
+        "so that they look alike more easily than new data would: a feature that leaves the band "
+        "is strong evidence against the model, and one that stays within is weak evidence for "
+        f"it.{some}"
     )
     labels = feature_words(data.feature_names)
     slides = [

@@ -223,7 +223,8 @@ def _likelihoods(comparison: ComparisonValues) -> Iterator[Block]:
             likelihoods.paths_figure(comparison),
             "Log-likelihood of every EM restart by iteration.",
             "Each line is a restart. Only the most promising short runs are carried to "
-            "convergence; of those, a path that ends below the best found a worse optimum.",
+            "convergence; of those, a path that ends below the best found a worse optimum. Of each "
+            f"kind at most {likelihoods.MAX_PATHS} are drawn.",
         )
     found = comparison.log_likelihood
     if found.differences or found.differences_test:

@@ -355,14 +355,16 @@ def test_what_starts_far_below_does_not_flatten_the_paths(rng):
     """A start, or a short run that was given up, may lie a million below all others."""
     mixture = random_mixture(rng, 2, 2)
     em = made_em(mixture)
-    paths = (np.array([-1e6, -9e5]), *em.paths[1:])
+    worse = np.array([-990.0, -900.0])
+    paths = (np.array([-1e6, -9e5]), *em.paths[1:3], worse)
     steps = tuple(Step(i, value, mixture) for i, value in enumerate((-1e6, -850.0, -840.0)))
     em = replace(em, paths=paths, best_path=1, finished=(False, True, True, True))
     fits = {"em": replace(em, steps=lambda: {1: steps})}
     comparison = compare_fits(from_arrays(mixture.sample(80, rng)[0]), fits)
     low, high = comparison.plot_log_likelihood().layout.yaxis.range
     ends = [path[-1] for path in paths[1:]]
-    assert low < min(ends) <= max(ends) < high < low + 10
+    # A worse optimum is seen, however far below it lies.
+    assert low < min(ends) == -900 < max(ends) < high < low + 80
     figure = comparison.plot_em_steps()
     low, high = figure.layout.yaxis2.range
     assert low > -1000
