@@ -192,7 +192,9 @@ def analyse(
         summary=summarise(results, likelihoods, agreement, certificate, pairs),
         clusters=None if assignments is None else _clusters(assignments, dataset, fits),
         reasons={},
-        illustration=illustrate(dataset, fits, layout, draws_log_likelihood)
+        illustration=illustrate(
+            dataset, fits, layout, None if posterior is None else scores[posterior], terms.seed
+        )
         if illustrated
         else NOTHING,
     )

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.analysis.assignments import responsibilities
+from experiments.analysis.illustrate_posterior import (
+    energies_of,
+    evenly,
+    health_of,
+    left_out_rows,
+)
+from experiments.analysis.prediction import Scores
+from experiments.analysis.replicates import check_features
+from experiments.core.seeds import stream
 from experiments.core.types import FloatArray
 from experiments.values.base import ParameterValues
-from experiments.values.illustration import EMSteps, Health, Illustration
+from experiments.values.illustration import EMSteps, Illustration
 from experiments.values.parameters import Parameters
 from experiments.values.roles import compared_pair, estimate_of, posterior_of
 from gmm_em.e_step import observed
@@ -33,18 +42,14 @@ MIN_MIXTURES = 5
 MAX_MIXTURE_VALUES = 40_000
 # Deviances of posterior draws.
 MAX_DEVIANCES = 2000
-# Parameters whose chains are drawn, and the numbers of all their chains together.
-MAX_TRACED = 12
-MAX_TRACE_VALUES = 12_000
-# Parameters with diagnostics of their own.
-MAX_DIAGNOSED = 1000
 
 
 def illustrate(
     dataset: Dataset,
     fits: Mapping[str, Fit],
     layout: ParameterLayout,
-    log_likelihoods: FloatArray | None = None,
+    scores: Scores | None = None,
+    seed: int = 0,
 ) -> Illustration:
     """Choose what the report draws.
 
@@ -55,11 +60,14 @@ def illustrate(
         Components in one order.
     layout : ParameterLayout
         Which parameters are free.
-    log_likelihoods : ndarray of shape (C, S), optional
-        Of the data at each posterior draw.
+    scores : Scores, optional
+        Of the rows under the posterior.
+    seed : int
+        Of the data sets that are replicated.
     """
     first = next(iter(fits.values())).mixture
-    points = dataset.X[drawn_rows(dataset, first)]
+    drawn = drawn_rows(dataset, first)
+    points = dataset.X[drawn]
     pair = estimate_of(fits), posterior_of(fits)
     em, posterior = (None if name is None else fits[name] for name in pair)
     draws = None if posterior is None else posterior.draws
@@ -77,9 +85,14 @@ def illustrate(
         em_best_path=None if em is None else em.best_path,
         em_steps=[] if em is None else [_steps(*item) for item in em.steps().items()],
         deviances=[]
-        if em is None or not em.maximum_likelihood or log_likelihoods is None
-        else _deviances(observed.log_likelihood(em.mixture, dataset.X), log_likelihoods),
-        health=None if posterior is None else _health(posterior, layout),
+        if em is None or not em.maximum_likelihood or scores is None
+        else _deviances(observed.log_likelihood(em.mixture, dataset.X), scores.draws),
+        health=None if posterior is None else health_of(posterior, layout),
+        energies=None if posterior is None else energies_of(posterior),
+        left_out=None if scores is None else left_out_rows(dataset, scores, drawn),
+        feature_checks=[]
+        if draws is None
+        else check_features(draws, dataset.X, stream(seed, "replicated data")),
     )
 
 
@@ -100,12 +113,7 @@ def drawn_rows(dataset: Dataset, mixture: Mixture) -> NDArray[np.intp]:
 
 def _deviances(top: float, log_likelihoods: FloatArray) -> list[float]:
     values = 2 * (top - log_likelihoods.ravel())
-    return list(values[_even(values.size, MAX_DEVIANCES)].round(4))
-
-
-def _even(size: int, at_most: int) -> NDArray[np.intp]:
-    """Return at most so many evenly spaced indices, the first and the last among them."""
-    return np.unique(np.linspace(0, size - 1, min(size, at_most)).astype(int)).astype(np.intp)
+    return list(values[evenly(values.size, MAX_DEVIANCES)].round(4))
 
 
 def _flat(draws: MixtureDraws) -> Parameters:
@@ -119,7 +127,7 @@ def _some(mixtures: Parameters | None) -> list[ParameterValues]:
         return []
     budget = MAX_MIXTURE_VALUES // mixtures.covariances[0].size
     count = int(np.clip(budget, MIN_MIXTURES, MAX_MIXTURES))
-    chosen = _even(len(mixtures.weights), count)
+    chosen = evenly(len(mixtures.weights), count)
     return [ParameterValues.of(Parameters(*(part[i] for part in mixtures))) for i in chosen]
 
 
@@ -130,69 +138,3 @@ def _steps(run: int, steps: Sequence[Step]) -> EMSteps:
         log_likelihoods=[step.log_likelihood for step in steps],
         mixtures=[ParameterValues.of(step.mixture) for step in steps],
     )
-
-
-def _health(fit: Fit, layout: ParameterLayout) -> Health:
-    draws = fit.draws
-    assert draws is not None
-    raw = draws if fit.permutations is None else draws.permute(np.argsort(fit.permutations, -1))
-    names, aligned = _entries(draws, layout)
-    r_hat = _statistic(aligned, "rhat", method="rank")
-    known = np.array([-np.inf if value is None else value for value in r_hat])
-    worst = np.argsort(-known, kind="stable")[:MAX_TRACED]
-    values = max(1, len(worst) * draws.n_chains)
-    some = _even(draws.n_draws, max(20, MAX_TRACE_VALUES // values))
-    feature = _separating_feature(fit.mixture)
-    few = _even(draws.n_draws, max(50, MAX_TRACE_VALUES // (2 * draws.weights[:, 0].size)))
-    return Health(
-        parameters=names,
-        r_hat=r_hat,
-        r_hat_before=[]
-        if fit.permutations is None
-        else _statistic(_entries(raw, layout)[1], "rhat", method="rank"),
-        ess_bulk=_statistic(aligned, "ess", method="bulk"),
-        ess_tail=_statistic(aligned, "ess", method="tail", prob=(0.05, 0.95)),
-        draws=some.tolist(),
-        traced=[names[i] for i in worst],
-        traces=_short(aligned[worst][:, :, some]),
-        switching_feature=feature,
-        switching_before=_short(raw.means[..., feature][:, few].transpose(2, 0, 1)),
-        switching_after=_short(draws.means[..., feature][:, few].transpose(2, 0, 1)),
-    )
-
-
-def _entries(draws: MixtureDraws, layout: ParameterLayout) -> tuple[list[str], FloatArray]:
-    """Return names and draws (P, C, S) of the free entries, at most `MAX_DIAGNOSED` of them."""
-    names = [str(name) for name in layout.names[:MAX_DIAGNOSED]]
-    return names, np.moveaxis(layout.values(Parameters.of(draws))[..., : len(names)], -1, 0)
-
-
-def _statistic(values: FloatArray, name: str, **options: Any) -> list[float | None]:
-    """Return one of ArviZ's statistics of each row of (P, C, S); null where it is undefined."""
-    from arviz_stats.base import array_stats  # noqa: PLC0415 - ArviZ takes half a second
-
-    # Up to rounding: the weight of a single component is 1 in every draw.
-    varies = np.ptp(values, axis=(1, 2)) > 1e-12 * np.abs(values).max(axis=(1, 2))
-    found = np.full(len(values), np.nan)
-    if varies.any() and values.shape[2] >= 4:
-        found[varies] = getattr(array_stats, name)(values[varies], **options)
-    return [float(value) if np.isfinite(value) else None for value in found]
-
-
-def _separating_feature(mixture: Mixture) -> int:
-    """Return the feature whose means lie farthest apart, in units of the spread within."""
-    return int(np.argmax(separation(Parameters.of(mixture))))
-
-
-def separation(parameters: Parameters) -> FloatArray:
-    """Return each feature's variance between components over that within, shape (D,)."""
-    weights, means, covariances = parameters
-    between = weights @ (means - weights @ means) ** 2
-    within = weights @ np.diagonal(covariances, axis1=1, axis2=2)
-    return np.asarray(between / within)
-
-
-def _short(values: FloatArray) -> Any:
-    """Write draws with six digits: they are only looked at."""
-    size = np.abs(values).max() or 1.0
-    return np.round(values, max(0, 6 - int(np.floor(np.log10(size))))).tolist()

@@ -11,6 +11,8 @@ from experiments.report.comparison.clusters import classes_figure
 from experiments.report.comparison.data_and_mixtures import data_figure, projection_figure
 from experiments.report.comparison.disagreement import disagreement_figure
 from experiments.report.comparison.em_steps import steps_figure
+from experiments.report.comparison.energy import energy_figure
+from experiments.report.comparison.left_out import left_out_figure
 from experiments.report.comparison.likelihoods import deviance_figure, paths_figure, scores_figure
 from experiments.report.comparison.parameters import parameters_figure
 from experiments.report.comparison.posterior_health import (
@@ -18,6 +20,7 @@ from experiments.report.comparison.posterior_health import (
     ranks_figure,
     switching_figure,
 )
+from experiments.report.comparison.replicates import replicates_figure
 from experiments.values.comparison import ComparisonValues
 
 
@@ -97,6 +100,24 @@ class DrawnComparison(ComparisonValues):
             Such as ``"mean[1, 2]"``, of those with the largest R-hat; by default the first.
         """
         return chains_figure(self, parameter)
+
+    def plot_energy(self) -> go.Figure:
+        """Draw the sampler's energy and its change from draw to draw, with E-BFMI, by chain."""
+        return energy_figure(self)
+
+    def plot_pareto_k(self) -> go.Figure:
+        """Draw Pareto k of each row: whether leave-one-out is known for it."""
+        return left_out_figure(self)
+
+    def plot_replicates(self, feature: str | None = None) -> go.Figure:
+        """Draw a feature of the data beside data sets that the posterior replicates.
+
+        Parameters
+        ----------
+        feature : str, optional
+            Its name; by default the one that the replicated data sets resemble least.
+        """
+        return replicates_figure(self, feature)
 
     def plot_label_switching(self) -> go.Figure:
         """Draw component means through the chains, before and after alignment."""

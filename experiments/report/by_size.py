@@ -31,4 +31,4 @@ def _with_keys(choice: SizeChoice) -> str:
     if not choice.usual:
         return choice.text
     keys = ", ".join(f"{key} = {value}" for key, value in choice.usual.items())
-    return f"{choice.text} What undoes this alone: {keys}."
+    return f"{choice.text} To undo this alone, set {keys}."

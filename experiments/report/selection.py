@@ -109,9 +109,16 @@ def _how_many(found: ComponentsValues) -> Iterator[Block]:
         "Zero is the best by that criterion. Bars are standard errors: of paired differences "
         "between rows for leave-one-out and held-out scores, Monte Carlo for the marginal "
         "likelihood. Information criteria are halved, so that all are on the scale of a "
-        "log-likelihood.",
+        f"log-likelihood.{_left_open(found)}",
     )
     yield _table(found)
+
+
+def _left_open(found: ComponentsValues) -> str:
+    """Say that some numbers have no mark, where a line passes over them."""
+    if all(v.worse_by is not None for criterion in found.criteria for v in criterion.values):
+        return ""
+    return " Where a fit failed or is not to be trusted there is no mark, and the line passes over."
 
 
 def components_figure(found: ComponentsValues) -> go.Figure:

@@ -161,8 +161,8 @@ def _not_to_be_trusted(
                 doubts[reason].append(k)
         for reason, counts in doubts.items():
             text = (
-                f"At K = {listed(list(map(str, counts)))} {title} is not to be trusted, for "
-                f"{reason}: left out of every choice that rests on it."
+                f"At K = {listed(list(map(str, counts)))} {title} is not to be trusted, "
+                f"because {reason}; it is left out of every choice that rests on it."
             )
             yield _finding(f"{engine}-doubt", "warn", text, len(counts))
 

@@ -1,14 +1,17 @@
 """What the report draws: enough of the data and the fits, never all of them.
 
-Whatever is chosen here is chosen by position, evenly spaced, so that a report needs no random
-numbers of its own, and is bounded, whatever the size of the data and of the fits.
+Rows and draws are chosen by position, evenly spaced. Only the replicated data sets are random, by
+a stream of the run's own seed. All is bounded, whatever the size of the data and of the fits.
 """
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, FiniteFloat
 
 from experiments.values.base import Matrix, ParameterValues, Value, Vector
+from experiments.values.nulls import Null
 
 
 class EMSteps(Value):
@@ -48,6 +51,72 @@ class Health(Value):
     """The same, labels aligned."""
 
 
+class Energies(Value):
+    """Energies of a sampler that follows Hamilton's equations, such as NUTS, chain by chain."""
+
+    energies: Matrix
+    """Of evenly spaced draws, less the mean of all draws of the chain."""
+    changes: Matrix
+    """The energy of the same draws, less that of the draw before."""
+    bfmi: Vector
+    """E-BFMI of each chain, from all its draws: the mean square of the changes divided by the
+    variance of the energies."""
+    limit: FiniteFloat
+    """E-BFMI below this is too low."""
+
+
+class LeftOutRows(Value):
+    """How surely leave-one-out is known, row by row."""
+
+    rows: list[int]
+    """Numbers of the rows in the data, counted from 1: of all rows that were left out, or where
+    they are many of those with the largest Pareto k and of others that are evenly spaced."""
+    pareto_k: Annotated[
+        list[FiniteFloat | None],
+        Null(items="no Pareto distribution fits the weights of this row", one_for_a_list=True),
+    ]
+    points: Annotated[
+        list[int | None], Null(items="the report does not draw this row", one_for_a_list=True)
+    ]
+    """Of each row its place in `Illustration.points`."""
+    n_rows: int
+    """How many rows were left out, each in turn."""
+    limit: FiniteFloat
+    """Above this Pareto k leave-one-out of a row is not to be trusted."""
+
+
+class FeatureCheck(Value):
+    """One feature of the data beside data sets that the posterior replicates.
+
+    A replicated data set has as many values as the data, drawn from the mixture of one posterior
+    draw.
+    """
+
+    feature: int
+    """Counted from 0."""
+    n_rows: int
+    """Rows that are looked at: all, or where they are many some that are evenly spaced."""
+    n_values: int
+    """Values that these rows have, and that each replicated data set has."""
+    grid: Vector
+    """Evenly spaced values of the feature, at which the following is evaluated."""
+    density: Vector
+    """Kernel density estimate of the data."""
+    replicated_densities: Matrix
+    """The same of some of the replicated data sets, with the bandwidth of the data."""
+    excess: Vector
+    """Share of the data up to each place, less the replicated data sets' mean share."""
+    replicated_excess: Matrix
+    """The same of some of the replicated data sets, each less the mean share of all others."""
+    farthest: FiniteFloat
+    """Largest absolute value of `excess`."""
+    band: FiniteFloat
+    """What the same largest value stays below in 95% of the replicated data sets."""
+    n_farther: int
+    """Replicated data sets whose largest value is as large as that of the data, or larger."""
+    n_replicates: int
+
+
 class Illustration(Value):
     """What the report draws."""
 
@@ -71,6 +140,13 @@ class Illustration(Value):
     """2 (EM's log-likelihood - the draw's), of evenly spaced draws."""
     health: Health | None = None
     """Null without a posterior."""
+    energies: Annotated[Energies | None, Null("no posterior, or its sampler has no energy")] = None
+    left_out: Annotated[
+        LeftOutRows | None, Null("no posterior, or too few draws to leave rows out")
+    ] = None
+    feature_checks: list[FeatureCheck] = Field(default=[])
+    """Of features that vary, those that the replicated data sets resemble least; empty without a
+    posterior."""
 
 
 # The illustration of a comparison of which only the numbers are wanted.

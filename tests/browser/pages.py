@@ -11,6 +11,7 @@ SECTIONS = (
     "Parameters",
     "Log-likelihoods",
     "Where the two disagree",
+    "Model and data",
     "The posterior’s health",
     "How it was made",
 )

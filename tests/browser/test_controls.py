@@ -11,7 +11,7 @@ from experiments.datasets.dataset import Dataset
 from experiments.report.comparison.page import write_comparison_report
 from tests.browser.pages import SCREENS, contrast, eventually, resize
 from tests.conftest import random_mixture
-from tests.experiments.made import made_bayes, made_em
+from tests.experiments.made import made_bayes, made_em, with_energies
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,8 @@ def comparison():
     rng = np.random.default_rng(4)
     mixture = random_mixture(rng, 2, 2)
     dataset = Dataset("made", mixture.sample(60, rng)[0], ('len,"gth"', "width"), truth=mixture)
-    return compare_fits(dataset, {"em": made_em(mixture), "bayes": made_bayes(mixture, rng)})
+    bayes = with_energies(made_bayes(mixture, rng, n_draws=60), rng)
+    return compare_fits(dataset, {"em": made_em(mixture), "bayes": bayes})
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +52,12 @@ def test_the_navigation_stays_in_sight_and_the_theme_changes(report, open_page, 
     assert box["width"] <= width
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     button = page.locator("button.theme")
-    assert button.inner_text() == "Theme: system"
+    assert button.get_attribute("aria-label") == "Theme: system"
+    assert button.inner_text() == ("Theme: system" if width == 1440 else "◐")
     backgrounds = {"Theme: system": colour(page, "body", "backgroundColor")}
     for expected in ("Theme: light", "Theme: dark"):
         button.click()
-        assert button.inner_text() == expected
+        assert button.get_attribute("aria-label") == expected
         backgrounds[expected] = colour(page, "body", "backgroundColor")
         paper = backgrounds[expected]
         # Text and the figures follow.
@@ -64,7 +66,32 @@ def test_the_navigation_stays_in_sight_and_the_theme_changes(report, open_page, 
     assert backgrounds["Theme: light"] != backgrounds["Theme: dark"]
     assert backgrounds["Theme: system"] == backgrounds[f"Theme: {scheme}"]
     button.click()
-    assert button.inner_text() == "Theme: system"
+    assert button.get_attribute("aria-label") == "Theme: system"
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_every_section_can_be_reached_in_the_navigation(report, open_page, width):
+    page = open_page(report, width)
+    names, button = page.locator("nav ul"), page.locator("button.theme").bounding_box()
+    links = page.locator("nav a")
+    room = names.bounding_box()
+    assert room["x"] + room["width"] <= button["x"]
+    assert names.get_attribute("data-more") == "right"
+    for place in range(links.count()):
+        links.nth(place).focus()
+        box = links.nth(place).bounding_box()
+        assert box["x"] >= room["x"] - 1
+        assert box["x"] + box["width"] <= room["x"] + room["width"] + 1
+    eventually(page, lambda: names.get_attribute("data-more") == "left")
+    # Who reads on is told where; the list follows.
+    links.first.focus()
+    current = page.locator("nav a[aria-current]")
+    assert current.inner_text() == "Verdict"
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    eventually(page, lambda: current.inner_text() == "How it was made")
+    eventually(page, lambda: names.get_attribute("data-more") == "left")
+    page.evaluate("document.getElementById('likelihoods').scrollIntoView()")
+    eventually(page, lambda: current.inner_text() == "Log-likelihoods")
 
 
 @pytest.mark.parametrize("width", [1440, 390])
@@ -256,3 +283,78 @@ def test_the_chains_of_a_parameter_can_be_chosen(report, open_page, width, schem
         assert shown.count() == 1
         assert figure.bounding_box()["width"] <= width
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_feature_that_is_checked_can_be_chosen(report, comparison, open_page, width, scheme):
+    page = open_page(report, width, color_scheme=scheme)
+    chosen = page.get_by_label("Feature", exact=True)
+    names = chosen.locator("option").all_inner_texts()
+    checks = comparison.illustration.feature_checks
+    assert names == [comparison.dataset.feature_names[check.feature] for check in checks]
+    shown = page.locator("section[aria-labelledby=model] .slide:not([hidden])")
+    for place in (1, 0):
+        chosen.select_option(names[place])
+        figure = page.locator(f"#figure-replicates-{place + 1} .plot")
+        # The data and the replicated data sets in both panels, and the band in one.
+        lines = 2 * (1 + len(checks[place].replicated_excess)) + 1
+        eventually(page, lambda figure=figure, n=lines: figure.locator(".js-line").count() >= n)
+        assert figure.is_visible()
+        assert shown.count() == 1
+        assert f"edge {checks[place].band:.3f}" in shown.inner_text()
+        title = figure.locator(".annotation-text").last.bounding_box()
+        assert title["x"] >= 0
+        assert title["x"] + title["width"] <= width
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_table_that_is_wider_than_the_screen_says_so(report, open_page):
+    page = open_page(report, 390)
+    table = page.locator("section[aria-labelledby=parameters] .scroll").first
+    said = """() => getComputedStyle(
+        document.querySelector("section[aria-labelledby=parameters] .scroll caption"), "::after"
+    ).content"""
+    assert table.get_attribute("data-more") == "right"
+    assert "Scroll sideways" in page.evaluate(said)
+    table.evaluate("node => { node.scrollLeft = node.scrollWidth; }")
+    eventually(page, lambda: table.get_attribute("data-more") == "left")
+    resize(page, 1440)
+    eventually(page, lambda: table.get_attribute("data-more") == "")
+    assert page.evaluate(said) == "none"
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_rows_of_large_pareto_k_are_found_in_the_data(report, open_page, width):
+    page = open_page(report, width)
+    plot = page.locator("#figure-left-out .plot")
+    plot.scroll_into_view_if_needed()
+    mark = plot.locator(".points path").first
+    box = mark.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    told = plot.locator(".hoverlayer .hovertext")
+    eventually(page, lambda: told.count() == 1)
+    assert "Pareto k" in told.text_content()
+    assert "EM: component" in told.text_content()
+    plot.locator("[data-title='Box Select']").click()
+    area = plot.locator(".nsewdrag").bounding_box()
+    page.mouse.move(area["x"] + 2, area["y"] + 2)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] - 2, area["y"] + area["height"] / 2, steps=4)
+    page.mouse.up()
+    page.wait_for_selector("html[data-selected]", state="attached")
+    found = page.evaluate(SELECTED)
+    chosen = sorted(row for rows in found["left-out"] for row in rows)
+    assert 0 < len(chosen) < 60
+    assert found["disagreement"] == [chosen]
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_energies_are_drawn_chain_by_chain(report, comparison, open_page, width):
+    page = open_page(report, width)
+    plot = page.locator("#figure-energy .plot")
+    titles = plot.locator(".annotation-text").all_text_contents()
+    bfmi = comparison.illustration.energies.bfmi
+    assert titles == [f"chain {i + 1}: E-BFMI {value:.2f}" for i, value in enumerate(bfmi)]
+    assert plot.locator(".js-line").count() >= 2 * len(bfmi)
+    assert plot.bounding_box()["width"] <= width

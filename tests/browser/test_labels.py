@@ -8,7 +8,7 @@ from experiments.datasets.dataset import Dataset
 from experiments.report.comparison.page import write_comparison_report
 from tests.browser.pages import resize
 from tests.conftest import random_mixture
-from tests.experiments.made import made_bayes, made_em
+from tests.experiments.made import made_bayes, made_em, with_energies
 
 # What stands beside the marks of a figure: ticks, titles of axes and of panels. Numbers of
 # components within the plots may cover each other, as the components do.
@@ -29,6 +29,8 @@ READ = """() => [...document.querySelectorAll(".plot")].map(node => {
     }
     return {
         name: node.dataset.figure,
+        left: node.getBoundingClientRect().left,
+        right: node.getBoundingClientRect().right,
         titles: shown(".annotation-text, .annotation text").map(text => text.textContent),
         axes,
         labels: shown(".ytick text, .xtick text, .g-xtitle text, .g-ytitle text, [class^=g-x] text,"
@@ -65,7 +67,8 @@ def report(tmp_path_factory):
     X, _ = mixture.sample(120, rng)
     kinds = tuple("ab"[i % 2] for i in range(120))
     dataset = Dataset("made", X, names, label_column="kind", labels=kinds)
-    fits = {"em": made_em(mixture), "bayes": made_bayes(mixture, rng, n_chains=4)}
+    bayes = with_energies(made_bayes(mixture, rng, n_chains=4), rng)
+    fits = {"em": made_em(mixture), "bayes": bayes}
     path = tmp_path_factory.mktemp("labels") / "report.html"
     return write_comparison_report(compare_fits(dataset, fits), path)
 
@@ -76,10 +79,17 @@ def test_no_two_labels_are_equal_or_overlap(report, look_at, width):
     resize(page, width)
     found = {figure["name"]: figure for figure in page.evaluate(READ)}
     assert {"mixture", "forest", "convergence", "ranks", "switching", "classes"} <= {*found}
+    assert {"chain-1", "energy", "replicates-1", "left-out"} <= {*found}
     for name, figure in found.items():
         titles = figure["titles"]
         assert len(set(titles)) == len(titles), (name, titles)
         labels = unique(figure["labels"])
+        clipped = [
+            label["text"]
+            for label in labels
+            if min(label["left"] - figure["left"], figure["right"] - label["right"]) < -1
+        ]
+        assert clipped == [], name
         pairs = [(a, b) for i, a in enumerate(labels) for b in labels[i + 1 :] if overlap(a, b)]
         assert pairs == [], name
         covered = [

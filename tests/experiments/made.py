@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import xarray as xr
 from scipy.stats import norm
 
 from experiments.analysis.analyse import Terms
@@ -90,6 +93,14 @@ def made_bayes(
         },
         draws=draws,
     )
+
+
+def with_energies(fit: Fit, rng: np.random.Generator) -> Fit:
+    """The same posterior, of a sampler that keeps energies, as NUTS does."""
+    shape = fit.draws.weights.shape[:2]
+    energy = xr.DataArray(400 + 3 * rng.normal(size=shape), dims=("chain", "draw"))
+    tree = xr.DataTree.from_dict({"sample_stats": xr.Dataset({"energy": energy})})
+    return replace(fit, posterior=tree)
 
 
 def compare_components(dataset, n_components, engines, options, experiment=""):

@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from experiments.core.errors import UsageError
 from experiments.core.types import FloatArray
-from experiments.report.comparison.labels import parameter_labels
+from experiments.report.comparison.labels import parameter_words
 from experiments.report.comparison.posterior_health import CHAIN_COLOURS, CHAIN_DASHES, health_of
 from experiments.report.page.blocks import Block, Note, Picture, Slide, Slides
 from experiments.report.page.theme import RULE, compact, hover, legend_entry, stacked, styled
@@ -38,14 +38,17 @@ def chain_blocks(comparison: ComparisonValues) -> Iterator[Block]:
         return
     every = _spacing(health.draws)
     thinned = (
-        "" if every == 1 else f" Every {every}th draw is shown, of which lags count the draws."
+        ""
+        if every == 1
+        else f" Of every {every} draws one is shown; lags are counted in draws of the chain."
     )
     yield Note(
-        "The chains of one parameter, those with the largest R-hat first. Chains that agree cross "
-        "one another in the trace, have one density and equally many ranks everywhere; the sooner "
-        f"their autocorrelation falls to zero, the more their draws are worth.{thinned}"
+        "The chains of one parameter; those with the largest R-hat come first. Chains that agree "
+        "cross one another in the trace, have the same density, and have ranks near 1 everywhere: "
+        "1 means as many of the chain’s draws as all chains have on average. The sooner the "
+        f"autocorrelation falls to zero, the more the draws are worth.{thinned}"
     )
-    labels = parameter_labels(comparison, health.traced[:MAX_CHOSEN])
+    labels = parameter_words(comparison, health.traced[:MAX_CHOSEN])
     slides = [
         Slide(label, [_picture(comparison, place, label)]) for place, label in enumerate(labels)
     ]

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from experiments.core.errors import UsageError
 from experiments.report.comparison.coordinates import flat_view
 from experiments.report.comparison.data_and_mixtures import add_outlines
+from experiments.report.comparison.spoken_names import spoken
 from experiments.report.page.blocks import (
     Block,
     Note,
@@ -39,7 +40,8 @@ SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "cross", "star")
 
 def cluster_blocks(comparison: ComparisonValues) -> Iterator[Block]:
     """Yield the blocks of the section from top to bottom."""
-    if not (said := clusters_sentence(comparison)):
+    found, said = comparison.clusters, clusters_sentence(comparison)
+    if found is None or not said:
         one = comparison.n_components == 1
         yield Note(
             "There is one component, to which every row belongs."
@@ -49,8 +51,10 @@ def cluster_blocks(comparison: ComparisonValues) -> Iterator[Block]:
         return
     yield Note(said, kind="plain")
     yield Note(
-        f"The component of every row, with its probability by each engine, is in {ASSIGNMENTS} "
-        f"beside this page, or in {ASSIGNMENTS_OF_MANY} where there are more than a million rows."
+        f"A row is uncertain where {spoken(comparison, found.engine)} gives its most probable "
+        f"component a probability below {found.threshold:.0%}. The component of every row, with "
+        f"its probability by each engine, is in {ASSIGNMENTS} beside this page, or in "
+        f"{ASSIGNMENTS_OF_MANY} where there are more than a million rows."
     )
     if told := classes_sentence(comparison):
         yield Note(told, kind="plain")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from experiments.analysis.illustrate import separation
+from experiments.analysis.illustrate_posterior import separation
 from experiments.core.errors import UsageError
 from experiments.core.types import FloatArray
 from experiments.report.comparison.curves import separating_directions

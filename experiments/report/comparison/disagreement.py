@@ -88,11 +88,13 @@ def disagreement_text(comparison: ComparisonValues) -> str:
     size = differences(comparison)
     first, second = (found.argmax(axis=1) for found in _responsibilities(comparison))
     moved = int((first != second).sum())
-    shown = "" if len(size) == comparison.dataset.n_samples else f" of the {len(size)} drawn"
+    shown = (
+        "" if len(size) == comparison.dataset.n_samples else f" among the {len(size)} rows drawn"
+    )
     pair = compared_pair(comparison.engines)
     whose = " and ".join(f"{spoken(comparison, name)}’s" for name in pair)
     return (
-        f"Of each row{shown}: how much probability {whose} assignment to "
-        f"components do not share, on average {size.mean():.3f}, at most {size.max():.3f}. "
+        f"The difference of a row is the probability that {whose} assignments to components do "
+        f"not share. It is {size.mean():.3f} on average and at most {size.max():.3f}{shown}. "
         f"{moved} {'row changes' if moved == 1 else 'rows change'} the most probable component."
     )

@@ -38,6 +38,8 @@ from gmm_em import Mixture
 
 # Rows drawn: every step is a picture of its own, so fewer than elsewhere.
 MAX_POINTS = 400
+# A start that lies below all other steps by this many times their range is not framed.
+FAR_BELOW = 3.0
 RUNS = ("best", "worse")
 LEFT = {"row": 1, "col": 1}
 RIGHT = {"row": 1, "col": 2}
@@ -98,9 +100,15 @@ def steps_figure(comparison: ComparisonValues, run: str = "best") -> go.Figure:
     ]
     scene.label_axes(figure)
     figure.update_xaxes(title="iteration", **RIGHT)
-    figure.update_yaxes(title="log-likelihood", tickformat="~f", nticks=6, **RIGHT)
+    # At the left its title would reach into the other panel where there is little room.
+    look = {"title": "log-likelihood", "tickformat": "~f", "nticks": 6, "side": "right"}
+    figure.update_yaxes(look, **RIGHT)
     _add_player(figure, steps)
-    return side_by_side(styled(figure, 480))
+    side_by_side(styled(figure, 480))
+    # One above the other the panels have their scales on the same side.
+    figure.layout.meta["wide"]["yaxis2.side"] = "right"
+    figure.layout.meta["narrow"]["yaxis2.side"] = "left"
+    return figure
 
 
 class Scene:
@@ -211,10 +219,11 @@ def _add_path(figure: go.Figure, comparison: ComparisonValues, steps: EMSteps) -
     """Draw the log-likelihood by iteration, the best optimum found, and where the run stands."""
     figure.add_scatter(
         x=steps.iterations,
-        y=steps.log_likelihoods,
+        y=[max(_floor(steps), value) for value in steps.log_likelihoods],
+        customdata=steps.log_likelihoods,
         mode="lines",
         line={"color": COLOURS["em"], "width": 2.5},
-        hovertemplate=hover("iteration %{x}<br>%{y:.4f}"),
+        hovertemplate=hover("iteration %{x}<br>%{customdata:.4f}"),
         **RIGHT,
     )
     top = comparison.log_likelihood.em
@@ -227,12 +236,26 @@ def _add_path(figure: go.Figure, comparison: ComparisonValues, steps: EMSteps) -
             **RIGHT,
         )
     figure.add_trace(_marker(steps, len(steps.iterations) - 1), **RIGHT)
+    low, high = _floor(steps), max(steps.log_likelihoods)
+    high = high if top is None else max(high, top.train)
+    room = 0.06 * (high - low) or 1.0
+    figure.update_yaxes(range=[low - room, high + room], **RIGHT)
+
+
+def _floor(steps: EMSteps) -> float:
+    """Return where the axis of log-likelihoods begins: at the start, unless that is far below."""
+    start, *rest = steps.log_likelihoods
+    if not rest:
+        return start
+    low, high = min(rest), max(rest)
+    return max(start, low - FAR_BELOW * max(high - low, 1.0))
 
 
 def _marker(steps: EMSteps, index: int) -> go.Scatter:
     return go.Scatter(
         x=[steps.iterations[index]],
-        y=[steps.log_likelihoods[index]],
+        # A start that is far below stands at the end of the axis.
+        y=[max(_floor(steps), steps.log_likelihoods[index])],
         mode="markers",
         marker={"size": 13, "color": COLOURS["em"], "line": {"width": 2, "color": "white"}},
         hoverinfo="skip",

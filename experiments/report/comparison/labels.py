@@ -16,12 +16,20 @@ IN_A_SMALL_PANEL = 8
 
 
 def feature_labels(names: Sequence[str], width: int = LONGEST_NAME) -> list[str]:
-    """Return names in at most so many letters; those of two features are never the same."""
-    return [plain(name, width) for name in short_names(names, width)]
+    """Return names in at most so many letters; those of two features are never the same.
+
+    Figures show them letter by letter; `feature_words` are the same outside of figures.
+    """
+    return [plain(name, width) for name in feature_words(names, width)]
+
+
+def feature_words(names: Sequence[str], width: int = LONGEST_NAME) -> list[str]:
+    """Return the names that `feature_labels` write, as text that is not in a figure."""
+    return list(short_names(names, width))
 
 
 def parameter_labels(comparison: ComparisonValues, parameters: Sequence[str]) -> list[str]:
-    """Write machine names of parameters for people; no two labels are the same.
+    """Write machine names of parameters for figures; no two labels are the same.
 
     Parameters
     ----------
@@ -29,9 +37,14 @@ def parameter_labels(comparison: ComparisonValues, parameters: Sequence[str]) ->
     parameters : sequence of str
         Such as ``"covariance[1, 2, 3]"``.
     """
+    return [plain(label, len(label)) for label in parameter_words(comparison, parameters)]
+
+
+def parameter_words(comparison: ComparisonValues, parameters: Sequence[str]) -> list[str]:
+    """Return the names that `parameter_labels` write, as text that is not in a figure."""
     names, layout = comparison.dataset.feature_names, comparison.layout
     every = [full_label(layout, name, names) for name in parameters]
     if max(map(len, every), default=0) > LONGEST_NAME:
         short = short_names(names, IN_A_PAIR)
         every = [full_label(layout, name, short) for name in parameters]
-    return [plain(label, len(label)) for label in every]
+    return every

@@ -7,7 +7,6 @@ import plotly.graph_objects as go
 from scipy.stats import chi2
 
 from experiments.core.errors import UsageError
-from experiments.core.types import FloatArray
 from experiments.report.comparison.spoken_names import spoken_estimate
 from experiments.report.page.blocks import SortableTable, TableCell, TableColumn
 from experiments.report.page.theme import (
@@ -24,7 +23,7 @@ from experiments.report.page.theme import (
 )
 from experiments.values.comparison import ComparisonValues, DrawSummary, TrainTest
 
-# Paths drawn of each kind: more are one grey band.
+# Paths drawn of each kind.
 MAX_PATHS = 30
 
 
@@ -59,19 +58,21 @@ def paths_figure(comparison: ComparisonValues) -> go.Figure:
                 hovertemplate=hover(f"restart {index + 1}<br>iteration %{{x}}<br>%{{y:.4f}}"),
                 **legend_entry(name, index == members[0]),
             )
-    figure.update_yaxes(title="log-likelihood", range=_path_range(paths), tickformat="~f")
+    ends = [float(paths[i][-1]) for i in [*pursued, *kept] or short]
+    figure.update_yaxes(title="log-likelihood", range=_path_range(ends), tickformat="~f")
     figure.update_xaxes(title="EM iteration")
     return styled(figure, 380, aspect=0.9)
 
 
-def _path_range(paths: list[FloatArray]) -> list[float]:
-    """Frame the ends of the paths: their first iterations lie far below.
+def _path_range(ends: list[float]) -> list[float]:
+    """Frame the ends of the runs that were carried to convergence.
 
-    The axis spans at least two units of log-likelihood, because a smaller difference is no evidence
-    for either of two optima.
+    First iterations lie far below them, and so may a short run that was given up. The axis spans at
+    least two units of log-likelihood, because a smaller difference is no evidence for either of two
+    optima.
     """
-    best = max(float(path[-1]) for path in paths)
-    floor = min(best - 2.0, *(float(path[-1]) for path in paths))
+    best = max(ends)
+    floor = min(best - 2.0, *ends)
     room = 0.06 * (best - floor)
     return [floor - room, best + room]
 
@@ -108,7 +109,7 @@ def scores_figure(comparison: ComparisonValues) -> go.Figure:
         showlegend=False,
     )
     rows = "held-out" if held_out else "fitted"
-    figure.update_xaxes(title=f"mean difference of log density per {rows} row", nticks=6)
+    figure.update_xaxes(title=f"difference per {rows} row", nticks=5, tickangle=0)
     figure.update_yaxes(autorange="reversed")
     return styled(figure, 110 + 34 * len(pairs))
 

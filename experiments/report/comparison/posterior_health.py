@@ -33,7 +33,7 @@ from experiments.values.illustration import Health
 MAX_SHOWN = 30
 MAX_RANKED = 6
 # Chains are told apart by their colours, which are shades of the posterior's, and by their dashes.
-CHAIN_COLOURS = ("#d55e00", "#8c510a", "#e0a458", "#b2182b")
+CHAIN_COLOURS = ("#d55e00", "#a6761d", "#e0a458", "#d6336c")
 CHAIN_DASHES = ("solid", "dash", "dot", "dashdot")
 # Of the band that chains should not leave.
 BAND = "rgba(128, 128, 128, 0.28)"
@@ -103,8 +103,9 @@ def convergence_figure(comparison: ComparisonValues) -> go.Figure:
     dashed = {"color": RULE, "dash": "dash", "width": 1.5}
     for column, identity in enumerate(("posterior-r-hat", "posterior-ess"), start=1):
         figure.add_vline(x=limit_of(comparison, identity), line=dashed, row=1, col=column)
-    figure.update_xaxes(title="R-hat", rangemode="normal", nticks=6, row=1, col=1)
+    figure.update_xaxes(title="R-hat", rangemode="normal", nticks=5, row=1, col=1)
     figure.update_xaxes(title="effective draws", rangemode="tozero", nticks=5, row=1, col=2)
+    figure.update_xaxes(tickangle=0)
     figure.update_yaxes(autorange="reversed", showgrid=True, dtick=1, tickfont_size=11)
     height = 110 + 20 * len(order)
     return side_by_side(styled(figure, height), 2 * height, 0.46)

@@ -18,8 +18,10 @@ from experiments.values.posteriors import PosteriorPairValues
 
 MEANING = (
     "Every two posteriors that were meant to be one. The means of each parameter are compared in "
-    "Monte Carlo standard errors of both, and the joint draws by their energy distance. The chance "
-    "is that of equal posteriors to look so different."
+    "Monte Carlo standard errors of both, and the joint draws by their energy distance, which is "
+    "zero for two samples of one distribution up to chance; its p-value is small where it is "
+    "larger than chance makes it. The last number is the probability that equal posteriors look as "
+    "different as these."
 )
 
 
@@ -37,10 +39,10 @@ def pairs_table(comparison: ComparisonValues) -> SortableTable:
         TableColumn("posteriors"),
         TableColumn("largest z", hint="difference of means in Monte Carlo standard errors"),
         TableColumn("where", hint="the parameter whose means differ most"),
-        TableColumn("in sd", hint="that difference in posterior standard deviations"),
-        TableColumn("energy", hint="energy distance between the joint draws"),
-        TableColumn("its p", hint="p-value of the energy distance"),
-        TableColumn("chance", hint="of equal posteriors to look so different"),
+        TableColumn("difference in sd", hint="that difference in posterior standard deviations"),
+        TableColumn("energy distance", hint="energy distance between the joint draws"),
+        TableColumn("p-value", hint="p-value of the energy distance"),
+        TableColumn("chance if equal", hint="of equal posteriors to look so different"),
         TableColumn("one model", hint="whether model and prior are known to be the same"),
     ]
     rows = [_row(comparison, pair) for pair in comparison.posteriors]

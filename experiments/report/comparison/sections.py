@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from experiments.core.words import listed
 from experiments.report import provenance
 from experiments.report.by_size import size_blocks
 from experiments.report.comparison import (
@@ -12,7 +13,9 @@ from experiments.report.comparison import (
     coordinates,
     data_and_mixtures,
     disagreement,
+    energy,
     likelihoods,
+    model_checks,
     programs,
     shared_form,
     spreads,
@@ -40,7 +43,7 @@ from experiments.values.roles import compared_pair
 
 # What the answer rests on, for who asks: folded at first, so that the answer is not far from the
 # estimates.
-EVIDENCE = ("steps", "likelihoods", "disagreement", "health", "made")
+EVIDENCE = ("steps", "likelihoods", "disagreement", "model", "health", "made")
 
 
 def sections_of(comparison: ComparisonValues, made: Provenance) -> list[PageSection]:
@@ -54,6 +57,7 @@ def sections_of(comparison: ComparisonValues, made: Provenance) -> list[PageSect
         ("parameters", "Parameters", _parameters(comparison)),
         ("likelihoods", "Log-likelihoods", _likelihoods(comparison)),
         ("disagreement", "Where the two disagree", _disagreement(comparison)),
+        ("model", "Model and data", model_checks.model_check_blocks(comparison)),
         ("health", "The posterior’s health", _health(comparison)),
         ("made", "How it was made", provenance.provenance_blocks(comparison, made)),
     ]
@@ -97,7 +101,8 @@ def _data_and_mixtures(comparison: ComparisonValues) -> Iterator[Block]:
             data_and_mixtures.projection_figure(comparison),
             "The same in the two directions in which the components are told apart best.",
             "All features at once, in the two directions that separate the components of the "
-            "first fit best (linear discriminants); within components both vary by about 1.",
+            "first fit best (linear discriminants). Within components both have a standard "
+            "deviation of about 1.",
         )
     yield from shared_form.shared_blocks(comparison)
 
@@ -112,25 +117,25 @@ def _why_no_rows(comparison: ComparisonValues) -> str:
 
 def _legend_of_densities(comparison: ComparisonValues) -> str:
     """Say what the lines and bands of a single feature are, those that there are."""
-    parts = ["Lines are densities"]
+    said = "Lines are densities."
     if (name := comparison.posterior) is not None:
-        parts.append(
-            f"the {colour_name(name)} band holds {BAND:.0%} of the posterior draws’ at each point"
+        said += (
+            f" At each point the {colour_name(name)} band holds the densities of {BAND:.0%} of the "
+            "posterior draws."
         )
-    said = "; ".join(parts)
     if band := _bootstrap_band(comparison):
-        said += f"{', ' if len(parts) > 1 else '; '}{band}"
-    return f"{said}. Drag to zoom, double-click to return."
+        said += f" At each point {band}."
+    return f"{said} Drag to zoom, double-click to return."
 
 
 def _legend(comparison: ComparisonValues) -> str:
     """Say what the ellipses of several features are, those that there are."""
-    said = f"Each ellipse holds {ELLIPSE_PROBABILITY:.0%} of its component"
+    said = f"Each ellipse holds {ELLIPSE_PROBABILITY:.0%} of its component."
     if band := _bootstrap_band(comparison):
-        said += f", {band} in each direction from {spoken_estimate(comparison)}’s mean"
+        said += f" In each direction from {spoken_estimate(comparison)}’s mean {band}."
     if comparison.posterior is not None:
-        said += "; each thin ellipse is one posterior draw"
-    return f"{said}. Select a name to hide it, drag to zoom, double-click to return."
+        said += " Each thin ellipse is one posterior draw."
+    return f"{said} Select a name to hide it, drag to zoom, double-click to return."
 
 
 def _bootstrap_band(comparison: ComparisonValues) -> str:
@@ -138,7 +143,11 @@ def _bootstrap_band(comparison: ComparisonValues) -> str:
     name = comparison.estimate
     if name is None or not comparison.illustration.bootstrap_mixtures:
         return ""
-    return f"the {colour_name(name)} band {BAND:.0%} of {spoken_estimate(comparison)}’s bootstrap"
+    curves = "densities" if comparison.dataset.n_features == 1 else "ellipses"
+    return (
+        f"the {colour_name(name)} band holds the {curves} of {BAND:.0%} of "
+        f"{spoken_estimate(comparison)}’s bootstrap replicates"
+    )
 
 
 def _steps(comparison: ComparisonValues) -> Iterator[Block]:
@@ -195,15 +204,15 @@ def _origin_of_intervals(comparison: ComparisonValues) -> str:
     if not known:
         return ""
     parts = [
-        f"of {spoken(comparison, name)} "
+        f"{spoken(comparison, name)}’s "
         + (
-            "equal-tailed and credible"
+            "leave out as many of its draws at either end"
             if comparison.engines[name].role == "posterior"
-            else "by the bootstrap"
+            else "come from the bootstrap"
         )
         for name in known
     ]
-    return f"Bars are {next(iter(known.values())):.0%} intervals: {', '.join(parts)}."
+    return f"Bars are {next(iter(known.values())):.0%} intervals: {listed(parts)}."
 
 
 def _likelihoods(comparison: ComparisonValues) -> Iterator[Block]:
@@ -214,7 +223,8 @@ def _likelihoods(comparison: ComparisonValues) -> Iterator[Block]:
             likelihoods.paths_figure(comparison),
             "Log-likelihood of every EM restart by iteration.",
             "Each line is a restart. Only the most promising short runs are carried to "
-            "convergence; of those, a path that ends below the best found a worse optimum.",
+            "convergence; of those, a path that ends below the best found a worse optimum. Of each "
+            f"kind at most {likelihoods.MAX_PATHS} are drawn.",
         )
     found = comparison.log_likelihood
     if found.differences or found.differences_test:
@@ -223,9 +233,10 @@ def _likelihoods(comparison: ComparisonValues) -> Iterator[Block]:
             "scores",
             likelihoods.scores_figure(comparison),
             f"Differences of mean log density of the rows {held_out}, with two standard errors.",
-            f"Of the rows {held_out}; right of zero the first describes them better. Bars are two "
-            "standard errors of paired differences. The posterior is judged by its predictive "
-            "density.",
+            f"For two fits, the mean difference of their log densities over the rows {held_out}. "
+            "Right of zero the fit that is named first describes the rows better. "
+            "Bars are two standard errors of the mean. The density of a posterior is its "
+            "predictive density, the mean over its draws.",
         )
     if comparison.certificate is not None:
         p, name = comparison.certificate.n_parameters, spoken_estimate(comparison)
@@ -234,8 +245,9 @@ def _likelihoods(comparison: ComparisonValues) -> Iterator[Block]:
             likelihoods.deviance_figure(comparison),
             f"Histogram of the deviance of posterior draws beside its limit, chi-square with {p} "
             "degrees of freedom.",
-            f"How far posterior draws lie below {name}’s optimum. With much data it follows the "
-            f"chi-square; a draw left of zero would have beaten {name}.",
+            f"The gap between {name}’s log-likelihood and that of each posterior draw, doubled. "
+            "With much data it has the chi-square distribution that is drawn. A draw left of zero "
+            f"has a higher likelihood than {name}.",
         )
 
 
@@ -268,30 +280,39 @@ def _health(comparison: ComparisonValues) -> Iterator[Block]:
         "convergence",
         health.convergence_figure(comparison),
         "R-hat and effective sample size of each parameter, before and after alignment.",
-        f"R-hat should be below {health.limit_of(comparison, 'posterior-r-hat'):g}, effective "
-        f"draws above {health.limit_of(comparison, 'posterior-ess'):g}. Hollow circles are R-hat "
-        "of the labels as they fell: far above 1 where labels switched, which says nothing about "
-        "the posterior.",
+        "R-hat compares the spread of all chains together with that of each: it is 1 where they "
+        f"agree, and should be below {health.limit_of(comparison, 'posterior-r-hat'):g}. Effective "
+        "draws are the independent draws that would tell as much; they should be above "
+        f"{health.limit_of(comparison, 'posterior-ess'):g}. Hollow circles are R-hat before the "
+        "labels of the components were aligned: far above 1 where labels switched, which says "
+        "nothing about the posterior.",
     )
     yield Picture(
         "ranks",
         health.ranks_figure(comparison),
         "Rank plots, chain by chain, of the parameters with the largest R-hat.",
-        "Of the parameters with the largest R-hat: each chain’s share of the draws up to a rank, "
-        "less what it would be if all chains were alike. A chain that stays within the band mixes "
-        "with the others.",
+        "For the parameters with the largest R-hat, all draws are ranked. A line shows how much "
+        "more of a chain’s draws have ranks up to each place than if all chains were alike. A "
+        "chain that stays within the band mixes with the others.",
     )
     yield from chains.chain_blocks(comparison)
-    caption = "What label switching did"
+    yield from energy.energy_blocks(comparison)
+    caption = (
+        "The mean of one feature in each component, draw by draw. Where lines exchange their "
+        "colours above and not below, labels had switched and were put right"
+    )
     if (switched := found.get("switch_rate")) is not None:
         caption += (
-            f": in the sampler’s numbering {switched:.1%} of steps within a chain renumbered the "
-            f"components, and {found['n_labelings']} numberings occurred"
+            ". Here they never switched"
+            if found["n_labelings"] == 1
+            else f". In the sampler’s numbering {switched:.1%} of steps within a chain renumbered "
+            f"the components, and {found['n_labelings']} numberings occurred"
         )
     yield Picture(
         "switching",
         health.switching_figure(comparison),
         "The component means of one feature through the chains, before and after alignment.",
         f"{caption}.",
+        title="What label switching did",
     )
     yield from programs.program_blocks(comparison)

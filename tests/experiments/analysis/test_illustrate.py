@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.analysis.illustrate import _short
+from experiments.analysis.illustrate_posterior import _short
 
 
 @pytest.mark.parametrize("size", [1e-9, 1e-3, 1.0, 37.0, 1e4, 1e9])

@@ -61,7 +61,7 @@ def test_the_answer_and_the_page_say_what_was_chosen(tmp_path, rng):
     for choice in found.choices:
         assert choice.text in text
         assert choice.text.replace("'", "&#39;") in page
-    assert "What undoes this alone: bayes.draws = 1000." in page
+    assert "To undo this alone, set bayes.draws = 1000." in page
     assert Comparison.from_dict(json.loads(found.to_json())) == found
     loo = found.log_likelihood.bayes.loo
     assert loo.n_scored == 100

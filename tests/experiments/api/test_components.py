@@ -188,7 +188,7 @@ def test_a_posterior_that_failed_chooses_nothing_and_a_sentence_says_so(dataset,
         assert criterion.values[1].reason == (doubt if criterion.engine == "bayes" else "")
         assert (criterion.chosen != 2) or criterion.engine == "em"
     texts = [finding.text for finding in found.verdict]
-    expected = f"At K = 2 the posterior is not to be trusted, for {doubt}: left out of every choice"
+    expected = f"At K = 2 the posterior is not to be trusted, because {doubt}; it is left out of"
     assert any(text.startswith(expected) for text in texts)
     assert "?" in printed(found)
 

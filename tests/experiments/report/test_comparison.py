@@ -14,6 +14,7 @@ from experiments.api.saved import read_run
 from experiments.api.saving import write_run, write_run_report
 from experiments.core.errors import UsageError
 from experiments.datasets.dataset import Dataset, from_arrays
+from experiments.engines.contract import Step
 from experiments.report.comparison.chains import MAX_CHOSEN
 from experiments.report.comparison.curves import (
     ELLIPSE_PROBABILITY,
@@ -83,6 +84,7 @@ def test_any_two_engines_have_a_whole_report(rng, offers, n_features):
         traced = comparison.illustration.health.traced[:MAX_CHOSEN]
         expected |= {"convergence", "ranks", "switching"}
         expected |= {f"chain-{place}" for place in range(1, len(traced) + 1)}
+        expected |= {f"replicates-{place}" for place in range(1, n_features + 1)}
     if {"maximum", "draws"} <= set(offers):
         expected |= {"deviance"}
     if n_features > 2:
@@ -95,10 +97,10 @@ def test_any_two_engines_have_a_whole_report(rng, offers, n_features):
 
 def test_a_sentence_calls_only_one_engine_the_posterior(rng):
     page = render_page(made_pair(rng, ("estimate", "draws")))
-    assert "how much probability first estimate’s and the posterior’s assignment" in page
+    assert "probability that first estimate’s and the posterior’s assignments" in page
     assert "bootstrap" not in page.split("How it was made")[0].split("Data and mixtures")[1]
     bare = render_page(made_pair(rng, ("estimate", "estimate")))
-    assert "first estimate’s and second estimate’s assignment" in bare
+    assert "first estimate’s and second estimate’s assignments" in bare
     assert "posterior draw" not in bare
 
 
@@ -149,6 +151,7 @@ PLOTS = [
     "plot_posterior",
     "plot_ranks",
     "plot_label_switching",
+    "plot_replicates",
 ]
 
 
@@ -166,7 +169,13 @@ def test_what_cannot_be_drawn_is_said_in_a_sentence(rng):
     mixture = random_mixture(rng, 2, 2)
     X, _ = mixture.sample(80, rng)
     alone = compare_fits(from_arrays(X), {"em": made_em(mixture)})
-    for name in ("plot_deviance", "plot_disagreement", "plot_posterior", "plot_ranks"):
+    for name in (
+        "plot_deviance",
+        "plot_disagreement",
+        "plot_posterior",
+        "plot_ranks",
+        "plot_energy",
+    ):
         with pytest.raises(UsageError, match="to show: "):
             getattr(alone, name)()
     with pytest.raises(UsageError, match="run = 'last', allowed is best, worse"):
@@ -340,3 +349,25 @@ def test_each_feature_has_its_histogram_on_the_diagonal_of_pairs(rng):
     named = [trace.legendgroup for trace in figure.data if trace.showlegend is not False]
     assert len(named) == len(set(named))
     assert [trace.type for trace in made_comparison(rng, 2).plot_data().data].count("bar") == 0
+
+
+def test_what_starts_far_below_does_not_flatten_the_paths(rng):
+    """A start, or a short run that was given up, may lie a million below all others."""
+    mixture = random_mixture(rng, 2, 2)
+    em = made_em(mixture)
+    worse = np.array([-990.0, -900.0])
+    paths = (np.array([-1e6, -9e5]), *em.paths[1:3], worse)
+    steps = tuple(Step(i, value, mixture) for i, value in enumerate((-1e6, -850.0, -840.0)))
+    em = replace(em, paths=paths, best_path=1, finished=(False, True, True, True))
+    fits = {"em": replace(em, steps=lambda: {1: steps})}
+    comparison = compare_fits(from_arrays(mixture.sample(80, rng)[0]), fits)
+    low, high = comparison.plot_log_likelihood().layout.yaxis.range
+    ends = [path[-1] for path in paths[1:]]
+    # A worse optimum is seen, however far below it lies.
+    assert low < min(ends) == -900 < max(ends) < high < low + 80
+    figure = comparison.plot_em_steps()
+    low, high = figure.layout.yaxis2.range
+    assert low > -1000
+    assert all(low < y for frame in figure.frames for y in frame.data[-1].y)
+    [path] = [trace for trace in figure.data if trace.mode == "lines" and trace.xaxis == "x2"]
+    assert list(path.customdata) == [-1e6, -850.0, -840.0]

@@ -63,6 +63,10 @@ REASONS = {
     "certificate.deviance_distance": COLLAPSED,
     "illustration.em_best_path": NOTHING,
     "illustration.health": NOTHING,
+    "illustration.energies": "no posterior, or its sampler has no energy",
+    "illustration.left_out": "no posterior, or too few draws to leave rows out",
+    "illustration.left_out.pareto_k": "no Pareto distribution fits the weights of this row",
+    "illustration.left_out.points": "the report does not draw this row",
     "illustration.health.r_hat": NOTHING,
     "illustration.health.ess_tail": NOTHING,
 }
@@ -90,7 +94,8 @@ def test_each_null_has_the_reason_of_its_field(full, path, reason):
         part[int(last)] = None
     else:
         # A list that may not be null may hold nulls: one reason stands for all of them.
-        part[last] = [None, None] if path.startswith("illustration.health.") else None
+        lists = ("illustration.health.", "illustration.left_out.")
+        part[last] = [None, None] if path.startswith(lists) else None
     found = null_reasons(ComparisonValues.from_dict(values))
     assert found[path] == reason
     assert set(found) - set(null_reasons(ComparisonValues.from_dict(full))) <= {path}

@@ -159,8 +159,10 @@ function addLegend(node, traces) {
     button.setAttribute("aria-pressed", visible);
     mark.className = "mark " + markOf(shown);
     mark.setAttribute("aria-hidden", "true");
+    // A band that is nearly transparent would not be seen in so small a mark.
+    const opaque = colour => colour && colour.replace(/^rgba\((.*),[^,]*\)$/, "rgb($1)");
     mark.style.color = (shown.meta && shown.meta.swatch) || (shown.line && shown.line.color)
-      || shown.fillcolor || (shown.marker && shown.marker.color) || "";
+      || opaque(shown.fillcolor) || (shown.marker && shown.marker.color) || "";
     button.append(mark, asText(shown.name));
     button.addEventListener("click", () => {
       const on = button.getAttribute("aria-pressed") !== "true";
@@ -359,7 +361,11 @@ const THEMES = {"": "Theme: system", light: "Theme: light", dark: "Theme: dark"}
 function setTheme(name) {
   const root = document.documentElement;
   if (name) root.dataset.theme = name; else delete root.dataset.theme;
-  document.querySelector("button.theme").textContent = THEMES[name];
+  const button = document.querySelector("button.theme");
+  button.querySelector(".wide").textContent = THEMES[name];
+  // Narrow screens have room for a sign only.
+  button.setAttribute("aria-label", THEMES[name]);
+  button.title = THEMES[name];
 }
 
 // A page that is opened as a file may have no place to remember the choice in.
@@ -383,6 +389,47 @@ function offerThemes() {
     remember(next);
     if (plots.length) refit();
   });
+}
+
+// Say of what scrolls sideways beyond which of its ends there is more.
+function fading(node) {
+  const ends = () => {
+    const more = [];
+    if (node.scrollLeft > 1) more.push("left");
+    if (node.scrollLeft + node.clientWidth < node.scrollWidth - 1) more.push("right");
+    node.dataset.more = more.join(" ");
+  };
+  node.addEventListener("scroll", ends);
+  // What is folded away has no width, and has one when it is opened.
+  new ResizeObserver(ends).observe(node);
+}
+
+// Say which section is in sight, and keep its name in sight.
+function leading() {
+  const list = document.querySelector("nav ul");
+  const links = [...list.querySelectorAll("a")];
+  const heads = links.map(link => document.getElementById(link.hash.slice(1)));
+  const bring = link => {
+    const [box, room] = [link, list].map(node => node.getBoundingClientRect());
+    list.scrollBy({left: box.left - room.left - (room.width - box.width) / 2});
+  };
+  let current = null;
+  const follow = () => {
+    // The last sections may be too short to come up to the top of the window.
+    const atEnd = innerHeight + scrollY > document.documentElement.scrollHeight - 2;
+    const below = atEnd ? -1
+      : heads.findIndex(head => head.getBoundingClientRect().top > innerHeight / 3);
+    const now = links[below < 0 ? links.length - 1 : Math.max(0, below - 1)];
+    if (now === current) return;
+    if (current) current.removeAttribute("aria-current");
+    current = now;
+    current.setAttribute("aria-current", "true");
+    bring(current);
+  };
+  links.forEach(link => link.addEventListener("focus", () => bring(link)));
+  addEventListener("scroll", follow, {passive: true});
+  addEventListener("resize", () => { if (current) bring(current); });
+  if (links.length) follow();
 }
 
 // A link to a section that is folded opens it; figures that were hidden take their size again.
@@ -427,6 +474,8 @@ async function refit() {
 async function start() {
   offerThemes();
   foldable();
+  leading();
+  document.querySelectorAll("nav ul, .scroll").forEach(fading);
   document.querySelectorAll("table.sortable").forEach(sortable);
   document.querySelectorAll("table.sortable").forEach(savable);
   document.querySelectorAll("button.copy").forEach(
