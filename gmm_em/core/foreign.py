@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Values that are computed with at a time where the memory is a processor's, and elsewhere.
-_HOST_ELEMENTS, _DEVICE_ELEMENTS = 1 << 18, 1 << 25
+_HOST_ELEMENTS, _DEVICE_ELEMENTS = 1 << 19, 1 << 25
 
 
 class _Library(NamedTuple):

@@ -156,7 +156,8 @@ class _Work:
         coefficients, whitening = prepared.coefficients, prepared.whitening
         self._n_plain, d = coefficients.shape[0], samples.n_features
         self._coefficients = send(coefficients)
-        self._left, self._right = (send(index.astype(np.int64)) for index in products)
+        # Features stand behind the 1 in phi.
+        self._left, self._right = (send(1 + index.astype(np.int64)) for index in products)
         order, n_whitened = np.arange(self._n_plain), 0
         if whitening is not None:
             order = np.concatenate([whitening.others, whitening.chosen])
@@ -174,7 +175,9 @@ class _Work:
             (n_whitened, d, d),
         ]
         size = coefficients.shape[1] if self._n_plain else 0
-        held = 2 * size + 3 * (self._n_plain + n_whitened) + 3 * n_whitened * d + 2 * d
+        # Values that are held at a time for a row: phi and what it is made of, what is known of the
+        # components, and deviations.
+        held = 4 * size + 4 * (self._n_plain + n_whitened) + 3 * n_whitened * d + 2 * d
         self._starts = samples.starts(held)
 
     def blocks(self) -> Iterator[_Block]:
@@ -200,11 +203,12 @@ class _Work:
     def _features(self, rows: Any) -> Any:
         """Return phi of a block (D, n), shape (P, n)."""
         xp = self._xp
-        parts = [xp.ones_like(rows[:1, ...]), rows]
-        if self._left.shape[0]:
-            left, right = (xp.take(rows, index, axis=0) for index in (self._left, self._right))
-            parts.append(left * right)
-        return xp.concat(parts, axis=0)
+        linear = xp.concat([xp.ones_like(rows[:1, ...]), rows], axis=0)
+        if not self._left.shape[0]:
+            return linear
+        # Multiplied from the copy: the block's own rows are far apart in memory.
+        left, right = (xp.take(linear, index, axis=0) for index in (self._left, self._right))
+        return xp.concat([linear, left * right], axis=0)
 
     def _deviations(self, rows: Any) -> Any:
         """Return rows (D, n) less each mean of the components that are whitened, (W, D, n)."""

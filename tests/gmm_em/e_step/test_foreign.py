@@ -1,10 +1,5 @@
-"""The E-step over rows of another library gives the sums of NumPy's, taken where the rows are.
+"""The E-step over rows of another library gives the sums of NumPy's, taken where the rows are."""
 
-`array-api-strict` has what the standard has and no more, and a device whose memory NumPy cannot
-read, so that what passes here asks nothing else of PyTorch, CuPy or JAX.
-"""
-
-import array_api_strict as strict
 import numpy as np
 import pytest
 
@@ -19,7 +14,6 @@ from gmm_em.fitting.prior import ConjugatePrior
 from gmm_em.rows.foreign_samples import ForeignSamples
 from gmm_em.rows.samples import Parameters, Samples
 
-ELSEWHERE = strict.Device("device1")
 WEIGHTS = {"none": None, "some": np.arange(1, 1201) % 4.0}
 COVARIANCES = {
     "full": np.array([np.eye(3), [[2.0, 0.5, 0.0], [0.5, 1.0, 0.2], [0.0, 0.2, 1.0]]]),
@@ -35,11 +29,7 @@ def rows():
     return np.concatenate([rng.normal(size=(700, 3)), rng.normal(size=(500, 3)) * 2.0 + 3.0])
 
 
-def there(array):
-    return strict.asarray(array, device=ELSEWHERE)
-
-
-def both(X, second, weight=None, **options):
+def both(there, X, second, weight=None, **options):
     kinds = ((BlockedEStep, Samples(X, weight)), (ForeignEStep, ForeignSamples(there(X), weight)))
     return [(samples, kind(samples, 2, second, **options)) for kind, samples in kinds]
 
@@ -63,16 +53,16 @@ def assert_same_answers(pair, mixture):
 @pytest.mark.parametrize("strictly", [True, False])
 @pytest.mark.parametrize("weight", WEIGHTS)
 @pytest.mark.parametrize("second", COVARIANCES)
-def test_sums_are_those_of_numpy(rows, second, weight, strictly, monkeypatch):
+def test_sums_are_those_of_numpy(there, rows, second, weight, strictly, monkeypatch):
     # Blocks of about a hundred rows, of which the last is shorter.
     monkeypatch.setattr(Place, "block_elements", 3_000)
-    pair = both(rows, second, WEIGHTS[weight], strict=strictly)
+    pair = both(there, rows, second, WEIGHTS[weight], strict=strictly)
     assert_same_answers(pair, Mixture([0.4, 0.6], MEANS, COVARIANCES[second]))
 
 
 @pytest.mark.parametrize("narrow", [(1e-8, 1.0), (1.0, 1e-8), (1e-8, 1e-8)])
 @pytest.mark.parametrize("second", ["full", "diagonal", "pooled"])
-def test_narrow_components_lose_no_digits(rows, second, narrow, monkeypatch):
+def test_narrow_components_lose_no_digits(there, rows, second, narrow, monkeypatch):
     monkeypatch.setattr(Place, "block_elements", 3_000)
     if second == "pooled":
         narrow = (1e-8, 1e-8)
@@ -81,12 +71,12 @@ def test_narrow_components_lose_no_digits(rows, second, narrow, monkeypatch):
     X[::5] = MEANS[0] + 1e-4 * rows[::5]
     X[1::5] = MEANS[1] + 1e-4 * rows[1::5]
     covariances = COVARIANCES[second] * np.array(narrow)[:, None, None]
-    pair = both(X, second, WEIGHTS["some"], strict=True)
+    pair = both(there, X, second, WEIGHTS["some"], strict=True)
     assert_same_answers(pair, Mixture([0.4, 0.6], MEANS, covariances))
 
 
-def test_a_collapsed_component_is_refused_as_on_the_host(rows):
-    (samples, _), (_, estep) = both(rows, "full", strict=True)
+def test_a_collapsed_component_is_refused_as_on_the_host(there, rows):
+    (samples, _), (_, estep) = both(there, rows, "full", strict=True)
     weights, means, covariances = samples.inner(Mixture([0.4, 0.6], MEANS, COVARIANCES["full"]))
     covariances = covariances.copy()
     covariances[1, 0] = covariances[1, :, 0] = 0.0
@@ -94,7 +84,7 @@ def test_a_collapsed_component_is_refused_as_on_the_host(rows):
         estep.expect(Parameters(weights, means, covariances))
 
 
-def test_samples_have_the_units_and_moments_of_numpy_s(rows):
+def test_samples_have_the_units_and_moments_of_numpy_s(there, rows):
     X = rows * [1.0, 1e3, 1e-3] + 1e4
     weight = np.arange(len(X)) % 3.0
     for given in (None, weight):
@@ -108,7 +98,7 @@ def test_samples_have_the_units_and_moments_of_numpy_s(rows):
         np.testing.assert_array_equal(theirs.block(5, 9), ours.block(5, 9))
 
 
-def test_a_bad_value_is_named_by_its_row(rows, monkeypatch):
+def test_a_bad_value_is_named_by_its_row(there, rows, monkeypatch):
     monkeypatch.setattr(Place, "block_elements", 3_000)
     for value, name in ((np.nan, "NaN"), (np.inf, "infinity")):
         bad = rows.copy()
@@ -124,7 +114,7 @@ def test_a_bad_value_is_named_by_its_row(rows, monkeypatch):
         ForeignSamples(there(np.empty((0, 3))))
 
 
-def test_many_rows_stay_where_they_are_and_few_are_copied(rows):
+def test_many_rows_stay_where_they_are_and_few_are_copied(there, rows):
     reading = Reading(2, STRUCTURES["full"], 1_000)
     assert type(open_rows(there(rows), None, reading).estep) is ForeignEStep
     assert type(open_rows(there(rows[:1_000]), None, reading).estep) is BlockedEStep
@@ -136,7 +126,7 @@ def test_many_rows_stay_where_they_are_and_few_are_copied(rows):
 
 
 @pytest.mark.parametrize("second", ["full", "VEE"])
-def test_expect_and_maximize_agree_with_numpy(rows, second):
+def test_expect_and_maximize_agree_with_numpy(there, rows, second):
     mixture = Mixture([0.4, 0.6], MEANS, COVARIANCES["full"])
     weight = WEIGHTS["some"]
     ours, theirs = expect(mixture, rows, weight), expect(mixture, there(rows), there(weight))
@@ -168,12 +158,12 @@ def assert_same_fit(found, expected):
 
 
 @pytest.mark.parametrize("kind", ["full", "tied", "diag", "spherical", "EEV", "VVE"])
-def test_the_search_finds_what_it_finds_in_numpy(many, kind):
+def test_the_search_finds_what_it_finds_in_numpy(there, many, kind):
     how = {"covariance_type": kind, "random_state": 0, "n_init": 3}
     assert_same_fit(fit_em(there(many), 2, **how), fit_em(many, 2, **how))
 
 
-def test_weights_priors_ridges_and_float32_are_those_of_numpy(many):
+def test_weights_priors_ridges_and_float32_are_those_of_numpy(there, many):
     weight = 0.5 + np.arange(len(many)) % 3
     narrow = many.astype(np.float32)
     for X, how in [
@@ -187,14 +177,14 @@ def test_weights_priors_ridges_and_float32_are_those_of_numpy(many):
         assert_same_fit(found, fit_em(X, 2, random_state=0, n_init=3, **how))
 
 
-def test_blocks_may_be_elsewhere(many):
+def test_blocks_may_be_elsewhere(there, many):
     blocks = [many[:3_500], many[3_500:]]
     found = fit_blocks([there(block) for block in blocks], 2, random_state=0, n_init=2)
     expected = fit_blocks(blocks, 2, random_state=0, n_init=2)
     assert found.log_likelihood == pytest.approx(expected.log_likelihood, abs=1e-8)
 
 
-def test_models_are_chosen_as_in_numpy(rows):
+def test_models_are_chosen_as_in_numpy(there, rows):
     ours, theirs = (
         select(X, [1, 2], ("full", "diag"), random_state=0, n_init=2) for X in (rows, there(rows))
     )
@@ -203,7 +193,7 @@ def test_models_are_chosen_as_in_numpy(rows):
     assert theirs.best.n_components == ours.best.n_components
 
 
-def test_missing_values_are_for_rows_of_numpy(many):
+def test_missing_values_are_for_rows_of_numpy(there, many):
     with pytest.raises(
         ValueError, match="missing='mar' is for rows of NumPy, but X is an array of"
     ):
