@@ -146,7 +146,7 @@ TRUTH = Mixture([0.3, 0.7], [[0.0, 0.0], [3.0, 1.0]], [np.eye(2), [[2.0, 0.5], [
 
 @pytest.fixture(scope="module")
 def many():
-    return TRUTH.sample(6_000, 0)[0]
+    return TRUTH.sample(5_200, 0)[0]
 
 
 def assert_same_fit(found, expected):
@@ -157,9 +157,9 @@ def assert_same_fit(found, expected):
         np.testing.assert_allclose(*values, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["full", "tied", "diag", "spherical", "EEV", "VVE"])
+@pytest.mark.parametrize("kind", ["full", "tied", "diag", "EEV"])
 def test_the_search_finds_what_it_finds_in_numpy(there, many, kind):
-    how = {"covariance_type": kind, "random_state": 0, "n_init": 3}
+    how = {"covariance_type": kind, "random_state": 0, "n_init": 2}
     assert_same_fit(fit_em(there(many), 2, **how), fit_em(many, 2, **how))
 
 
@@ -173,12 +173,12 @@ def test_weights_priors_ridges_and_float32_are_those_of_numpy(there, many):
         (narrow, {}),
         (many[:300], {}),
     ]:
-        found = fit_em(there(X), 2, random_state=0, n_init=3, **how)
-        assert_same_fit(found, fit_em(X, 2, random_state=0, n_init=3, **how))
+        found = fit_em(there(X), 2, random_state=0, n_init=2, **how)
+        assert_same_fit(found, fit_em(X, 2, random_state=0, n_init=2, **how))
 
 
 def test_blocks_may_be_elsewhere(there, many):
-    blocks = [many[:3_500], many[3_500:]]
+    blocks = [many[:3_000], many[3_000:]]
     found = fit_blocks([there(block) for block in blocks], 2, random_state=0, n_init=2)
     expected = fit_blocks(blocks, 2, random_state=0, n_init=2)
     assert found.log_likelihood == pytest.approx(expected.log_likelihood, abs=1e-8)

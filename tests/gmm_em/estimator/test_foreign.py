@@ -15,7 +15,7 @@ FITTED = ("weights_", "means_", "covariances_", "precisions_", "precisions_chole
 
 @pytest.fixture(scope="module")
 def rows():
-    return TRUTH.sample(5_500, 0)[0]
+    return TRUTH.sample(5_100, 0)[0]
 
 
 def close(there, found, expected, error):
