@@ -12,6 +12,7 @@ from scipy.linalg.blas import dtrsm
 
 from gmm_em.core.checks import check_matrix, check_sample_weight
 from gmm_em.core.conditioning import condition, feature_indices, given_values
+from gmm_em.core.foreign_densities import computed_where_rows_are, log_nearest
 from gmm_em.core.html import mixture_table
 from gmm_em.core.mixture_checks import (
     check_covariances,
@@ -33,6 +34,10 @@ class Mixture:
 
     The value is checked once, when it is made, and cannot be changed afterwards: its arrays are
     read-only float64. Truth, an EM estimate and one posterior draw are all of this type.
+
+    Methods that take rows `X` accept arrays of PyTorch, CuPy, JAX and of other libraries with the
+    array API. They compute where the rows are, a block of rows at a time, and return arrays of that
+    library there: of float32 where `X` is, otherwise of float64.
 
     Parameters
     ----------
@@ -106,6 +111,7 @@ class Mixture:
 
     # Densities -------------------------------------------------------------------------------
 
+    @computed_where_rows_are
     def component_log_prob(self, X: ArrayLike) -> FloatArray:
         """Log of each component's weighted density at each row.
 
@@ -149,6 +155,7 @@ class Mixture:
         out += constants[:, None]
         return out.T
 
+    @computed_where_rows_are
     def log_prob(self, X: ArrayLike) -> FloatArray:
         """Log-density of the mixture at each row of `X`, shape (N,)."""
         terms = self.component_log_prob(X).T
@@ -160,6 +167,7 @@ class Mixture:
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(terms.sum(axis=0)) + top)
 
+    @computed_where_rows_are
     @single_threaded_blas()
     def log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Total log-likelihood: the (weighted) sum over rows of :meth:`log_prob`.
@@ -177,37 +185,28 @@ class Mixture:
         # A row of weight zero is absent, even where its density underflows to zero.
         return float(weight[weight > 0] @ log_prob[weight > 0])
 
+    @computed_where_rows_are
     def responsibilities(self, X: ArrayLike) -> FloatArray:
         """Probability of each component given each row, shape (N, K); rows sum to 1."""
         log_prob = self.component_log_prob(X)
         top = log_prob.max(axis=1, keepdims=True)
         if np.isneginf(top).any():
             far = np.isneginf(top[:, 0])
-            log_prob[far] = self._nearest(np.asarray(X, dtype=np.float64)[far])
+            rows = np.asarray(X, dtype=np.float64)[far].T
+            with np.errstate(divide="ignore"):
+                constants = np.log(self.weights)[:, None]
+            whiteners = np.linalg.inv(self.scale_trils)
+            log_prob[far] = log_nearest(np, rows, whiteners, constants).T
             top[far] = 0.0
         log_prob -= top
         np.exp(log_prob, out=log_prob)
         log_prob /= log_prob.sum(axis=1, keepdims=True)
         return log_prob
 
+    @computed_where_rows_are
     def predict(self, X: ArrayLike) -> IntArray:
         """Most probable component of each row, shape (N,)."""
         return np.asarray(self.responsibilities(X).argmax(axis=1), dtype=np.int64)
-
-    def _nearest(self, X: FloatArray) -> FloatArray:
-        """Log-responsibilities of rows so far away that every density is zero in float64.
-
-        They belong to the component that is nearest in Mahalanobis distance, which far away does
-        not depend on the means.
-        """
-        directions = X / np.abs(X).max(axis=1, keepdims=True)
-        whitened = np.linalg.solve(self.scale_trils[:, None], directions[None, :, :, None])[..., 0]
-        distances = (whitened**2).sum(axis=-1)
-        distances[self.weights == 0.0] = np.inf
-        nearest = distances.argmin(axis=0)
-        out = np.full((X.shape[0], self.n_components), -np.inf)
-        out[np.arange(X.shape[0]), nearest] = 0.0
-        return out
 
     # New values from this one ----------------------------------------------------------------
 

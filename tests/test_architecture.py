@@ -156,6 +156,8 @@ def test_gmm_em_needs_numpy_and_scipy_only():
     needed = {name: third_parties(name) for name in modules() if name.split(".")[0] == "gmm_em"}
     # scikit-learn alone calls the method that imports it.
     assert needed.pop("gmm_em.core.sklearn_params") <= {"numpy", "sklearn"}
+    # What arrays of other libraries need is imported when the first of them is met.
+    assert needed.pop("gmm_em.core.foreign") <= {"numpy", "array_api_compat"}
     assert set().union(*needed.values()) == {"numpy", "scipy"}
 
 

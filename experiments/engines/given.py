@@ -14,6 +14,7 @@ from experiments.engines.contract import Fit
 from experiments.engines.drawn import fit_of_draws
 from gmm_bayes import MixtureDraws, ModelInNumbers
 from gmm_em import Mixture
+from gmm_em.core.foreign import to_host
 from gmm_em.covariance.registry import get_structure
 
 PARTS = ("weights", "means", "covariances")
@@ -103,12 +104,12 @@ def _of_draws(
 def _of_estimator(name: str, given: Any, covariance_type: str) -> Fit:
     """Read a fitted estimator; its covariances may be in scikit-learn's compact form."""
     kind = getattr(given, "covariance_type", covariance_type)
-    means = np.asarray(given.means_, dtype=np.float64)
-    covariances = np.asarray(given.covariances_, dtype=np.float64)
+    means = np.asarray(to_host(given.means_), dtype=np.float64)
+    covariances = np.asarray(to_host(given.covariances_), dtype=np.float64)
     expanded = get_structure(kind).expand(covariances, *means.shape)
     return Fit(
         title=name,
-        mixture=Mixture(given.weights_, means, expanded),
+        mixture=Mixture(to_host(given.weights_), means, expanded),
         seconds=0.0,
         # A variational fit has a prior of its weights, and maximises no likelihood.
         maximum_likelihood=not hasattr(given, "weight_concentration_"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from gmm_em.core.foreign import to_host
 from gmm_em.core.numbers import as_numbers
 from gmm_em.core.types import FloatArray
 
@@ -26,24 +27,43 @@ def check_matrix(X: ArrayLike, *, n_features: int | None = None, min_rows: int =
         array = np.asarray(as_numbers(X), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"X must be a numeric matrix of shape (n, d): {error}") from None
-    if array.ndim != 2:
-        hint = "; use X.reshape(-1, 1) for one feature" if array.ndim == 1 else ""
-        raise ValueError(f"X must be two-dimensional (n, d), got shape {array.shape}{hint}")
-    if n_features is not None and array.shape[1] != n_features:
-        raise ValueError(f"X has {array.shape[1]} features, but {n_features} are expected")
+    check_matrix_shape(array, n_features)
     if array.shape[0] < min_rows:
         raise ValueError(f"X has {array.shape[0]} rows, but at least {min_rows} are needed")
     if not np.isfinite(array).all():
-        row, column = np.argwhere(~np.isfinite(array))[0]
-        raise ValueError(
-            f"X must be finite, got {array[row, column]} in row {row}, column {column}"
-        )
+        refuse_not_finite(array)
     return array
+
+
+def check_matrix_shape(X: Any, n_features: int | None = None) -> None:
+    """Refuse an array of any library that is no matrix, or has not so many columns.
+
+    Raises
+    ------
+    ValueError
+    """
+    if len(X.shape) != 2:
+        hint = "; use X.reshape(-1, 1) for one feature" if len(X.shape) == 1 else ""
+        raise ValueError(f"X must be two-dimensional (n, d), got shape {tuple(X.shape)}{hint}")
+    if n_features is not None and X.shape[1] != n_features:
+        raise ValueError(f"X has {X.shape[1]} features, but {n_features} are expected")
+
+
+def refuse_not_finite(rows: NDArray[Any], first_row: int = 0) -> NoReturn:
+    """Name the first value that is not finite, of rows (n, D) of which there is one.
+
+    Raises
+    ------
+    ValueError
+    """
+    row, column = np.argwhere(~np.isfinite(rows))[0]
+    value = rows[row, column]
+    raise ValueError(f"X must be finite, got {value} in row {row + first_row}, column {column}")
 
 
 def check_sample_weight(sample_weight: ArrayLike, n_samples: int) -> FloatArray:
     """Return non-negative finite row weights, shape (n_samples,), not all zero."""
-    weight = np.asarray(sample_weight, dtype=np.float64)
+    weight = np.asarray(to_host(sample_weight), dtype=np.float64)
     if weight.shape != (n_samples,):
         raise ValueError(f"sample_weight must have shape ({n_samples},), got {weight.shape}")
     if not np.isfinite(weight).all() or np.any(weight < 0):

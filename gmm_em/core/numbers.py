@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmm_em.core.foreign import is_foreign, to_host
 from gmm_em.core.types import FloatArray
 
 # What stands for a missing value in arrays of objects; pandas is not imported for it.
@@ -21,6 +22,7 @@ def is_plain(X: Any) -> bool:
         arraylike
         and not frame
         and not isinstance(X, np.ma.MaskedArray)
+        and not is_foreign(X)
         and np.dtype(X.dtype).kind in "fiub"
     )
 
@@ -36,7 +38,8 @@ def in_dtype(array: FloatArray, dtype: type[np.floating[Any]]) -> NDArray[np.flo
 def as_numbers(X: Any) -> FloatArray:
     """Return the values of `X` as float64, or as float32 where they are; NaN where one is missing.
 
-    Masked entries, ``pandas.NA`` and None are missing.
+    Masked entries, ``pandas.NA`` and None are missing. Arrays of other libraries are copied from
+    where they are.
 
     Raises
     ------
@@ -44,7 +47,7 @@ def as_numbers(X: Any) -> FloatArray:
         If it holds anything but real numbers: dates and durations are none.
     """
     mask = np.ma.getmaskarray(X) if isinstance(X, np.ma.MaskedArray) else None
-    array = np.asarray(X)
+    array = np.asarray(to_host(X))
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported\n{X}\n")
     if array.dtype.kind in "SU":

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmm_em.core.foreign import is_foreign, place_name
 from gmm_em.core.numbers import as_numbers, is_plain
 
 
@@ -74,17 +75,18 @@ def feature_names(X: Any) -> NDArray[np.object_] | None:
     return names if kinds == {True} else None
 
 
-def check_rows(X: Any, *, min_samples: int = 1) -> Any:
+def check_rows(X: Any, *, min_samples: int = 1, foreign: bool = False) -> Any:
     """Return `X` as a real array with two dimensions, whose values may not be finite.
 
-    Float arrays, memory maps and dask arrays are returned as they are.
+    Float arrays, memory maps and dask arrays are returned as they are; and so are arrays of other
+    libraries where `foreign` says so, which are otherwise copied to NumPy.
     """
     if hasattr(X, "toarray") or type(X).__module__.startswith("scipy.sparse"):
         raise TypeError(
             "Sparse data was passed, but dense data is required. Use '.toarray()' to convert to a "
             "dense numpy array."
         )
-    if not is_plain(X):
+    if not (is_plain(X) or (foreign and is_foreign(X))):
         X = as_numbers(X)
     if len(X.shape) != 2:
         found = f"Expected 2D array, got {len(X.shape)}D array instead"
@@ -99,6 +101,33 @@ def check_rows(X: Any, *, min_samples: int = 1) -> Any:
                 f"minimum of {least} is required."
             )
     return X
+
+
+def check_same_place(estimator: str, method: str, X: Any, fitted: Any) -> None:
+    """Refuse rows that are elsewhere than those of the fit, where scikit-learn would.
+
+    It does so while its option ``array_api_dispatch`` is on. Otherwise rows may be anywhere.
+
+    Parameters
+    ----------
+    estimator, method : str
+        Named in the error.
+    X : array_like
+    fitted : array
+        An estimate of the fit.
+
+    Raises
+    ------
+    ValueError
+    """
+    sklearn = sys.modules.get("sklearn")
+    if sklearn is None or not sklearn.get_config()["array_api_dispatch"]:
+        return
+    if place_name(X) != place_name(fitted):
+        raise ValueError(
+            f"Inputs passed to {estimator}.{method}() must use the same namespace and the same "
+            f"device as those passed to fit(): got {place_name(X)}, fitted to {place_name(fitted)}"
+        )
 
 
 def check_feature_names(

@@ -93,7 +93,12 @@ class SklearnParams:
             estimator_type="density_estimator",
             target_tags=TargetTags(required=False),
             input_tags=InputTags(allow_nan=self._accepts_nan()),
+            array_api_support=self._computes_elsewhere(),
         )
+
+    def _computes_elsewhere(self) -> bool:
+        """Return whether arrays of other libraries than NumPy are answered in kind."""
+        return False
 
     def _accepts_nan(self) -> bool:
         """Return whether `fit` takes rows with missing values."""

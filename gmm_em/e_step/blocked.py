@@ -22,6 +22,7 @@ from gmm_em.core.threads import run_all, single_threaded_blas
 from gmm_em.core.types import FloatArray, Second
 from gmm_em.e_step.block_plan import BlockPlan
 from gmm_em.e_step.features import LEAST_LOG, Density, density, feature_map
+from gmm_em.e_step.lane_totals import totals_of
 from gmm_em.e_step.totals import Totals, support_of
 from gmm_em.e_step.workspace import BlockBuffers, LaneSums, Workspace
 from gmm_em.mixture import Mixture
@@ -97,7 +98,7 @@ class BlockedEStep:
         total = lanes[0]
         for lane in lanes[1:]:
             total.add(lane)
-        return self._totals(total, prepared)
+        return totals_of(total, prepared, self._map, self._total_second_moment)
 
     def evaluate(self, parameters: Parameters) -> tuple[FloatArray, FloatArray]:
         """Log-density of each row (N,), in inner units, and responsibilities (K, N)."""
@@ -226,33 +227,6 @@ class BlockedEStep:
             self._plan.collect(buffers.posterior[whitening.others], phi),
             whitening.sums(block, buffers.posterior, buffers.deviations),
         )
-
-    # Moments out -----------------------------------------------------------------------------
-
-    def _totals(self, total: LaneSums, prepared: Density) -> Totals:
-        """Turn sums of features into moments about an origin per component.
-
-        The origin is zero, but the mean for a component that is whitened.
-        """
-        k, d = self.n_components, self.samples.n_features
-        sums = total.sums
-        assert sums is not None
-        origin = np.zeros((k, d))
-        whitening, whitened = prepared.whitening, total.whitened
-        if whitening is not None and whitened is not None:
-            sums = whitening.with_others(whitened, sums)
-            origin[whitening.chosen] = whitening.means
-        counts, first = sums[:, 0], sums[:, 1 : d + 1]
-        log_likelihood = total.log_likelihood
-        if prepared.shared_precision is not None:
-            # The sum over rows of x^T P x is trace(P sum_n w_n x_n x_n^T).
-            second = self._total_second_moment()
-            log_likelihood -= 0.5 * float(np.vdot(prepared.shared_precision, second))
-        elif whitening is not None and whitened is not None:
-            second = self._map.second_whitened(sums, whitening.chosen, whitened.second)
-        else:
-            second = self._map.second(sums)
-        return Totals(log_likelihood, counts, first, second, origin)
 
     def _total_second_moment(self) -> FloatArray:
         """Weighted sum of ``x x^T`` over all rows; it never changes, so it is taken once."""

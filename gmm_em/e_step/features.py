@@ -58,6 +58,8 @@ class FeatureMap(ABC):
     size : int
         Number of entries of phi for one row.
     n_features : int
+    products : tuple of ndarray of int
+        The entries of phi that follow ``(1, x_i)``: which two features each is the product of.
     shared : bool
         Whether the components share one covariance, whose quadratic form phi leaves out.
     worthwhile : int
@@ -67,6 +69,7 @@ class FeatureMap(ABC):
 
     size: int
     n_features: int
+    products: tuple[IndexArray, IndexArray]
     shared: ClassVar[bool] = False
     worthwhile: int = 1
 
@@ -121,6 +124,7 @@ class QuadraticMap(FeatureMap):
         self.n_features = n_features
         self.size = 1 + n_features + n_features * (n_features + 1) // 2
         self.worthwhile = 1 + n_features // 4
+        self.products = np.triu_indices(n_features)
         self._flat, self._factors, self._position = _quadratic_layout(n_features)
 
     @override
@@ -166,6 +170,7 @@ class DiagonalMap(FeatureMap):
     def __init__(self, n_features: int) -> None:
         self.n_features = n_features
         self.size = 1 + 2 * n_features
+        self.products = np.arange(n_features), np.arange(n_features)
 
     @override
     def fill(self, block: FloatArray, out: FloatArray) -> None:
@@ -202,6 +207,7 @@ class LinearMap(FeatureMap):
     def __init__(self, n_features: int) -> None:
         self.n_features = n_features
         self.size = 1 + n_features
+        self.products = np.arange(0), np.arange(0)
 
     @override
     def fill(self, block: FloatArray, out: FloatArray) -> None:

@@ -12,9 +12,10 @@ from gmm_em.core.threads import single_threaded_blas
 from gmm_em.core.types import FloatArray
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.registry import get_structure
-from gmm_em.e_step.blocked import BlockedEStep
+from gmm_em.e_step.complete import complete_estep
 from gmm_em.mixture import Mixture
-from gmm_em.rows.samples import Parameters, Samples
+from gmm_em.rows.foreign_samples import samples_for_mixture
+from gmm_em.rows.samples import Parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +121,8 @@ def expect(mixture: Mixture, X: Any, sample_weight: Any = None) -> Moments:
     ----------
     mixture : Mixture
     X : array_like, shape (N, D)
-        Anything NumPy can read; memory maps and dask arrays are read block by block.
+        Anything NumPy can read; memory maps and dask arrays are read block by block. The sums of an
+        array of PyTorch, CuPy, JAX or another library with the array API are taken where it is.
     sample_weight : array_like, shape (N,), optional
         Non-negative; a weight of 2 counts a row twice.
 
@@ -135,8 +137,8 @@ def expect(mixture: Mixture, X: Any, sample_weight: Any = None) -> Moments:
     ValueError
         If `X` is not finite or does not have the mixture's number of columns.
     """
-    samples = Samples.for_mixture(mixture, X, sample_weight)
-    estep = BlockedEStep(samples, mixture.n_components, "full")
+    samples = samples_for_mixture(mixture, X, sample_weight)
+    estep = complete_estep(samples, mixture.n_components, "full")
     totals = estep.expect(Parameters(*samples.inner(mixture)))
     scale = samples.scale
     moments = Moments(

@@ -10,7 +10,7 @@ with it, and name the reader in :mod:`gmm_em.e_step.registry`.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gmm_em.core.types import FloatArray, IndexArray
 from gmm_em.e_step.totals import BatchedTotals, Totals
@@ -64,6 +64,14 @@ class RowwiseEStep(EStep, Protocol):
 
         Of a row with missing values it is the marginal log-density of what was observed.
         """
+
+
+@runtime_checkable
+class CompleteEStep(EStep, Protocol):
+    """An E-step over rows of which none has missing values, and each can be read again."""
+
+    def least_log_density(self, parameters: Parameters) -> float:
+        """Return the log-density of the row where it is lowest."""
 
 
 class ManyEStep(Protocol):

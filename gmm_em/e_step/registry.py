@@ -11,13 +11,16 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from gmm_em.core.foreign import is_foreign
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.e_step.batched import BatchedEStep, OneByOne
 from gmm_em.e_step.blocked import BlockedEStep
 from gmm_em.e_step.dask_chunks import ChunkEStep, check_chunks, is_chunked, take_rows
+from gmm_em.e_step.foreign import ForeignEStep
 from gmm_em.e_step.missing import MissingEStep, imputed, missing_log_jacobian
 from gmm_em.e_step.protocol import EStep, ManyEStep
 from gmm_em.e_step.streaming import Blocks, StreamedEStep
+from gmm_em.rows.foreign_samples import ForeignSamples
 from gmm_em.rows.samples import Samples
 
 
@@ -121,6 +124,24 @@ class ChunkedRows:
         return CompleteRows().open(np.asarray(X), None, reading)
 
 
+class ForeignRows:
+    """Complete rows of another library: PyTorch, CuPy, JAX, and what follows the array API."""
+
+    def reads(self, X: Any, sample_weight: Any, reading: Reading) -> bool:
+        """Return whether `X` is of another library, and has too many rows to be copied."""
+        return is_foreign(X) and X.shape[0] > reading.sample_rows
+
+    def open(self, X: Any, sample_weight: Any, reading: Reading) -> OpenedRows:
+        """Use all rows for the units and for the sums, where the rows are."""
+        common = reading.structure.common_scale
+        samples = ForeignSamples(X, sample_weight, common_scale=common)
+        if samples.n_samples <= reading.sample_rows:
+            # The other rows have weight zero.
+            return CompleteRows().open(samples.rows(slice(None)), samples.weight, reading)
+        estep = ForeignEStep(samples, reading.n_components, reading.structure.second, strict=True)
+        return OpenedRows(samples, estep, samples.n_samples, samples.log_jacobian)
+
+
 class CompleteRows:
     """Complete rows: anything with rows that NumPy can read, block by block."""
 
@@ -145,6 +166,7 @@ class CompleteRows:
 READERS: tuple[RowReader, ...] = (
     RowsWithMissingValues(),
     ChunkedRows(),
+    ForeignRows(),
     CompleteRows(),
 )
 

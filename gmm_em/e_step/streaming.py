@@ -9,10 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from gmm_em.core.foreign import to_host
 from gmm_em.core.types import FloatArray, Second, Seed
 from gmm_em.e_step.blocked import BlockedEStep
+from gmm_em.e_step.complete import complete_estep
+from gmm_em.e_step.foreign import ForeignEStep
 from gmm_em.e_step.totals import Totals, support_of
-from gmm_em.rows.samples import Parameters, Samples
+from gmm_em.rows.foreign_samples import samples_of
+from gmm_em.rows.samples import Parameters
 
 Blocks = Iterable[Any] | Callable[[], Iterable[Any]]
 
@@ -47,12 +51,12 @@ class StreamedEStep:
         self.n_components, self._second = n_components, second
         self._n_threads, self._first_row = n_threads, first_row
 
-    def _block_esteps(self) -> Iterator[BlockedEStep]:
+    def _block_esteps(self) -> Iterator[BlockedEStep | ForeignEStep]:
         row = self._first_row
         for block in open_blocks(self._blocks):
-            samples = Samples(block, units=self._units, first_row=row)
+            samples = samples_of(block, units=self._units, first_row=row)
             row += samples.n_samples
-            yield BlockedEStep(
+            yield complete_estep(
                 samples, self.n_components, self._second, strict=True, n_threads=self._n_threads
             )
 
@@ -102,7 +106,7 @@ def first_pass(blocks: Blocks, n_rows: int, random_state: Seed) -> tuple[FloatAr
     keys = np.empty(0)
     total = 0
     for block in open_blocks(blocks):
-        rows = np.asarray(block, dtype=np.float64)
+        rows = np.asarray(to_host(block), dtype=np.float64)
         if rows.ndim != 2:
             raise ValueError(f"every block must be two-dimensional (n, d), got {rows.shape}")
         if kept is not None and rows.shape[1] != kept.shape[1]:

@@ -7,21 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_em.core.checks import check_sample_weight
+from gmm_em.core.foreign import Place, is_foreign
 from gmm_em.core.html import mixture_table
 from gmm_em.core.sklearn_checks import (
     NotFittedError,
     check_feature_names,
     check_rows,
+    check_same_place,
     feature_names,
     sklearn_or,
 )
-from gmm_em.core.threads import single_threaded_blas
-from gmm_em.core.types import FloatArray, IntArray
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.registry import get_structure
-from gmm_em.e_step.blocked import evaluate
-from gmm_em.e_step.missing import evaluate_missing
+from gmm_em.e_step.answers import Answers, answers, row_weights
 from gmm_em.inference import criteria
 from gmm_em.inference.asymptotic import StandardErrors, standard_errors
 from gmm_em.inference.feature_parts import FeatureParts
@@ -35,6 +33,7 @@ class FittedMixture(FeatureParts):
     missing: str
     random_state: Any
     mixture_: Mixture
+    means_: Any
     converged_: bool
     n_iter_: int
     log_likelihood_: float
@@ -47,49 +46,47 @@ class FittedMixture(FeatureParts):
             )
         return self.mixture_
 
-    def _evaluate(self, X: Any) -> tuple[FloatArray, FloatArray, np.dtype[Any]]:
+    def _answers(self, X: Any, method: str) -> Answers:
+        """Return what the fit says to a method about rows, after checks of shape and names."""
         mixture = self._check_fitted()
         name = type(self).__name__
+        check_same_place(name, method, X, self.means_)
         check_feature_names(name, feature_names(X), getattr(self, "feature_names_in_", None))
-        rows = check_rows(X)
+        rows = check_rows(X, foreign=True)
         if rows.shape[1] != mixture.n_features:
             raise ValueError(
                 f"X has {rows.shape[1]} features, but {name} is expecting {mixture.n_features} "
                 "features as input"
             )
-        if self.missing == "mar":
-            log_prob, responsibilities = evaluate_missing(mixture, rows)
-        else:
-            structure = get_structure(self.covariance_type)
-            log_prob, responsibilities = evaluate(mixture, rows, structure.second)
-        return log_prob, responsibilities, np.dtype(rows.dtype)
+        return answers(mixture, rows, get_structure(self.covariance_type).second, self.missing)
 
-    def predict(self, X: Any) -> IntArray:
-        """Most probable component of each row, shape (N,)."""
-        _, responsibilities, _ = self._evaluate(X)
-        return np.asarray(responsibilities.argmax(axis=1), dtype=np.int64)
+    def predict(self, X: Any) -> Any:
+        """Most probable component of each row, shape (N,), in an array of the library of `X`."""
+        return self._answers(X, "predict").predict()
 
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Responsibilities, shape (N, K)."""
-        _, responsibilities, dtype = self._evaluate(X)
-        return responsibilities.astype(np.float32 if dtype == np.float32 else np.float64)
+    def predict_proba(self, X: Any) -> Any:
+        """Responsibilities, shape (N, K), in an array of the library of `X`."""
+        return self._answers(X, "predict_proba").responsibilities()
 
-    def score_samples(self, X: Any) -> FloatArray:
-        """Log-density of each row, shape (N,)."""
-        log_prob, _, dtype = self._evaluate(X)
-        return log_prob.astype(np.float32 if dtype == np.float32 else np.float64)
+    def score_samples(self, X: Any) -> Any:
+        """Log-density of each row, shape (N,), in an array of the library of `X`."""
+        return self._answers(X, "score_samples").log_prob()
 
-    @single_threaded_blas()
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Mean log-density over rows, weighted by `sample_weight` of shape (N,)."""
-        log_prob, _, _ = self._evaluate(X)
-        weight = _weights(sample_weight, log_prob.shape[0])
-        return float(weight @ log_prob / weight.sum())
+        total, weight, _ = self._total(X, sample_weight)
+        return total / weight
 
-    def sample(self, n_samples: int = 1) -> tuple[FloatArray, IntArray]:
+    def sample(self, n_samples: int = 1) -> tuple[Any, Any]:
         """Draw rows from the fitted mixture, with the component each came from.
 
-        As in scikit-learn, rows are ordered by component.
+        As in scikit-learn, rows are ordered by component. They are drawn by NumPy, and returned as
+        arrays of the library of ``means_``.
+
+        Returns
+        -------
+        X : array, shape (n_samples, D)
+        labels : array of int, shape (n_samples,)
         """
         mixture = self._check_fitted()
         if n_samples < 1:
@@ -101,25 +98,27 @@ class FittedMixture(FeatureParts):
             int(n_samples), np.random.default_rng(generator_seed(self.random_state))
         )
         order = np.argsort(labels, kind="stable")
-        return X[order], labels[order]
+        X, labels = X[order], labels[order]
+        if not is_foreign(self.means_):
+            return X, labels
+        place = Place.of(self.means_)
+        return place.delivered(X), place.delivered(labels)
 
     def aic(self, X: Any, sample_weight: Any = None) -> float:
         """Akaike's criterion on `X`; smaller is better."""
-        total, _ = self._total(X, sample_weight)
+        total, _, _ = self._total(X, sample_weight)
         return criteria.aic(total, self._n_parameters())
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:
         """Schwarz's criterion on `X`; smaller is better (mclust prints minus this)."""
-        total, weight = self._total(X, sample_weight)
-        return criteria.bic(total, self._n_parameters(), float(weight.sum()))
+        total, weight, _ = self._total(X, sample_weight)
+        return criteria.bic(total, self._n_parameters(), weight)
 
-    @single_threaded_blas()
     def icl(self, X: Any, sample_weight: Any = None) -> float:
         """Integrated completed likelihood on `X`; smaller is better (mclust prints minus this)."""
-        log_prob, responsibilities, _ = self._evaluate(X)
-        weight = _weights(sample_weight, log_prob.shape[0])
-        total = float(weight @ log_prob)
-        return criteria.icl(total, self._n_parameters(), responsibilities, weight)
+        total, weight, rows = self._total(X, sample_weight)
+        certainty = rows.certainty(sample_weight)
+        return criteria.icl_of(total, self._n_parameters(), weight, certainty)
 
     def standard_errors(
         self, X: Any, sample_weight: Any = None, *, method: str = "information"
@@ -137,11 +136,11 @@ class FittedMixture(FeatureParts):
             method=method,
         )
 
-    @single_threaded_blas()
-    def _total(self, X: Any, sample_weight: Any) -> tuple[float, FloatArray]:
-        log_prob, _, _ = self._evaluate(X)
-        weight = _weights(sample_weight, log_prob.shape[0])
-        return float(weight @ log_prob), weight
+    def _total(self, X: Any, sample_weight: Any) -> tuple[float, float, Answers]:
+        """Return the log-likelihood of rows, the sum of their weights, and what else is known."""
+        rows = self._answers(X, "score")
+        weight = float(row_weights(sample_weight, rows.n_rows).sum())
+        return rows.log_likelihood(sample_weight), weight, rows
 
     def _n_parameters(self) -> int:
         mixture = self._check_fitted()
@@ -149,6 +148,9 @@ class FittedMixture(FeatureParts):
 
     def _accepts_nan(self) -> bool:
         return self.missing == "mar"
+
+    def _computes_elsewhere(self) -> bool:
+        return True
 
     def _repr_html_(self) -> str:
         if not hasattr(self, "mixture_"):
@@ -162,13 +164,6 @@ class FittedMixture(FeatureParts):
         return mixture_table(
             fit.weights, fit.means, fit.covariances, caption, self._feature_names()
         )
-
-
-def _weights(sample_weight: Any, n_samples: int) -> FloatArray:
-    """Return the rows' weights, shape (N,): ones where none are given."""
-    if sample_weight is None:
-        return np.ones(n_samples)
-    return check_sample_weight(sample_weight, n_samples)
 
 
 def generator_seed(random_state: Any) -> Any:

@@ -6,8 +6,9 @@ import warnings
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from gmm_em.core.foreign import Place, is_foreign, to_host
 from gmm_em.core.numbers import in_dtype
 from gmm_em.core.sklearn_checks import (
     ConvergenceWarning,
@@ -15,7 +16,7 @@ from gmm_em.core.sklearn_checks import (
     feature_names,
     sklearn_or,
 )
-from gmm_em.core.types import FloatArray, IntArray
+from gmm_em.core.types import FloatArray
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.registry import get_structure
 from gmm_em.e_step.streaming import Blocks, open_blocks
@@ -80,7 +81,8 @@ class GaussianMixtureEM(FittedMixture):
     weights_ : ndarray, shape (K,)
     means_ : ndarray, shape (K, D)
     covariances_, precisions_, precisions_cholesky_ : ndarray
-        In scikit-learn's shape for the covariance type.
+        In scikit-learn's shape for the covariance type. Where `X` is an array of another library,
+        these and the two above are arrays of that library, on its device, as in scikit-learn.
     converged_ : bool
     n_iter_ : int
     lower_bound_ : float
@@ -91,11 +93,12 @@ class GaussianMixtureEM(FittedMixture):
     feature_names_in_ : ndarray of str, shape (D,)
         Only where `X` has string column names.
     mixture_ : Mixture
-        The fit in float64, whatever the dtype of `X`.
+        The fit in float64 and in NumPy, whatever the dtype and the library of `X`.
     log_likelihood_ : float
         Total log-likelihood of the fit.
     trace_ : ndarray
-        Path of the total objective, one entry per E-step; it never falls.
+        Path of the total objective, one entry per E-step; it never falls. In float64, in the
+        library of `X`.
     result_ : EMResult
         All runs, and the distinct maxima they reached.
 
@@ -151,6 +154,8 @@ class GaussianMixtureEM(FittedMixture):
         Parameters
         ----------
         X : array_like, shape (N, D)
+            An array of PyTorch, CuPy, JAX or of another library with the array API stays where it
+            is, see :func:`gmm_em.fit_em`. The methods then answer in arrays of that library.
         y : ignored
         sample_weight : array_like, shape (N,), optional
             Non-negative; a weight of 2 counts a row twice.
@@ -160,7 +165,8 @@ class GaussianMixtureEM(FittedMixture):
         self
         """
         names = feature_names(X)
-        rows = check_rows(X, min_samples=2)
+        rows = check_rows(X, min_samples=2, foreign=True)
+        place = Place.of(rows) if is_foreign(rows) else None
         progress = Progress(self.verbose, self.verbose_interval) if self.verbose else None
         options = self._options(rows.shape[1]) | {
             "n_init": self.n_init,
@@ -190,8 +196,8 @@ class GaussianMixtureEM(FittedMixture):
             )
         if progress is not None:
             progress.end(result)
-        float32 = np.dtype(rows.dtype) == np.float32
-        self._set(result, np.float32 if float32 else np.float64)
+        float32 = np.dtype(rows.dtype) == np.float32 if place is None else place.is_float32
+        self._set(result, np.float32 if float32 else np.float64, place)
         self._set_feature_names(names)
         return self
 
@@ -218,7 +224,7 @@ class GaussianMixtureEM(FittedMixture):
         self._set(result, np.float64)
         return self
 
-    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Fit, then label the same rows."""
         return self.fit(X, y, sample_weight).predict(X)
 
@@ -245,16 +251,18 @@ class GaussianMixtureEM(FittedMixture):
             "accelerate": self.accelerate,
         }
 
-    def _set(self, result: EMResult, dtype: type[np.floating[Any]]) -> None:
+    def _set(
+        self, result: EMResult, dtype: type[np.floating[Any]], place: Place | None = None
+    ) -> None:
         structure = get_structure(self.covariance_type)
         mixture = result.mixture
         total = result.total_weight
         trace: FloatArray = result.trace
         self.converged_ = result.converged
-        before: FloatArray | None = getattr(self, "trace_", None)
+        before = getattr(self, "trace_", None)
         if self.warm_start and before is not None:
             # Convergence may only show over several fits of few iterations each.
-            trace = np.concatenate([before[-2:-1], trace])
+            trace = np.concatenate([to_host(before)[-2:-1], trace])
             self.converged_ |= remaining_gain(trace.tolist()) < self.tol * total
         if not self.converged_ and self.max_iter > 0:
             warnings.warn(
@@ -267,14 +275,18 @@ class GaussianMixtureEM(FittedMixture):
         self.mixture_ = mixture
         self.n_features_in_ = mixture.n_features
         self.n_iter_ = result.n_iter
-        self.trace_ = trace
         self.log_likelihood_ = result.log_likelihood
         self.lower_bound_ = float(trace[-1]) / total
         self.lower_bounds_ = (result.trace[1:] / total).tolist()
         upper = np.linalg.inv(mixture.scale_trils).transpose(0, 2, 1)
         precisions = upper @ upper.transpose(0, 2, 1)
-        self.weights_ = mixture.weights.astype(dtype)
-        self.means_ = in_dtype(mixture.means, dtype)
-        self.covariances_ = in_dtype(structure.compact(mixture.covariances), dtype)
-        self.precisions_cholesky_ = in_dtype(structure.compact(upper), dtype)
-        self.precisions_ = in_dtype(structure.compact(precisions), dtype)
+
+        def delivered(values: NDArray[Any]) -> Any:
+            return values if place is None else place.delivered(values)
+
+        self.trace_ = delivered(trace)
+        self.weights_ = delivered(mixture.weights.astype(dtype))
+        self.means_ = delivered(in_dtype(mixture.means, dtype))
+        self.covariances_ = delivered(in_dtype(structure.compact(mixture.covariances), dtype))
+        self.precisions_cholesky_ = delivered(in_dtype(structure.compact(upper), dtype))
+        self.precisions_ = delivered(in_dtype(structure.compact(precisions), dtype))

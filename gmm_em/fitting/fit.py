@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gmm_em.core.checks import check_count, check_ridge, check_sample_weight
+from gmm_em.core.foreign import refuse_foreign, to_host
 from gmm_em.core.threads import single_threaded_blas
 from gmm_em.core.types import Seed
 from gmm_em.covariance.base import CovarianceStructure
@@ -80,6 +81,9 @@ def fit_em(  # noqa: PLR0913 - the public face
         Rows. float64 arrays are copied once; float32 arrays and memory maps are read block by
         block and never held whole. The sums of a dask array are taken chunk by chunk where the
         chunks are, by its own scheduler; the defaults of a `prior` come from some of its rows.
+        An array of PyTorch, CuPy, JAX or of another library with the array API stays where it is:
+        the sums over more than 5000 rows are taken there, and the search looks at a sample that is
+        copied to NumPy. Up to 5000 rows are copied whole.
     n_components : int
         Number of components, K; at most the number of rows.
     covariance_type : str or CovarianceStructure
@@ -155,7 +159,9 @@ def fit_em(  # noqa: PLR0913 - the public face
         missing == "mar",
         reader,
     )
+    sample_weight = to_host(sample_weight)
     if missing == "mar":
+        refuse_foreign(X, "missing='mar'")
         X = read_with_missing(X)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X.shape[0])

@@ -13,6 +13,7 @@ from gmm_em.e_step.missing import imputed, read_with_missing
 from gmm_em.e_step.registry import OpenedRows, Reading, RowReader, open_rows
 from gmm_em.fitting.prior import ConjugatePrior
 from gmm_em.fitting.problem import ConstantFeatureError, Problem
+from gmm_em.rows.foreign_samples import samples_of
 from gmm_em.rows.samples import Samples
 
 # Rows of a chunked array that are read to choose units and the defaults of a prior.
@@ -26,7 +27,7 @@ _RIDGE = 1e-6
 def fallback_ridge(X: Any, sample_weight: Any, *, missing: bool) -> FloatArray:
     """Return a millionth of each feature's variance, shape (D,), for data without a maximum."""
     rows = imputed(read_with_missing(X)) if missing else X
-    return np.asarray(_RIDGE * Samples(rows, sample_weight).variances())
+    return np.asarray(_RIDGE * samples_of(rows, sample_weight).variances())
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.projection import structured
 from gmm_em.e_step.blocked import BlockedEStep
 from gmm_em.e_step.features import SingularError
-from gmm_em.e_step.protocol import EStep, ManyEStep
+from gmm_em.e_step.protocol import CompleteEStep, EStep, ManyEStep
 from gmm_em.e_step.totals import BatchedTotals, Totals
 from gmm_em.fitting.prior import Penalty
 from gmm_em.rows.samples import Parameters, Samples
@@ -106,8 +106,7 @@ class Problem:
         self.structure = structure
         self.penalty = penalty
         self._estep = estep
-        # What can say responsibilities, where all rows are complete and in memory.
-        self._row_estep = estep if isinstance(estep, BlockedEStep) else None
+        self._complete = estep if isinstance(estep, CompleteEStep) else None
         self._many = many
         self.pilot = pilot
         self._ridge = np.diag(reg_covar / samples.scale**2) if np.any(reg_covar) else None
@@ -167,14 +166,14 @@ class Problem:
         return self._many.log_density(parameters, index)
 
     def responsibilities(self, parameters: Parameters) -> FloatArray:
-        """Responsibilities of all rows, shape (K, N), where `by_row` says they are known."""
-        assert self._row_estep is not None
-        return self._row_estep.evaluate(parameters)[1]
+        """Responsibilities of all rows, shape (K, N), of a problem with few rows."""
+        assert isinstance(self._estep, BlockedEStep)
+        return self._estep.evaluate(parameters)[1]
 
     def least_log_density(self, parameters: Parameters) -> float:
         """Lowest log-density of a row in inner units, where `by_row` says that it is known."""
-        assert self._row_estep is not None
-        return self._row_estep.least_log_density(parameters)
+        assert self._complete is not None
+        return self._complete.least_log_density(parameters)
 
     @property
     def plain(self) -> bool:
@@ -183,8 +182,8 @@ class Problem:
 
     @property
     def by_row(self) -> bool:
-        """Whether all rows are complete and in memory."""
-        return self._row_estep is not None
+        """Whether all rows are complete and can be read again, a block at a time."""
+        return self._complete is not None
 
     def maximize_each(self, totals: BatchedTotals, current: Parameters) -> Parameters:
         """M-step of R mixtures none of which has an empty component, from the current ones."""

@@ -54,5 +54,9 @@ def icl(
     """
     certainty = np.log(responsibilities.max(axis=1))
     weight = np.ones(certainty.shape[0]) if sample_weight is None else sample_weight
-    n_samples = float(weight.sum())
-    return bic(log_likelihood, n_free, n_samples) - 2.0 * float(weight @ certainty)
+    return icl_of(log_likelihood, n_free, float(weight.sum()), float(weight @ certainty))
+
+
+def icl_of(log_likelihood: float, n_free: int, n_samples: float, certainty: float) -> float:
+    """Integrated completed likelihood, from ``sum_n log max_k r_nk``, which is `certainty`."""
+    return bic(log_likelihood, n_free, n_samples) - 2.0 * certainty

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from gmm_em.core.checks import check_sample_weight
+from gmm_em.core.foreign import is_foreign
+from gmm_em.core.numbers import as_numbers, is_plain
 from gmm_em.core.types import Seed
 from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.registry import STRUCTURES, get_structure
-from gmm_em.e_step.blocked import evaluate
+from gmm_em.e_step.answers import answers
 from gmm_em.fitting.fit import fit_em
 from gmm_em.fitting.problem import DegenerateError
 from gmm_em.fitting.result import EMResult
-from gmm_em.inference.criteria import aic, bic, icl, n_parameters
+from gmm_em.inference.criteria import aic, bic, icl_of, n_parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,10 +157,8 @@ def _candidate(
         nan = float("nan")
         return Candidate(k, structure.name, n_free, nan, nan, nan, nan, None, str(error))
     value, total = result.log_likelihood, result.total_weight
-    _, responsibilities = evaluate(result.mixture, X, structure.second)
-    weight = None
-    if sample_weight is not None:
-        weight = check_sample_weight(sample_weight, responsibilities.shape[0])
+    rows = X if is_foreign(X) or is_plain(X) else as_numbers(X)
+    certainty = answers(result.mixture, rows, structure.second).certainty(sample_weight)
     return Candidate(
         k,
         structure.name,
@@ -167,6 +166,6 @@ def _candidate(
         value,
         aic(value, n_free),
         bic(value, n_free, total),
-        icl(value, n_free, responsibilities, weight),
+        icl_of(value, n_free, total, certainty),
         result,
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from gmm_em.core.checks import check_sample_weight
+from gmm_em.core.checks import check_matrix_shape, check_sample_weight
 from gmm_em.core.numbers import as_numbers, is_plain
 from gmm_em.core.threads import run_all, single_threaded_blas
 from gmm_em.core.types import FloatArray
@@ -84,7 +84,7 @@ class Samples:
         units: tuple[FloatArray, FloatArray] | None = None,
         first_row: int = 0,
     ) -> None:
-        X = _sliceable(X)
+        X = self._sliceable(X)
         self._first_row = first_row
         weight = None
         if sample_weight is not None:
@@ -119,12 +119,31 @@ class Samples:
     @classmethod
     def for_mixture(cls, mixture: Mixture, X: Any, sample_weight: Any = None) -> Samples:
         """Rows in units that depend on the mixture only, the same for any block of rows."""
-        X = _sliceable(X)
+        X = cls._sliceable(X)
         if X.shape[1] != mixture.n_features:
             raise ValueError(
                 f"X has {X.shape[1]} features, but the mixture has {mixture.n_features}"
             )
         return cls(X, sample_weight, units=mixture_units(mixture))
+
+    @classmethod
+    def _sliceable(cls, X: Any) -> Any:
+        """Return `X`, or an array of its values: a matrix that can be sliced by rows."""
+        if not is_plain(X):
+            try:
+                X = np.asarray(as_numbers(X), dtype=np.float64)
+            except TypeError as error:
+                raise ValueError(f"X must be a numeric matrix of shape (n, d): {error}") from None
+            except ValueError as error:
+                raise ValueError(f"X must be a numeric matrix: {error}") from None
+        cls._check_shape(X)
+        return X
+
+    @staticmethod
+    def _check_shape(X: Any) -> None:
+        check_matrix_shape(X)
+        if X.shape[0] < 1 or X.shape[1] < 1:
+            raise ValueError(f"X must have at least one row and one column, got {tuple(X.shape)}")
 
     def block(self, start: int, stop: int) -> FloatArray:
         """Rows `start` to `stop` in the inner units, transposed: shape (D, stop - start)."""
@@ -218,12 +237,36 @@ class Samples:
 
     def _scan(self, columns: FloatArray | None) -> None:
         """Look at every row once: copy it if asked, check it, and find constant features."""
+        starts, lows, highs = self._extremes(columns)
+        with np.errstate(invalid="ignore"):
+            # NaN compares as false, so it counts as not finite, too.
+            finite = (highs < LARGEST) & (lows > -LARGEST)
+        if not finite.all():
+            self._report(starts[int((~finite).any(axis=1).argmax()) :])
+        lowest, highest = lows.min(axis=0), highs.max(axis=0)
+        self.constant = lowest == highest
+        flat = ~self.constant & ((highest - lowest) * self.scale < _SMALLEST)
+        if flat.any():
+            raise ValueError(
+                f"X holds differences too small for float64 arithmetic (column {flat.argmax()}); "
+                "give it in another unit"
+            )
+
+    def _extremes(self, columns: FloatArray | None) -> tuple[range, FloatArray, FloatArray]:
+        """Return the least and the largest values of blocks of rows, in the inner units.
+
+        Returns
+        -------
+        starts : range
+            The first rows of B blocks of as many rows.
+        lows, highs : ndarray, shape (B, D)
+        """
         starts = range(0, self.n_samples, _COPY_ROWS)
         lows = np.empty((len(starts), self.n_features))
         highs = np.empty_like(lows)
 
         def scan(i: int) -> None:
-            start = i * _COPY_ROWS
+            start = starts[i]
             stop = min(start + _COPY_ROWS, self.n_samples)
             out = None if columns is None else columns[:, start:stop]
             with np.errstate(all="ignore"):
@@ -236,30 +279,21 @@ class Samples:
         else:
             with single_threaded_blas() as available:
                 run_all(scan, range(len(starts)), available)
-        with np.errstate(invalid="ignore"):
-            # NaN compares as false, so it counts as not finite, too.
-            finite = (highs < LARGEST) & (lows > -LARGEST)
-        if not finite.all():
-            self._report(int(starts[int((~finite).any(axis=1).argmax())]))
-        lowest, highest = lows.min(axis=0), highs.max(axis=0)
-        self.constant = lowest == highest
-        flat = ~self.constant & ((highest - lowest) * self.scale < _SMALLEST)
-        if flat.any():
-            raise ValueError(
-                f"X holds differences too small for float64 arithmetic (column {flat.argmax()}); "
-                "give it in another unit"
-            )
+        return starts, lows, highs
 
-    def _report(self, start: int) -> None:
-        """Raise an error that names the first bad value of the rows from `start` on."""
-        rows = np.asarray(self._rows[start : start + _COPY_ROWS], dtype=np.float64)
-        bad = ~np.isfinite(rows)
-        if not bad.any():
-            raise ValueError("X holds values too large for float64 arithmetic")
-        row, column = np.argwhere(bad)[0]
-        name = "NaN" if np.isnan(rows[row, column]) else "infinity"
-        row += start + self._first_row
-        raise ValueError(f"Input X contains {name} (row {row}, column {column})")
+    def _report(self, starts: range) -> NoReturn:
+        """Raise an error that names the first bad value of blocks that begin at these rows."""
+        # Where a value that is not finite is among the rows that decide the units, all blocks
+        # look bad, so that it may be in a later one.
+        for start in starts:
+            rows = np.asarray(self._rows[start : start + starts.step], dtype=np.float64)
+            bad = ~np.isfinite(rows)
+            if bad.any():
+                row, column = np.argwhere(bad)[0]
+                name = "NaN" if np.isnan(rows[row, column]) else "infinity"
+                row += start + self._first_row
+                raise ValueError(f"Input X contains {name} (row {row}, column {column})")
+        raise ValueError("X holds values too large for float64 arithmetic")
 
 
 def _grid(values: FloatArray) -> float:
@@ -284,20 +318,3 @@ def mixture_units(mixture: Mixture) -> tuple[FloatArray, FloatArray]:
     """Centre and scale of data that follow a mixture."""
     deviations = np.sqrt(np.diagonal(mixture.covariance))
     return mixture.mean, np.exp2(np.round(np.log2(deviations)))
-
-
-def _sliceable(X: Any) -> Any:
-    """Return `X`, or an array of its values, so that it has two dimensions and slices of rows."""
-    if not is_plain(X):
-        try:
-            X = np.asarray(as_numbers(X), dtype=np.float64)
-        except TypeError as error:
-            raise ValueError(f"X must be a numeric matrix of shape (n, d): {error}") from None
-        except ValueError as error:
-            raise ValueError(f"X must be a numeric matrix: {error}") from None
-    if len(X.shape) != 2:
-        hint = "; use X.reshape(-1, 1) for one feature" if len(X.shape) == 1 else ""
-        raise ValueError(f"X must be two-dimensional (n, d), got shape {tuple(X.shape)}{hint}")
-    if X.shape[0] < 1 or X.shape[1] < 1:
-        raise ValueError(f"X must have at least one row and one column, got {tuple(X.shape)}")
-    return X

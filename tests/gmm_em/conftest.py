@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from gmm_em import Mixture
+from tests.gmm_em.libraries import LIBRARIES
 from tests.paths import ROOT
 
 
@@ -41,3 +42,9 @@ def random_mixture(n_components, n_features, seed=0, spread=3.0):
 @pytest.fixture
 def make_mixture():
     return random_mixture
+
+
+@pytest.fixture(params=sorted(LIBRARIES))
+def there(request):
+    """What makes an array of another library of one of NumPy."""
+    return LIBRARIES[request.param]

@@ -79,6 +79,6 @@ def test_nothing_but_numpy_and_scipy_is_imported():
         "found = {name.split('.')[0] for name in sys.modules} - known;"
         "print(sorted(n for n in found if n in "
         "{'sklearn', 'pandas', 'threadpoolctl', 'pymc', 'arviz', 'xarray', 'numba', 'dask', "
-        "'plotly', 'rich'}))"
+        "'array_api_compat', 'plotly', 'rich'}))"
     )
     assert printed(code) == "[]"
