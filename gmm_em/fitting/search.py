@@ -161,10 +161,11 @@ class Search(Trails):
     def look(self) -> bool:
         """Make a few starts of different kinds, and return whether they agree.
 
-        They do where half of the kinds come close to one maximum. Three kinds are enough where a
-        split and merge of its components leads nowhere higher. Where the first kinds do not agree,
-        a few more are asked; then two are enough if all other runs are much lower. Nothing is
-        enough where some rows are closer together than rows of the best mixture would be.
+        They do where half of the kinds, or three, come close to one maximum, and a split and merge
+        of its components leads nowhere higher; where half of the kinds do, only moves that lose
+        little are made. Where the first kinds do not agree, a few more are asked; then two are
+        enough if all other runs are much lower. Nothing is enough where some rows are closer
+        together than rows of the best mixture would be.
         """
         with single_threaded_blas():
             self.wait = True
