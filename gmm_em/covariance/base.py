@@ -40,6 +40,10 @@ class CovarianceStructure(ABC):
         Whether a component's matrix follows from its own count and scatter only, so that the
         components of several mixtures can be given to `covariances` as if they were one's.
         A class has to say so itself; it is not inherited.
+    exchangeable : bool
+        Whether the family is the same after features have changed places. The accelerator's
+        coordinates are then made in an order that does not depend on the order of the features.
+        A class has to say so itself; it is not inherited.
     """
 
     name: str
@@ -47,11 +51,13 @@ class CovarianceStructure(ABC):
     second: ClassVar[Second]
     common_scale: ClassVar[bool] = False
     separate: ClassVar[bool] = False
+    exchangeable: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Take `separate` from no parent: a class that changes the M-step may not be so."""
+        """Take these two from no parent: a class that changes the M-step may not be so."""
         super().__init_subclass__(**kwargs)
         cls.separate = bool(cls.__dict__.get("separate", False))
+        cls.exchangeable = bool(cls.__dict__.get("exchangeable", False))
 
     def called(self, name: str) -> Self:
         """Return the same structure under another name, which results then report."""

@@ -18,6 +18,7 @@ class Diagonal(LogLinear):
     mclust_name = "VVI"
     second = "diagonal"
     separate = True
+    exchangeable = True
 
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:

@@ -17,6 +17,7 @@ class EqualDiagonal(LogLinear):
     name = "EEI"
     mclust_name = "EEI"
     second = "pooled"
+    exchangeable = True
 
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:

@@ -20,6 +20,7 @@ class Rotated(Decomposed):
     own_volume = False
     own_shape = False
     orientation = "own"
+    exchangeable = True
 
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:

@@ -18,6 +18,7 @@ class EqualSpherical(LogLinear):
     mclust_name = "EII"
     second = "pooled"
     common_scale = True
+    exchangeable = True
 
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:

@@ -17,6 +17,7 @@ class EqualVolumeCommonAxes(CommonAxes):
     name = "EVE"
     mclust_name = "EVE"
     own_volume = False
+    exchangeable = True
 
     @override
     def variances(self, moments: FloatArray, counts: FloatArray) -> FloatArray:

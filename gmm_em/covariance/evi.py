@@ -18,6 +18,7 @@ class EqualVolumeDiagonal(Decomposed):
     own_volume = False
     own_shape = True
     orientation = "axes"
+    exchangeable = True
 
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:

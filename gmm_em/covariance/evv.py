@@ -20,6 +20,7 @@ class EqualVolume(Decomposed):
     own_volume = False
     own_shape = True
     orientation = "own"
+    exchangeable = True
 
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:

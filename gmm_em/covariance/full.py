@@ -18,6 +18,7 @@ class Full(LogLinear):
     mclust_name = "VVV"
     second = "full"
     separate = True
+    exchangeable = True
 
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:

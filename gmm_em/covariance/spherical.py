@@ -19,6 +19,7 @@ class Spherical(LogLinear):
     second = "diagonal"
     separate = True
     common_scale = True
+    exchangeable = True
 
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:

@@ -17,6 +17,7 @@ class Tied(LogLinear):
     name = "tied"
     mclust_name = "EEE"
     second = "pooled"
+    exchangeable = True
 
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:

@@ -19,6 +19,7 @@ class Proportional(Decomposed):
     own_volume = True
     own_shape = False
     orientation = "common"
+    exchangeable = True
 
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:

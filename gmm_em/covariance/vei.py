@@ -19,6 +19,7 @@ class ProportionalDiagonal(Decomposed):
     own_volume = True
     own_shape = False
     orientation = "axes"
+    exchangeable = True
 
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:

@@ -21,6 +21,7 @@ class EqualShape(Decomposed):
     own_volume = True
     own_shape = False
     orientation = "own"
+    exchangeable = True
 
     @override
     def covariances(self, counts: FloatArray, scatter: FloatArray, total: float) -> FloatArray:

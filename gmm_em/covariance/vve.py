@@ -16,6 +16,7 @@ class OwnVariancesCommonAxes(CommonAxes):
     name = "VVE"
     mclust_name = "VVE"
     own_volume = True
+    exchangeable = True
 
     @override
     def variances(self, moments: FloatArray, counts: FloatArray) -> FloatArray:

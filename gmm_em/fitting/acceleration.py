@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm_em.core.types import FloatArray
+from gmm_em.core.types import FloatArray, IntArray
 from gmm_em.e_step.totals import Totals
 from gmm_em.fitting import curvature
 from gmm_em.fitting.problem import Problem
@@ -40,7 +40,7 @@ _TINY = float(np.finfo(np.float64).tiny)
 
 
 class Point(NamedTuple):
-    """Coordinates, and what they stand for."""
+    """Coordinates, and what they stand for; the factors are in the chart's order of features."""
 
     x: FloatArray
     parameters: Parameters
@@ -52,16 +52,32 @@ class Chart:
 
     Log-weights, means whitened by their component, each scaled by the root of the component's
     weight, and the covariance structure's own coordinates.
+
+    Cholesky factors depend on the order of the features, and so would the steps that are taken in
+    these coordinates. Where the structure treats all features alike, they are therefore put into
+    an order that depends on the mixture only.
+
+    Attributes
+    ----------
+    size : int
+        Number of coordinates.
+    factors : ndarray, shape (K, D, D) or (1, D, D)
+        Square roots of the centre's covariances: their Cholesky factors in the chart's order of
+        the features, with the rows in the given order.
     """
 
     def __init__(self, problem: Problem, centre: Parameters) -> None:
         self._problem = problem
+        order = _order(centre) if problem.structure.exchangeable else None
+        self._order, self._back = order, None if order is None else np.argsort(order)
+        centre = _reordered(centre, order)
         self._centre = centre
         # A component without rows, which a prior allows, still needs a unit of length.
         self._roots = np.sqrt(np.maximum(centre.weights, 1e-10))
         shared = problem.structure.second == "pooled"
         covariances = centre.covariances[:1] if shared else centre.covariances
-        self.factors = np.linalg.cholesky(covariances)
+        self._factors = np.linalg.cholesky(covariances)
+        self.factors = self._factors if order is None else self._factors[:, self._back]
         self._coordinates = problem.structure.coordinates(centre.covariances, self._roots)
         k, d = centre.means.shape
         self._split = (k, k + k * d)
@@ -83,26 +99,30 @@ class Chart:
         steps = x[a:b].reshape(k, d, 1) / self._roots[:, None, None]
         # A step far too long overflows; its objective is then not finite, and it is shortened.
         with np.errstate(over="ignore", invalid="ignore"):
-            means = self._centre.means + (self.factors @ steps)[:, :, 0]
+            means = self._centre.means + (self._factors @ steps)[:, :, 0]
             factors = self._coordinates.factors(x[b:])
             covariances = factors @ factors.transpose(0, 2, 1)
         if covariances.shape[0] != k:
             covariances = np.repeat(covariances, k, axis=0)
-        return Point(x, Parameters(weights, means, covariances), factors)
+        parameters = _reordered(Parameters(weights, means, covariances), self._back)
+        return Point(x, parameters, factors)
 
     def gradient(self, point: Point, totals: Totals) -> FloatArray:
         """Gradient of the objective per unit of weight, by Fisher's identity."""
         parameters = point.parameters
         data = self._problem.complete(totals, parameters.means)
+        first, scatter = data.first, data.scatter
+        if scatter.ndim == 2:
+            scatter = scatter[:, :, None] * np.eye(scatter.shape[1])
+        if self._order is not None:
+            first = first[:, self._order]
+            scatter = scatter[:, self._order[:, None], self._order]
         whiteners = np.linalg.inv(point.factors)
         # Sums over components that share a matrix have been taken already.
         weights = data.weight_counts - data.weight_counts.sum() * parameters.weights
-        whitened = (whiteners @ data.first[:, :, None])[:, :, 0]
-        relative = whiteners @ self.factors
+        whitened = (whiteners @ first[:, :, None])[:, :, 0]
+        relative = whiteners @ self._factors
         means = (relative.transpose(0, 2, 1) @ whitened[:, :, None])[:, :, 0]
-        scatter = data.scatter
-        if scatter.ndim == 2:
-            scatter = scatter[:, :, None] * np.eye(scatter.shape[1])
         excess = whiteners @ scatter @ whiteners.transpose(0, 2, 1)
         index = np.arange(excess.shape[1])
         excess[:, index, index] -= data.counts[:, None]
@@ -111,6 +131,26 @@ class Chart:
             [weights / self._roots, (means / self._roots[:, None]).ravel(), free]
         )
         return np.asarray(gradient / self._problem.total_weight)
+
+
+def _order(mixture: Parameters) -> IntArray | None:
+    """Features by how much of their variance lies within components; None for the given order.
+
+    Neither the units nor the order of the features matter to these shares.
+    """
+    weights = mixture.weights / mixture.weights.sum()
+    within = weights @ np.diagonal(mixture.covariances, axis1=1, axis2=2)
+    between = weights @ (mixture.means - weights @ mixture.means) ** 2
+    order = np.argsort(within / (within + between), kind="stable")
+    return None if (np.diff(order) > 0).all() else order
+
+
+def _reordered(mixture: Parameters, order: IntArray | None) -> Parameters:
+    """Return a mixture with the features in another order."""
+    if order is None:
+        return mixture
+    covariances = mixture.covariances[:, order[:, None], order]
+    return Parameters(mixture.weights, mixture.means[:, order], covariances)
 
 
 class InverseHessian:

@@ -69,7 +69,7 @@ def inverse_curvature(
     parameters : Parameters
         The centre of the coordinates, see :class:`gmm_em.fitting.acceleration.Chart`.
     factors : ndarray, shape (K, D, D) or (1, D, D)
-        Cholesky factors of the covariances.
+        Square roots F of the covariances, which are F F^T.
 
     Returns
     -------
@@ -100,9 +100,10 @@ def _eigen(
     source = _source(problem)
     if source is not problem:
         # The coordinates are relative to the components, and so the same in any units.
-        mixture = problem.samples.outer(*parameters)
+        samples = problem.samples
+        mixture = samples.outer(*parameters)
         problem, parameters = source, Parameters(*source.samples.inner(mixture))
-        factors = np.linalg.cholesky(parameters.covariances[: factors.shape[0]])
+        factors = factors * (samples.scale / source.samples.scale)[:, None]
     missing = _missing_information(problem, parameters, factors)
     values, vectors = np.linalg.eigh(np.eye(missing.shape[0]) - missing)
     return values, vectors
@@ -156,8 +157,8 @@ class _Scores:
         self._means = parameters.means
         self._whiteners = np.broadcast_to(np.linalg.inv(factors), (k, d, d))
         # Log-density of each component at its mean, less what all components have in common.
-        deviations = factors.diagonal(0, 1, 2)
-        self._heights = np.log(np.maximum(parameters.weights, _TINY)) - np.log(deviations).sum(1)
+        volumes = np.linalg.slogdet(factors)[1]
+        self._heights = np.log(np.maximum(parameters.weights, _TINY)) - volumes
         self._rows, self._columns = np.tril_indices(d)
         self._on_diagonal = self._rows == self._columns
         self._to_free = _free_of_triangle(problem.structure, d)

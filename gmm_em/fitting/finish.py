@@ -30,6 +30,9 @@ _TRIAL = 6
 _FULL_RUNS = 3
 # ... those that the sample cannot tell from the best: by so many standard errors.
 _ERRORS = 4.0
+# A step on all rows costs little beside the search where they are at most so many times those of
+# the sample. Twice as many maxima are then carried.
+_FEW_TIMES = 4
 
 
 def from_start(problem: Problem, init: Mixture, options: Options) -> EMResult:
@@ -105,8 +108,10 @@ def finish(
     if problem is search.problem:
         optima = _optima(search.atlas.maxima, runs)
     else:
-        contest = contest or _promising(search, runs)
-        more, optima = _on_all_rows(search, problem, options, runs, contest, keep_order)
+        others: list[_Candidate] = []
+        if not contest:
+            contest, others = _promising(search, runs, problem.n_rows)
+        more, optima = _on_all_rows(search, problem, options, runs, contest, others, keep_order)
         runs += more
     return choose(tuple(runs), optima, problem, search)
 
@@ -133,15 +138,18 @@ def _on_all_rows(
     options: Options,
     runs: list[Run],
     candidates: Sequence[_Candidate],
+    others: Sequence[_Candidate],
     keep_order: bool,
 ) -> tuple[list[Run], tuple[Optimum, ...]]:
-    """Climb on all rows from the best maxima of a sample."""
+    """Climb on all rows from the best maxima of a sample, then from others until one is sound."""
     out: list[Run] = []
     problem.pilot = problem.pilot or search.problem
     size = Chart.size_of(problem)
     warm_up = _SETTLED if affordable(problem, size) else WARM_UP
     atlas = Atlas(problem.total_weight)
-    for candidate in candidates:
+    for candidate in (*candidates, *others):
+        if len(out) >= len(candidates) and not all(run.degenerate for run in out):
+            break
         start = Parameters(*problem.samples.inner(candidate.mixture))
         index = len(runs) + len(out)
         climb = options.climb(problem, start, index, warm_up)
@@ -183,23 +191,32 @@ def _contest(
     return [_Candidate(mixture, [place[i] for i in hits[number]]) for number, mixture in left]
 
 
-def _promising(search: Search, runs: Sequence[Run]) -> list[_Candidate]:
-    """Maxima of the sample that may be the best on all rows; failing that, the best run."""
+def _promising(
+    search: Search, runs: Sequence[Run], n_rows: int
+) -> tuple[list[_Candidate], list[_Candidate]]:
+    """Return maxima of the sample that may be the best on all rows, and the other ones.
+
+    Where there is no maximum, the best run takes its place.
+    """
     best = search.atlas.best
     if best is None:
         highest = max(range(len(runs)), key=lambda i: (not runs[i].degenerate, runs[i].objective))
-        return [_Candidate(runs[highest].mixture, [])]
+        return [_Candidate(runs[highest].mixture, [])], []
     problem, chosen = search.problem, [best]
+    most = _FULL_RUNS * (2 if n_rows <= _FEW_TIMES * problem.n_rows else 1)
+    rest: list[Maximum] = []
     others = [maximum for maximum in search.atlas.maxima if maximum is not best]
     for other in sorted(others, key=lambda maximum: (bool(maximum.spurious), -maximum.objective)):
         ratio = best.profile - other.profile
         error = float(np.std(ratio)) * np.sqrt(problem.n_rows)
-        if (
-            best.objective - other.objective
-            < _ERRORS * error * problem.total_weight / problem.n_rows
-        ):
-            chosen.append(other)
-    return [_Candidate(runs[maximum.run].mixture, maximum.hits) for maximum in chosen[:_FULL_RUNS]]
+        behind = best.objective - other.objective
+        near = behind < _ERRORS * error * problem.total_weight / problem.n_rows
+        (chosen if near and len(chosen) < most else rest).append(other)
+    candidates = [
+        [_Candidate(runs[maximum.run].mixture, maximum.hits) for maximum in maxima]
+        for maxima in (chosen, rest)
+    ]
+    return candidates[0], candidates[1]
 
 
 def choose(

@@ -181,7 +181,16 @@ def fit_em(  # noqa: PLR0913 - the public face
         if found is not None:
             return unit.restore(found)
     pilot = sample(PILOT_ROWS) if problem.n_rows > PILOT_ROWS else problem
-    search = Search(pilot, plan, options, streams, sampled=pilot is not problem)
+    sampled = pilot is not problem
+    search = Search(pilot, plan, options, streams, sampled=sampled)
+    search.run()
+    try:
+        return unit.restore(finish(search, problem, options))
+    except DegenerateError:
+        if not (sampled and plan.open and search.atlas.maxima):
+            raise
+    # What looked sound on a sample collapses on all rows: other starts may not.
+    search = Search(pilot, plan, options, streams, sampled=True, thorough=True)
     search.run()
     return unit.restore(finish(search, problem, options))
 

@@ -10,6 +10,8 @@ many rows a look at a few short runs comes first, and may be enough.
 
 from __future__ import annotations
 
+import numpy as np
+
 from gmm_em.core.threads import single_threaded_blas
 from gmm_em.fitting.crowding import crowded
 from gmm_em.fitting.maxima import Maximum
@@ -54,6 +56,9 @@ _IMPROVEMENTS = 5
 # Attempts to split and merge, on few rows, and on many or at a glance.
 _SPLITS_FEW = 12
 _SPLITS_MANY = 6
+# Where most kinds of starts agree, moves are made that change the log-likelihood by this or more,
+# per unit of weight, before EM's first step.
+_CLOSE = -0.005
 # So many starts without a maximum are enough, where some were only too short.
 _HOPELESS = 40
 
@@ -69,6 +74,8 @@ class Search(Trails):
     streams : Streams
     sampled : bool, default False
         Whether there are more rows than the problem has.
+    thorough : bool, default False
+        Whether to make as many starts as are allowed, even where the first agree.
 
     Attributes
     ----------
@@ -87,9 +94,10 @@ class Search(Trails):
         streams: Streams,
         *,
         sampled: bool = False,
+        thorough: bool = False,
     ) -> None:
         super().__init__(problem, options, plan.n_final, sampled=sampled)
-        self.plan, self._streams = plan, streams
+        self.plan, self._streams, self._thorough = plan, streams, thorough
         self.stopped = ""
         self.agreed = False
         self._rows = Rows.of(problem.samples, problem.structure, _START_ROWS)
@@ -117,6 +125,11 @@ class Search(Trails):
 
     def _adapt(self) -> None:
         most = MOST_STARTS_FEW if self.few and self.problem.by_row else MOST_STARTS_MANY
+        if self._thorough:
+            self._round(most)
+            self._improve()
+            self.stopped = f"the limit of {most} starts was reached"
+            return
         if self.problem.n_rows > _GLANCE_ROWS and self.problem.smooth:
             if (self.problem.plain and self.problem.by_row and self.look()) or self._glance():
                 self.agreed = True
@@ -148,10 +161,11 @@ class Search(Trails):
     def look(self) -> bool:
         """Make a few starts of different kinds, and return whether they agree.
 
-        They do where half of the kinds come close to one maximum. Three kinds are enough where a
-        split and merge of its components leads nowhere higher. Where the first kinds do not agree,
-        a few more are asked; then two are enough if all other runs are much lower. Nothing is
-        enough where some rows are closer together than rows of the best mixture would be.
+        They do where half of the kinds, or three, come close to one maximum, and a split and merge
+        of its components leads nowhere higher; where half of the kinds do, only moves that lose
+        little are made. Where the first kinds do not agree, a few more are asked; then two are
+        enough if all other runs are much lower. Nothing is enough where some rows are closer
+        together than rows of the best mixture would be.
         """
         with single_threaded_blas():
             self.wait = True
@@ -184,13 +198,13 @@ class Search(Trails):
             enough = n_kinds >= _KINDS_ALONE and self._alone(best, self._met(best))
         else:
             enough = n_kinds >= self._enough_kinds
-        if not self._most_kinds_near(best):
-            if not enough:
-                return False
-            offset = len(self.trails)
-            self._split_and_merge(best)
-            if self._carry_promising(offset) is not best:
-                return False
+        most = self._most_kinds_near(best)
+        if not (most or enough):
+            return False
+        offset = len(self.trails)
+        self._split_and_merge(best, _CLOSE if most else -CLEAR)
+        if self._carry_promising(offset) is not best:
+            return False
         self._count_near(best)
         return True
 
@@ -311,9 +325,11 @@ class Search(Trails):
             return False
         if len(agreeing) >= _MOST * len({trail.kind for trail in drawn}):
             return True
+        # A run that was given up may lead higher than it is.
+        others = [maximum.objective for maximum in self.atlas.maxima if maximum is not best]
+        others += [trail.climb.objective for trail in drawn if trail.given_up]
         margin = CLEAR * self.problem.total_weight
-        others = [maximum for maximum in self.atlas.maxima if maximum is not best]
-        return all(other.objective < best.objective - margin for other in others)
+        return all(other < best.objective - margin for other in others)
 
     def _settled(self) -> bool:
         best = self.atlas.best
@@ -356,15 +372,17 @@ class Search(Trails):
             if self.atlas.best is before:
                 return
 
-    def _split_and_merge(self, best: Maximum) -> None:
-        """Make starts of one maximum."""
+    def _split_and_merge(self, best: Maximum, least: float = -CLEAR) -> None:
+        """Make starts of one maximum, by moves that change the log-likelihood by `least` or more.
+
+        That is per unit of weight, and before EM's first step.
+        """
         if self.problem.by_row:
-            mixture = self.trails[best.run].climb.parameters
-            joint = self.problem.responsibilities(mixture)
-            proposals = split_merge(
-                self._rows.seen(mixture),
-                joint,
-                self.problem.structure,
-                _SPLITS_MANY if self.wait or not self.few else _SPLITS_FEW,
-            )
-            self.follow([self._rows.inner(one) for one in proposals], None)
+            mixture = self._rows.seen(self.trails[best.run].climb.parameters)
+            limit = _SPLITS_MANY if self.wait or not self.few else _SPLITS_FEW
+            try:
+                moves = split_merge(self._rows, mixture, self.problem.structure, limit, least)
+            except np.linalg.LinAlgError:
+                # A component on the verge of a collapse: there is no higher maximum to look for.
+                return
+            self.follow([self._rows.inner(move.start) for move in moves], None)

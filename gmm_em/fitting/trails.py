@@ -60,6 +60,8 @@ class Trail:
         None where the run degenerated, or was left before its end was known.
     resolved : bool
         Whether its end is known.
+    given_up : bool
+        Whether it was too low to be followed to its end.
     carried : bool
         Whether it was carried to its end by itself.
     profile : ndarray, shape (n,), or None
@@ -71,6 +73,7 @@ class Trail:
     climb: Climb
     maximum: Maximum | None = None
     resolved: bool = False
+    given_up: bool = False
     carried: bool = False
     profile: FloatArray | None = None
 
@@ -240,12 +243,14 @@ class Trails:
             if goal is not None:
                 trail.maximum, trail.resolved = goal, True
                 goal.hits.append(offset + i)
-            elif trail.climb.degenerate or self._given_up(trail.climb):
+            elif trail.climb.degenerate:
                 trail.resolved = True
+            elif self._too_low(trail.climb):
+                trail.given_up = True
             elif self._n_final is None or carried < self._n_final:
                 carried += self.carry(trail, offset + i)
 
-    def _given_up(self, climb: Climb) -> bool:
+    def _too_low(self, climb: Climb) -> bool:
         """Whether a run, on many rows, is too low to matter."""
         best = self.atlas.best
         if self.few or best is None or self._n_final is not None or len(climb.trace) < 2:

@@ -99,6 +99,26 @@ class Rows:
         features.fill(self.X.T, phi)
         return phi
 
+    def quadratic(
+        self, constants: FloatArray, linear: FloatArray, precisions: FloatArray
+    ) -> FloatArray:
+        """Evaluate ``c + b x - x P x / 2`` at all rows, for M functions: shape (M, N).
+
+        Parameters
+        ----------
+        constants : ndarray, shape (M,)
+        linear : ndarray, shape (M, D)
+        precisions : ndarray, shape (M, D, D)
+        """
+        d = self.X.shape[1]
+        if d <= _QUADRATIC_FEATURES:
+            coefficients = QuadraticMap(d).coefficients(constants, linear, precisions)
+            return np.asarray(coefficients @ self._products)
+        out = linear @ self.X.T + constants[:, None]
+        for values, precision in zip(out, precisions, strict=True):
+            values -= 0.5 * ((self.X @ precision) * self.X).sum(axis=1)
+        return out
+
     def scatters(self, R: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Sum weighted responsibilities (N, K): counts (K,), means (K, D), scatters (K, D, D)."""
         k, d = R.shape[1], self.X.shape[1]

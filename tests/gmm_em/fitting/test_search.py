@@ -85,6 +85,21 @@ def test_units_and_order_of_features_do_not_matter(iris, kind):
     np.testing.assert_allclose(moved.mixture.means, image.means[:, order], rtol=1e-4)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [10, 11])
+def test_long_searches_do_not_depend_on_units_and_order_of_features(seed):
+    """More than a hundred starts, many of them of hundreds of steps, lead to the same fit."""
+    rng = np.random.default_rng(seed)
+    centres = 1.5 * rng.normal(size=(5, 3))
+    X = centres[rng.integers(5, size=200)] + rng.normal(size=(200, 3))
+    given = fit_em(X, 5, random_state=0)
+    assert len(given.runs) > 100
+    scale, shift = np.array([3e-3, 7.0, 1e4]), np.array([0.0, 9.0, -4.0])
+    other = fit_em(((X + shift) * scale)[:, [2, 0, 1]], 5, random_state=0)
+    jacobian = len(X) * np.log(scale).sum()
+    assert other.log_likelihood + jacobian == pytest.approx(given.log_likelihood, abs=1e-4)
+
+
 # When it stops, and what it says -----------------------------------------------------------------
 
 
