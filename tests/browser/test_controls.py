@@ -322,6 +322,9 @@ def test_a_table_that_is_wider_than_the_screen_says_so(report, open_page):
     assert table.get_attribute("data-more") == "right"
     assert "Scroll sideways" in page.evaluate(said)
     table.evaluate("node => { node.scrollLeft = node.scrollWidth; }")
+    caption = table.locator("caption").bounding_box()
+    assert caption["x"] >= 0
+    assert caption["x"] + caption["width"] <= 390
     eventually(page, lambda: table.get_attribute("data-more") == "left")
     resize(page, 1440)
     eventually(page, lambda: table.get_attribute("data-more") == "")
