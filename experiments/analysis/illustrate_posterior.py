@@ -103,7 +103,7 @@ def energies_of(fit: Fit) -> Energies | None:
     stats = fit.posterior["sample_stats"]
     if "energy" not in stats.data_vars:
         return None
-    energy = np.asarray(stats["energy"].to_numpy(), dtype=np.float64)
+    energy = stats["energy"].transpose("chain", "draw").to_numpy().astype(np.float64)
     n_chains, n_draws = energy.shape
     if n_draws < 3 or not np.isfinite(energy).all() or (np.ptp(energy, axis=1) == 0).any():
         return None

@@ -11,7 +11,7 @@ from experiments.core.errors import UsageError
 from experiments.datasets.dataset import Dataset
 from experiments.report.saving import save_figure
 from gmm_em import Mixture
-from tests.experiments.made import made_bayes, made_em
+from tests.experiments.made import made_bayes, made_em, with_energies
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,8 @@ def comparison():
         label_column="kind",
         labels=tuple("short" if k == 0 else "long" for k in drawn),
     )
-    return compare_fits(dataset, {"em": made_em(truth), "bayes": made_bayes(truth, rng)})
+    bayes = with_energies(made_bayes(truth, rng, n_draws=60), rng)
+    return compare_fits(dataset, {"em": made_em(truth), "bayes": bayes})
 
 
 def test_figure_is_saved_as_svg_with_its_words_as_words(comparison, tmp_path):

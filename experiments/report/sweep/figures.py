@@ -173,7 +173,7 @@ def _add_dots(figure: go.Figure, line: Line, scale: Scale, step: float, column: 
         name=line.label,
         legendgroup=line.label,
         showlegend=False,
-        marker={"size": 4, "color": tint(line.colour, 0.35)},
+        marker={"size": 5, "color": tint(line.colour, 0.6)},
         customdata=[str(seed) for seed in rows["seed"]],
         hovertemplate=hover(f"{line.label}<br>seed %{{customdata}}: %{{y:.4g}}"),
         row=1,

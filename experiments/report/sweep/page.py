@@ -109,9 +109,9 @@ def _drawn(results: SweepResults) -> Iterator[Block]:
         return
     frame, quantities = _judged(results, quantities_of(asked, results.config.engines))
     yield Note(
-        "Marks are means over the seeds with one standard error, or medians where the cells are "
-        "skewed, with the interval that holds the true one with 68% confidence; dots behind them "
-        "are cells, which the frame may cut off. A dashed line is where all would be well."
+        "Marks are means over the seeds, with bars of one standard error. Where cells are skewed "
+        "they are medians, and the bars hold the true median with 68% confidence. Dots are single "
+        "cells; some may lie outside of the frame. A dashed line is the ideal value."
     )
     yield _panels(frame, quantities, layout, "drawn", results.config.engines)
     missing = [column for column in asked if column not in results.frame]
