@@ -6,17 +6,18 @@ import sys
 
 import pytest
 
+from experiments.benchmarks.device import torch_device
+from experiments.core.errors import UsageError
 from tests.experiments.cli.running import run
 from tests.paths import ROOT
 
 
-def test_without_pytorch_a_line_says_what_to_install(capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    status, _, said = run(monkeypatch, capsys, "bench", "em", "--device", "cuda")
-    assert status == 2
-    assert said.strip() == (
-        "gmm-compare: --device cuda needs PyTorch: pip install torch array-api-compat"
-    )
+def test_without_pytorch_a_line_says_what_to_install(monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "torch", None)
+        with pytest.raises(UsageError) as caught:
+            torch_device("cuda")
+    assert str(caught.value) == ("--device cuda needs PyTorch: pip install torch array-api-compat")
 
 
 def test_the_option_is_for_one_bench(capsys, monkeypatch, tmp_path):
