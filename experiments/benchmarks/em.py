@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from experiments.benchmarks.cases import Case, make_data, seconds
+from experiments.benchmarks.device import main as race_on_device
 from experiments.benchmarks.onedal import race_onedal
 from experiments.core.processor import processor_line
 from experiments.core.types import FloatArray
@@ -43,13 +44,15 @@ MEMORY = (Case(100_000, 10, 10), Case(20_000, 64, 20), Case(1_000_000, 4, 8))
 _QUICK_ELEMENTS = 3_000_000
 
 
-def main(quick: bool = False) -> int:
+def main(quick: bool = False, device: str | None = None) -> int:
     """Print all tables.
 
     Parameters
     ----------
     quick : bool, default False
         Leave out the large cases, and repeat less.
+    device : str, optional
+        Of PyTorch: race there instead, with rows that are there already.
 
     Returns
     -------
@@ -61,6 +64,8 @@ def main(quick: bool = False) -> int:
     except ImportError:
         print("bench em compares with scikit-learn: pip install scikit-learn", file=sys.stderr)
         return 2
+    if device is not None:
+        return race_on_device(device, quick)
     peak = _dgemm_peak()
     print(f"scikit-learn {sklearn.__version__}, NumPy {np.__version__}; DGEMM {peak:.0f} GFLOP/s")
     print(processor_line())

@@ -19,6 +19,7 @@ KEEPING = ("verdict", "programs")
     "bench",
     epilog=examples(
         "gmm-compare bench em --quick      EM against scikit-learn",
+        "gmm-compare bench em --device cuda  EM with rows on a GPU",
         "gmm-compare bench bayes           the samplers against the textbook model",
         "gmm-compare bench comparison      comparing two fits: seconds and memory",
         "gmm-compare bench scale           sweeps, data on disk, and a cost model",
@@ -33,7 +34,11 @@ KEEPING = ("verdict", "programs")
     type=click.Path(path_type=Path),
     help="Of the last two: a folder that keeps each result, to go on from.",
 )
-def command(what: str, quick: bool, out: Path | None) -> int:
+@click.option(
+    "--device",
+    help="Of em: a device of PyTorch, such as cuda, on which rows are fitted instead.",
+)
+def command(what: str, quick: bool, out: Path | None, device: str | None) -> int:
     """Measure speed: of fitting against other libraries, of comparing against the clock.
 
     Ratios come from one run on one machine; close other programs, or judge by the processor's
@@ -41,6 +46,11 @@ def command(what: str, quick: bool, out: Path | None) -> int:
     That of the programs draws one posterior by each of them, and says whether they agree.
     """
     main = import_module(f"experiments.benchmarks.{what}").main
+    if device is not None:
+        if what != "em" or out is not None:
+            raise UsageError(f"--device {device} is an option of bench em, without --out")
+        raced: int = main(quick=quick, device=device)
+        return raced
     if out is None:
         status: int = main(quick=quick)
         return status
