@@ -12,10 +12,9 @@ from experiments.core.types import FloatArray
 from gmm_em import DegenerateError, Mixture, Run, fit_em
 from gmm_em.covariance.projection import structured
 from gmm_em.covariance.registry import get_structure
-from gmm_em.e_step import observed
-from gmm_em.fitting.splits import split_merge
+from gmm_em.e_step.missing import imputed
+from gmm_em.fitting.splits import moved_mixtures
 from gmm_em.matching import distance_between
-from gmm_em.rows.samples import Parameters
 
 N_STARTS = 20
 """Starts of a search with a seed of the certificate's own."""
@@ -68,10 +67,8 @@ def runs_of_its_own(
     runs += runs_from(
         X, prior_mixtures(em, covariance_type, N_PRIOR_DRAWS, seed_of_prior), covariance_type
     )
-    parameters = Parameters(em.weights, em.means, em.covariances)
-    shares = observed.responsibilities(em, X).T
-    split = split_merge(parameters, shares, get_structure(covariance_type), N_SPLITS)
-    return runs + runs_from(X, map(_mixture, split), covariance_type)
+    split = moved_mixtures(imputed(X), em, get_structure(covariance_type), N_SPLITS)
+    return runs + runs_from(X, split, covariance_type)
 
 
 def prior_mixtures(
@@ -100,10 +97,6 @@ def prior_mixtures(
         means = rng.multivariate_normal(em.mean, em.covariance, k)
         covariances = invwishart.rvs(d + 2, scale, size=k, random_state=rng).reshape(k, d, d)
         yield Mixture(weights, means, structured(structure, weights, covariances))
-
-
-def _mixture(made: Parameters) -> Mixture:
-    return Mixture(made.weights / made.weights.sum(), made.means, made.covariances)
 
 
 def _runs_from(X: FloatArray, start: Mixture, covariance_type: str) -> list[Run]:

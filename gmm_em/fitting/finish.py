@@ -110,7 +110,7 @@ def finish(
     else:
         others: list[_Candidate] = []
         if not contest:
-            contest, others = _promising(search, runs, problem.n_rows)
+            contest, others = _promising(search, runs, problem)
         more, optima = _on_all_rows(search, problem, options, runs, contest, others, keep_order)
         runs += more
     return choose(tuple(runs), optima, problem, search)
@@ -187,12 +187,18 @@ def _contest(
     left = [(number, runs[place[goal]].mixture) for number, goal in enumerate(chosen)]
     if sample is not None and worthwhile(search, problem):
         left = narrowed([mixture for _, mixture in left], sample, search, options)
-    left = left[:_FULL_RUNS]
+    else:
+        left = left[: _most_runs(search, problem)]
     return [_Candidate(mixture, [place[i] for i in hits[number]]) for number, mixture in left]
 
 
+def _most_runs(search: Search, whole: Problem) -> int:
+    """Return how many maxima of a sample are carried to convergence on all rows."""
+    return _FULL_RUNS * (2 if whole.n_rows <= _FEW_TIMES * search.problem.n_rows else 1)
+
+
 def _promising(
-    search: Search, runs: Sequence[Run], n_rows: int
+    search: Search, runs: Sequence[Run], whole: Problem
 ) -> tuple[list[_Candidate], list[_Candidate]]:
     """Return maxima of the sample that may be the best on all rows, and the other ones.
 
@@ -203,7 +209,7 @@ def _promising(
         highest = max(range(len(runs)), key=lambda i: (not runs[i].degenerate, runs[i].objective))
         return [_Candidate(runs[highest].mixture, [])], []
     problem, chosen = search.problem, [best]
-    most = _FULL_RUNS * (2 if n_rows <= _FEW_TIMES * problem.n_rows else 1)
+    most = _most_runs(search, whole)
     rest: list[Maximum] = []
     others = [maximum for maximum in search.atlas.maxima if maximum is not best]
     for other in sorted(others, key=lambda maximum: (bool(maximum.spurious), -maximum.objective)):

@@ -28,7 +28,7 @@ _TOGETHER = 1.0
 _ERRORS, _TO_GAIN = 4.0, 2.0
 _CLEAR = 0.05
 # At most so many rivals are advanced on more rows, and at most so many climb on all rows.
-_MOST, _MOST_CLIMBS = 6, 3
+_MOST, _MOST_CLIMBS = 8, 5
 # Times the rows of a look, if they are at most such a share of all rows.
 _MORE_ROWS, _SHARE = 3, 0.5
 # Accelerated E-steps on more rows, between two looks at which rivals are left.
@@ -90,7 +90,7 @@ def narrowed(
     Returns
     -------
     list of (int, Mixture)
-        At most three, the best first: the place among those given, and where it has come to.
+        At most five, the best first: the place among those given, and where it has come to.
     """
     left = list(enumerate(mixtures))
     if len(left) == 1 or not options.accelerate:

@@ -202,7 +202,7 @@ class Search(Trails):
         if not (most or enough):
             return False
         offset = len(self.trails)
-        self._split_and_merge(best, _CLOSE if most else -CLEAR)
+        self._split_and_merge(best, _CLOSE if most else -np.inf)
         if self._carry_promising(offset) is not best:
             return False
         self._count_near(best)
@@ -372,7 +372,7 @@ class Search(Trails):
             if self.atlas.best is before:
                 return
 
-    def _split_and_merge(self, best: Maximum, least: float = -CLEAR) -> None:
+    def _split_and_merge(self, best: Maximum, least: float = -np.inf) -> None:
         """Make starts of one maximum, by moves that change the log-likelihood by `least` or more.
 
         That is per unit of weight, and before EM's first step.
@@ -380,9 +380,5 @@ class Search(Trails):
         if self.problem.by_row:
             mixture = self._rows.seen(self.trails[best.run].climb.parameters)
             limit = _SPLITS_MANY if self.wait or not self.few else _SPLITS_FEW
-            try:
-                moves = split_merge(self._rows, mixture, self.problem.structure, limit, least)
-            except np.linalg.LinAlgError:
-                # A component on the verge of a collapse: there is no higher maximum to look for.
-                return
+            moves = split_merge(self._rows, mixture, self.problem.structure, limit, least)
             self.follow([self._rows.inner(move.start) for move in moves], None)

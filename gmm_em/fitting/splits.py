@@ -18,7 +18,8 @@ from gmm_em.covariance.base import CovarianceStructure
 from gmm_em.covariance.layout import diagonal_matrices
 from gmm_em.covariance.projection import structured
 from gmm_em.fitting.starts.base import Rows
-from gmm_em.rows.samples import Parameters
+from gmm_em.mixture import Mixture
+from gmm_em.rows.samples import Parameters, Samples
 
 # Standard deviation of the narrow half of a component that is split into a narrow and a wide one.
 _NARROW = 0.25
@@ -96,16 +97,22 @@ def split_merge(
         Those that gain most first, without any that lead back or to one place. Every pair of
         components is merged, and every other component split in two ways, along its longest axis
         and into a narrow and a wide one. Of the merged ones those are split, too, whose merge
-        costs least.
-
-    Raises
-    ------
-    numpy.linalg.LinAlgError
-        If a covariance is singular in these coordinates.
+        costs least. None where a component is so narrow that its covariance is singular in these
+        coordinates.
     """
-    k = mixture.weights.shape[0]
-    if k == 1:
+    if mixture.weights.shape[0] == 1:
         return []
+    try:
+        return _moves(rows, mixture, structure, limit, least)
+    except np.linalg.LinAlgError:
+        # A component on the verge of a collapse has no halves.
+        return []
+
+
+def _moves(
+    rows: Rows, mixture: Parameters, structure: CovarianceStructure, limit: int, least: float
+) -> list[Move]:
+    k = mixture.weights.shape[0]
     screen = _Screen(rows, mixture, structure)
     first, second = np.triu_indices(k, 1)
     merged = _merged(mixture, first, second, structure)
@@ -135,6 +142,17 @@ def split_merge(
         weights = start.weights / start.weights.sum()
         starts.append(Parameters(weights, start.means, covariances))
     return [move for move in screen.different(starts) if move.gain >= least][:limit]
+
+
+def moved_mixtures(
+    X: FloatArray, mixture: Mixture, structure: CovarianceStructure, limit: int
+) -> list[Mixture]:
+    """Propose mixtures as `split_merge` does, in the units of the rows `X` (N, D)."""
+    samples = Samples(X, common_scale=structure.common_scale)
+    rows = Rows.of(samples, structure)
+    seen = rows.seen(Parameters(*samples.inner(mixture)))
+    moves = split_merge(rows, seen, structure, limit)
+    return [samples.outer(*rows.inner(move.start)) for move in moves]
 
 
 def _by_gain(
