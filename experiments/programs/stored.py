@@ -73,6 +73,11 @@ class Measured:
         return cls(**json.loads((folder / "measured.json").read_text(encoding="utf-8")))
 
 
+def place_of(folder: Path, label: str, program: str) -> Path:
+    """Return where the folder of a run keeps what a program found on some data."""
+    return folder / "programs" / label / program
+
+
 def write(folder: Path, measured: Measured, fit: Fit) -> None:
     """Write a fit and what it took into a folder; the numbers come last."""
     assert fit.draws is not None

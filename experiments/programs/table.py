@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from experiments.benchmarks.programs.stored import Measured
+from experiments.programs.stored import Measured
 
 
 @dataclass(frozen=True)
