@@ -74,7 +74,7 @@ def measure(
         first=first,
         seconds=seconds,
         cpu=sum(os.times()[:4]) - processors,
-        mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / PER_MIB,
+        mib=largest_memory(),
         ess=float(found["min_ess_bulk"]),
         r_hat=float(found["max_r_hat"]),
         n_draws=int(found["n_draws"]),
@@ -84,6 +84,12 @@ def measure(
     )
     write(folder, measured, fit)
     return measured
+
+
+def largest_memory() -> float:
+    """Return the largest memory in MiB of this process or of one that it called, such as Stan's."""
+    both = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(who).ru_maxrss for who in both) / PER_MIB
 
 
 def _fit(

@@ -33,7 +33,7 @@ class Measured:
         Of the fit after that, by the clock and of processors: tuning and drawing, and whatever is
         compiled anew for each fit.
     mib : float
-        Largest resident memory of the process.
+        Largest resident memory of the process, or of one that it called.
     ess, r_hat : float
         The smallest effective number of draws and the largest R-hat of a parameter.
     n_draws, n_divergent : int

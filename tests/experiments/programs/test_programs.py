@@ -1,6 +1,7 @@
 """A run of all programs measures what it says, compares the posteriors, and shows both."""
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from experiments.engines import needs
 from experiments.programs import contestants as who
 from experiments.programs import run
 from experiments.programs.cases import cases_of
-from experiments.programs.measure import settings_of
+from experiments.programs.measure import largest_memory, settings_of
 from experiments.programs.page import speed_figure, table_of, write_page
 from experiments.programs.stored import Measured, place_of, read_fit, write
 from experiments.programs.table import COLUMNS, header, row
@@ -91,6 +92,14 @@ def test_an_engine_is_asked_for_what_it_has():
     }
     kmeans = who.Contestant("kmeans", "", "kmeans")
     assert settings_of(kmeans, 100, 50) == {}
+
+
+def test_memory_is_that_of_the_largest_process():
+    before = largest_memory()
+    more = int(before) + 200
+    code = f"import numpy; numpy.ones({more} * 2**17)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert largest_memory() >= more
 
 
 def test_rates_are_by_the_clock_and_by_the_processor():
