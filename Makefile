@@ -44,7 +44,7 @@ format: setup
 lock: setup
 	@$(PY) -m uv pip compile pyproject.toml --universal --python-version 3.12 --extra dev --upgrade --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
-	@.ci/lock-engines
+	@.ci/lock-engines --upgrade
 
 clean:
 	@rm -rf .venv .venv.partial dist docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -231,7 +231,8 @@ def _told_of_size(
     """Say what was chosen by the number of rows, for the fits and for the comparison."""
     samples = [one.sample for one in scores.values() if one.sample is not None]
     loo = None if found.bayes is None else found.bayes.loo
-    return [*terms.choices, *(told_of_scores(len(sample.rows), loo) for sample in samples[:1])]
+    errors = [] if loo is None else [loo]
+    return [*terms.choices, *(told_of_scores(len(sample.rows), errors) for sample in samples[:1])]
 
 
 def _clusters(found: Assignments, dataset: Dataset, fits: Mapping[str, Fit]) -> ClusterValues:

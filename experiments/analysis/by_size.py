@@ -87,6 +87,9 @@ LIMITS = {
 LADDER = ((500, 500), (250, 250))
 """Draws and tuning iterations of a chain of NUTS, from step to step."""
 
+ROW_SCORES = "row scores"
+"""The subject of what is said of a sample of the rows."""
+
 TUNE_OF_GIBBS = 500
 """Tuning iterations of a chain of Gibbs."""
 
@@ -318,20 +321,31 @@ def rows_scored(n_samples: int, n_draws: int) -> int:
     return min(n_samples, int(LIMITS["rows scored"].value))
 
 
-def told_of_scores(n_scored: int, loo: LeaveOneOutValues | None) -> SizeChoice:
-    """Say that a sample of the rows was scored, and how large the error of that is.
+def told_of_scores(n_scored: int, errors: Sequence[LeaveOneOutValues] | None = None) -> SizeChoice:
+    """Say that a sample of the rows is scored, and how large the error of that is.
 
     Parameters
     ----------
     n_scored : int
-    loo : LeaveOneOutValues or None
-        None where there are too few draws for leave-one-out.
+    errors : sequence of LeaveOneOutValues, optional
+        Of every number of components; empty where there are too few draws for leave-one-out. None
+        before anything is fitted.
     """
-    said = f"The posterior's predictive density rests on {n_scored} rows drawn at random."
-    if loo is not None:
+    both = f"Leave-one-out and the posterior's predictive density rest on {n_scored} rows"
+    if errors is None:
+        said = f"{both} drawn at random."
+    elif not errors:
+        said = f"The posterior's predictive density rests on {n_scored} rows drawn at random."
+    elif len(errors) == 1:
         said = (
-            f"Leave-one-out and the posterior's predictive density rest on {n_scored} rows drawn "
-            f"at random: to the standard error of leave-one-out, {loo.se:.3g}, that adds an error "
-            f"of {loo.sampling_se or 0.0:.2g}."
+            f"{both} drawn at random: to the standard error of leave-one-out, {errors[0].se:.3g}, "
+            f"that adds an error of {errors[0].sampling_se or 0.0:.2g}."
         )
-    return SizeChoice(subject="row scores", text=said)
+    else:
+        least, most = min(one.se for one in errors), max(one.se for one in errors)
+        added = max(one.sampling_se or 0.0 for one in errors)
+        said = (
+            f"{both} drawn at random: to the standard errors of leave-one-out, {least:.3g} to "
+            f"{most:.3g}, that adds errors of at most {added:.2g}."
+        )
+    return SizeChoice(subject=ROW_SCORES, text=said)

@@ -121,10 +121,14 @@ class ModelsApart:
         The two engines.
     differences : tuple of str
         In what their models differ.
+    same_model : bool
+        Whether both are known to state one model under one prior, so that a difference is an error
+        of a program.
     """
 
     names: tuple[str, str]
     differences: tuple[str, ...]
+    same_model: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,12 @@ class PosteriorsCompared:
 
     @property
     def probability(self) -> float:
-        """Chance of a difference as large as the largest of all pairs, if each were of equals."""
+        """Chance of a difference as large as the largest of all pairs, if each were of equals.
+
+        It is 0 where two that state one model do not draw the same parameters.
+        """
+        if any(pair.same_model for pair in self.apart):
+            return 0.0
         least = min((pair.probability for pair in self.pairs), default=1.0)
         return min(1.0, len(self.pairs) * least)
 
@@ -218,6 +227,11 @@ def difference(found: PosteriorsCompared, label: str = "", *, sure: bool = True)
 
 def not_compared(titles: Mapping[str, str], pair: ModelsApart) -> str:
     """Say why two posteriors are not compared."""
+    if pair.same_model:
+        return (
+            f"{listed([titles[name] for name in pair.names])} do not draw the same posterior, "
+            f"though both state one model under one prior ({listed(pair.differences)})."
+        )
     return (
         f"{listed([titles[name] for name in pair.names])} are posteriors of different models "
         f"({listed(pair.differences)}), and are not compared."
@@ -266,7 +280,7 @@ def compare_posteriors(
             continue
         free, both = _free_parameters([drawn[name] for name in names], covariance_type)
         if differences := _fixed_in_one([titles[name] for name in names], free, both):
-            apart.append(ModelsApart(names, differences))
+            apart.append(ModelsApart(names, differences, None not in models))
             continue
         rng = np.random.default_rng(stream(seed, f"energy distance {names[0]} {names[1]}"))
         pairs.append(_pair(names, free, both, None not in models, rng))

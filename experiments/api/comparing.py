@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast, overload
 
+import numpy as np
+
 from experiments.analysis.analyse import Terms, analyse
 from experiments.analysis.by_size import ChosenSettings, Size, settings_by_size
 from experiments.analysis.thresholds import thresholds_with
@@ -107,6 +109,7 @@ def compare(  # noqa: PLR0913 - a public face: the caller names its options
     """
     dataset = from_arrays(X, X_test, truth, labels=labels)
     thresholds_with(thresholds or {})
+    _check_full(full)
     if engines is None:
         automatic = isinstance(n_components, str) and n_components == AUTO
         engines = ("em", BAYES_AUTO) if automatic else ("em", "bayes")
@@ -166,6 +169,18 @@ def compare_fits(
         is no report.
     full : bool, default False
         Whether all rows are scored, however many they are.
+
+    Raises
+    ------
+    UsageError
+        If an option is not allowed.
     """
+    _check_full(full)
     terms = Terms(experiment, seed, covariance_type, thresholds or {}, full)
     return Comparison.of(analyse(dataset, fits, terms, illustrated=illustrated))
+
+
+def _check_full(full: object) -> None:
+    """Refuse a word, which would be true whatever it says."""
+    if not isinstance(full, bool | np.bool):
+        raise UsageError(f"full is {full!r}, allowed is True or False")

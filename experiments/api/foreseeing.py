@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.analysis.analyse import dataset_info
-from experiments.analysis.by_size import ChosenSettings, Size, settings_by_size
+from experiments.analysis.by_size import (
+    ChosenSettings,
+    Size,
+    rows_scored,
+    settings_by_size,
+    told_of_scores,
+)
 from experiments.config.data import Data, SyntheticData
 from experiments.config.engines import EMSettings
 from experiments.config.experiment import ExperimentConfig
@@ -20,10 +26,11 @@ from experiments.engines.contract import ForeseesTime
 from experiments.engines.costs import EM_PASS, slowness
 from experiments.engines.em import EMEngine
 from experiments.engines.fit import check_structures, ready_engines
-from experiments.engines.registry import make_engine
+from experiments.engines.registry import load_engine, make_engine
 from experiments.selection.choose import with_evidence
 from experiments.selection.structures import MOST_KEPT
 from experiments.sweeps.plan import make_plan
+from experiments.values.by_size import SizeChoice
 from experiments.values.foreseen import Foreseen
 from gmm_bayes.core.cores import processors
 
@@ -76,8 +83,21 @@ def foresee(config: ExperimentConfig, dataset: Dataset | None = None) -> Foresee
         seconds,
         unknown,
         n_processors=processors(),
-        choices=chosen.choices,
+        choices=(*chosen.choices, *_sampled_rows(config, options, size[0])),
     )
+
+
+def _sampled_rows(
+    config: ExperimentConfig, options: dict[str, dict[str, Any]], n_rows: int
+) -> tuple[SizeChoice, ...]:
+    """Say that some rows will stand for all in leave-one-out, where they are many."""
+    settings = [
+        load_engine(name).settings.model_validate(options[name]).model_dump()
+        for name in config.engines
+    ]
+    n_draws = max(table.get("draws", 0) * table.get("chains", 1) for table in settings)
+    n_scored = rows_scored(n_rows, n_draws)
+    return () if config.full or n_scored == n_rows else (told_of_scores(n_scored),)
 
 
 def chosen_by_size(config: ExperimentConfig, dataset: Dataset) -> ChosenSettings:

@@ -11,7 +11,7 @@ from gmm_em.core.doors import lazy_door
 
 if TYPE_CHECKING:
     from experiments.config.experiment import COVARIANCE_NAMES, ExperimentConfig
-    from experiments.config.ignored import OF_A_SWEEP, refuse_ignored
+    from experiments.config.ignored import NOT_OF_PROGRAMS, OF_A_SWEEP, refuse_ignored
     from experiments.config.keys import allowed_values, known_keys
     from experiments.config.load import (
         apply_override,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COVARIANCE_NAMES",
+    "NOT_OF_PROGRAMS",
     "OF_A_SWEEP",
     "ExperimentConfig",
     "Section",
@@ -39,6 +40,7 @@ __all__ = [
 
 _HOMES = {
     "COVARIANCE_NAMES": "experiments.config.experiment",
+    "NOT_OF_PROGRAMS": "experiments.config.ignored",
     "OF_A_SWEEP": "experiments.config.ignored",
     "ExperimentConfig": "experiments.config.experiment",
     "Section": "experiments.config.section",

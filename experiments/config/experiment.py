@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from experiments.config.conclusion import Conclusion
 from experiments.config.data import Data
 from experiments.config.engines import BayesSettings, EMSettings
+from experiments.config.programs import ProgramsSettings
 from experiments.config.section import PositiveInt, Section
 from experiments.config.sweep import SweepSettings
 from experiments.core.errors import UsageError
@@ -78,6 +79,8 @@ class ExperimentConfig(Section):
 
     sbc: bool = False
     """Whether the config is meant for `gmm-compare sbc`, which draws the truths from its prior."""
+    programs: ProgramsSettings | None = None
+    """Makes the config one of programs: every one that is installed draws the posterior."""
     thresholds: dict[str, list[float]] = Field(default={})
     """Entries of the verdict's table of thresholds to replace, each [warn, fail]."""
     sweep: SweepSettings | None = None
@@ -94,9 +97,14 @@ class ExperimentConfig(Section):
 
     @property
     def kind(self) -> str:
-        """What it is for: "sbc", "sweep", "choose-k" (several numbers or structures) or "run"."""
+        """What it is for.
+
+        "sbc", "programs", "sweep", "choose-k" (several numbers or structures) or "run".
+        """
         if self.sbc:
             return "sbc"
+        if self.programs is not None:
+            return "programs"
         if self.sweep is not None:
             return "sweep"
         one = isinstance(self.n_components, int) and isinstance(self.covariance_type, str)
@@ -136,6 +144,16 @@ class ExperimentConfig(Section):
             raise ValueError(f"settings.{own[0]}: allowed is the table [{own[0]}]")
         if unused := sorted(set(self.settings) - set(self.engines)):
             raise ValueError(f"settings.{unused[0]}: no such engine among {self.engines}")
+        return self
+
+    @model_validator(mode="after")
+    def _programs_alone(self) -> Self:
+        if self.programs is None:
+            return self
+        if self.sbc or self.sweep is not None:
+            raise ValueError("programs: allowed without sbc and without a table [sweep]")
+        if not isinstance(self.n_components, int) or self.covariance_type != "full":
+            raise ValueError("programs: allowed is one n_components, and full covariances")
         return self
 
     def named_options(self, name: str) -> dict[str, Any]:

@@ -9,6 +9,17 @@ from experiments.core.errors import UsageError
 
 # What only a sweep uses.
 OF_A_SWEEP = ("sweep", "conclusion")
+# What is not used where every program that is installed draws the posterior.
+NOT_OF_PROGRAMS = (
+    *OF_A_SWEEP,
+    "engines",
+    "em",
+    "bayes",
+    "settings",
+    "full",
+    "thresholds",
+    "covariance_type",
+)
 
 
 def refuse_ignored(

@@ -162,4 +162,10 @@ def _with_paths(config: ExperimentConfig, folder: Path) -> ExperimentConfig:
     if config.sweep is not None and isinstance(paths := config.sweep.over.get("data.path"), list):
         over = {**config.sweep.over, "data.path": [_resolved(folder, path) for path in paths]}
         changes["sweep"] = config.sweep.model_copy(update={"over": over})
+    if config.programs is not None:
+        also = {
+            _resolved(folder, source) if source.endswith(".toml") else source: k
+            for source, k in config.programs.also.items()
+        }
+        changes["programs"] = config.programs.model_copy(update={"also": also})
     return config.model_copy(update=changes)

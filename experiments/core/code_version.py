@@ -12,7 +12,7 @@ from pathlib import Path
 # Libraries whose versions can change a fit; the others only read, write and draw.
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "pymc", "pytensor", "nutpie", "numba", "arviz")
 # Rooms of the harness that no number of a comparison passes through.
-OUTSIDE = ("api", "benchmarks", "cli", "data", "report", "terminal")
+OUTSIDE = ("api", "benchmarks", "cli", "data", "programs", "report", "terminal")
 
 
 @cache

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points, version
-from importlib.util import find_spec
-from shutil import which
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -14,6 +12,7 @@ from pydantic import ValidationError
 from experiments.config.messages import describe
 from experiments.core.errors import UsageError
 from experiments.engines.contract import Engine
+from experiments.engines.needs import Library, LibraryElsewhere, Need, Program
 
 # The entry-point group under which other packages register engines.
 GROUP = "gmm_compare.engines"
@@ -29,12 +28,18 @@ OWN = {
 # Engines of this package that need a library or a program which is not among its dependencies.
 OPTIONAL = {
     "numpyro": "experiments.engines.programs.numpyro_engine:NumPyroEngine",
+    "blackjax": "experiments.engines.programs.blackjax_engine:BlackJAXEngine",
+    "stan": "experiments.engines.programs.stan_engine:StanEngine",
     "mclust": "experiments.engines.programs.mclust_engine:MclustEngine",
 }
-# The library that each of them needs, which is also the name of the extra that brings it.
-LIBRARIES = {"numpyro": "numpyro"}
-# The program that an engine calls, and how it is installed.
-PROGRAMS = {"mclust": ("Rscript", "install R, and type install.packages('mclust') in it")}
+STAN = LibraryElsewhere("stan", "pystan", "stan", "GMM_COMPARE_STAN_PYTHON", "Python 3.12")
+# What each of them needs.
+NEEDS: dict[str, Need] = {
+    "numpyro": Library("numpyro"),
+    "blackjax": Library("blackjax"),
+    "stan": STAN,
+    "mclust": Program("Rscript", "install R, and type install.packages('mclust') in it"),
+}
 
 
 @cache
@@ -68,14 +73,7 @@ def load_engine(name: str) -> type[Engine]:
 
 def what_is_missing(name: str) -> str:
     """Say what an engine of this package lacks here and how it is installed; nothing if it runs."""
-    library = LIBRARIES.get(name)
-    if library is not None and find_spec(library) is None:
-        install = f"pip install 'gmm-compare[{name}]'"
-        return f"the library {library}, which is not installed: {install}"
-    program, install = PROGRAMS.get(name, ("", ""))
-    if program and which(program) is None:
-        return f"the program {program}, which is not installed: {install}"
-    return ""
+    return NEEDS[name].missing() if name in NEEDS else ""
 
 
 def make_engine(name: str, options: Mapping[str, Any]) -> Engine:
@@ -107,8 +105,9 @@ def engine_versions(names: Sequence[str]) -> dict[str, str]:
     known = available_engines()
     found = {}
     for name in names:
-        if name in LIBRARIES:
-            found[name] = f"{LIBRARIES[name]}=={version(LIBRARIES[name])}"
+        if name in NEEDS:
+            if own := NEEDS[name].version():
+                found[name] = own
             continue
         distribution = known[name].dist if name in known and name not in OWN else None
         if distribution is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from experiments.analysis.analyse import Analysis, Terms, analyse, dataset_info
+from experiments.analysis.by_size import ROW_SCORES, told_of_scores
 from experiments.analysis.verdict.evidence import doubts_about, gravest_first
 from experiments.core.errors import FitError, UsageError
 from experiments.core.progress import Report, silent
@@ -164,7 +165,14 @@ def _has_evidence(engine: str) -> bool:
 def _choices(analyses: Mapping[int, Analysis]) -> list[SizeChoice]:
     """Return what was chosen by the number of rows at any of the numbers, each thing once."""
     every = [choice for found in analyses.values() for choice in found.values.choices]
-    return list({choice.subject: choice for choice in every}.values())
+    once = {choice.subject: choice for choice in every}
+    posteriors = [found.values.log_likelihood.bayes for found in analyses.values()]
+    errors = [one.loo for one in posteriors if one is not None and one.loo is not None]
+    sampled = [loo for loo in errors if loo.n_scored is not None]
+    if sampled:
+        # The error of the sample is another one for every number.
+        once[ROW_SCORES] = told_of_scores(sampled[0].n_scored or 0, sampled)
+    return list(once.values())
 
 
 def _better_by(analyses: Mapping[int, Analysis]) -> dict[int, float]:

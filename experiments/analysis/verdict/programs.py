@@ -42,15 +42,20 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
                 threshold=cause.threshold,
             )
     sound = compared.only(set(compared.titles) - set(unsound))
+    wrong = [pair for pair in sound.apart if pair.same_model]
     for pair in sound.apart:
-        yield Finding(
-            id="posteriors-apart",
-            level="warn",
-            text=not_compared(sound.titles, pair),
-            value=float(len(pair.differences)),
-            threshold=0.0,
-        )
-    if sound.pairs:
+        if pair not in wrong:
+            yield Finding(
+                id="posteriors-apart",
+                level="warn",
+                text=not_compared(sound.titles, pair),
+                value=float(len(pair.differences)),
+                threshold=0.0,
+            )
+    if wrong:
+        text = " ".join(not_compared(sound.titles, pair) for pair in wrong)
+        yield _finding(evidence, sound, "fail", text)
+    elif sound.pairs:
         rough = {name: [one for one in found if one.id in ROUGH] for name, found in about.items()}
         yield _agreement(evidence, sound, _first_of(rough, "warn"))
 

@@ -24,8 +24,9 @@ def command(as_json: bool) -> None:
     """List the configs that ship: name, kind, and the question that each asks.
 
     Kinds: `run` fits one number of components, `choose-k` several and lets criteria choose, `sweep`
-    runs many experiments with something varied, and `gmm-compare run NAME` runs any of these. `sbc`
-    is for `gmm-compare sbc NAME`, which checks a sampler.
+    runs many experiments with something varied, `programs` draws posteriors by every program that
+    is installed, and `gmm-compare run NAME` runs any of these. `sbc` is for `gmm-compare sbc NAME`,
+    which checks a sampler.
     """
     loaded = [config.load_config(name) for name in config.shipped_configs()]
     if as_json:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
 
 from experiments import config, storage, sweeps
 from experiments.cli.completers import complete_config, complete_override
+from experiments.cli.show_programs import run_programs_and_show
 from experiments.cli.show_run import run_and_show, show_dry_run
 from experiments.cli.show_sweep import sweep_and_show
 from experiments.cli.summaries import examples
 from experiments.core.errors import UsageError
+from experiments.core.files import refuse_unwritable
+
+# What differs between the kinds of configs; the others fit once, and compare.
+UNUSED = {"sweep": ("full",), "programs": config.NOT_OF_PROGRAMS}
+CHECKS: dict[str, Callable[[Path], None]] = {
+    "sweep": lambda target: sweeps.SweepDirectory(target).check(),
+    # A run of programs that was interrupted goes on in its folder.
+    "programs": partial(refuse_unwritable, purpose="the results of the programs"),
+}
+SHOWN = {"sweep": sweep_and_show, "programs": run_programs_and_show}
 
 
 @click.command(
@@ -58,11 +71,12 @@ def command(
     """Run experiments: fit, compare, print the answer and leave a report.
 
     CONFIG is a TOML file or the name of a shipped config (see `gmm-compare configs`). One with a
-    [sweep] table is swept: `gmm-compare sweep` says how, and on what, it runs.
+    [sweep] table is swept: `gmm-compare sweep` says how, and on what, it runs. One with a
+    [programs] table draws one posterior by every program that is installed.
     """
     loaded = [config.load_config(source, overrides, quick) for source in configs]
     for experiment in loaded:
-        unused = config.OF_A_SWEEP if experiment.sweep is None else ("full",)
+        unused = UNUSED.get(experiment.kind, config.OF_A_SWEEP)
         config.refuse_ignored("run", overrides, experiment, unused)
     if dry_run:
         for experiment in loaded:
@@ -76,14 +90,9 @@ def command(
         raise UsageError("two of the configs have the same name, allowed is each name once")
     # Every config is checked before the first one runs.
     for experiment, target in zip(loaded, targets, strict=True):
-        if experiment.sweep is None:
-            storage.check_target(target)
-        else:
-            sweeps.SweepDirectory(target).check()
+        CHECKS.get(experiment.kind, storage.check_target)(target)
     status = 0
     for experiment, target in zip(loaded, targets, strict=True):
-        if experiment.sweep is None:
-            run_and_show(experiment, target, as_json)
-        else:
-            status = max(status, sweep_and_show(experiment, target, as_json))
+        show = SHOWN.get(experiment.kind, run_and_show)
+        status = max(status, show(experiment, target, as_json))
     return status

@@ -16,6 +16,7 @@ from experiments.datasets.dataset import from_arrays
 from experiments.engines import bayes, costs, em
 from experiments.engines.bayes import BayesEngine
 from experiments.values.by_size import SizeChoice, told_of_size
+from experiments.values.comparison import LeaveOneOutValues
 
 BOTH = ("em", "bayes")
 
@@ -152,6 +153,22 @@ def test_a_sample_of_the_rows_is_scored_where_there_are_too_many_values():
 def test_the_answer_says_what_was_chosen_and_how_to_undo_it():
     assert told_of_size(100_000, ()) == ""
     parts = ("100000 rows", "information matrix", "250 draws after 250", "10000 rows", "--full")
-    choices = [*chosen(100_000, named=NUTS).choices, told_of_scores(10_000, None)]
+    choices = [*chosen(100_000, named=NUTS).choices, told_of_scores(10_000, [])]
     assert all(part in told_of_size(100_000, choices) for part in parts)
+    errors = [
+        LeaveOneOutValues(
+            elpd=-1.0,
+            se=se,
+            n_effective=1.0,
+            max_pareto_k=0.1,
+            n_high_pareto_k=0,
+            n_draws=9,
+            n_scored=10,
+            sampling_se=of_sample,
+        )
+        for se, of_sample in ((30.0, 0.5), (20.0, 0.25))
+    ]
+    assert told_of_scores(10, errors).text.endswith(
+        "leave-one-out, 20 to 30, that adds errors of at most 0.5."
+    )
     assert SizeChoice(subject="draws", text="Few.").usual == {}

@@ -146,6 +146,7 @@ def test_a_parameter_that_only_one_program_draws_tells_the_models_apart():
         assert str(found) == (
             f"a and b are posteriors of different models ({said}), and are not compared."
         )
+        assert not found.apart[0].same_model
     (pair,) = compare_posteriors({"a": fixed(one, 0.6), "b": fixed(other, 0.6)}).pairs
     assert len(pair.z) == 10
 

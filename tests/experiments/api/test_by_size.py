@@ -15,6 +15,7 @@ from experiments.api.comparing import compare, compare_fits
 from experiments.api.comparison import Comparison
 from experiments.api.foreseeing import foresee
 from experiments.api.run import run_experiment
+from experiments.core.errors import UsageError
 from experiments.datasets.dataset import from_arrays
 from experiments.report.by_size import size_blocks
 from experiments.terminal.foreseen import LONG, announce
@@ -76,7 +77,7 @@ def test_a_stored_run_says_what_was_chosen_and_its_config_repeats_it(tmp_path, r
     found = run_experiment(values(rows), tmp_path / "first", told=said.append)
     subjects = ["standard errors", "draws", "row scores"]
     assert [choice.subject for choice in found.choices] == subjects
-    assert [choice.subject for choice in said[0].choices] == subjects[:2]
+    assert [choice.subject for choice in said[0].choices] == subjects
     assert found.engines["bayes"].diagnostics["n_draws"] == 4 * 250
     assert found.engines["em"].diagnostics["n_bootstrap"] == 0
     assert found.engines["em"].intervals is None
@@ -92,7 +93,8 @@ def test_a_stored_run_says_what_was_chosen_and_its_config_repeats_it(tmp_path, r
 @pytest.mark.usefixtures("small_limits")
 def test_in_full_nothing_is_chosen(rows, rng):
     assert foresee(values(rows, full=True)).choices == ()
-    assert [c.subject for c in foresee(values(rows)).choices] == ["standard errors", "draws"]
+    subjects = ["standard errors", "draws", "row scores"]
+    assert [c.subject for c in foresee(values(rows)).choices] == subjects
     X = np.loadtxt(rows, skiprows=1)[:, None]
     fits = {"em": made_em(TRUTH), "bayes": made_bayes(TRUTH, rng, n_draws=100)}
     assert [c.subject for c in compare_fits(from_arrays(X), fits).choices] == ["row scores"]
@@ -102,6 +104,14 @@ def test_in_full_nothing_is_chosen(rows, rng):
     full = compare(X, 2, full=True, **only_em)
     assert full.engines["em"].diagnostics["n_bootstrap"] == 200
     assert full.choices == []
+
+
+@pytest.mark.parametrize("compared", [compare, compare_fits])
+def test_full_is_true_or_false(compared):
+    X = np.arange(8.0)[:, None]
+    with pytest.raises(UsageError) as told:
+        compared(from_arrays(X) if compared is compare_fits else X, 1, full="ja")
+    assert str(told.value) == "full is 'ja', allowed is True or False"
 
 
 @pytest.mark.slow
@@ -117,6 +127,8 @@ def test_criteria_say_it_too_and_pair_the_rows_that_were_scored(rows):
     assert some[0].worse_by == pytest.approx(whole[0].worse_by, rel=0.3)
     assert some[0].worse_by_se == pytest.approx(whole[0].worse_by_se, rel=0.5)
     assert "Chosen for 400 rows" in as_text(found)
+    errors = [one.log_likelihood.bayes.loo.sampling_se for one in found.comparisons.values()]
+    assert f"that adds errors of at most {max(errors):.2g}." in found.choices[1].text
 
 
 def test_without_choices_a_report_says_nothing():
@@ -131,6 +143,7 @@ def test_a_dry_run_says_it_before(tmp_path, rng, monkeypatch, capsys):
     said = " ".join(out.split())
     assert "Chosen for 300000 rows: EM's standard errors are those of the information" in said
     assert "Each chain has 250 draws after 250 of tuning" in said
+    assert "predictive density rest on 10000 rows drawn at random." in said
     status, out, err = run(monkeypatch, capsys, *arguments, "--full")
     assert "Chosen" not in out
 

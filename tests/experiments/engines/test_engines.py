@@ -32,7 +32,7 @@ def X():
 def test_every_engine_of_this_package_loads():
     names = available_engines()
     own = ["em", "bayes", "bayes-auto", "sklearn", "sklearn-bayes", "kmeans"]
-    assert list(names)[-8:] == [*own, "numpyro", "mclust"]
+    assert list(names)[-10:] == [*own, "numpyro", "blackjax", "stan", "mclust"]
     for name in ("em", "bayes", "bayes-auto", "sklearn", "sklearn-bayes", "kmeans"):
         assert load_engine(name).settings.model_validate({})
 

@@ -89,6 +89,23 @@ def test_a_program_that_draws_another_posterior_is_caught(dataset, fits):
     assert "agreement" not in said(comparison)
 
 
+def test_a_program_that_keeps_a_parameter_of_the_same_model_at_one_value_is_wrong(dataset, fits):
+    draws = fits["other"].draws
+    weights = np.broadcast_to(draws.weights[:1, :1], draws.weights.shape).copy()
+    still = MixtureDraws(weights, draws.means, draws.covariances)
+    other = replace(fits["other"], draws=still, mixture=still.mean())
+    comparison = judged(dataset, {**fits, "other": other})
+    found = said(comparison)["posteriors"]
+    assert (found.level, found.value) == ("fail", 0.0)
+    assert (comparison.headline.believe, comparison.headline.reason) == ("em", "posterior-fails")
+    assert found.text == (
+        "posterior and Stan do not draw the same posterior, though both state one model under one "
+        "prior (Stan keeps weight[1] at one value)."
+    )
+    unknown = {"bayes": fits["bayes"], "other": replace(other, model=None)}
+    assert said(judged(dataset, unknown))["posteriors-apart"].level == "warn"
+
+
 def test_draws_of_another_width_are_caught(dataset, fits):
     draws = fits["other"].draws
     mean = draws.means.mean(axis=(0, 1))

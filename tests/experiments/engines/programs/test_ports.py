@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from experiments.core.errors import UsageError
-from experiments.engines import check_port, registry
+from experiments.engines import check_port, needs
 from experiments.engines.programs.starts import starts_at_rows
 from experiments.engines.registry import load_engine
 from gmm_bayes import (
@@ -21,25 +21,23 @@ from gmm_bayes import (
     NIWPrior,
     log_posterior_density,
 )
-from gmm_em import Mixture
+from tests.experiments.engines.programs.cases import ROWS
 from tests.paths import ROOT
 
-TRUTH = Mixture([0.6, 0.4], [[0.0, 0.0], [3.0, 1.0]], [np.eye(2), [[1.0, 0.5], [0.5, 0.8]]])
-X = TRUTH.sample(80, 3)[0]
 
-
-def test_an_engine_whose_library_is_missing_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(registry, "find_spec", lambda name: None)
-    expected = "needs the library numpyro, which is not installed: pip install 'gmm-compare"
+@pytest.mark.parametrize("name", ["numpyro", "blackjax"])
+def test_an_engine_whose_library_is_missing_says_what_to_install(monkeypatch, name):
+    monkeypatch.setattr(needs, "find_spec", lambda name: None)
+    expected = f"needs the library {name}, which is not installed: pip install 'gmm-compare"
     with pytest.raises(UsageError, match=expected) as told:
-        load_engine("numpyro")
+        load_engine(name)
     assert "\n" not in str(told.value)
 
 
 def test_no_other_program_is_imported_before_it_is_named():
     code = (
         "import sys, experiments, experiments.engines as e; e.available_engines(); e.check_port\n"
-        "print(sorted({'jax', 'numpyro'} & set(sys.modules)))"
+        "print(sorted({'blackjax', 'jax', 'numpyro', 'stan'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -64,8 +62,8 @@ def test_a_prior_that_is_off_by_a_factor_of_two_is_caught(right, wrong):
         # A constant of its own, as a program that leaves out normalising constants has.
         return log_posterior_density(mixtures, X, wrong) + 17.0
 
-    assert not check_port(port, X, 2, right).agrees
-    same = check_port(port, X, 2, wrong)
+    assert not check_port(port, ROWS, 2, right).agrees
+    same = check_port(port, ROWS, 2, wrong)
     assert same.agrees
     assert "state the same model" in str(same)
     assert len(same.ours) == 50
@@ -77,16 +75,16 @@ def test_a_density_that_is_not_finite_does_not_agree():
         values[0, 7] = np.nan
         return values
 
-    assert not check_port(port, X, 2).agrees
+    assert not check_port(port, ROWS, 2).agrees
 
 
 def test_an_engine_without_a_density_is_refused():
     with pytest.raises(UsageError, match="engine 'kmeans' has no method log_density"):
-        check_port("kmeans", X, 2)
+        check_port("kmeans", ROWS, 2)
 
 
 def test_starts_are_rows_of_the_data_and_differ_between_chains():
-    model = ModelInNumbers.of(X, 2)
+    model = ModelInNumbers.of(ROWS, 2)
     starts = starts_at_rows(model, 3, np.random.SeedSequence(1))
     means = starts.means.reshape(-1, 2)
     assert all((np.abs(model.rows - mean).sum(axis=1) == 0).any() for mean in means)
@@ -95,49 +93,68 @@ def test_starts_are_rows_of_the_data_and_differ_between_chains():
     assert np.array_equal(starts.means, again.means)
 
 
-@pytest.fixture(scope="module")
-def in_numpyro():
-    """What a process that sees NumPyro found; `make slow` installs it."""
+# The configs whose posteriors each draws.
+POSTERIORS = {"numpyro": ("old-faithful", "quickstart"), "blackjax": ("old-faithful",)}
+
+
+@pytest.fixture(scope="module", params=POSTERIORS)
+def program(request, tmp_path_factory):
+    """The name of a program, and what a process that sees its library found.
+
+    `make slow` installs the library.
+    """
+    name = request.param
+    module = "tests.experiments.engines.programs.in_program"
     done = subprocess.run(
-        [sys.executable, "-m", "tests.experiments.engines.programs.in_numpyro"],
+        [sys.executable, "-m", module, name, *POSTERIORS[name]],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT / ".venv" / "engines")},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT / ".venv" / "engines"),
+            # What is fitted twice is compiled once.
+            "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        },
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return name, json.loads(done.stdout)
 
 
 @pytest.mark.slow
-def test_numpyro_states_the_same_model_under_every_prior(in_numpyro):
-    found = in_numpyro["ports"]
+def test_a_program_states_the_same_model_under_every_prior(program):
+    _, told = program
+    found = told["ports"]
     assert len(found) == 6
     assert {name: values for name, values in found.items() if not values[0] <= values[1]} == {}
-    assert "VolumeShapePrior is for structures by volume" in in_numpyro["refusal"]
+    assert "VolumeShapePrior is for structures by volume" in told["refusal"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "n_parameters"), [("old-faithful", 11), ("quickstart", 17)])
-def test_numpyro_draws_the_same_posterior(in_numpyro, name, n_parameters):
-    # Of 28 means in all, one beyond 4 errors is a false alarm in 2 of 1000 seeds.
-    found = in_numpyro["posteriors"][name]
-    assert len(found["z"]) == n_parameters
-    assert max(map(abs, found["z"])) < 4.0
-    assert all(map(math.isfinite, found["z"]))
-    assert found["n_divergent"] == 0
-    assert found["n_draws"] == 1200
+def test_a_program_draws_the_same_posterior(program):
+    # Of 39 means in all, one beyond 4 errors is a false alarm in 3 of 1000 seeds.
+    name, told = program
+    n_parameters = {"old-faithful": 11, "quickstart": 17}
+    assert set(told["posteriors"]) == set(POSTERIORS[name])
+    for data, found in told["posteriors"].items():
+        assert len(found["z"]) == n_parameters[data]
+        assert all(map(math.isfinite, found["z"]))
+        assert max(map(abs, found["z"])) < 4.0
+        assert found["n_divergent"] == 0
+        assert found["n_draws"] == 1200
 
 
 @pytest.mark.slow
-def test_the_draws_meet_the_estimate_of_em_as_those_of_engine_bayes_do(in_numpyro):
-    assert in_numpyro["compared"] == {"agreement": True, "certificate": True}
+def test_the_draws_meet_the_estimate_of_em_as_those_of_engine_bayes_do(program):
+    assert program[1]["compared"] == {"agreement": True, "certificate": True}
 
 
 @pytest.mark.slow
-def test_numpyro_keeps_to_its_seed_and_leaves_jax_as_it_was(in_numpyro):
-    assert in_numpyro["repeated"]
-    assert not in_numpyro["double precision elsewhere"]
-    assert list(in_numpyro["versions"]) == ["numpyro"]
-    assert in_numpyro["versions"]["numpyro"].startswith("numpyro==")
+def test_a_program_keeps_to_its_seed_and_leaves_jax_as_it_was(program):
+    name, told = program
+    assert told["repeated"]
+    assert not told["double precision elsewhere"]
+    assert list(told["versions"]) == [name]
+    assert told["versions"][name].startswith(f"{name}==")

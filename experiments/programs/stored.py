@@ -33,7 +33,7 @@ class Measured:
         Of the fit after that, by the clock and of processors: tuning and drawing, and whatever is
         compiled anew for each fit.
     mib : float
-        Largest resident memory of the process.
+        Largest resident memory of the process, or of one that it called.
     ess, r_hat : float
         The smallest effective number of draws and the largest R-hat of a parameter.
     n_draws, n_divergent : int
@@ -71,6 +71,11 @@ class Measured:
     def read(cls, folder: Path) -> Self:
         """Read the numbers from a folder."""
         return cls(**json.loads((folder / "measured.json").read_text(encoding="utf-8")))
+
+
+def place_of(folder: Path, label: str, program: str) -> Path:
+    """Return where the folder of a run keeps what a program found on some data."""
+    return folder / "programs" / label / program
 
 
 def write(folder: Path, measured: Measured, fit: Fit) -> None:

@@ -11,34 +11,71 @@ import io
 import tokenize
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from experiments.engines.registry import (
-    LIBRARIES,
-    OWN,
-    available_engines,
-    load_engine,
-    what_is_missing,
-)
+from experiments.engines.registry import OWN, available_engines, load_engine, what_is_missing
 
-# The functions of a module that state the model; none stands for all of it.
-Statement = tuple[str, tuple[str, ...]]
 
-BY_HAND: tuple[Statement, ...] = (("gmm_bayes.density.closed_form", ()),)
+class Statement(Protocol):
+    """Where a model is stated."""
+
+    def lines(self) -> int:
+        """Count the lines that hold code."""
+
+
+@dataclass(frozen=True)
+class InPython:
+    """The functions and classes of a module that state the model; none stands for all of it."""
+
+    module: str
+    names: tuple[str, ...] = ()
+
+    def lines(self) -> int:
+        """Count the lines that hold code."""
+        return lines_of_code(self.module, self.names)
+
+
+@dataclass(frozen=True)
+class InStan:
+    """A Stan program, and what it includes."""
+
+    files: tuple[str, ...]
+
+    def lines(self) -> int:
+        """Count the lines that hold more than a comment."""
+        folder = resources.files("experiments.engines.programs") / "stan_models"
+        texts = [(folder / name).read_text(encoding="utf-8") for name in self.files]
+        lines = [line.strip() for text in texts for line in text.splitlines()]
+        return sum(bool(line) and not line.startswith("//") for line in lines)
+
+
+BY_HAND: tuple[Statement, ...] = (InPython("gmm_bayes.density.closed_form"),)
 CONDITIONALS: tuple[Statement, ...] = (
-    ("gmm_bayes.samplers.gibbs.sweep", ()),
-    ("gmm_bayes.samplers.gibbs.allocation", ()),
+    InPython("gmm_bayes.samplers.gibbs.sweep"),
+    InPython("gmm_bayes.samplers.gibbs.allocation"),
 )
 # Where other programs state the model under the default prior.
 STATEMENTS: Mapping[str, tuple[Statement, ...]] = {
     "numpyro": (
-        (
+        InPython(
             "experiments.engines.programs.numpyro_models",
             ("inverse_wishart", "_weights", "_independent_means", "_rows"),
         ),
     ),
+    "blackjax": (
+        InPython(
+            "experiments.engines.programs.blackjax_models",
+            (
+                *("Covariances", "log_likelihood", "log_dirichlet", "log_independent_means"),
+                *("log_inverse_wishart", "inverse_wishart", "Position", "constrain"),
+                "log_posterior",
+            ),
+        ),
+    ),
+    "stan": (InStan(("inverse-wishart.stan", "mixture.stanfunctions")),),
 }
 
 
@@ -55,7 +92,7 @@ class Contestant:
     engine : str
     settings : mapping
         Of the engine, beside the numbers of draws and chains.
-    statements : tuple of (module, functions)
+    statements : tuple of Statement
         Where its model is stated.
     """
 
@@ -70,7 +107,7 @@ class Contestant:
         """Lines of code that state the model; None where nobody says where they are."""
         if not self.statements:
             return None
-        return sum(lines_of_code(module, names) for module, names in self.statements)
+        return sum(statement.lines() for statement in self.statements)
 
 
 OURS = (
@@ -92,7 +129,7 @@ def _others() -> Iterator[str]:
         if name in OWN or what_is_missing(name):
             continue
         # Engines of this package that state the model are known without importing their library.
-        if name in LIBRARIES or hasattr(load_engine(name), "log_density"):
+        if name in STATEMENTS or hasattr(load_engine(name), "log_density"):
             yield name
 
 

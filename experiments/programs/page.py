@@ -8,10 +8,12 @@ from pathlib import Path
 import plotly.graph_objects as go
 
 from experiments.api.comparison import Comparison
-from experiments.benchmarks.programs.measure import CHAINS, DATA
-from experiments.benchmarks.programs.stored import Measured
-from experiments.benchmarks.programs.table import COLUMNS, by_data
+from experiments.config.experiment import ExperimentConfig
 from experiments.core.processor import processor_line
+from experiments.programs.cases import PosteriorCase, programs_of
+from experiments.programs.measure import CHAINS
+from experiments.programs.stored import Measured
+from experiments.programs.table import COLUMNS, by_data
 from experiments.report.comparison.programs import program_blocks
 from experiments.report.page.blocks import (
     Block,
@@ -30,36 +32,44 @@ from experiments.report.verdict import VerdictList
 
 
 def write_page(
-    path: Path, found: Sequence[Measured], compared: Mapping[str, Comparison], draws: int
+    path: Path,
+    config: ExperimentConfig,
+    cases: Mapping[str, PosteriorCase],
+    found: Sequence[Measured],
+    compared: Mapping[str, Comparison],
 ) -> Path:
     """Write the page as one file, which loads no other, and return `path`.
 
     Parameters
     ----------
     path : Path
+    config : ExperimentConfig
+    cases : mapping of str to PosteriorCase
+        By label.
     found : sequence of Measured
         Of every program and data set.
     compared : mapping of str to Comparison
         The posteriors of each data set; their own pages lie beside this one, in folders of these
         names.
-    draws : int
-        Of each chain, and as many that tuned it.
     """
+    draws = programs_of(config).draws
     programs = list(dict.fromkeys(one.title for one in found))
     lead = f"{', '.join(programs)}: {CHAINS} chains of {draws} draws after {draws} of tuning"
     sections = [
-        PageSection("verdict", "Do they agree?", _agreement(compared)),
+        PageSection("verdict", "Do they agree?", _agreement(cases, compared)),
         PageSection("speed", "How fast are they?", _speed(found)),
         PageSection("pairs", "Every two that can be trusted", _pairs(compared)),
         PageSection("made", "How it was made", _made()),
     ]
-    return write(render("Programs that draw one posterior", lead, sections), path)
+    return write(render(config.description or config.name, lead, sections), path)
 
 
-def _agreement(compared: Mapping[str, Comparison]) -> list[Block]:
+def _agreement(
+    cases: Mapping[str, PosteriorCase], compared: Mapping[str, Comparison]
+) -> list[Block]:
     blocks: list[Block] = []
     for data, comparison in compared.items():
-        blocks.append(Heading(f"{data}, {DATA[data]} components"))
+        blocks.append(Heading(f"{data}, {cases[data].n_components} components"))
         about = [one for one in comparison.verdict if one.id.startswith("posteriors")]
         blocks.append(
             VerdictList(about) if about else Note("One program only: nothing to compare.")

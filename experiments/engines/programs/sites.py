@@ -1,4 +1,4 @@
-"""From a mixture to the parameters of the models in NumPyro, and what that does to a density."""
+"""From a mixture to the parameters of a program's model, and what that does to a density."""
 
 from __future__ import annotations
 
@@ -49,6 +49,21 @@ def of_lkj(draws: MixtureDraws, _: Mapping[str, Any]) -> Sites:
         flat["correlations"] = covariances / (sds[..., :, None] * sds[..., None, :])
     log_volume = math.log(2.0) + d * np.log(sds)
     return Sites(flat, -log_volume.sum(axis=(1, 2)))
+
+
+def of_lkj_factors(draws: MixtureDraws, numbers: Mapping[str, Any]) -> Sites:
+    """Return Cholesky factors L in place of correlations, and standard deviations beside them.
+
+    From the factors to the correlations the volume grows by ``prod L[j, j]**(D - j)``, with j
+    counted from 1.
+    """
+    values, log_correction = of_lkj(draws, numbers)
+    d = values["sds"].shape[-1]
+    correlations = values.pop("correlations", np.ones((*values["sds"].shape, 1)))
+    factors = np.linalg.cholesky(correlations)
+    log_diagonal = np.log(np.diagonal(factors, axis1=-2, axis2=-1))
+    log_volume = (np.arange(d - 1, -1, -1) * log_diagonal).sum(axis=(1, 2))
+    return Sites({**values, "correlation_factors": factors}, log_correction - log_volume)
 
 
 def of_hierarchical(draws: MixtureDraws, numbers: Mapping[str, Any]) -> Sites:

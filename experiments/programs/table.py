@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from experiments.benchmarks.programs.stored import Measured
+from experiments.programs.stored import Measured
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("ESS/s", lambda one: one.rate, ".0f", "effective draws per second of the clock"),
     Column("ESS/CPU s", lambda one: one.cpu_rate, ".0f", "per second of a processor"),
     Column("R-hat", lambda one: one.r_hat, ".3f", "the largest of a parameter"),
-    Column("MiB", lambda one: one.mib, ".0f", "the largest memory of the process"),
+    Column("MiB", lambda one: one.mib, ".0f", "the largest memory of a process"),
     Column("lines", lambda one: one.lines, "d", "of code that state the model"),
 )
 
