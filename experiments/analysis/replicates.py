@@ -9,6 +9,7 @@ their marginal distributions are drawn from.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,7 +68,12 @@ def check_features(
         replicated = _replicated(draws, feature, components, noise)[:, known]
         replicated = _rounded_as(values[known], replicated)
         found.append(_check(feature, len(rows), values[known], replicated))
-    return sorted(found, key=lambda check: -check.farthest / check.band)[:MAX_FEATURES]
+    return sorted(found, key=_likeness)[:MAX_FEATURES]
+
+
+def _likeness(check: FeatureCheck) -> float:
+    """Return the band's width in distances of the data: small where they lie far outside of it."""
+    return check.band / check.farthest if check.farthest > 0.0 else math.inf
 
 
 def _places(draws: MixtureDraws) -> tuple[IntArray, IntArray]:

@@ -18,7 +18,10 @@ from experiments.core.errors import UsageError
 from experiments.core.files import refuse_unwritable
 
 # What differs between the kinds of configs; the others fit once, and compare.
-UNUSED = {"sweep": ("full",), "programs": config.NOT_OF_PROGRAMS}
+UNUSED: dict[str, Callable[[], tuple[str, ...]]] = {
+    "sweep": lambda: ("full",),
+    "programs": lambda: config.NOT_OF_PROGRAMS,
+}
 CHECKS: dict[str, Callable[[Path], None]] = {
     "sweep": lambda target: sweeps.SweepDirectory(target).check(),
     # A run of programs that was interrupted goes on in its folder.
@@ -76,7 +79,7 @@ def command(
     """
     loaded = [config.load_config(source, overrides, quick) for source in configs]
     for experiment in loaded:
-        unused = UNUSED.get(experiment.kind, config.OF_A_SWEEP)
+        unused = UNUSED.get(experiment.kind, lambda: config.OF_A_SWEEP)()
         config.refuse_ignored("run", overrides, experiment, unused)
     if dry_run:
         for experiment in loaded:

@@ -95,3 +95,11 @@ def test_many_rows_and_features_are_looked_at_in_part(rng):
     assert {check.n_rows for check in found} == {-(-len(X) // 3)}
     again = check_features(same_draws(mixture), X, SEED)
     assert found == again
+
+
+def test_draws_far_from_all_values_come_first(rng):
+    """No replicated value lies among those of the second feature, so that they do not differ."""
+    mixture = Mixture([1.0], [[0.0, 0.0]], [np.eye(2)])
+    X = mixture.sample(50, rng)[0] + [0.0, 1e6]
+    first = check_features(same_draws(mixture), X, SEED)[0]
+    assert (first.feature, first.band, first.farthest) == (1, 0.0, 1.0)

@@ -124,13 +124,15 @@ def test_chains_start_and_stay_different(fitted):
 
 
 def test_standardised_prior_is_equivariant_to_units(two_clusters):
-    """The same chains in other units: the standardised data differ by rounding only."""
+    """The same chains in other units: the standardised data differ by rounding only.
+
+    The chains are short, because longer ones amplify rounding until they are as far apart as any.
+    """
     scale, shift = np.array([1000.0, 1.0 / 64.0]), np.array([-5.0, 128.0])
-    plain = GaussianMixtureBayes(2, **FAST).fit(two_clusters)
-    other = GaussianMixtureBayes(2, **FAST).fit(two_clusters * scale + shift)
-    np.testing.assert_allclose(
-        other.draws_.means[:, :5], plain.draws_.means[:, :5] * scale + shift, rtol=1e-3
-    )
+    short = {**FAST, "draws": 5, "tune": 10}
+    plain = GaussianMixtureBayes(2, **short).fit(two_clusters)
+    other = GaussianMixtureBayes(2, **short).fit(two_clusters * scale + shift)
+    np.testing.assert_allclose(other.draws_.means, plain.draws_.means * scale + shift, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("k", "d"), [(1, 1), (1, 2), (2, 1), (3, 3)])
