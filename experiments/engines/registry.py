@@ -31,6 +31,7 @@ OPTIONAL = {
     "blackjax": "experiments.engines.programs.blackjax_engine:BlackJAXEngine",
     "stan": "experiments.engines.programs.stan_engine:StanEngine",
     "mclust": "experiments.engines.programs.mclust_engine:MclustEngine",
+    "gmmx": "experiments.engines.programs.gmmx_engine:GmmxEngine",
 }
 STAN = LibraryElsewhere("stan", "pystan", "stan", "GMM_COMPARE_STAN_PYTHON", "Python 3.12")
 # What each of them needs.
@@ -39,6 +40,7 @@ NEEDS: dict[str, Need] = {
     "blackjax": Library("blackjax"),
     "stan": STAN,
     "mclust": Program("Rscript", "install R, and type install.packages('mclust') in it"),
+    "gmmx": Library("gmmx"),
 }
 
 

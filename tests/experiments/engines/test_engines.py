@@ -32,7 +32,7 @@ def X():
 def test_every_engine_of_this_package_loads():
     names = available_engines()
     own = ["em", "bayes", "bayes-auto", "sklearn", "sklearn-bayes", "kmeans"]
-    assert list(names)[-10:] == [*own, "numpyro", "blackjax", "stan", "mclust"]
+    assert list(names)[-11:] == [*own, "numpyro", "blackjax", "stan", "mclust", "gmmx"]
     for name in ("em", "bayes", "bayes-auto", "sklearn", "sklearn-bayes", "kmeans"):
         assert load_engine(name).settings.model_validate({})
 

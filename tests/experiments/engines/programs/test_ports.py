@@ -25,7 +25,7 @@ from tests.experiments.engines.programs.cases import ROWS
 from tests.paths import ROOT
 
 
-@pytest.mark.parametrize("name", ["numpyro", "blackjax"])
+@pytest.mark.parametrize("name", ["numpyro", "blackjax", "gmmx"])
 def test_an_engine_whose_library_is_missing_says_what_to_install(monkeypatch, name):
     monkeypatch.setattr(needs, "find_spec", lambda name: None)
     expected = f"needs the library {name}, which is not installed: pip install 'gmm-compare"
@@ -37,7 +37,7 @@ def test_an_engine_whose_library_is_missing_says_what_to_install(monkeypatch, na
 def test_no_other_program_is_imported_before_it_is_named():
     code = (
         "import sys, experiments, experiments.engines as e; e.available_engines(); e.check_port\n"
-        "print(sorted({'blackjax', 'jax', 'numpyro', 'stan'} & set(sys.modules)))"
+        "print(sorted({'blackjax', 'gmmx', 'jax', 'numpyro', 'stan'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
