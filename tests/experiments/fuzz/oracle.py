@@ -44,6 +44,7 @@ def half_done(folder: Path) -> list[str]:
         not folder.is_dir()
         or (folder / "sweep.json").is_file()
         or (folder / "simulations").is_dir()
+        or (folder / "programs").is_dir()
     ):
         return []
     names = {path.name for path in folder.iterdir()}
