@@ -1,8 +1,9 @@
 """Speed of gmm_em on a device of PyTorch: ``gmm-compare bench em --device cuda``.
 
 The rows are on the device already. Ours is raced against scikit-learn's GaussianMixture with its
-array API, from the same start, for the same ten iterations. scikit-learn and SciPy want to be told
-of other arrays before they are imported, so the race is run in a process of its own.
+array API and, where it is installed (``pip install tgmm``), against TorchGMM, from the same start,
+for the same ten iterations. scikit-learn and SciPy want to be told of other arrays before they are
+imported, so the race is run in a process of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -90,56 +91,107 @@ def torch_device(name: str) -> Device:
     return Device(title, send, wait, peak)
 
 
+class Peer(Protocol):
+    """Another program that fits a mixture to rows on a device."""
+
+    def fit(self, X: Any) -> object:
+        """Make ten iterations of EM."""
+
+    def score(self, X: Any) -> Any:
+        """Return the mean log-likelihood of a row."""
+
+
 def race(device: Device, cases: tuple[Case, ...]) -> None:
     """Print a row of the table for each case."""
+    torch_gmm = _torch_gmm_class()
     print(
         f"{device.name}; {ITERATIONS} iterations from the same start, rows already there (seconds)"
     )
+    if torch_gmm is None:
+        print("TorchGMM is not installed (pip install tgmm): raced against scikit-learn alone")
     print(
-        f"{'N':>9} {'D':>3} {'K':>3}{'sklearn':>10}{'gmm_em':>10}{'ratio':>8}{'target':>8}{'':>6}"
-        f"{'MiB beyond rows':>17}  log-likelihood differs by"
+        f"{'N':>9} {'D':>3} {'K':>3}{'sklearn':>10}{'TorchGMM':>10}{'gmm_em':>10}{'ratio':>8}"
+        f"{'target':>8}{'':>6}{'MiB beyond rows':>17}  log-likelihood differs by"
     )
     for case in cases:
-        print(_row(device, case), flush=True)
+        print(_row(device, case, torch_gmm), flush=True)
 
 
-def _row(device: Device, case: Case) -> str:
+def _row(device: Device, case: Case, torch_gmm: type[Peer] | None) -> str:
     from sklearn import config_context  # noqa: PLC0415 - SciPy is told of other arrays before
-    from sklearn.mixture import GaussianMixture  # noqa: PLC0415
 
     rows, means = make_data(case)
     X, k, d = device.send(rows), case.n_components, case.n_features
     # Near the truth, with unit covariances: no component degenerates.
     means = means + 0.5 * np.random.default_rng(1).normal(size=means.shape)
     start = Mixture(np.full(k, 1.0 / k), means, np.repeat(np.eye(d)[None], k, axis=0))
-    options: dict[str, Any] = {"tol": 0.0, "max_iter": ITERATIONS}
-    ours = partial(fit_em, X, k, init=start, accelerate=False, **options)
-    model = GaussianMixture(
-        k,
-        reg_covar=0.0,
-        init_params="random",
-        weights_init=device.send(start.weights.copy()),
-        means_init=device.send(means),
-        precisions_init=device.send(start.covariances.copy()),
-        **options,
-    )
+    ours = partial(fit_em, X, k, init=start, accelerate=False, tol=0.0, max_iter=ITERATIONS)
+    peers = {"sklearn": _scikit_learn(start, device)}
+    if torch_gmm is not None:
+        peers["TorchGMM"] = _torch_gmm(torch_gmm, start, device)
     with warnings.catch_warnings(), config_context(array_api_dispatch=True):
         warnings.simplefilter("ignore")
         device.peak()
         result = ours()
         beyond = device.peak() - rows.nbytes
-        best = [np.inf, np.inf]
+        contestants: dict[str, Callable[[], object]] = {"gmm_em": ours}
+        contestants |= {name: partial(peer.fit, X) for name, peer in peers.items()}
+        best = dict.fromkeys(contestants, np.inf)
         for _ in range(_REPEATS):
-            for i, fit in enumerate((partial(model.fit, X), ours)):
-                best[i] = min(best[i], seconds(partial(_finished, fit, device)))
-        theirs = float(model.score(X))
-    ratio = best[0] / best[1]
+            for name, fit in contestants.items():
+                best[name] = min(best[name], seconds(partial(_finished, fit, device)))
+        mean = result.log_likelihood / case.n_samples
+        difference = max(abs(mean / float(peer.score(X)) - 1) for peer in peers.values())
+    ratio = best["sklearn"] / best["gmm_em"]
     verdict = "ok" if ratio >= case.target else "below"
     memory = f"{beyond / 2**20:17.0f}" if beyond > 0 else f"{'-':>17}"
-    difference = abs(result.log_likelihood / case.n_samples - theirs) / abs(theirs)
+    third = f"{best['TorchGMM']:10.4f}" if torch_gmm is not None else f"{'-':>10}"
     return (
-        f"{case.label}{best[0]:10.4f}{best[1]:10.4f}{ratio:7.1f}x{case.target:7g}x{verdict:>6}"
-        f"{memory}  {difference:.1e}"
+        f"{case.label}{best['sklearn']:10.4f}{third}{best['gmm_em']:10.4f}{ratio:7.1f}x"
+        f"{case.target:7g}x{verdict:>6}{memory}  {difference:.1e}"
+    )
+
+
+def _scikit_learn(start: Mixture, device: Device) -> Peer:
+    from sklearn.mixture import GaussianMixture  # noqa: PLC0415 - as in `_row`
+
+    model: Peer = GaussianMixture(
+        start.n_components,
+        tol=0.0,
+        max_iter=ITERATIONS,
+        reg_covar=0.0,
+        init_params="random",
+        weights_init=device.send(start.weights.copy()),
+        means_init=device.send(start.means.copy()),
+        precisions_init=device.send(start.covariances.copy()),
+    )
+    return model
+
+
+def _torch_gmm_class() -> type[Peer] | None:
+    """Return the class of TorchGMM; None where it is not installed."""
+    try:
+        from tgmm import GaussianMixture  # noqa: PLC0415 - not installed everywhere
+    except ImportError:
+        return None
+    fitted: type[Peer] = GaussianMixture
+    return fitted
+
+
+def _torch_gmm(torch_gmm: Callable[..., Peer], start: Mixture, device: Device) -> Peer:
+    weights = device.send(start.weights.copy())
+    return torch_gmm(
+        n_components=start.n_components,
+        n_features=start.n_features,
+        max_iter=ITERATIONS,
+        # It refuses zero.
+        tol=np.finfo(float).tiny,
+        reg_covar=0.0,
+        # By default it moves the rows to the first GPU.
+        device=str(weights.device),
+        init_weights=weights,
+        init_means=device.send(start.means.copy()),
+        init_covariances=device.send(start.covariances.copy()),
     )
 
 

@@ -29,10 +29,33 @@ def test_the_option_is_for_one_bench(capsys, monkeypatch, tmp_path):
         )
 
 
+# Takes the arguments that TorchGMM 0.4.3 takes, and refuses others and what TorchGMM refuses.
+TORCH_GMM = """
+import numpy as np
+from gmm_em import Mixture, fit_em
+class GaussianMixture:
+    def __init__(self, *, n_components, n_features, max_iter, tol, reg_covar, device,
+                 init_weights, init_means, init_covariances):
+        assert tol > 0 and reg_covar == 0 and device == str(init_means.device)
+        start = (np.from_dlpack(a) for a in (init_weights, init_means, init_covariances))
+        self.start, self.max_iter = Mixture(*start), max_iter
+    def fit(self, X):
+        X = np.from_dlpack(X)
+        self.fitted = fit_em(X, self.start.n_components, init=self.start, accelerate=False,
+                             tol=0.0, max_iter=self.max_iter)
+    def score(self, X):
+        return self.fitted.log_likelihood / X.shape[0]
+"""
+
+
 @pytest.mark.slow
-def test_both_sides_end_at_one_log_likelihood():
+@pytest.mark.parametrize("torch_gmm", [False, True])
+def test_all_sides_end_at_one_log_likelihood(torch_gmm, tmp_path):
+    if torch_gmm:
+        (tmp_path / "tgmm.py").write_text(TORCH_GMM)
     # Any library will do; scikit-learn wants to be told of it before it is imported.
     code = (
+        f"import sys; sys.path.append({str(tmp_path)!r})\n"
         "import array_api_strict as xp\n"
         "from experiments.benchmarks.cases import Case\n"
         "from experiments.benchmarks.device import Device, race\n"
@@ -48,6 +71,8 @@ def test_both_sides_end_at_one_log_likelihood():
         cwd=ROOT,
         env=os.environ | {"SCIPY_ARRAY_API": "1"},
     )
-    rows = done.stdout.splitlines()[2:]
+    rows = done.stdout.splitlines()[-2:]
     assert [row.split()[:3] for row in rows] == [["6,000", "2", "3"], ["500", "3", "2"]]
+    assert ("TorchGMM is not installed" in done.stdout) is not torch_gmm
+    assert all((row.split()[4] == "-") is not torch_gmm for row in rows)
     assert all(float(row.split()[-1]) < 1e-10 for row in rows)
