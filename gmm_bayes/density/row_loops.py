@@ -45,10 +45,6 @@ _EXP_MIN = -708.0
 """Below, exp underflows, and a responsibility is as good as zero."""
 
 
-_LARGE_PRODUCT = 1e200
-"""A product of densities above this is replaced by its logarithm, so that it cannot overflow."""
-
-
 @inlined()
 def _exp_below(x, top, rounded, bits, out, out_bits, n):  # type: ignore[no-untyped-def]
     """Write ``exp(x - top)`` for ``x <= top`` to `out`, within 2 ulp; leave ``x - top`` in `x`.
@@ -204,21 +200,12 @@ def _log_likelihood(data, components):  # type: ignore[no-untyped-def]
     """Do what :func:`gmm_bayes.density.moments.log_likelihood` does."""
     n_features, n_samples = data.shape
     block = new_block(components.log_const.shape[0], n_features)
-    top, total = block.top, block.total
     value = 0.0
-    product = 1.0
     for start in range(0, n_samples, BLOCK_ROWS):
         n = min(BLOCK_ROWS, n_samples - start)
         _allocate(data, start, n, components, block)
-        for i in range(n):
-            value += top[i]
-        for i in range(n):
-            # One logarithm for many rows: each factor lies between 1 and K.
-            product *= total[i]
-            if product > _LARGE_PRODUCT:
-                value += math.log(product)
-                product = 1.0
-    return value + math.log(product)
+        value += _block_log_likelihood(n, block)
+    return value
 
 
 @inlined()
