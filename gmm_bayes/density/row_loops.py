@@ -185,11 +185,14 @@ def _whitened_moments(  # type: ignore[no-untyped-def]
         else:
             for i in range(n):
                 weight = row_weights[first + i]
-                log_prob = block.top[i] + math.log(block.total[i])
-                value += weight * log_prob
+                block.top[i] += math.log(block.total[i])
+                value += weight * block.top[i]
                 block.total[i] = weight / block.total[i]
-                if row_log_prob.shape[0] > 0:
-                    row_log_prob[first + i] = log_prob
+            # In a loop of its own: compiled code chooses a loop by whether the addresses of arrays
+            # overlap, and those of an array without entries may be anywhere.
+            if row_log_prob.shape[0] > 0:
+                for i in range(n):
+                    row_log_prob[first + i] = block.top[i]
         for k in range(n_components):
             _add_component(n, k, block, sums, products)
     return value
