@@ -21,7 +21,8 @@ import numpy as np
 from gmm_em.core.threads import run_all, single_threaded_blas
 from gmm_em.core.types import FloatArray, Second
 from gmm_em.e_step.block_plan import BlockPlan
-from gmm_em.e_step.features import LEAST_LOG, Density, density
+from gmm_em.e_step.exponentials import exponentiate
+from gmm_em.e_step.features import Density, density
 from gmm_em.e_step.summed import SummedEStep
 from gmm_em.e_step.workspace import BlockBuffers, LaneSums, Workspace
 from gmm_em.mixture import Mixture
@@ -43,8 +44,8 @@ class BlockedEStep(SummedEStep[Samples]):
     second : {"full", "diagonal", "pooled"}
         Which second moments to collect; "pooled" is valid for shared covariances only.
     strict : bool, default False
-        Refuse covariances that are singular to rounding, and count a responsibility below
-        exp(-300) as that, which is fast. A fit wants both.
+        Refuse covariances that are singular to rounding, and take any number below exp(-64) for a
+        responsibility below that, which is fast. A fit wants both.
     n_threads : int, optional
         At most this many threads; by default as many as BLAS would use.
     block_columns : int, optional
@@ -246,8 +247,9 @@ def _posterior(
     np.maximum.reduce(posterior, axis=0, out=log_density)
     np.subtract(posterior, log_density, out=posterior)
     if no_denormals:
-        np.maximum(posterior, LEAST_LOG, out=posterior)
-    np.exp(posterior, out=posterior)
+        exponentiate(posterior)
+    else:
+        np.exp(posterior, out=posterior)
     np.add.reduce(posterior, axis=0, out=norm)
     np.add(log_density, np.log(norm), out=log_density)
 
