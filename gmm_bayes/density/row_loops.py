@@ -41,12 +41,12 @@ _LN2_LOW = 1.90821492927058770002e-10
 _ROUND = 6755399441055744.0
 """1.5 * 2**52: after adding it, the nearest integer is in the low bits."""
 
-_EXP_MIN = -708.0
-"""Below, exp underflows, and a responsibility is as good as zero."""
+_EXP_MIN = -300.0
+"""Below, a responsibility is as good as zero.
 
-
-_LARGE_PRODUCT = 1e200
-"""A product of densities above this is replaced by its logarithm, so that it cannot overflow."""
+Its products with deviations must not be so small that they are denormal: processors take a hundred
+times as long for such numbers.
+"""
 
 
 @inlined()
@@ -189,11 +189,14 @@ def _whitened_moments(  # type: ignore[no-untyped-def]
         else:
             for i in range(n):
                 weight = row_weights[first + i]
-                log_prob = block.top[i] + math.log(block.total[i])
-                value += weight * log_prob
+                block.top[i] += math.log(block.total[i])
+                value += weight * block.top[i]
                 block.total[i] = weight / block.total[i]
-                if row_log_prob.shape[0] > 0:
-                    row_log_prob[first + i] = log_prob
+            # In a loop of its own: compiled code chooses a loop by whether the addresses of arrays
+            # overlap, and those of an array without entries may be anywhere.
+            if row_log_prob.shape[0] > 0:
+                for i in range(n):
+                    row_log_prob[first + i] = block.top[i]
         for k in range(n_components):
             _add_component(n, k, block, sums, products)
     return value
@@ -204,21 +207,12 @@ def _log_likelihood(data, components):  # type: ignore[no-untyped-def]
     """Do what :func:`gmm_bayes.density.moments.log_likelihood` does."""
     n_features, n_samples = data.shape
     block = new_block(components.log_const.shape[0], n_features)
-    top, total = block.top, block.total
     value = 0.0
-    product = 1.0
     for start in range(0, n_samples, BLOCK_ROWS):
         n = min(BLOCK_ROWS, n_samples - start)
         _allocate(data, start, n, components, block)
-        for i in range(n):
-            value += top[i]
-        for i in range(n):
-            # One logarithm for many rows: each factor lies between 1 and K.
-            product *= total[i]
-            if product > _LARGE_PRODUCT:
-                value += math.log(product)
-                product = 1.0
-    return value + math.log(product)
+        value += _block_log_likelihood(n, block)
+    return value
 
 
 @inlined()

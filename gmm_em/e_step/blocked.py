@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable
-from typing import Any
+from typing import Any, override
 
 import numpy as np
 
 from gmm_em.core.threads import run_all, single_threaded_blas
 from gmm_em.core.types import FloatArray, Second
 from gmm_em.e_step.block_plan import BlockPlan
-from gmm_em.e_step.features import LEAST_LOG, Density, density, feature_map
-from gmm_em.e_step.lane_totals import totals_of
-from gmm_em.e_step.totals import Totals, support_of
+from gmm_em.e_step.exponentials import exponentiate
+from gmm_em.e_step.features import Density, density
+from gmm_em.e_step.summed import SummedEStep
 from gmm_em.e_step.workspace import BlockBuffers, LaneSums, Workspace
 from gmm_em.mixture import Mixture
 from gmm_em.rows.samples import Parameters, Samples
@@ -32,7 +32,7 @@ from gmm_em.rows.samples import Parameters, Samples
 _CACHED_ELEMENTS = 1 << 17
 
 
-class BlockedEStep:
+class BlockedEStep(SummedEStep[Samples]):
     """The E-step over one data set for mixtures of one shape.
 
     It is an :class:`gmm_em.e_step.protocol.RowwiseEStep`.
@@ -44,8 +44,8 @@ class BlockedEStep:
     second : {"full", "diagonal", "pooled"}
         Which second moments to collect; "pooled" is valid for shared covariances only.
     strict : bool, default False
-        Refuse covariances that are singular to rounding, and count a responsibility below
-        exp(-300) as that, which is fast. A fit wants both.
+        Refuse covariances that are singular to rounding, and take any number below exp(-64) for a
+        responsibility below that, which is fast. A fit wants both.
     n_threads : int, optional
         At most this many threads; by default as many as BLAS would use.
     block_columns : int, optional
@@ -62,10 +62,7 @@ class BlockedEStep:
         n_threads: int | None = None,
         block_columns: int | None = None,
     ) -> None:
-        self.samples = samples
-        self.n_components = n_components
-        self._map = feature_map(second, samples.n_features)
-        self._strict = strict
+        super().__init__(samples, n_components, second, strict=strict)
         self._n_threads = n_threads
         shape = (samples.n_samples, samples.n_features)
         self._plan = BlockPlan.of(shape, n_components, self._map.size, block_columns)
@@ -75,30 +72,8 @@ class BlockedEStep:
         if one_block and self._map.size * samples.n_samples <= _CACHED_ELEMENTS:
             self._phi = np.empty((self._map.size, samples.n_samples))
             self._map.fill(samples.block(0, samples.n_samples), self._phi)
-        self._pooled: FloatArray | None = None
 
     # The questions ---------------------------------------------------------------------------
-
-    def expect(self, parameters: Parameters) -> Totals:
-        """Log-likelihood and expected sufficient statistics.
-
-        Raises
-        ------
-        SingularError
-            If a covariance is not positive definite.
-        """
-        with np.errstate(all="ignore"):
-            prepared = density(self._map, parameters, strict=self._strict)
-            lanes = [LaneSums() for _ in range(self._plan.n_lanes)]
-
-            def work(lane: int, start: int, workspace: Workspace) -> None:
-                lanes[lane].add(self._block_sums(start, prepared, workspace))
-
-            self._run(work)
-        total = lanes[0]
-        for lane in lanes[1:]:
-            total.add(lane)
-        return totals_of(total, prepared, self._map, self._total_second_moment)
 
     def evaluate(self, parameters: Parameters) -> tuple[FloatArray, FloatArray]:
         """Log-density of each row (N,), in inner units, and responsibilities (K, N)."""
@@ -122,12 +97,8 @@ class BlockedEStep:
         self._visit(parameters, take)
         return float(least.min())
 
-    def support(self, parameters: Parameters) -> FloatArray:
-        """How many rows each component rests on, shape (K,)."""
-        return support_of(self.support_sums(parameters))
-
+    @override
     def support_sums(self, parameters: Parameters) -> FloatArray:
-        """Return the sums of responsibilities and of their squares, shape (2, K)."""
         sums = np.zeros((self._plan.n_lanes, 2, self.n_components))
 
         def take(start: int, stop: int, buffers: BlockBuffers, lane: int) -> None:
@@ -228,20 +199,31 @@ class BlockedEStep:
             whitening.sums(block, buffers.posterior, buffers.deviations),
         )
 
-    def _total_second_moment(self) -> FloatArray:
-        """Weighted sum of ``x x^T`` over all rows; it never changes, so it is taken once."""
-        if self._pooled is None:
-            d = self.samples.n_features
-            sums = np.zeros((self._plan.n_lanes, d, d))
+    @override
+    def _sums(self, prepared: Density) -> LaneSums:
+        lanes = [LaneSums() for _ in range(self._plan.n_lanes)]
 
-            def work(lane: int, start: int, workspace: Workspace) -> None:
-                block = self._block(start)
-                weight = self.samples.weights_of(start, start + block.shape[1])
-                sums[lane] += (block if weight is None else block * weight) @ block.T
+        def work(lane: int, start: int, workspace: Workspace) -> None:
+            lanes[lane].add(self._block_sums(start, prepared, workspace))
 
-            self._run(work)
-            self._pooled = sums.sum(axis=0)
-        return self._pooled
+        self._run(work)
+        total = lanes[0]
+        for lane in lanes[1:]:
+            total.add(lane)
+        return total
+
+    @override
+    def _sum_of_products(self) -> FloatArray:
+        d = self.samples.n_features
+        sums = np.zeros((self._plan.n_lanes, d, d))
+
+        def work(lane: int, start: int, workspace: Workspace) -> None:
+            block = self._block(start)
+            weight = self.samples.weights_of(start, start + block.shape[1])
+            sums[lane] += (block if weight is None else block * weight) @ block.T
+
+        self._run(work)
+        return np.asarray(sums.sum(axis=0))
 
 
 def _posterior(
@@ -265,8 +247,9 @@ def _posterior(
     np.maximum.reduce(posterior, axis=0, out=log_density)
     np.subtract(posterior, log_density, out=posterior)
     if no_denormals:
-        np.maximum(posterior, LEAST_LOG, out=posterior)
-    np.exp(posterior, out=posterior)
+        exponentiate(posterior)
+    else:
+        np.exp(posterior, out=posterior)
     np.add.reduce(posterior, axis=0, out=norm)
     np.add(log_density, np.log(norm), out=log_density)
 

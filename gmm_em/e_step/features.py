@@ -29,7 +29,7 @@ from typing import ClassVar, NamedTuple, override
 
 import numpy as np
 
-from gmm_em.core.types import LOG_2PI, FloatArray, IndexArray, IntArray, Second
+from gmm_em.core.types import LOG_2PI, FloatArray, IndexArray, Second
 from gmm_em.e_step.whitening import Whitening
 from gmm_em.rows.samples import Parameters
 
@@ -107,14 +107,35 @@ class FeatureMap(ABC):
         """
 
 
+class _QuadraticLayout(NamedTuple):
+    """Where the entries ``i <= j`` of a symmetric matrix (D, D) are.
+
+    Attributes
+    ----------
+    products : tuple of ndarray of int
+        Their rows and columns.
+    flat : ndarray of int
+        Their places in the matrix.
+    factors : ndarray
+        What a precision's entries are multiplied by.
+    position : ndarray of int, shape (D, D)
+        The places of all entries in phi.
+    """
+
+    products: tuple[IndexArray, IndexArray]
+    flat: IndexArray
+    factors: FloatArray
+    position: IndexArray
+
+
 @lru_cache(maxsize=32)
-def _quadratic_layout(n_features: int) -> tuple[IntArray, FloatArray, IntArray]:
-    """Where the entries ``i <= j`` stand in a matrix, their factors, and where each is in phi."""
+def _quadratic_layout(n_features: int) -> _QuadraticLayout:
     rows, columns = np.triu_indices(n_features)
     position = np.empty((n_features, n_features), dtype=np.intp)
     position[rows, columns] = position[columns, rows] = np.arange(rows.shape[0])
     factors = np.where(rows == columns, -0.5, -1.0)
-    return rows * n_features + columns, factors, position + 1 + n_features
+    flat = rows * n_features + columns
+    return _QuadraticLayout((rows, columns), flat, factors, position + 1 + n_features)
 
 
 class QuadraticMap(FeatureMap):
@@ -124,8 +145,9 @@ class QuadraticMap(FeatureMap):
         self.n_features = n_features
         self.size = 1 + n_features + n_features * (n_features + 1) // 2
         self.worthwhile = 1 + n_features // 4
-        self.products = np.triu_indices(n_features)
-        self._flat, self._factors, self._position = _quadratic_layout(n_features)
+        # It takes as long as an E-step on a thousand rows, so it is made once for all fits.
+        layout = _quadratic_layout(n_features)
+        self.products, self._flat, self._factors, self._position = layout
 
     @override
     def fill(self, block: FloatArray, out: FloatArray) -> None:

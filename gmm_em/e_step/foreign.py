@@ -9,15 +9,14 @@ size N x K is ever whole, and everything is float64.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, override
 
 import numpy as np
 
 from gmm_em.core.foreign import to_host
-from gmm_em.core.types import FloatArray, Second
-from gmm_em.e_step.features import LEAST_LOG, Density, density, feature_map
-from gmm_em.e_step.lane_totals import totals_of
-from gmm_em.e_step.totals import Totals, support_of
+from gmm_em.core.types import FloatArray
+from gmm_em.e_step.features import LEAST_LOG, Density, density
+from gmm_em.e_step.summed import SummedEStep
 from gmm_em.e_step.whitening import ComponentSums
 from gmm_em.e_step.workspace import LaneSums
 from gmm_em.rows.foreign_samples import ForeignSamples
@@ -46,7 +45,7 @@ class _Block(NamedTuple):
     weight: Any
 
 
-class ForeignEStep:
+class ForeignEStep(SummedEStep[ForeignSamples]):
     """The E-step over rows of another library, for mixtures of one shape.
 
     It is an :class:`gmm_em.e_step.protocol.CompleteEStep`. The same library on the same device
@@ -62,46 +61,8 @@ class ForeignEStep:
         Refuse covariances that are singular to rounding.
     """
 
-    def __init__(
-        self,
-        samples: ForeignSamples,
-        n_components: int,
-        second: Second = "full",
-        *,
-        strict: bool = False,
-    ) -> None:
-        self.samples = samples
-        self.n_components = n_components
-        self._map = feature_map(second, samples.n_features)
-        self._strict = strict
-        self._pooled: FloatArray | None = None
-
-    # The questions ---------------------------------------------------------------------------
-
-    def expect(self, parameters: Parameters) -> Totals:
-        """Log-likelihood and expected sufficient statistics.
-
-        Raises
-        ------
-        SingularError
-            If a covariance is not positive definite.
-        """
-        with np.errstate(all="ignore"):
-            prepared = density(self._map, parameters, strict=self._strict)
-        total: Any = 0.0
-        with self.samples.place.arithmetic():
-            work = _Work(self.samples, prepared, self._map.products)
-            for block in work.blocks():
-                total = total + work.sums(block)
-            sums = work.unpacked(to_host(total))
-        return totals_of(sums, prepared, self._map, self._second_moment)
-
-    def support(self, parameters: Parameters) -> FloatArray:
-        """How many rows each component rests on, shape (K,)."""
-        return support_of(self.support_sums(parameters))
-
+    @override
     def support_sums(self, parameters: Parameters) -> FloatArray:
-        """Return the sums of responsibilities and of their squares, shape (2, K)."""
         xp, total = self.samples.place.xp, 0.0
         with self.samples.place.arithmetic():
             work = self._loosely(parameters)
@@ -131,11 +92,18 @@ class ForeignEStep:
         prepared = density(self._map, parameters)
         return _Work(self.samples, prepared, self._map.products)
 
-    def _second_moment(self) -> FloatArray:
-        """Weighted sum of ``x x^T`` over all rows; it never changes, so it is taken once."""
-        if self._pooled is None:
-            self._pooled = self.samples.second_moment()
-        return self._pooled
+    @override
+    def _sums(self, prepared: Density) -> LaneSums:
+        total: Any = 0.0
+        with self.samples.place.arithmetic():
+            work = _Work(self.samples, prepared, self._map.products)
+            for block in work.blocks():
+                total = total + work.sums(block)
+            return work.unpacked(to_host(total))
+
+    @override
+    def _sum_of_products(self) -> FloatArray:
+        return self.samples.second_moment()
 
 
 class _Work:

@@ -12,9 +12,8 @@ from typing import Any, override
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_em.core.checks import check_sample_weight
 from gmm_em.core.foreign import Place, is_foreign, to_host
-from gmm_em.core.types import FloatArray
+from gmm_em.core.types import FloatArray, IndexArray
 from gmm_em.mixture import Mixture
 from gmm_em.rows.samples import Samples
 
@@ -63,11 +62,6 @@ class ForeignSamples(Samples):
     common_scale, units, first_row
         As for `Samples`.
 
-    Attributes
-    ----------
-    place : Place
-        Where the rows are.
-
     Raises
     ------
     ValueError
@@ -76,26 +70,10 @@ class ForeignSamples(Samples):
 
     _rows: HostView
 
-    def __init__(
-        self,
-        X: Any,
-        sample_weight: Any = None,
-        *,
-        common_scale: bool = False,
-        units: tuple[FloatArray, FloatArray] | None = None,
-        first_row: int = 0,
-    ) -> None:
-        view = self._sliceable(X)
-        self.place: Place = view.place
-        if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, view.shape[0])
-            if not sample_weight.all():
-                counted = np.flatnonzero(sample_weight)
-                sample_weight = sample_weight[counted]
-                view = HostView(view.taken(counted))
-        super().__init__(
-            view, sample_weight, common_scale=common_scale, units=units, first_row=first_row
-        )
+    @property
+    def place(self) -> Place:
+        """Where the rows are."""
+        return self._rows.place
 
     @override
     @classmethod
@@ -104,6 +82,11 @@ class ForeignSamples(Samples):
             return X
         cls._check_shape(X)
         return HostView(X)
+
+    @override
+    @staticmethod
+    def _taken(X: HostView, index: IndexArray) -> HostView:
+        return HostView(X.taken(index))
 
     def wide_block(self, start: int, stop: int) -> Any:
         """Rows in the inner units, transposed, at the place of the rows: shape (D, stop - start).

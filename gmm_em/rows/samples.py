@@ -10,7 +10,7 @@ import numpy as np
 from gmm_em.core.checks import check_matrix_shape, check_sample_weight
 from gmm_em.core.numbers import as_numbers, is_plain
 from gmm_em.core.threads import run_all, single_threaded_blas
-from gmm_em.core.types import FloatArray
+from gmm_em.core.types import FloatArray, IndexArray
 from gmm_em.mixture import Mixture
 from gmm_em.rows.memory_maps import pick, release
 
@@ -90,7 +90,8 @@ class Samples:
         if sample_weight is not None:
             weight = check_sample_weight(sample_weight, X.shape[0])
             if not weight.all():
-                X, weight = X[weight > 0], weight[weight > 0]
+                counted = np.flatnonzero(weight)
+                X, weight = self._taken(X, counted), weight[counted]
         self.weight: FloatArray | None = weight
         self.n_samples, self.n_features = int(X.shape[0]), int(X.shape[1])
         self.total_weight = float(self.n_samples if weight is None else weight.sum())
@@ -138,6 +139,11 @@ class Samples:
                 raise ValueError(f"X must be a numeric matrix: {error}") from None
         cls._check_shape(X)
         return X
+
+    @staticmethod
+    def _taken(X: Any, index: IndexArray) -> Any:
+        """Return chosen rows, as an array that can be sliced as `X` can."""
+        return X[index]
 
     @staticmethod
     def _check_shape(X: Any) -> None:
