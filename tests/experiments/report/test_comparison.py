@@ -66,7 +66,7 @@ def test_page_stands_alone_and_has_every_section(rng, n_features, with_truth):
     )
 
 
-@pytest.mark.parametrize(("n_features", "is_folded"), [(2, False), (6, True)])
+@pytest.mark.parametrize(("n_features", "is_folded"), [(2, False), (7, True)])
 def test_a_long_table_of_parameters_is_folded(rng, n_features, is_folded):
     page = render_page(made_comparison(rng, n_features))
     section = page.partition('aria-labelledby="parameters"')[2].partition("</section>")[0]
