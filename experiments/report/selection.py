@@ -25,7 +25,7 @@ from experiments.report.page.theme import RULE, colour_of, hover, styled
 from experiments.report.posterior_of_k import posterior_of_k_blocks
 from experiments.report.provenance import Provenance, choice_blocks
 from experiments.report.structures import structure_blocks
-from experiments.report.verdict import HeadlineBox, Levels, VerdictList
+from experiments.report.verdict import FitsOfNumber, HeadlineBox, Levels, VerdictList
 from experiments.storage.layout import REPORT, folder_of
 from experiments.values.comparison import ComparisonValues
 from experiments.values.components import ComponentsValues, Criterion, CriterionValue
@@ -88,8 +88,7 @@ def _sections(
     found: ComponentsValues, made: Provenance, comparisons: Mapping[int, ComparisonValues]
 ) -> Iterator[PageSection]:
     chosen = size_blocks(found.dataset.n_samples, found.choices)
-    answer = [] if found.headline is None else [HeadlineBox(found.headline)]
-    yield PageSection("verdict", "Verdict", [*answer, Levels(found.verdict), *chosen])
+    yield PageSection("verdict", "Verdict", [*_answer(found, comparisons), *chosen])
     if found.structures is not None:
         blocks = list(drawn(structure_blocks(found.structures)))
         yield PageSection("structures", "Which structure of the covariances", blocks)
@@ -101,6 +100,18 @@ def _sections(
     numbers = [*drawn(each_number(found, comparisons)), _links(found)]
     yield PageSection("each", "Each number by itself", numbers)
     yield PageSection("made", "How it was made", choice_blocks(found, made))
+
+
+def _answer(
+    found: ComponentsValues, comparisons: Mapping[int, ComparisonValues]
+) -> Iterator[Block]:
+    headline = found.headline
+    if headline is not None:
+        yield HeadlineBox(headline)
+        number = headline.n_components
+        if number is not None and number in comparisons:
+            yield FitsOfNumber(number)
+    yield Levels(found.verdict)
 
 
 def _how_many(found: ComponentsValues) -> Iterator[Block]:

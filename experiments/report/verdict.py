@@ -52,6 +52,18 @@ class Levels:
 
 
 @dataclass(frozen=True)
+class FitsOfNumber:
+    """Where the page shows the fits with the number of components that is believed."""
+
+    n_components: int
+
+    def __html__(self) -> str:
+        count = f"{self.n_components} component{'' if self.n_components == 1 else 's'}"
+        link = Markup('<a href="#each">The fits with {}</a>').format(count)
+        return Markup('<p class="note">{}, and what to believe of them.</p>\n').format(link)
+
+
+@dataclass(frozen=True)
 class VerdictList:
     """The findings as a block of a page, by their causes, each with what it means.
 

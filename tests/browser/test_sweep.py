@@ -173,6 +173,8 @@ def check_answer(page, number: int) -> None:
     row = page.locator("section[aria-labelledby=how-many] tbody tr").nth(number - 1)
     assert "(best)" in row.inner_text()
     assert page.locator(".pick output").inner_text() == f"K = {number}"
+    fits = page.locator("section[aria-labelledby=verdict] a[href='#each']")
+    assert fits.inner_text() == f"The fits with {number} components"
     link = page.locator("section[aria-labelledby=verdict] a[href='#findings']")
     assert re.search(r"\d to mind", link.locator("..").inner_text())
 
