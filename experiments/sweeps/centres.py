@@ -45,7 +45,7 @@ class Centre:
         value, low, high = (f"{x:.{places}f}" for x in (self.value, self.low, self.high))
         if not float(f"{error:.{places}f}"):
             return value
-        if math.isclose(self.high - self.value, self.value - self.low, rel_tol=1e-9):
+        if math.isclose(self.high - self.value, self.value - self.low, rel_tol=1e-6):
             return f"{value} ± {error:.{places}f}"
         return f"{value} ({low} to {high})"
 
