@@ -61,6 +61,13 @@ def test_a_page_is_followed_in_order(tmp_path, monkeypatch):
         ("x1 10", "x1 11", False),
         ("R-hat 1.004.", "R-hat 1.003.", True),
         ("15 of 15", "14 of 15", False),
+        ("Clusters: 9 of 80 rows", "Clusters: 12 of\n80 rows", True),
+        ("Clusters: 9 of 80 rows", "Clusters: 13 of 80 rows", False),
+        ("Clusters: 1 of 80 rows is uncertain", "Clusters: 2 of 80 rows are uncertain", True),
+        ("the engines agree on all.", "the engines\ndisagree on 2.", True),
+        ("the engines agree on all.", "the engines disagree on 4.", False),
+        ("5 (EM) and 5, 9 and 15 (posterior)", "5 (EM) and 5, 10 and 15 (posterior)", True),
+        ("5 (EM) and 5, 9 and 15 (posterior)", "5 (EM) and 5, 9 and 19 (posterior)", False),
     ],
 )
 def test_words_are_compared_up_to_noise(expected, printed, alike):

@@ -51,6 +51,8 @@ N_RESTARTS = 15
 # The posterior misses EM's mode where its best draw is beyond the median of the deviance's limit
 # and EM beyond all but this share of a normal posterior.
 UNVISITED = 1e-3
+# What is higher by more than this, in log-likelihood, is no matter of where EM stopped.
+LITTLE = 1.0
 # A mode matters where it holds this share of the mass of the chains' mode, or more.
 LEAST_MASS = 0.05
 
@@ -125,7 +127,9 @@ def certify(  # noqa: PLR0913 - everything that the two fits are compared by
     )
     heights = [*values.tolist(), *(optimum.log_likelihood for optimum in optima)]
     better = max(0.0, *(height - top for height in heights)) if heights else 0.0
-    found = found.model_copy(update={"better_by": better if better > tolerance else 0.0})
+    short = better > tolerance and _is_short_of_its_top(em, X, covariance_type, better, tolerance)
+    gain = {"stopped_short" if short else "better_by": better if better > tolerance else 0.0}
+    found = found.model_copy(update=gain)
     if not sound.size:
         return found
     deviance = 2 * (top - values)
@@ -154,6 +158,17 @@ def certify(  # noqa: PLR0913 - everything that the two fits are compared by
             "em_mode_unvisited": ratio is not None and ratio > math.log(LEAST_MASS),
         }
     )
+
+
+def _is_short_of_its_top(
+    em: Mixture, X: FloatArray, covariance_type: str, better: float, tolerance: float
+) -> bool:
+    """Say whether EM, going on from its estimate, gets as high as what is better by a little."""
+    if better > LITTLE:
+        return False
+    top = observed.log_likelihood(em, X)
+    ends = [run.log_likelihood for run in runs_from(X, [em], covariance_type)]
+    return max(ends, default=top) >= top + better - tolerance
 
 
 def _n_equal(em: Mixture, top: float, optima: list[OptimumValues], tolerance: float) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from experiments.values.comparison import ComparisonValues, Finding
-from experiments.values.headline import Headline
+from experiments.values.components import ComponentsValues
+from experiments.values.headline import Headline, NumberHeadline
 
 # Findings that answer what an experiment asks. The sentence tells the first two that there are.
 STANDS = ("choice", "truth", "agreement", "certificate", "em-optimum")
@@ -23,15 +24,15 @@ class HasVerdict(Protocol):
 def conclusion_of_comparison(comparison: HasVerdict) -> str:
     """Return the sentence of one experiment.
 
-    Of a comparison it is the headline. Of a choice of K, and of a comparison that an earlier
-    version wrote, it is the gravest failure, else what stands.
+    It is the headline. Where an earlier version wrote the comparison or the choice of K, which
+    then has none, it is the gravest failure, else what stands.
 
     Parameters
     ----------
     comparison : Comparison or ComponentsComparison
         Or anything else with a verdict.
     """
-    if isinstance(comparison, ComparisonValues) and comparison.headline is not None:
+    if isinstance(comparison, ComparisonValues | ComponentsValues) and comparison.headline:
         return headline_in_words(comparison.headline)
     findings = {finding.id: finding.text.rstrip(".") for finding in comparison.verdict}
     failures = [f.text.rstrip(".") for f in comparison.verdict if f.level == "fail"]
@@ -40,7 +41,7 @@ def conclusion_of_comparison(comparison: HasVerdict) -> str:
     return f"{'; '.join(said)}." if said else "There is no verdict, and nothing to conclude."
 
 
-def headline_in_words(headline: Headline) -> str:
+def headline_in_words(headline: Headline | NumberHeadline) -> str:
     """Return the answer with what to type to settle it, where there is something to settle."""
     if not headline.command:
         return headline.text

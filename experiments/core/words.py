@@ -18,6 +18,27 @@ def in_one_sentence(clauses: Sequence[str]) -> str:
     return ", and ".join([part for part in (", ".join(clauses[:-1]), *clauses[-1:]) if part])
 
 
+def either(choices: Sequence[object]) -> str:
+    """Write several choices as "a, b or c"; one as it is."""
+    words = list(map(str, choices))
+    return " or ".join([part for part in (", ".join(words[:-1]), *words[-1:]) if part])
+
+
+def after_colon(text: str, name: str = "") -> str:
+    """Write a sentence after a colon: its first word is small unless it is this name."""
+    first, space, rest = text.partition(" ")
+    return f"{first.lower()}{space}{rest}" if first.istitle() and first != name else text
+
+
+def mind(warnings: Sequence[str]) -> list[str]:
+    """Say the first of several warnings, and how many more there are; nothing without any."""
+    if not warnings:
+        return []
+    more = len(warnings) - 1
+    others = f" ({more} more {'warning' if more == 1 else 'warnings'}.)" if more else ""
+    return [f"Mind: {warnings[0]}{others}"]
+
+
 def some(names: Sequence[str]) -> str:
     """Write names in a line, of many only the first."""
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""

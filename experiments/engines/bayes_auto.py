@@ -136,7 +136,10 @@ class BayesAutoEngine:
             "log_posterior_of_k": float(np.log(share)),
             "log_posterior_of_k_se": None if error is None else error / share,
         }
-        return replace(fit, diagnostics={**fit.diagnostics, **of_k})
+        # Draws with one number of components stand in one row, whichever chain they are from. So
+        # whether the chains agree is asked of all draws, by what does not depend on the number.
+        r_hat = model.diagnostics_.to_dict()["max_r_hat"]
+        return replace(fit, diagnostics={**fit.diagnostics, "max_r_hat": r_hat, **of_k})
 
     def fit(
         self,

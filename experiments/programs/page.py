@@ -27,8 +27,12 @@ from experiments.report.page.blocks import (
     TableColumn,
 )
 from experiments.report.page.document import render, write
-from experiments.report.page.theme import component_colour, hover, styled
+from experiments.report.page.theme import component_colour, hover, log_axis, plain, styled
 from experiments.report.verdict import VerdictList
+
+SYMBOLS = ("circle", "diamond", "square", "circle-open", "diamond-open", "square-open")
+# How far programs stand apart at one data set.
+APART = 0.1
 
 
 def write_page(
@@ -72,7 +76,9 @@ def _agreement(
         blocks.append(Heading(f"{data}, {cases[data].n_components} components"))
         about = [one for one in comparison.verdict if one.id.startswith("posteriors")]
         blocks.append(
-            VerdictList(about) if about else Note("One program only: nothing to compare.")
+            VerdictList(about, with_causes=False)
+            if about
+            else Note("One program only: nothing to compare.")
         )
     return blocks
 
@@ -82,31 +88,52 @@ def _speed(found: Sequence[Measured]) -> list[Block]:
         Picture(
             "speed",
             speed_figure(found),
-            "Bars: effective draws per second of each program on each data set, on a logarithmic "
-            "scale.",
+            "Effective draws per second of each program on each data set, on a logarithmic scale.",
             "The smallest bulk ESS of a parameter, per second of the whole fit: tuning, drawing, "
             "aligning, and what a program compiles anew for each fit.",
         ),
         table_of(found),
-        Note(" ".join(f"{one.title}: {one.means}." for one in COLUMNS)),
+        Heading("What the columns are"),
+        Facts([(one.title, one.means) for one in COLUMNS]),
     ]
 
 
 def speed_figure(found: Sequence[Measured]) -> go.Figure:
-    """Draw effective draws per second: a group for each data set, a bar for each program."""
+    """Draw effective draws per second: a place for each data set, a mark for each program.
+
+    They are no bars, which would begin anywhere on a logarithmic scale.
+    """
     figure = go.Figure()
-    for k, title in enumerate(dict.fromkeys(one.title for one in found)):
+    places = {data: place for place, data in enumerate(by_data(found))}
+    titles = list(dict.fromkeys(one.title for one in found))
+    for k, title in enumerate(titles):
         own = [one for one in found if one.title == title]
-        figure.add_bar(
-            x=[one.data for one in own],
+        # Programs stand a little apart, so that those of equal speed do not cover one another.
+        aside = APART * (k - (len(titles) - 1) / 2)
+        figure.add_scatter(
+            x=[places[one.data] + aside for one in own],
+            customdata=[one.data for one in own],
             y=[one.rate for one in own],
+            mode="markers",
             name=title,
-            marker_color=component_colour(k),
-            hovertemplate=hover("%{x}: %{y:.3~r} a second"),
+            marker={
+                "size": 11,
+                "color": component_colour(k),
+                "symbol": SYMBOLS[k % len(SYMBOLS)],
+            },
+            hovertemplate=hover(f"{plain(title)}, %{{customdata}}: %{{y:.3~r}} a second"),
         )
-    figure.update_yaxes(title="effective draws per second", type="log")
-    figure.update_layout(barmode="group")
-    return styled(figure, 360, aspect=0.6)
+    names = [plain(data) for data in places]
+    figure.update_xaxes(tickvals=list(places.values()), ticktext=names, range=_around(len(names)))
+    rates = [one.rate for one in found if one.rate > 0]
+    axis = log_axis(min(rates), max(rates)) if rates else {}
+    figure.update_yaxes(title="effective draws per second", **axis)
+    return styled(figure, 360, aspect=0.8)
+
+
+def _around(count: int) -> list[float]:
+    """Frame places from 0 on, with half a place at either end."""
+    return [-0.5, count - 0.5]
 
 
 def table_of(found: Sequence[Measured]) -> SortableTable:

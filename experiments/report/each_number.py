@@ -42,7 +42,10 @@ def each_number(
 
 
 def _favourite(found: ComponentsValues, comparisons: Mapping[int, ComparisonValues]) -> int:
-    """Return the number that most criteria choose; the smaller of two, the first where none do."""
+    """Return the number to believe; without one that most criteria choose, else the smallest."""
+    believed = None if found.headline is None else found.headline.n_components
+    if believed is not None and believed in comparisons:
+        return believed
     votes = Counter(c.chosen for c in found.criteria if c.chosen in comparisons)
     return min(comparisons, key=lambda k: (-votes[k], k))
 

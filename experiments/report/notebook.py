@@ -48,5 +48,5 @@ def components_html(found: ComponentsValues) -> str:
     ]
     return (
         f"<div><strong>{escape(found.experiment)}</strong>: {escape(heading(found))}"
-        f"{findings_html(found.verdict)}{table(legend(found), head, rows)}</div>"
+        f"{findings_html(found.verdict, found.headline)}{table(legend(found), head, rows)}</div>"
     )

@@ -25,7 +25,7 @@ from experiments.report.page.theme import RULE, colour_of, hover, styled
 from experiments.report.posterior_of_k import posterior_of_k_blocks
 from experiments.report.provenance import Provenance, choice_blocks
 from experiments.report.structures import structure_blocks
-from experiments.report.verdict import VerdictList
+from experiments.report.verdict import FitsOfNumber, HeadlineBox, Levels, VerdictList
 from experiments.storage.layout import REPORT, folder_of
 from experiments.values.comparison import ComparisonValues
 from experiments.values.components import ComponentsValues, Criterion, CriterionValue
@@ -88,7 +88,7 @@ def _sections(
     found: ComponentsValues, made: Provenance, comparisons: Mapping[int, ComparisonValues]
 ) -> Iterator[PageSection]:
     chosen = size_blocks(found.dataset.n_samples, found.choices)
-    yield PageSection("verdict", "Verdict", [VerdictList(found.verdict), *chosen])
+    yield PageSection("verdict", "Verdict", [*_answer(found, comparisons), *chosen])
     if found.structures is not None:
         blocks = list(drawn(structure_blocks(found.structures)))
         yield PageSection("structures", "Which structure of the covariances", blocks)
@@ -96,21 +96,36 @@ def _sections(
         blocks = list(drawn(posterior_of_k_blocks(found.posterior_of_k)))
         yield PageSection("posterior-of-k", "The posterior of the number of components", blocks)
     yield PageSection("how-many", "How many components", list(drawn(_how_many(found))))
+    yield PageSection("findings", "Findings", [VerdictList(found.verdict)])
     numbers = [*drawn(each_number(found, comparisons)), _links(found)]
     yield PageSection("each", "Each number by itself", numbers)
     yield PageSection("made", "How it was made", choice_blocks(found, made))
 
 
+def _answer(
+    found: ComponentsValues, comparisons: Mapping[int, ComparisonValues]
+) -> Iterator[Block]:
+    headline = found.headline
+    if headline is not None:
+        yield HeadlineBox(headline)
+        number = headline.n_components
+        if number is not None and number in comparisons:
+            yield FitsOfNumber(number)
+    yield Levels(found.verdict)
+
+
 def _how_many(found: ComponentsValues) -> Iterator[Block]:
-    yield Picture(
-        "components",
-        components_figure(found),
-        "How much worse each number of components is than the best, by each criterion",
-        "Zero is the best by that criterion. Bars are standard errors: of paired differences "
-        "between rows for leave-one-out and held-out scores, Monte Carlo for the marginal "
-        "likelihood. Information criteria are halved, so that all are on the scale of a "
-        f"log-likelihood.{_left_open(found)}",
-    )
+    # With a single number the best is the only one, and a figure would show zeros.
+    if len(found.n_components) > 1:
+        yield Picture(
+            "components",
+            components_figure(found),
+            "How much worse each number of components is than the best, by each criterion",
+            "Zero is the best by that criterion. Bars are standard errors: of paired differences "
+            "between rows for leave-one-out and held-out scores, Monte Carlo for the marginal "
+            "likelihood. Information criteria are halved, so that all are on the scale of a "
+            f"log-likelihood.{_left_open(found)}",
+        )
     yield _table(found)
 
 

@@ -11,8 +11,9 @@ from html import escape
 from markupsafe import Markup
 
 from experiments.report.explanations import by_cause, topic_of
+from experiments.report.page.blocks import Heading
 from experiments.values.comparison import Finding, Level
-from experiments.values.headline import Headline
+from experiments.values.headline import Headline, NumberHeadline
 from experiments.values.level_marks import MARKS
 
 _BELIEVE_AND_WHY = re.compile(r": |\. |\.$")
@@ -21,9 +22,9 @@ _NAMES: Mapping[Level, str] = {"fail": "failed", "warn": "to mind", "ok": "fine"
 
 @dataclass(frozen=True)
 class HeadlineBox:
-    """What to believe, why, and what to type: the first block of a comparison's page."""
+    """What to believe, why, and what to type: the first block of a page."""
 
-    headline: Headline
+    headline: Headline | NumberHeadline
 
     def __html__(self) -> str:
         # The text is what to believe, then why, after a colon or a stop.
@@ -51,18 +52,38 @@ class Levels:
 
 
 @dataclass(frozen=True)
+class FitsOfNumber:
+    """Where the page shows the fits with the number of components that is believed."""
+
+    n_components: int
+
+    def __html__(self) -> str:
+        count = f"{self.n_components} component{'' if self.n_components == 1 else 's'}"
+        link = Markup('<a href="#each">The fits with {}</a>').format(count)
+        return Markup('<p class="note">{}, and what to believe of them.</p>\n').format(link)
+
+
+@dataclass(frozen=True)
 class VerdictList:
     """The findings as a block of a page, by their causes, each with what it means.
 
     Within a cause the gravest stands first, and so does the cause of the gravest.
+
+    Attributes
+    ----------
+    findings : sequence of Finding
+    with_causes : bool
+        Whether each cause is a heading; False where all findings are about one subject.
     """
 
     findings: Sequence[Finding]
+    with_causes: bool = True
 
     def __html__(self) -> str:
         return Markup("").join(
-            Markup('<h3>{}</h3>\n<ul class="verdict">\n{}\n</ul>\n').format(
-                cause, Markup("\n").join(map(_item, findings))
+            Markup('{}<ul class="verdict">\n{}\n</ul>\n').format(
+                Heading(cause) if self.with_causes else "",
+                Markup("\n").join(map(_item, findings)),
             )
             for cause, findings in by_cause(self.findings)
         )
@@ -76,7 +97,9 @@ def _item(finding: Finding) -> Markup:
     ).format(finding.level, finding.id, finding.text, "" if topic is None else means.format(topic))
 
 
-def findings_html(findings: Sequence[Finding], headline: Headline | None = None) -> str:
+def findings_html(
+    findings: Sequence[Finding], headline: Headline | NumberHeadline | None = None
+) -> str:
     """Return the findings as a list that needs no style sheet, for notebooks."""
     items = "".join(f"<li>{MARKS[f.level]} {escape(f.text)}</li>" for f in findings)
     said = "" if headline is None else f"<p><strong>{escape(headline.text)}</strong></p>"

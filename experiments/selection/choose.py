@@ -16,6 +16,7 @@ from experiments.engines.contract import Fit
 from experiments.engines.fit import check_components, check_structures, fit_engines
 from experiments.engines.registry import load_engine
 from experiments.selection.criteria import judge_all, titles_of
+from experiments.selection.headline import conclude
 from experiments.selection.posterior_of_k import findings_of_posterior
 from experiments.selection.verdict import findings
 from experiments.values.by_size import SizeChoice
@@ -45,6 +46,7 @@ def choose(
     options: Mapping[str, Mapping[str, Any]],
     terms: Terms,
     progress: Report = silent,
+    most: int | None = None,
 ) -> Choice:
     """Fit and compare at every number of components, then judge the numbers by every criterion.
 
@@ -60,6 +62,8 @@ def choose(
     terms : Terms
     progress : callable
         Called with (stage, done, total) as the work goes on.
+    most : int, optional
+        The most components that were tried, where EM alone has fitted more than these.
 
     Raises
     ------
@@ -73,7 +77,7 @@ def choose(
     def fit_at(k: int, report: Report) -> Mapping[str, Fit]:
         return fit_engines(dataset, k, engines, options, terms.seed, report, terms.covariance_type)
 
-    return choose_among(dataset, counts, fit_at, terms, progress)
+    return choose_among(dataset, counts, fit_at, terms, progress, most=most)
 
 
 def choose_among(
@@ -83,6 +87,7 @@ def choose_among(
     terms: Terms,
     progress: Report,
     posterior_of_k: PosteriorOfK | None = None,
+    most: int | None = None,
 ) -> Choice:
     """Compare the fits at every number of components, then judge the numbers by every criterion.
 
@@ -97,6 +102,8 @@ def choose_among(
     progress : callable
     posterior_of_k : PosteriorOfK, optional
         The posterior of the number of components, where it was drawn.
+    most : int, optional
+        As `choose` takes it.
 
     Raises
     ------
@@ -137,14 +144,26 @@ def choose_among(
         verdict=gravest_first(
             [
                 *findings(
-                    criteria, failures, true_components, _better_by(analyses), titles_of(analyses)
+                    criteria,
+                    failures,
+                    true_components,
+                    _better_by(analyses),
+                    titles_of(analyses),
+                    most,
                 ),
                 *findings_of_posterior(posterior_of_k, criteria),
                 *doubts_about(dataset),
             ]
         ),
     )
-    return Choice(values, analyses)
+    return Choice(with_headline(values, analyses), analyses)
+
+
+def with_headline(values: ComponentsValues, analyses: Mapping[int, Analysis]) -> ComponentsValues:
+    """Return the same choice with the one answer that it comes to."""
+    own = {k: found.values.headline for k, found in analyses.items()}
+    said = {k: headline for k, headline in own.items() if headline is not None}
+    return values.model_copy(update={"headline": conclude(values, said)})
 
 
 def with_evidence(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -109,11 +109,6 @@ class Rule:
             self._value(k, score, None if best is None else scores[best])
             for k, score in sorted(scores.items())
         ]
-        near = [
-            v.n_components
-            for v in values
-            if v.worse_by is not None and v.worse_by <= max(NEGLIGIBLE, v.worse_by_se or 0.0)
-        ]
         return Criterion(
             id=self.id,
             title=self.title,
@@ -121,7 +116,7 @@ class Rule:
             higher_is_better=self.unit > 0,
             values=values,
             chosen=best,
-            nearly_as_good=min(near, default=None),
+            nearly_as_good=min(good_enough(values), default=None),
         )
 
     def _value(self, n_components: int, score: Score, best: Score | None) -> CriterionValue:
@@ -137,6 +132,15 @@ class Rule:
             worse_by_se=error,
             reason=score.reason,
         )
+
+
+def good_enough(values: Sequence[CriterionValue]) -> list[int]:
+    """Return the numbers of components that are as good as the best, or no worse than by chance."""
+    return [
+        v.n_components
+        for v in values
+        if v.worse_by is not None and v.worse_by <= max(NEGLIGIBLE, v.worse_by_se or 0.0)
+    ]
 
 
 def _error_of_difference(score: Score, best: Score) -> float | None:

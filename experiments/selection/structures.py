@@ -17,7 +17,7 @@ from experiments.core.seeds import stream
 from experiments.core.words import listed
 from experiments.datasets.dataset import Dataset
 from experiments.engines.fit import check_components, check_structures
-from experiments.selection.choose import Choice, choose
+from experiments.selection.choose import Choice, choose, with_headline
 from experiments.values.comparison import Finding
 from experiments.values.components import ComponentsValues
 from experiments.values.structures import StructureChoice, StructureValue
@@ -73,11 +73,12 @@ def choose_with_structure(
     check_structures(engines, covariance_types)
     found = screen(dataset, n_components, covariance_types, options.get("em", {}), terms, progress)
     own = replace(terms, covariance_type=found.chosen)
-    choice = choose(dataset, found.kept, engines, options, own, progress)
+    most = max(found.n_components)
+    choice = choose(dataset, found.kept, engines, options, own, progress, most)
     found = without(found, _doubts(choice.values))
     verdict = gravest_first([*choice.values.verdict, _finding(found, len(covariance_types))])
     values = choice.values.model_copy(update={"structures": found, "verdict": verdict})
-    return replace(choice, values=values)
+    return replace(choice, values=with_headline(values, choice.analyses))
 
 
 def _doubts(values: ComponentsValues) -> dict[int, str]:

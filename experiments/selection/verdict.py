@@ -22,6 +22,7 @@ def findings(
     true_components: int | None,
     better_by: Mapping[int, float] | None = None,
     titles: Mapping[str, str] | None = None,
+    most: int | None = None,
 ) -> list[Finding]:
     """Draw up the findings, the gravest first.
 
@@ -35,13 +36,15 @@ def findings(
         How much higher than EM the posterior led at each number, in log-likelihood.
     titles : mapping of str to str, optional
         What sentences call each engine.
+    most : int, optional
+        The most components that were tried, where EM alone has fitted more than all engines.
     """
     found = [
         *_choice(criteria),
         *_truth(criteria, true_components),
         *_why(criteria),
         *_nearly_as_good(criteria),
-        *_at_the_end(criteria),
+        *_at_the_end(criteria, most),
         *_not_to_be_trusted(criteria, failures, titles or {}),
         *_local(better_by or {}),
         *_not_fitted(failures),
@@ -64,9 +67,9 @@ def _choice(criteria: Sequence[Criterion]) -> Iterator[Finding]:
             if len(titles) > 1
             else (f"{_first_upper(titles[0])} chooses")
         )
-        yield _finding("choice", "ok", f"{who} {_components(k)}.", k)
+        yield _finding("choice", "ok", f"{who} {components(k)}.", k)
     else:
-        parts = [f"{listed(titles)} {_choose(titles)} {k}" for k, titles in sorted(chosen.items())]
+        parts = [f"{who_choose(titles)} {k}" for k, titles in sorted(chosen.items())]
         text = f"The criteria disagree: {'; '.join(parts)}."
         yield _finding("choice", "warn", text, len(chosen))
 
@@ -80,7 +83,7 @@ def _truth(criteria: Sequence[Criterion], true_components: int | None) -> Iterat
         if right
         else ("no criterion finds it")
     )
-    text = f"The truth has {_components(true_components)}: {who}."
+    text = f"The truth has {components(true_components)}: {who}."
     yield _finding("truth", "ok" if right else "warn", text, true_components)
 
 
@@ -136,15 +139,13 @@ def _amount(value: CriterionValue) -> str:
     return with_uncertainty(value.worse_by, value.worse_by_se)
 
 
-def _at_the_end(criteria: Sequence[Criterion]) -> Iterator[Finding]:
+def _at_the_end(criteria: Sequence[Criterion], most: int | None) -> Iterator[Finding]:
     ends = {criterion.values[-1].n_components for criterion in criteria if criterion.values}
+    ends = ends if most is None else ends & {most}
     for end in ends:
         titles = [c.title for c in criteria if c.chosen == end and len(c.values) > 1]
         if titles:
-            text = (
-                f"{_first_upper(listed(titles))} {_choose(titles)} the most that was tried, "
-                f"{end}: try more."
-            )
+            text = f"{_first_upper(who_choose(titles))} the most that was tried, {end}: try more."
             yield _finding("range", "warn", text, end, end)
 
 
@@ -211,12 +212,14 @@ def _finding(identity: str, level: str, text: str, value: float, threshold: floa
     )
 
 
-def _components(count: int) -> str:
+def components(count: int) -> str:
+    """Write a number of components in words."""
     return f"{count} component{'' if count == 1 else 's'}"
 
 
-def _choose(titles: Sequence[str]) -> str:
-    return "chooses" if len(titles) == 1 else "choose"
+def who_choose(titles: Sequence[str]) -> str:
+    """Say that criteria choose something, which is to follow."""
+    return f"{listed(titles)} {'chooses' if len(titles) == 1 else 'choose'}"
 
 
 def _first_upper(text: str) -> str:

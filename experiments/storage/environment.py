@@ -17,20 +17,26 @@ def environment() -> dict[str, Any]:
     """Return what made a result: when, by which command, where, and with which versions."""
     return {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        # `python -m experiments` is the same program.
         "command": [
             # A file name that is not UTF-8 is written with escapes.
             word.encode("utf-8", "backslashreplace").decode()
-            for word in (
-                Path(sys.argv[0]).name.replace("__main__.py", "gmm-compare"),
-                *sys.argv[1:],
-            )
+            for word in (*_program(), *sys.argv[1:])
         ],
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
         "versions": {name: _version(name) for name in PACKAGES},
     }
+
+
+def _program() -> list[str]:
+    """Return the words that start the program: of a module `python -m`, with its name."""
+    path = Path(sys.argv[0])
+    if path.name != "__main__.py":
+        return [path.name]
+    package = path.parent.name
+    # `python -m experiments` is gmm-compare.
+    return ["gmm-compare"] if package == "experiments" else ["python", "-m", package]
 
 
 def _version(package: str) -> str:

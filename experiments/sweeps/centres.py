@@ -13,7 +13,10 @@ from experiments.core.types import FloatArray
 # Fewer values than this do not tell whether they are skewed.
 ENOUGH = 8
 SKEWED = 1.0
+# Digits of a value whose error is zero, because all values are the same.
 DIGITS = 7
+# Digits of a single value, whose error is not known.
+DIGITS_OF_ONE = 5
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,14 @@ class Centre:
         """Write it to the digits that its error leaves."""
         error = self.error
         if not error > 0:
-            return f"{self.value:.4g}"
+            return f"{self.value:.{DIGITS if self.n > 1 else DIGITS_OF_ONE}g}"
         # An error below the seventh digit is due to rounding.
         size = math.floor(math.log10(max(abs(self.value), error)))
         places = max(0, min(1 - math.floor(math.log10(error)), DIGITS - 1 - size))
         value, low, high = (f"{x:.{places}f}" for x in (self.value, self.low, self.high))
         if not float(f"{error:.{places}f}"):
             return value
-        if math.isclose(self.high - self.value, self.value - self.low, rel_tol=1e-9):
+        if math.isclose(self.high - self.value, self.value - self.low, rel_tol=1e-6):
             return f"{value} ± {error:.{places}f}"
         return f"{value} ({low} to {high})"
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from experiments.config.conclusion import Conclusion, Detected, ReachedBest, Trend, Winner
 from experiments.core.digits import in_digits_of
@@ -26,6 +25,7 @@ from experiments.sweeps.tallies import (
     levels,
     optima,
     shares_that_reached,
+    wilson_interval,
 )
 
 if TYPE_CHECKING:
@@ -197,8 +197,8 @@ def _told(centre: Centre) -> str:
 
 def _share(share: float, n: int) -> str:
     """Write a share of `n` tries with its interval of 95% (Wilson 1927), which is never empty."""
-    ends = binomtest(round(share * n), n).proportion_ci(0.95, method="wilson")
-    return f"{share:.0%} of {n} tries (95% interval {ends.low:.0%} to {ends.high:.0%})"
+    low, high = wilson_interval(share, n)
+    return f"{share:.0%} of {n} tries (95% interval {low:.0%} to {high:.0%})"
 
 
 def _votes(values: pd.Series) -> str:

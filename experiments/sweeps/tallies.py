@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
+from scipy.stats import binomtest
 
 from experiments.config.conclusion import Detected, ReachedBest, Winner
 
 # What identifies the data of a row of the results table.
 DATA = "dataset.sha256"
+
+
+def wilson_interval(share: float, n: int) -> tuple[float, float]:
+    """Return the interval of 95% of a share of `n` tries (Wilson 1927), which is never empty."""
+    ends = binomtest(round(share * n), int(n)).proportion_ci(0.95, method="wilson")
+    return float(ends.low), float(ends.high)
 
 
 def shares_that_reached(conclusion: ReachedBest, frame: pd.DataFrame) -> pd.DataFrame:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterator
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.text import Text
 
 from experiments.core.words import listed, some
@@ -21,7 +23,7 @@ def print_foreseen(found: Foreseen) -> None:
     """Print the data, the models, the engines and the estimate; nothing was run."""
     out = standard_output()
     for line in _lines(found):
-        out.print(line)
+        out.print(Text(_in_lines(line, out.width)))
 
 
 def announce(console: Console, found: Foreseen) -> None:
@@ -36,7 +38,7 @@ def announce(console: Console, found: Foreseen) -> None:
     if found.total > LONG:
         told = told_of_size(found.dataset.n_samples, found.choices) if found.dataset else ""
         said = " ".join(filter(None, (_estimate(found), "Ctrl-C stops it.", told)))
-        console.print(Text(said, style="dim"))
+        console.print(Text(_in_lines(said, console.width), style="dim"))
 
 
 def in_words(seconds: float) -> str:
@@ -52,22 +54,28 @@ def _one_digit(number: float) -> str:
     return f"{float(f'{number:.1g}'):g}"
 
 
-def _lines(found: Foreseen) -> Iterator[RenderableType]:
+def _in_lines(text: str, width: int) -> str:
+    """Break a text into lines, but not between a number and its unit."""
+    joined = re.sub(r"(?<=\d) (?=(?:s|min|h|days)\b)", "\N{NO-BREAK SPACE}", text)
+    return textwrap.fill(joined, width, break_on_hyphens=False).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def _lines(found: Foreseen) -> Iterator[str]:
     if found.dataset is None:
-        yield Text(f"{found.name}: {found.n_cells} cells")
+        yield f"{found.name}: {found.n_cells} cells"
     else:
         data = found.dataset
         held_out = f", {data.n_test} held out" if data.n_test else ""
-        yield Text(f"{found.name}: {data.n_samples} × {data.n_features}{held_out}")
+        yield f"{found.name}: {data.n_samples} × {data.n_features}{held_out}"
         if told := columns_used(data):
-            yield Text(told)
+            yield told
     numbers = found.numbers if isinstance(found.numbers, str) else some([*map(str, found.numbers)])
-    yield Text(f"K = {numbers}; covariances: {some(found.structures)}")
-    yield Text(f"engines: {', '.join(found.engines)}")
+    yield f"K = {numbers}; covariances: {some(found.structures)}"
+    yield f"engines: {', '.join(found.engines)}"
     if found.dataset is not None and found.choices:
-        yield Text(told_of_size(found.dataset.n_samples, found.choices))
-    yield Text(_estimate(found))
-    yield Text("Nothing was run.")
+        yield told_of_size(found.dataset.n_samples, found.choices)
+    yield _estimate(found)
+    yield "Nothing was run."
 
 
 def _estimate(found: Foreseen) -> str:

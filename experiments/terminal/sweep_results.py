@@ -12,6 +12,7 @@ from rich.text import Text
 
 from experiments.core.errors import UsageError
 from experiments.core.text import visible_lines
+from experiments.sweeps.centres import Centre
 from experiments.sweeps.results import SweepResults
 from experiments.terminal.streams import WIDTH, standard_output
 
@@ -81,7 +82,7 @@ def _shown(results: SweepResults) -> list[str]:
 def _table(results: SweepResults, width: int) -> Table:
     names = _shown(results)
     points = results.frame.groupby("point", sort=True)
-    found = {name: points[name].agg(["mean", "std"]) for name in names}
+    found = {name: points[name].agg(["mean", "std", "count"]) for name in names}
     n_done = results.done.groupby("point").size()
     labels = [key for key in results.axes if results.frame[key].nunique(dropna=False) > 1]
     rows = [
@@ -130,10 +131,12 @@ def _short(value: object) -> str:
     return text if len(text) <= 24 else f"{text[:23]}…"
 
 
-def _mean_sd(mean: float, sd: float) -> str:
+def _mean_sd(mean: float, sd: float, count: float) -> str:
+    """Write a mean to the digits that its sd leaves, and whole where the sd is due to rounding."""
     if pd.isna(mean):
         return "-"
-    return f"{mean:.4g}" if pd.isna(sd) else f"{mean:.4g} ± {sd:.2g}"
+    spread = 0.0 if pd.isna(sd) else sd
+    return Centre(mean, mean - spread, mean + spread, int(count)).text
 
 
 def _errors(results: SweepResults) -> list[Text]:

@@ -42,6 +42,8 @@ class Certificate(Value):
     """Log-likelihoods closer than this count as one optimum."""
     better_by: FiniteFloat = 0.0
     """How much higher a draw, or EM restarted from one, gets than EM: zero at a global optimum."""
+    stopped_short: FiniteFloat = 0.0
+    """How far EM stopped below the top of its own hill, where nothing is higher than that top."""
     n_restarts: int = 0
     """EM runs from posterior draws."""
     optima: list[OptimumValues] = Field(default=[])

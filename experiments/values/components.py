@@ -7,6 +7,7 @@ from pydantic import Field, FiniteFloat
 from experiments.values.base import FileValue, Value
 from experiments.values.by_size import SizeChoice
 from experiments.values.comparison import DatasetInfo, Finding
+from experiments.values.headline import NumberHeadline
 from experiments.values.structures import StructureChoice
 
 
@@ -89,3 +90,5 @@ class ComponentsValues(FileValue):
     posterior_of_k: PosteriorOfK | None = None
     """Null where the numbers of components were given."""
     verdict: list[Finding]
+    headline: NumberHeadline | None = None
+    """Which number to believe, why, and what to type; null in files of earlier versions."""

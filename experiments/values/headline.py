@@ -20,3 +20,18 @@ class Headline(Value):
     """The answer in a sentence, with what it rests on."""
     command: str = ""
     """What to type to settle it; empty where there is nothing to settle."""
+
+
+class NumberHeadline(Value):
+    """The answer of a choice, by the decision table of `docs/how-to/number-of-components.md`."""
+
+    believe: Literal["number", "open", "none"]
+    """Whether a number of components is to be believed, is still open, or cannot be chosen."""
+    n_components: int | None
+    """The number that is to be believed so far; null where several are left, or none."""
+    reason: str
+    """The row of the decision table that applied."""
+    text: str
+    """The answer in a sentence, with what it rests on."""
+    command: str = ""
+    """What to type to settle it; empty where there is nothing to settle."""

@@ -86,6 +86,19 @@ def check_fits(page) -> None:
         }).map(node => node.outerHTML.slice(0, 120))"""
     )
     assert wide == []
+    # An image cuts off what is outside of it.
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll(".plot")].flatMap(plot => {
+            const room = plot.getBoundingClientRect();
+            return [...plot.querySelectorAll(".annotation-text, .xtitle, .ytitle, .gtitle")]
+                .map(node => [node.textContent, node.getBoundingClientRect()])
+                .filter(([, box]) => box.width && (box.left < room.left - 1
+                    || box.right > room.right + 1 || box.top < room.top - 1
+                    || box.bottom > room.bottom + 1))
+                .map(([text]) => `${plot.dataset.figure}: ${text}`);
+        })"""
+    )
+    assert cut == []
 
 
 def rgb(text: str) -> list[float]:

@@ -340,11 +340,20 @@ def test_a_table_that_is_wider_than_the_screen_says_so(page_and_width):
         return
     assert table.get_attribute("data-more") == "right"
     assert "Scroll sideways" in page.evaluate(said)
+    room, fading = table.bounding_box(), 40
+    caption = table.locator("caption").bounding_box()
+    assert caption["x"] + caption["width"] <= room["x"] + room["width"] - fading
     table.evaluate("node => { node.scrollLeft = node.scrollWidth; }")
     eventually(page, lambda: table.get_attribute("data-more") == "left")
     caption = table.locator("caption").bounding_box()
-    assert caption["x"] >= 0
+    assert caption["x"] >= room["x"]
     assert caption["x"] + caption["width"] <= width
+    # The names of the rows do not go away with the columns.
+    for cell in (table.locator("th").first, table.locator("td").first):
+        assert cell.bounding_box()["x"] == pytest.approx(room["x"], abs=1)
+        assert cell.evaluate("node => getComputedStyle(node).backgroundColor") == colour(
+            page, "body", "backgroundColor"
+        )
     table.evaluate("node => { node.scrollLeft = 0; }")
     eventually(page, lambda: table.get_attribute("data-more") == "right")
 

@@ -16,7 +16,7 @@ from experiments.selection import choose as choosing
 from experiments.sweeps.run import run_sweep
 from experiments.values.components import PosteriorOfK
 from gmm_em import Mixture
-from tests.browser.pages import SCREENS, SECTIONS, check_everything, eventually
+from tests.browser.pages import SCREENS, SECTIONS, check_everything, contrast, eventually
 from tests.experiments.api.test_components import fit_at_once
 from tests.experiments.made import compare_components
 from tests.experiments.sweeps.sweeping import sweep_config
@@ -30,7 +30,13 @@ SWEEP = (
     "Failed cells",
     "How it was made",
 )
-CHOICE = ("Verdict", "How many components", "Each number by itself", "How it was made")
+CHOICE = (
+    "Verdict",
+    "How many components",
+    "Findings",
+    "Each number by itself",
+    "How it was made",
+)
 FIGURE = {"x": "data.n_samples", "y": ["em.density.total_variation"], "log_x": True}
 AUTO = (CHOICE[0], "The posterior of the number of components", *CHOICE[1:])
 
@@ -155,13 +161,32 @@ def test_posterior_of_the_number_of_components_is_drawn_and_fits(open_page, tmp_
     )
 
 
+def check_answer(page, number: int) -> None:
+    """The first box names the number to believe, which has a star and is shown at first."""
+    box = page.locator("section[aria-labelledby=verdict] .headline")
+    assert box.get_attribute("class") == "headline number"
+    assert box.locator(".believe").inner_text() == f"Believe {number} components"
+    paper = box.evaluate("node => getComputedStyle(node).backgroundColor")
+    for part in (".believe", "p:not(.believe)"):
+        ink = box.locator(part).first.evaluate("node => getComputedStyle(node).color")
+        assert contrast(ink, paper) > 4.5
+    row = page.locator("section[aria-labelledby=how-many] tbody tr").nth(number - 1)
+    assert "(best)" in row.inner_text()
+    assert page.locator(".pick output").inner_text() == f"K = {number}"
+    fits = page.locator("section[aria-labelledby=verdict] a[href='#each']")
+    assert fits.inner_text() == f"The fits with {number} components"
+    link = page.locator("section[aria-labelledby=verdict] a[href='#findings']")
+    assert re.search(r"\d to mind", link.locator("..").inner_text())
+
+
 @pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_a_slider_goes_through_the_numbers_of_components(open_page, choice_of_k, width, scheme):
     page = open_page(choice_of_k, width, color_scheme=scheme)
     slider = page.get_by_role("slider", name="Components")
     output = page.locator(".pick output")
     ellipses = page.locator(".slide:not([hidden]) .plot .scatterlayer .trace")
-    assert [output.inner_text(), slider.get_attribute("max")] == ["K = 2", "2"]
+    check_answer(page, 2)
+    assert slider.get_attribute("max") == "2"
     assert page.locator(".slide:not([hidden])").count() == 1
     for index, k in enumerate((1, 2, 3)):
         slider.press("Home")

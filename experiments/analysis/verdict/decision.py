@@ -12,6 +12,7 @@ from scipy.special import chdtri
 
 from experiments.analysis.verdict.conditions import OF_THE_OPTIMUM, OF_THE_POSTERIOR
 from experiments.analysis.verdict.evidence import Evidence
+from experiments.core.words import after_colon, mind
 from experiments.values.comparison import Finding
 from experiments.values.headline import Believe, Headline
 
@@ -255,7 +256,7 @@ def decide(
     row = next(row for row in DECISIONS if row.holds(grounds))
     cause = grounds.first(*row.causes)
     said = SAID[row.believe].format(estimate=evidence.title)
-    text = f"{said}." if cause is None else f"{said}: {_within(cause.text, evidence.title)}"
+    text = f"{said}." if cause is None else f"{said}: {after_colon(cause.text, evidence.title)}"
     caveats = [] if row.believe == "neither" else _caveats(Grounds(evidence, said_findings), cause)
     k = evidence.layout.n_components
     settled = row.name in ("both", "no-posterior", "no-estimate") and not caveats
@@ -264,7 +265,7 @@ def decide(
     return Headline(
         believe=row.believe,
         reason=row.name,
-        text=" ".join([text, *_told(caveats, evidence.title)]),
+        text=" ".join([text, *mind([after_colon(c.text, evidence.title) for c in caveats])]),
         command=command.format(k=k, more=k + 2, fewer=f"1-{k - 1}" if k > 2 else "1"),
     )
 
@@ -274,18 +275,3 @@ def _caveats(grounds: Grounds, cause: Finding | None) -> list[Finding]:
     names = "recovery", "support", "rows", "shape", "outliers", "em-optimum", "posterior-r-hat"
     found = [grounds.first(name) for name in (*names, "posteriors")]
     return [one for one in found if one is not None and one.level != "ok" and one is not cause]
-
-
-def _told(caveats: Sequence[Finding], title: str) -> list[str]:
-    """Say the first caveat, and how many more there are."""
-    if not caveats:
-        return []
-    more = len(caveats) - 1
-    others = f" ({more} more {'warning' if more == 1 else 'warnings'}.)" if more else ""
-    return [f"Mind: {_within(caveats[0].text, title)}{others}"]
-
-
-def _within(text: str, title: str) -> str:
-    """Write a sentence after a colon: its first word is small unless it is the estimate's title."""
-    first, space, rest = text.partition(" ")
-    return f"{first.lower()}{space}{rest}" if first.istitle() and first != title else text

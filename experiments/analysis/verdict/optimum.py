@@ -78,6 +78,16 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
 
 def _certificate(evidence: Evidence, certificate: Certificate, search: Search | None) -> Finding:
     title, better = evidence.title, certificate.better_by
+    if certificate.stopped_short:
+        return Finding(
+            id="certificate",
+            level="warn",
+            text=f"{title} stopped {certificate.stopped_short:.2g} in log-likelihood below the top "
+            "of its own hill, and nothing higher than that top was found: fit it with a smaller "
+            "tolerance.",
+            value=certificate.stopped_short,
+            threshold=certificate.tolerance,
+        )
     text = (
         f"{title} is in a local optimum: {_origin(certificate)} gets {better:.4g} higher in "
         "log-likelihood; raise n_init."

@@ -26,6 +26,8 @@ FEW_FEATURES = 2
 # Height of one mark's row, and of a panel's title and axis, in pixels.
 ROW_HEIGHT = 15
 PANEL_ROOM = 62
+# Letters of two names that have room in a line of a phone, beside the words of a title.
+LONGEST_PAIR = 20
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,15 @@ def _panels(comparison: ComparisonValues) -> Iterator[Panel]:
     for i in features:
         for j in features:
             if j < i and len(features) <= FEW_FEATURES:
-                yield Panel(f"covariances of {names[i]} and {names[j]}", "covariances", (i, j))
+                pair = _pair(names[i], names[j])
+                yield Panel(f"covariances of {pair}", "covariances", (i, j))
         yield Panel(f"variances of {names[i]}", "covariances", (i, i))
+
+
+def _pair(first: str, second: str) -> str:
+    """Write two names in one line, or in two where a phone has no room for one."""
+    line = "<br>" if len(first) + len(second) > LONGEST_PAIR else " "
+    return f"{first}{line}and {second}"
 
 
 def _add_panel(figure: go.Figure, comparison: ComparisonValues, panel: Panel, row: int) -> None:

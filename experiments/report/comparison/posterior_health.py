@@ -104,7 +104,8 @@ def convergence_figure(comparison: ComparisonValues) -> go.Figure:
     for column, identity in enumerate(("posterior-r-hat", "posterior-ess"), start=1):
         figure.add_vline(x=limit_of(comparison, identity), line=dashed, row=1, col=column)
     figure.update_xaxes(title="R-hat", rangemode="normal", nticks=5, row=1, col=1)
-    figure.update_xaxes(title="effective draws", rangemode="tozero", nticks=5, row=1, col=2)
+    # On a phone numbers of four digits have room for few ticks.
+    figure.update_xaxes(title="effective draws", rangemode="tozero", nticks=4, row=1, col=2)
     figure.update_xaxes(tickangle=0)
     figure.update_yaxes(autorange="reversed", showgrid=True, dtick=1, tickfont_size=11)
     height = 110 + 20 * len(order)

@@ -44,6 +44,8 @@ from experiments.values.roles import compared_pair
 # What the answer rests on, for who asks: folded at first, so that the answer is not far from the
 # estimates.
 EVIDENCE = ("steps", "likelihoods", "disagreement", "model", "health", "made")
+# A table of more rows is folded at first, because a phone would scroll through many screens of it.
+MANY_ROWS = 60
 
 
 def sections_of(comparison: ComparisonValues, made: Provenance) -> list[PageSection]:
@@ -190,7 +192,9 @@ def _parameters(comparison: ComparisonValues) -> Iterator[Block]:
         "Estimates and intervals of each parameter, one engine under the other. The same numbers "
         "are in the table that follows.",
     )
-    yield forest.parameters_table(comparison)
+    table = forest.parameters_table(comparison)
+    count = len(table.rows)
+    yield table if count <= MANY_ROWS else Folded(f"The table of all {count} parameters", [table])
     if comparison.dataset.n_features >= spreads.FROM_FEATURES:
         yield Folded(
             "Standard deviations and correlations, which the covariances amount to",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -94,6 +95,21 @@ def spread_evenly(count: int) -> NDArray[np.float64]:
 def hover(text: str) -> str:
     """Return what a mark says under the mouse, without the second box that has its trace's name."""
     return f"{text}<extra></extra>"
+
+
+def log_axis(low: float, high: float) -> dict[str, Any]:
+    """Return a logarithmic axis that marks 1, 2, 5, 10, 20 and so on.
+
+    By itself plotly writes 2 and 5 without the power of ten.
+
+    Parameters
+    ----------
+    low, high : float
+        The smallest and the largest value, both above 0.
+    """
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
 def rows_at(rows: Iterable[int]) -> dict[str, Any]:
@@ -226,6 +242,32 @@ def stacked(figure: go.Figure, each: int) -> go.Figure:
             last = layout[f"xaxis{count}"].title.text
             wide[f"xaxis{number}.title.text"] = text
             narrow[f"xaxis{number}.title.text"] = "" if text == last else text
-        narrow |= {f"annotations[{index}].x": 0.5, f"annotations[{index}].y": bottom + tall}
-    figure.update_layout(meta={"wide": wide, "narrow": narrow})
+        middle = 0.0 if title.xanchor == "left" else 0.5
+        narrow |= {f"annotations[{index}].x": middle, f"annotations[{index}].y": bottom + tall}
+    own, common = _shared(layout, count)
+    figure.update_layout(meta={"wide": wide | own, "narrow": narrow | common})
     return figure
+
+
+def _shared(layout: go.Layout, count: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what panels beside each other share, as it is there and one below the other.
+
+    There the last panel has the labels of all x axes, and every panel the title of its y axis.
+    """
+    numbers = ["", *map(str, range(2, count + 1))]
+    wide: dict[str, Any] = {}
+    narrow: dict[str, Any] = {}
+    shown = [layout[f"xaxis{number}"].showticklabels is not False for number in numbers]
+    if not all(shown):
+        keys = [f"xaxis{number}.showticklabels" for number in numbers]
+        wide |= dict(zip(keys, shown, strict=True))
+        narrow |= {**dict.fromkeys(keys, False), keys[-1]: True}
+    titles = [layout[f"yaxis{number}"].title.text or "" for number in numbers]
+    if len(different := set(titles) - {""}) == 1:
+        keys = [f"yaxis{number}.title.text" for number in numbers]
+        wide |= dict(zip(keys, titles, strict=True))
+        narrow |= dict.fromkeys(keys, *different)
+        # The page changes a title only where there is one.
+        for number, title in zip(numbers, titles, strict=True):
+            layout[f"yaxis{number}"].update(title={"text": title})
+    return wide, narrow

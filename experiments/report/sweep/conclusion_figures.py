@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import singledispatch
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -14,12 +13,18 @@ from experiments.config.conclusion import Conclusion, Detected, ReachedBest, Win
 from experiments.report.page.blocks import Block, Picture, SortableTable, TableCell, TableColumn
 from experiments.report.page.theme import COLOURS, RULE, component_colour, hover, plain, styled
 from experiments.report.sweep.axes import short_name, written
-from experiments.sweeps.tallies import optima, shares_that_chose, shares_that_reached
+from experiments.report.sweep.figures import SYMBOLS
+from experiments.sweeps.tallies import (
+    optima,
+    shares_that_chose,
+    shares_that_reached,
+    wilson_interval,
+)
 
-PATTERNS = ("", "/", "x", ".", "\\", "-", "+")
 LONGEST_SETTING = 36
 # An axis of shares.
 SHARE = {"tickformat": ".0%", "range": [-0.01, 1.04], "dtick": 0.25}
+INTERVALS = "Bars are 95% intervals of the shares (Wilson), which are wide where tries are few."
 
 # What became of a data set: whether EM stopped short, whether the certificate raised an alarm, and
 # how the mark looks.
@@ -66,28 +71,27 @@ def _reached(conclusion: ReachedBest, frame: pd.DataFrame) -> Iterator[Block]:
     if found.empty:
         return
     labels = [_setting(row[conclusion.settings]) for _, row in found.iterrows()]
-    errors = np.sqrt(found["share"] * (1 - found["share"]) / found["n"])
     figure = go.Figure()
-    figure.add_bar(
+    figure.add_scatter(
         x=found["share"].to_list(),
         # On two lines, because a phone's screen is narrow.
         y=[plain(label, LONGEST_SETTING).replace(" (", "<br>(") for label in labels],
-        orientation="h",
-        error_x=_error_bars(errors, thickness=1.8, width=5),
-        marker={"color": COLOURS["em"], "line": {"width": 0}},
+        mode="markers",
+        error_x=_intervals(found, thickness=1.8, width=5),
+        marker={"color": COLOURS["em"], "size": 11},
         showlegend=False,
         customdata=found["n"].to_list(),
         hovertemplate=hover("%{y}: %{x:.1%} of %{customdata} tries"),
     )
     figure.update_xaxes(title="share of tries", **{**SHARE, "dtick": 0.5})
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(autorange="reversed", type="category")
     pairs = zip(labels, found["share"], strict=True)
     said = ", ".join(f"{label} {share:.0%}" for label, share in pairs)
     yield Picture(
         "outcome",
         styled(figure, 110 + 44 * len(found)),
         f"Share of tries that reached the best optimum known, by setting: {said}.",
-        "Bars are binomial standard errors. The best known is over all settings on the same data.",
+        f"{INTERVALS} The best known is over all settings on the same data.",
         "How often each setting reached the best optimum",
     )
 
@@ -108,12 +112,12 @@ def _won(conclusion: Winner, frame: pd.DataFrame) -> Iterator[Block]:
     what = labels[0] if len(labels) == 1 else "each criterion"
     figure.update_xaxes(title=plain(short_name(conclusion.setting)), type="category")
     figure.update_yaxes(title="share of data sets", **SHARE)
-    figure.update_layout(barmode="group", bargap=0.2)
+    figure.update_layout(scattermode="group", scattergap=0.4)
     yield Picture(
         "outcome",
         styled(figure, 340, aspect=0.8),
         f"Share of data sets on which each setting was chosen: {'; '.join(said)}.",
-        "Bars are binomial standard errors.",
+        INTERVALS,
         f"What {what} chose",
     )
 
@@ -121,16 +125,18 @@ def _won(conclusion: Winner, frame: pd.DataFrame) -> Iterator[Block]:
 def _add_choices(figure: go.Figure, name: str, rows: pd.DataFrame) -> None:
     """Draw how often each setting was chosen by one criterion, or at one value of `by`."""
     index = len(figure.data)
-    errors = np.sqrt(rows["share"] * (1 - rows["share"]) / rows["n"])
-    pattern = {"shape": PATTERNS[index % len(PATTERNS)], "solidity": 0.25}
+    look = {"color": component_colour(index), "symbol": SYMBOLS[index % len(SYMBOLS)], "size": 10}
     text = f"{plain(name)}: %{{x}} in %{{y:.0%}} of {rows['n'].iloc[0]} data sets"
-    figure.add_bar(
+    figure.add_scatter(
         x=[plain(written(setting)) for setting in rows["setting"]],
-        y=_drawn(rows["share"]),
+        y=rows["share"].to_list(),
         name=plain(name),
         legendgroup=name,
-        error_y=_error_bars(errors, thickness=1.5, width=4),
-        marker={"color": component_colour(index), "line": {"width": 0}, "pattern": pattern},
+        error_y=_intervals(rows, thickness=1.5, width=4),
+        mode="markers",
+        # Marks of one name have a place of their own beside those of the others.
+        offsetgroup=name,
+        marker=look,
         hovertemplate=hover(text),
     )
 
@@ -190,14 +196,19 @@ def _alarms(found: pd.DataFrame, alarmed: pd.Series) -> SortableTable:
     )
 
 
-def _drawn(values: Iterable[float]) -> list[float | None]:
-    """Return lengths to draw, with None for zero: plotly would draw a mark of no length."""
-    return [float(value) if value > 0 else None for value in values]
-
-
-def _error_bars(errors: Iterable[float], *, thickness: float, width: int) -> dict[str, Any]:
-    look = {"thickness": thickness, "width": width, "color": RULE}
-    return {"type": "data", "array": _drawn(errors), **look}
+def _intervals(found: pd.DataFrame, *, thickness: float, width: int) -> dict[str, Any]:
+    """Return the intervals of shares as error bars."""
+    shares = found["share"].to_list()
+    ends = [wilson_interval(*pair) for pair in zip(shares, found["n"], strict=True)]
+    pairs = list(zip(shares, ends, strict=True))
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - share for share, (_, high) in pairs],
+        "arrayminus": [share - low for share, (low, _) in pairs],
+        "thickness": thickness,
+        "width": width,
+    }
 
 
 def _setting(values: pd.Series) -> str:

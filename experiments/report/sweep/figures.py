@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from experiments.report.page.theme import (
     component_colour,
     hover,
     legend_once,
+    log_axis,
     plain,
     spread_evenly,
     stacked,
@@ -110,12 +110,14 @@ def quantity_figure(frame: pd.DataFrame, quantity: Quantity, layout: PanelLayout
             if len(frame) * len(lines) <= MAX_DOTS:
                 dots.append(_add_dots(figure, line, layout.scale, step, column))
             centres += _add_line(figure, line, layout.scale, step, column, medians=medians)
-    log_y = layout.log_y and bool(centres) and min(centre.low for centre in centres) > 0
+    low = min((centre.low for centre in centres), default=0.0)
+    high = max((centre.high for centre in centres), default=0.0)
+    log_y = layout.log_y and low > 0
     if quantity.target is not None and not (log_y and quantity.target <= 0):
         figure.add_hline(y=quantity.target, line={"color": RULE, "dash": "dash", "width": 1.5})
     span = _nearest(centres) if quantity.above_best else _range(centres, dots, quantity.target)
     figure.update_xaxes(title=layout.scale.title, **layout.scale.ticks())
-    figure.update_yaxes(**(_log_ticks(centres) if log_y else {"range": span}))
+    figure.update_yaxes(**(log_axis(low, high) if log_y else {"range": span}))
     if quantity.is_share:
         figure.update_yaxes(tickformat=".0%")
     legend_once(figure)
@@ -222,14 +224,6 @@ def _error_bars(centres: list[Centre]) -> dict[str, Any]:
     below = [centre.value - centre.low for centre in centres]
     ends = {"symmetric": False, "array": above, "arrayminus": below}
     return {"type": "data", "thickness": 1.8, "width": 4, **ends}
-
-
-def _log_ticks(centres: list[Centre]) -> dict[str, Any]:
-    """Mark 1, 2, 5, 10, 20 and so on: by itself plotly writes 2 and 5 without the power of ten."""
-    low = math.floor(math.log10(min(centre.low for centre in centres)))
-    high = math.ceil(math.log10(max(centre.high for centre in centres)))
-    ticks = [digit * 10.0**power for power in range(low, high + 1) for digit in (1, 2, 5)]
-    return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
 def _range(centres: list[Centre], dots: list[FloatArray], target: float | None) -> list[float]:

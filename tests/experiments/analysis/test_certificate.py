@@ -62,6 +62,18 @@ def test_a_local_optimum_is_caught_and_the_better_one_reported(X, best, planted,
     assert np.abs(np.sort(means, axis=0) - np.sort(best.means, axis=0)).max() < 0.01
 
 
+def test_a_fit_that_stopped_early_is_in_no_local_optimum(X, best, planted, rng):
+    near = perturbed(best, rng, size=0.01)
+    gain = best.log_likelihood(X) - near.log_likelihood(X)
+    assert 0.01 < gain < 1.0, "below the top by little"
+    certificate = certified(near, X, [perturbed(best, rng) for _ in range(20)])
+    assert certificate.better_by == 0
+    assert certificate.stopped_short == pytest.approx(gain, abs=1e-3)
+    assert certified(best, X, [perturbed(best, rng)]).stopped_short == 0
+    # From a local optimum EM leads nowhere else, so that what is higher is another hill.
+    assert certified(planted, X, [best]).stopped_short == 0
+
+
 def test_a_local_optimum_above_every_draw_is_caught_by_restarting(X, best, planted, rng):
     # Draws far down the slope of the better mode: no draw alone gives EM away.
     low = [perturbed(best, rng, size=0.6) for _ in range(60)]

@@ -47,6 +47,22 @@ def test_the_criterion_is_the_logarithm_of_the_probability(found):
         assert 0.0 < value.se < 1.0
 
 
+def test_whether_chains_agree_is_asked_of_all_draws(found):
+    r_hat = found[2].engines["bayes-auto"].diagnostics["max_r_hat"]
+    assert 0.99 < r_hat < 1.1
+    [finding] = [f for f in found[2].verdict if f.id == "posterior-r-hat"]
+    assert finding.value == r_hat
+    assert "One chain" not in finding.text
+
+
+def test_the_answer_is_the_most_probable_number_where_its_draws_hold(found):
+    problems = found.posterior_of_k.problems
+    said = found.headline
+    assert (said.reason, said.n_components) == ("chosen" if problems else "probable", 2)
+    assert ("Mind: the posterior of the number" in said.text) == bool(problems)
+    assert said.command.startswith("gmm-compare fit DATA -k auto") == bool(problems)
+
+
 def test_every_criterion_is_drawn(found):
     drawn = {trace.name for trace in found.plot_criteria().data}
     assert drawn == {criterion.title for criterion in found.criteria}

@@ -113,6 +113,17 @@ def test_only_a_long_run_announces_itself(seconds, is_said):
     assert ("on 2 processors" in out.getvalue()) == is_said
 
 
+@pytest.mark.parametrize("width", range(40, 80))
+def test_a_unit_stays_with_its_number(width):
+    out = io.StringIO()
+    found = Foreseen("made", None, [2], ["full"], ("em",), {"em": 40.0, "bayes": 200.0})
+    announce(Console(file=out, width=width), found)
+    lines = out.getvalue().splitlines()
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= width
+    assert not [line for line in lines if line.startswith(("s ", "s.", "min ", "min."))]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(0.01, "1 s"), (42, "40 s"), (94, "90 s"), (130, "2 min"), (4000, "70 min"), (9000, "2 h"),

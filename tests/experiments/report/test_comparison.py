@@ -66,6 +66,14 @@ def test_page_stands_alone_and_has_every_section(rng, n_features, with_truth):
     )
 
 
+@pytest.mark.parametrize(("n_features", "is_folded"), [(2, False), (7, True)])
+def test_a_long_table_of_parameters_is_folded(rng, n_features, is_folded):
+    page = render_page(made_comparison(rng, n_features))
+    section = page.partition('aria-labelledby="parameters"')[2].partition("</section>")[0]
+    before = section.partition("Every parameter; select a heading")[0]
+    assert ("The table of all" in before) == is_folded
+
+
 def figures(page):
     return set(re.findall(r'id="figure-([\w-]+)"', page))
 

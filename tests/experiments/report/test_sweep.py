@@ -68,6 +68,8 @@ def test_medians_are_taken_of_skewed_values_only(rng):
         (Centre(0.51234, 0.50, 0.52468, 9), "0.512 ± 0.012"),
         (Centre(2.0, 1.5, 4.0, 9), "2.0 (1.5 to 4.0)"),
         (Centre(7.0, 7.0, 7.0, 1), "7"),
+        (Centre(-2641.381622, -2641.381622, -2641.381622, 4), "-2641.382"),
+        (Centre(-2641.381622, -2641.381622, -2641.381622, 1), "-2641.4"),
         (Centre(-2640.4735251683, -2640.4735251695, -2640.4735251671, 4), "-2640.474"),
     ],
 )
@@ -149,7 +151,13 @@ def test_shares_drawn_are_those_of_the_sentence(rng):
     for start, share, n in zip(found["start"], found["share"], found["n"], strict=True):
         assert f"{start} in {share:.0%} of {n} tries" in said
     (picture,) = outcome_blocks(conclusion, table)
-    assert list(picture.figure.data[0].x) == list(found["share"])
+    marks = picture.figure.data[0]
+    assert list(marks.x) == list(found["share"])
+    ends = zip(marks.x, marks.error_x.arrayminus, marks.error_x.array, strict=True)
+    for (share, below, above), n in zip(ends, found["n"], strict=True):
+        told = f"{share:.0%} of {n} tries (95% interval {share - below:.0%} to {share + above:.0%})"
+        assert told in said
+        assert below + above > 0.1
 
 
 def test_choices_drawn_are_those_of_the_sentence(rng):

@@ -1,6 +1,7 @@
 import fcntl
 import json
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from experiments.api.saving import write_run, write_run_report
 from experiments.core.errors import UsageError
 from experiments.core.files import clear_scratch, replacing
 from experiments.datasets.dataset import Dataset
+from experiments.storage.environment import environment
 from experiments.storage.runs import check_target
 from gmm_em import Mixture
 from tests.experiments.made import made_em
@@ -29,9 +31,23 @@ def test_a_run_directory_is_complete_and_reads_back(tmp_path, comparison):
     files = {"assignments.csv", "comparison.json", "config.toml", "environment.json"}
     assert names == {*files, "report.html"}
     assert read_run(directory) == comparison
-    environment = json.loads((directory / "environment.json").read_text())
-    assert environment["versions"]["numpy"] == np.__version__
+    written = json.loads((directory / "environment.json").read_text())
+    assert written["versions"]["numpy"] == np.__version__
     assert [path.name for path in directory.parent.iterdir()] == ["run"], "no scratch is left"
+
+
+@pytest.mark.parametrize(
+    ("started", "told"),
+    [
+        ("/usr/bin/gmm-compare", ["gmm-compare"]),
+        ("/lib/experiments/__main__.py", ["gmm-compare"]),
+        ("/lib/sphinx/__main__.py", ["python", "-m", "sphinx"]),
+        ("analysis.py", ["analysis.py"]),
+    ],
+)
+def test_the_record_names_the_program_that_ran(started, told, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [started, "run"])
+    assert environment()["command"] == [*told, "run"]
 
 
 def test_the_same_run_again_replaces_itself(tmp_path, comparison):
