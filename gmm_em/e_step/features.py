@@ -329,10 +329,13 @@ def density(
     constants -= np.add.reduce(np.log(deviations), axis=1)
     coefficients = features.coefficients(constants - 0.5 * quadratic, linear, precisions)
     whitening = None
-    # One sum over all components is compared first: in most E-steps none is near the limit.
+    # One sum over all components is compared first: in most E-steps none is near the limit. A far
+    # row may be as far out as a component that holds it is wide, which multiplies the errors.
     magnitudes = np.abs(precisions)
-    if not np.add.reduce(magnitudes, axis=None) + np.maximum.reduce(quadratic) < limit:
-        risk = magnitudes.sum(axis=(1, 2)) + (quadratic.max() if shared else quadratic)
+    widest = max(1.0, np.maximum.reduce(covariances, axis=None))
+    if not np.add.reduce(magnitudes, axis=None) * widest + np.maximum.reduce(quadratic) < limit:
+        widths = np.maximum(1.0, np.diagonal(covariances, axis1=1, axis2=2).max(axis=1))
+        risk = magnitudes.sum(axis=(1, 2)) * widths + (quadratic.max() if shared else quadratic)
         risky = np.broadcast_to(risk > limit, parameters.weights.shape)
         if risky.any():
             if np.count_nonzero(~risky) < features.worthwhile:

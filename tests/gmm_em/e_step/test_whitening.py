@@ -189,3 +189,15 @@ def test_the_number_of_threads_changes_no_digit(rng):
         assert one.log_likelihood == other.log_likelihood
         for name in ("counts", "first", "second"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+@pytest.mark.parametrize("length", [1e3, 1e5, 1e6])
+def test_a_component_that_is_wide_in_one_direction_is_that_of_scipy(rng, length):
+    # Its precisions are not large, but lose digits that a row as far out as it is wide would need.
+    direction = np.array([1.0, 1.0, 1.0]) / np.sqrt(3.0)
+    covariance = np.eye(3) + 0.3 * np.diag([1.0, 0.0, -1.0])
+    covariance += length**2 * np.outer(direction, direction)
+    parameters = Parameters(np.ones(1), np.array([[0.1, 0.2, 0.3]]), covariance[None])
+    X = rows_of(rng, parameters, 60)
+    log_density, _ = BlockedEStep(unscaled(X), 1).evaluate(parameters)
+    np.testing.assert_allclose(log_density, joint_of_scipy(parameters, X)[0], rtol=1e-6)
