@@ -75,7 +75,7 @@ class Batch:
 
     def advance(self, n_steps: int) -> None:
         """Make so many more steps of EM with all runs that have not left."""
-        if self._totals is None:
+        if self._totals is None and self.active.size:
             self._evaluate()
         for _ in range(n_steps):
             if not self.active.size:
@@ -92,7 +92,7 @@ class Batch:
         Two steps of EM are extrapolated. Where that leads lower than the first of them, the
         second is taken; such a run makes three E-steps instead of two.
         """
-        if self._totals is None:
+        if self._totals is None and self.active.size:
             self._evaluate()
         for _ in range(n_steps // 2):
             if self.active.size:
