@@ -12,6 +12,7 @@ from experiments.core.types import FloatArray
 from experiments.values.illustration import Energies, Health, LeftOutRows
 from experiments.values.parameters import Parameters
 from gmm_bayes.core.limits import MAX_PARETO_K, MIN_BFMI
+from gmm_em.core.moments import variances
 
 if TYPE_CHECKING:
     from experiments.datasets.dataset import Dataset
@@ -87,9 +88,7 @@ def _separating_feature(mixture: Mixture) -> int:
 
 def separation(parameters: Parameters) -> FloatArray:
     """Return each feature's variance between components over that within, shape (D,)."""
-    weights, means, covariances = parameters
-    between = weights @ (means - weights @ means) ** 2
-    within = weights @ np.diagonal(covariances, axis1=1, axis2=2)
+    within, between = variances(*parameters)
     return np.asarray(between / within)
 
 

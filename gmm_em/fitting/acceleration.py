@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gmm_em.core.moments import variances
 from gmm_em.core.types import FloatArray, IntArray
 from gmm_em.e_step.totals import Totals
 from gmm_em.fitting import curvature
@@ -139,8 +140,7 @@ def _order(mixture: Parameters) -> IntArray | None:
     Neither the units nor the order of the features matter to these shares.
     """
     weights = mixture.weights / mixture.weights.sum()
-    within = weights @ np.diagonal(mixture.covariances, axis1=1, axis2=2)
-    between = weights @ (mixture.means - weights @ mixture.means) ** 2
+    within, between = variances(weights, mixture.means, mixture.covariances)
     order = np.argsort(within / (within + between), kind="stable")
     return None if (np.diff(order) > 0).all() else order
 

@@ -182,7 +182,7 @@ def fit_em(  # noqa: PLR0913 - the public face
             return unit.restore(found)
     pilot = sample(PILOT_ROWS) if problem.n_rows > PILOT_ROWS else problem
     sampled = pilot is not problem
-    search = Search(pilot, plan, options, streams, sampled=sampled)
+    search = Search(pilot, plan, options, streams, sampled=sampled, sample=sample)
     search.run()
     try:
         return unit.restore(finish(search, problem, options))
@@ -190,7 +190,7 @@ def fit_em(  # noqa: PLR0913 - the public face
         if not (sampled and plan.open and search.atlas.maxima):
             raise
     # What looked sound on a sample collapses on all rows: other starts may not.
-    search = Search(pilot, plan, options, streams, sampled=True, thorough=True)
+    search = Search(pilot, plan, options, streams, sampled=True, thorough=True, sample=sample)
     search.run()
     return unit.restore(finish(search, problem, options))
 
@@ -259,7 +259,11 @@ random_state, callback, snapshots, accelerate
     if isinstance(init, Mixture):
         return from_start(problem, init, options)
     whole = n_rows == sample.shape[0]
-    search = Search(pilot, plan, options, streams, sampled=not whole)
+
+    def part(n_rows: int) -> Problem:
+        return _pilot(poser, pilot, sample, n_rows, streams)
+
+    search = Search(pilot, plan, options, streams, sampled=not whole, sample=part)
     search.run()
     return finish(search, pilot if whole else problem, options)
 

@@ -65,7 +65,7 @@ def rivals(search: Trails) -> list[int]:
     trails = [search.trails[i] for i in order]
     heights = np.array([trail.climb.objective for trail in trails])
     profiles = np.stack([search.profile(trail) for trail in trails])
-    chosen = [order[i] for i in _told_apart(search.problem, heights, profiles)[:_MOST]]
+    chosen = [order[i] for i in told_apart(search.problem, heights, profiles)[:_MOST]]
     return [
         i
         for i in chosen
@@ -118,7 +118,7 @@ def narrowed(
             *(np.stack(arrays) for arrays in zip(*(run.parameters for run in runs), strict=True))
         )
         heights = np.array([run.trace[-1] for run in runs])
-        kept = _told_apart(problem, heights, problem.log_density(stack, probe))
+        kept = told_apart(problem, heights, problem.log_density(stack, probe))
         places = [places[sound[i]] for i in kept]
         starts = [runs[i].parameters for i in kept]
         if len(kept) == 1:
@@ -132,7 +132,7 @@ def worthwhile(search: Trails, problem: Problem) -> bool:
     return _MORE_ROWS * search.problem.n_rows <= _SHARE * problem.n_rows
 
 
-def _told_apart(problem: Problem, heights: FloatArray, profiles: FloatArray) -> list[int]:
+def told_apart(problem: Problem, heights: FloatArray, profiles: FloatArray) -> list[int]:
     """Return the runs that may be the best, one for each maximum.
 
     Parameters

@@ -10,16 +10,18 @@ many rows a look at a few short runs comes first, and may be enough.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from gmm_em.core.threads import single_threaded_blas
 from gmm_em.fitting.crowding import crowded
 from gmm_em.fitting.maxima import Maximum
+from gmm_em.fitting.moves import Moves
 from gmm_em.fitting.options import Options, Plan
 from gmm_em.fitting.problem import Problem
 from gmm_em.fitting.rivals import rivals
 from gmm_em.fitting.seeds import Streams
-from gmm_em.fitting.splits import split_merge
 from gmm_em.fitting.starts.base import Rows
 from gmm_em.fitting.starts.strategy import kinds, propose
 from gmm_em.fitting.trails import CLEAR, SPLIT, Trails, to_come
@@ -76,6 +78,8 @@ class Search(Trails):
         Whether there are more rows than the problem has.
     thorough : bool, default False
         Whether to make as many starts as are allowed, even where the first agree.
+    sample : callable, optional
+        Poses the same problem for so many of the rows, on which moves are screened.
 
     Attributes
     ----------
@@ -95,12 +99,14 @@ class Search(Trails):
         *,
         sampled: bool = False,
         thorough: bool = False,
+        sample: Callable[[int], Problem] | None = None,
     ) -> None:
         super().__init__(problem, options, plan.n_final, sampled=sampled)
         self.plan, self._streams, self._thorough = plan, streams, thorough
         self.stopped = ""
         self.agreed = False
         self._rows = Rows.of(problem.samples, problem.structure, _START_ROWS)
+        self._moves = Moves(problem, self._rows, options, sample)
         self._drawn = 0
 
     # How long it goes on -----------------------------------------------------------------------
@@ -370,6 +376,8 @@ class Search(Trails):
                 return
             self._split_and_merge(before)
             if self.atlas.best is before:
+                self._look_further(before)
+            if self.atlas.best is before:
                 return
 
     def _split_and_merge(self, best: Maximum, least: float = -np.inf) -> None:
@@ -377,8 +385,9 @@ class Search(Trails):
 
         That is per unit of weight, and before EM's first step.
         """
-        if self.problem.by_row:
-            mixture = self._rows.seen(self.trails[best.run].climb.parameters)
-            limit = _SPLITS_MANY if self.wait or not self.few else _SPLITS_FEW
-            moves = split_merge(self._rows, mixture, self.problem.structure, limit, least)
-            self.follow([self._rows.inner(move.start) for move in moves], None)
+        limit = _SPLITS_MANY if self.wait or not self.few else _SPLITS_FEW
+        self.follow(self._moves.first(self.trails[best.run].climb.parameters, limit, least), None)
+
+    def _look_further(self, best: Maximum) -> None:
+        """Make starts by those of many moves from a maximum that may lead higher."""
+        self.follow(self._moves.screened(self.trails[best.run].climb.parameters), None)

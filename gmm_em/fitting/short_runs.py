@@ -75,7 +75,7 @@ class Batch:
 
     def advance(self, n_steps: int) -> None:
         """Make so many more steps of EM with all runs that have not left."""
-        if self._totals is None:
+        if self._totals is None and self.active.size:
             self._evaluate()
         for _ in range(n_steps):
             if not self.active.size:
@@ -92,7 +92,7 @@ class Batch:
         Two steps of EM are extrapolated. Where that leads lower than the first of them, the
         second is taken; such a run makes three E-steps instead of two.
         """
-        if self._totals is None:
+        if self._totals is None and self.active.size:
             self._evaluate()
         for _ in range(n_steps // 2):
             if self.active.size:
@@ -108,7 +108,7 @@ class Batch:
         if not self.active.size:
             return
         # Some may have left.
-        stay = np.isin(runs, self.active)
+        stay = _among(runs, self.active)
         first, begun = Parameters(*(array[stay] for array in first)), begun[stay]
         gains = self._heights() - begun
         assert self._totals is not None
@@ -116,7 +116,7 @@ class Batch:
         third = self._problem.maximize_each(self._totals, second)
         runs = self.active
         lengths = self._jump(first, second, third)
-        stay = np.isin(runs, self.active)
+        stay = _among(runs, self.active)
         # The slowest error makes the gain of one step shrink by half the length of the jump.
         left = np.maximum(gains[stay] * lengths[stay], self._heights() - begun[stay])
         self._leave_at_end(left < self._tol)
@@ -192,7 +192,7 @@ class Batch:
 
     def leave(self, runs: Sequence[int]) -> None:
         """Take runs out of the batch, as they are."""
-        stay = ~np.isin(self.active, runs)
+        stay = ~_among(self.active, runs)
         for i in np.flatnonzero(~stay):
             self._hand_over(int(i))
         self._keep(stay)
@@ -289,6 +289,12 @@ class Batch:
         self._sound = Parameters(*(array[which] for array in self._sound))
         if self._totals is not None:
             self._totals = BatchedTotals(*(array[which] for array in self._totals))
+
+
+def _among(runs: IntArray, others: Sequence[int] | IntArray) -> NDArray[np.bool_]:
+    """Which of a few runs are among others; for so few NumPy's own function takes longer."""
+    found = {int(run) for run in others}
+    return np.array([int(run) in found for run in runs], dtype=bool)
 
 
 def _some(parameters: Parameters, runs: IntArray) -> Parameters:
