@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -159,23 +159,12 @@ class Climb:
 
         A run that stays lower is left before its end is known, or where `n_iter` is `until`.
         """
-        if self.objective < objective:
-            for _ in self.strides(until, objective):
-                if self.objective >= objective:
-                    break
-        return self.objective >= objective
-
-    def strides(self, until: int, objective: float = -np.inf) -> Iterator[None]:
-        """Advance a few steps at a time, until `n_iter` is `until` or the run has finished.
-
-        It ends earlier where the run rises so little that it will stay below `objective`.
-        """
-        while not self.finished and self.n_iter < until:
+        while self.objective < objective and not self.finished and self.n_iter < until:
             before = self.objective
             self.advance(min(self.n_iter + _STRIDE, until))
-            yield
             if self.objective + _STRIDES * (self.objective - before) < objective:
-                return
+                return False
+        return self.objective >= objective
 
     def _try_first(self) -> None:
         try:

@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmm_em.core.types import FloatArray
 from gmm_em.fitting.acceleration import Chart
-from gmm_em.fitting.ascent import WARM_UP, Climb
+from gmm_em.fitting.ascent import WARM_UP
 from gmm_em.fitting.curvature import affordable
 from gmm_em.fitting.maxima import Atlas, Maximum
 from gmm_em.fitting.options import Options
@@ -20,7 +19,6 @@ from gmm_em.fitting.result import EMResult, Optimum, Run
 from gmm_em.fitting.rivals import narrowed, rivals, worthwhile
 from gmm_em.fitting.search import Search
 from gmm_em.fitting.spurious import why_spurious
-from gmm_em.fitting.trails import ARRIVED
 from gmm_em.mixture import Mixture
 from gmm_em.rows.samples import Parameters
 
@@ -149,12 +147,6 @@ def _on_all_rows(
     size = Chart.size_of(problem)
     warm_up = _SETTLED if affordable(problem, size) else WARM_UP
     atlas = Atlas(problem.total_weight)
-
-    def profile(climb: Climb) -> FloatArray:
-        mixture = problem.samples.outer(*climb.parameters)
-        inner = Parameters(*(a[None] for a in search.problem.samples.inner(mixture)))
-        return np.asarray(search.problem.log_density(inner, search.probe)[0])
-
     for candidate in (*candidates, *others):
         if len(out) >= len(candidates) and not all(run.degenerate for run in out):
             break
@@ -162,35 +154,19 @@ def _on_all_rows(
         index = len(runs) + len(out)
         climb = options.climb(problem, start, index, warm_up)
         climb.advance(min(_TRIAL, options.max_iter))
-        known = _carry_on(climb, atlas, profile, options)
+        known = atlas.best
+        if known is None or climb.rises_to(known.objective, options.max_iter):
+            climb.advance(options.max_iter)
         reason = why_spurious(problem, climb.parameters) if climb.converged else ""
         run = record(problem, climb, spurious=reason, kind="sample", keep_order=keep_order)
         out.append(run)
-        if known is not None:
-            known.hits.extend([index, *candidate.hits])
-        elif climb.converged and not run.degenerate:
-            reached = atlas.add(index, climb.objective, profile(climb), reason)
+        if climb.converged and not run.degenerate:
+            pilot = search.problem
+            inner = Parameters(*(a[None] for a in pilot.samples.inner(run.mixture)))
+            profile = pilot.log_density(inner, search.probe)[0]
+            reached = atlas.add(index, climb.objective, profile, reason)
             reached.hits.extend(candidate.hits)
     return out, _optima(atlas.maxima, [*runs, *out])
-
-
-def _carry_on(
-    climb: Climb, atlas: Atlas, profile: Callable[[Climb], FloatArray], options: Options
-) -> Maximum | None:
-    """Advance a run on all rows until it has converged, or is seen to stay lower than the best.
-
-    Where it comes to a maximum that is known it is left, and that one is returned.
-    """
-    best = atlas.best
-    if best is None:
-        climb.advance(options.max_iter)
-        return None
-    for _ in climb.strides(options.max_iter, best.objective):
-        if not climb.finished:
-            known = atlas.find(climb.objective, profile(climb), ARRIVED)
-            if known is not None:
-                return known
-    return None
 
 
 def _contest(

@@ -31,8 +31,6 @@ FEW_ROWS = 2_000
 # How much closer than converged runs, in squared distance, a short run must come: loosely.
 # Maxima that all rows tell apart are close to each other on a sample of them.
 _LOOSE_FEW, _LOOSE_MANY, _LOOSE_LOOK, _LOOSE_SAMPLE = 1.0, 10.0, 30.0, 10.0
-# A run that is carried on has arrived at a known maximum where it is so many times closer.
-ARRIVED = 0.1
 # Steps between two looks at which runs have met, the second where runs are left after them.
 _STAGE, _STAGE_LOOK = 12, 8
 # Accelerated E-steps between such looks, after the first steps of runs that are left after them.
@@ -270,38 +268,17 @@ class Trails:
         return trail.climb.rises_to(objective, self._options.max_iter)
 
     def carry(self, trail: Trail, index: int) -> bool:
-        """Carry a run to convergence; return whether it found a maximum to be trusted.
-
-        It is left where it has come to a maximum that is known, unless every run is to be carried
-        by itself.
-        """
+        """Carry a run to convergence; return whether it found a maximum to be trusted."""
         climb = trail.climb
-        known = self._carry_on(climb)
+        climb.advance(self._options.max_iter)
         trail.profile = None
         trail.resolved = trail.carried = True
-        if known is not None:
-            trail.maximum = known
-            known.hits.append(index)
-            return not known.spurious
         if climb.degenerate or not climb.converged:
             return False
         reason = why_spurious(self.problem, climb.parameters)
         trail.profile = profile = self._profile(climb.parameters)
         trail.maximum = self.atlas.add(index, climb.objective, profile, reason)
         return not reason
-
-    def _carry_on(self, climb: Climb) -> Maximum | None:
-        """Advance a run until it has converged, or come to a known maximum; return that."""
-        most = self._options.max_iter
-        if self._n_final is not None or not self.atlas.maxima:
-            climb.advance(most)
-            return None
-        for _ in climb.strides(most):
-            if not climb.finished:
-                known = self.atlas.find(climb.objective, self._profile(climb.parameters), ARRIVED)
-                if known is not None:
-                    return known
-        return None
 
     def _profile(self, parameters: Parameters) -> FloatArray:
         """Log-density of the probe rows."""

@@ -93,13 +93,10 @@ class Rows:
         return np.asarray(self.X @ self.whitener)
 
     @cached_property
-    def _map(self) -> QuadraticMap:
-        return QuadraticMap(self.X.shape[1])
-
-    @cached_property
     def _products(self) -> FloatArray:
-        phi = np.empty((self._map.size, self.X.shape[0]))
-        self._map.fill(self.X.T, phi)
+        features = QuadraticMap(self.X.shape[1])
+        phi = np.empty((features.size, self.X.shape[0]))
+        features.fill(self.X.T, phi)
         return phi
 
     def quadratic(
@@ -115,7 +112,7 @@ class Rows:
         """
         d = self.X.shape[1]
         if d <= _QUADRATIC_FEATURES:
-            coefficients = self._map.coefficients(constants, linear, precisions)
+            coefficients = QuadraticMap(d).coefficients(constants, linear, precisions)
             return np.asarray(coefficients @ self._products)
         out = linear @ self.X.T + constants[:, None]
         for values, precision in zip(out, precisions, strict=True):
@@ -130,7 +127,7 @@ class Rows:
             sums = R.T @ self._products.T
             counts = np.maximum(sums[:, 0], least)
             means = sums[:, 1 : d + 1] / counts[:, None]
-            second = self._map.second(sums)
+            second = QuadraticMap(d).second(sums)
             return (
                 counts,
                 means,
