@@ -33,9 +33,9 @@ class Case:
         return self.n_samples * self.n_features * self.n_components
 
 
-def make_data(case: Case) -> tuple[FloatArray, FloatArray]:
+def make_data(case: Case, seed: int = 0) -> tuple[FloatArray, FloatArray]:
     """Draw the data of a case, and the true means."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     k, d = case.n_components, case.n_features
     means = rng.normal(size=(k, d)) * 3
     labels = rng.integers(k, size=case.n_samples)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from experiments.benchmarks.cases import Case, make_data, seconds
+from experiments.benchmarks.default_fit import race_default_fits
 from experiments.benchmarks.device import main as race_on_device
 from experiments.benchmarks.onedal import race_onedal
 from experiments.core.processor import processor_line
@@ -79,8 +80,8 @@ def main(quick: bool = False, device: str | None = None) -> int:
     race_onedal(quick)
     print("\nPeak memory of the fit beyond the data (MiB)")
     _memory_table([case for case in MEMORY if not quick or case.elements <= _QUICK_ELEMENTS])
-    print("\nDefault fit, against scikit-learn with as many restarts as reach the same maximum")
-    _default_table(quick)
+    print("\nDefault fits (seconds), how much lower scikit-learn's ends, and as high as ours")
+    race_default_fits(quick)
     return 0
 
 
@@ -232,46 +233,6 @@ def status_kib(name: str) -> int:
             if line.startswith(name + ":"):
                 return int(line.split()[1])
     raise OSError(f"{_STATUS} has no {name}")
-
-
-# Defaults ----------------------------------------------------------------------------------------
-
-
-def _default_table(quick: bool) -> None:
-    print(
-        f"{'N':>9} {'D':>3} {'K':>3}{'gmm_em':>10}{'sklearn':>10}{'ratio':>8}  "
-        f"{'restarts':>8}  log-likelihoods"
-    )
-    cases = (Case(1_000, 2, 3), Case(10_000, 2, 5), Case(10_000, 10, 10))
-    for case in cases[: 1 if quick else None]:
-        X, _ = make_data(case)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            _default_row(case, X)
-
-
-def _default_row(case: Case, X: FloatArray) -> None:
-    from sklearn.mixture import GaussianMixture  # noqa: PLC0415 - `main` says where it is missing
-
-    model = GaussianMixtureEM(case.n_components, random_state=0)
-    ours = seconds(lambda: model.fit(X))
-    target = model.log_likelihood_ / case.n_samples
-    for n_init in (1, 2, 4, 8, 16, 32):
-        # Ours stops where the gain still to come is below 1e-8. scikit-learn's stops by the last
-        # gain, which must be about as small for the same precision.
-        other = GaussianMixture(
-            case.n_components, n_init=n_init, tol=1e-9, max_iter=5000, random_state=0
-        )
-        theirs = seconds(partial(other.fit, X))
-        value = float(other.score(X))
-        if value >= target - 1e-7:
-            break
-    reached = "" if value >= target - 1e-7 else "  (not reached)"
-    print(
-        f"{case.label}{ours:10.3f}{theirs:10.3f}{theirs / ours:7.1f}x  {n_init:>8}  "
-        f"{target * case.n_samples:.4f}, {value * case.n_samples:.4f}{reached}",
-        flush=True,
-    )
 
 
 if __name__ == "__main__":
