@@ -170,7 +170,7 @@ def _detected(conclusion: Detected, frame: pd.DataFrame) -> Iterator[Block]:
                 hovertemplate=hover("short by %{x:.4g}, certificate found %{y:.4g}"),
             )
     frame_ends = {"range": [-0.04 * end, end]}
-    figure.update_xaxes(title="how far EM stopped below the best known", **frame_ends)
+    figure.update_xaxes(title="how far below the best known", **frame_ends)
     figure.update_yaxes(title="how much higher the certificate got", **frame_ends)
     yield _alarms(found, alarmed)
     yield Picture(

@@ -62,7 +62,9 @@ def test_a_quick_run_leaves_a_figure_and_a_sentence_from_its_own_numbers(name, t
         results = read_results(folder)
         assert results.counts == {"done": len(results.frame), "failed": 0, "missing": 0}
         sentence = conclusion_of_sweep(config, results.frame)
-    assert sentence.endswith(".")
+    said, _, settled_by = sentence.partition("\nTo settle it: ")
+    assert said.endswith(".")
+    assert not settled_by or settled_by.startswith("gmm-compare fit DATA -k ")
     assert not sentence.startswith("Nothing can be concluded")
     assert re.search(r"\d", sentence), "a sentence has its numbers"
     assert " ".join(sentence.split()) in printed
