@@ -57,11 +57,10 @@ class Ballot:
 
     @cached_property
     def number(self) -> int | None:
-        """The number that those asked choose, or would do with where one of them chooses it."""
+        """The smallest that one of those asked chooses and the others would do with."""
         good = [set(good_enough(c.values)) for c in self.asked]
-        stars = [criterion.chosen for criterion in self.votes]
         chosen = {criterion.chosen for criterion in self.asked}.intersection(*good)
-        return min(chosen, key=lambda k: (-stars.count(k), k), default=None)
+        return min(chosen, default=None)
 
     @property
     def tried(self) -> list[int]:
