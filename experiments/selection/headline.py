@@ -59,8 +59,8 @@ class Ballot:
     def number(self) -> int | None:
         """The smallest that one of those asked chooses and the others would do with."""
         good = [set(good_enough(c.values)) for c in self.asked]
-        chosen = {criterion.chosen for criterion in self.asked}.intersection(*good)
-        return min(chosen, default=None)
+        chosen = {c.chosen for c in self.asked if c.chosen is not None}
+        return min(chosen.intersection(*good), default=None)
 
     @property
     def tried(self) -> list[int]:
