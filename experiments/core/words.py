@@ -39,6 +39,11 @@ def mind(warnings: Sequence[str]) -> list[str]:
     return [f"Mind: {warnings[0]}{others}"]
 
 
+def components(count: int) -> str:
+    """Write a number of components in words."""
+    return f"{count} component{'' if count == 1 else 's'}"
+
+
 def some(names: Sequence[str]) -> str:
     """Write names in a line, of many only the first."""
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""

@@ -10,6 +10,7 @@ from html import escape
 
 from markupsafe import Markup
 
+from experiments.core.words import components
 from experiments.report.explanations import by_cause, topic_of
 from experiments.report.page.blocks import Heading
 from experiments.values.comparison import Finding, Level
@@ -58,8 +59,7 @@ class FitsOfNumber:
     n_components: int
 
     def __html__(self) -> str:
-        count = f"{self.n_components} component{'' if self.n_components == 1 else 's'}"
-        link = Markup('<a href="#each">The fits with {}</a>').format(count)
+        link = Markup('<a href="#each">The fits with {}</a>').format(components(self.n_components))
         return Markup('<p class="note">{}, and what to believe of them.</p>\n').format(link)
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from experiments.core.words import after_colon, either, mind
+from experiments.core.words import after_colon, components, either, mind
 from experiments.selection.criteria import good_enough
-from experiments.selection.verdict import TRUTHFUL, components, who_choose
+from experiments.selection.verdict import TRUTHFUL, by_choice, each_choice, who_choose
 from experiments.values.comparison import Finding
 from experiments.values.components import ComponentsValues, Criterion
 from experiments.values.headline import Headline, NumberHeadline
@@ -130,10 +130,7 @@ def _chosen(ballot: Ballot) -> str:
 
 def _left(ballot: Ballot) -> str:
     numbers = sorted({c.chosen for c in ballot.asked if c.chosen is not None})
-    parts = [
-        f"{who_choose([c.title for c in ballot.votes if c.chosen == k])} {k}"
-        for k in sorted({c.chosen for c in ballot.votes if c.chosen is not None})
-    ]
+    parts = each_choice(by_choice(ballot.votes))
     return f"Believe {either(numbers)} components: {'; '.join(parts)}."
 
 
@@ -147,12 +144,9 @@ def _believed(ballot: Ballot) -> str:
 
 def _choosers(ballot: Ballot) -> tuple[list[str], str]:
     """Return the criteria that choose the number, and what the others choose in words."""
-    own = [c.title for c in ballot.votes if c.chosen == ballot.number]
-    numbers = sorted({c.chosen for c in ballot.votes if c.chosen not in (None, ballot.number)})
-    others = [
-        f"; {who_choose([c.title for c in ballot.votes if c.chosen == k])} {k}" for k in numbers
-    ]
-    return own, "".join(others)
+    chosen = by_choice(ballot.votes)
+    own = chosen.pop(ballot.number, []) if ballot.number is not None else []
+    return own, "".join(f"; {choice}" for choice in each_choice(chosen))
 
 
 def _structure(ballot: Ballot) -> str:

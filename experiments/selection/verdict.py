@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from experiments.analysis.verdict.evidence import gravest_first
 from experiments.core.digits import with_uncertainty
-from experiments.core.words import listed
+from experiments.core.words import components, listed
 from experiments.values.comparison import Finding
 from experiments.values.components import Criterion, CriterionValue
 
@@ -53,7 +53,7 @@ def findings(
 
 
 def _choice(criteria: Sequence[Criterion]) -> Iterator[Finding]:
-    chosen = _by_choice(criteria)
+    chosen = by_choice(criteria)
     if not chosen:
         text = (
             "No criterion can choose: AIC, BIC and ICL are EM's, LOO and the marginal likelihood "
@@ -69,15 +69,14 @@ def _choice(criteria: Sequence[Criterion]) -> Iterator[Finding]:
         )
         yield _finding("choice", "ok", f"{who} {components(k)}.", k)
     else:
-        parts = [f"{who_choose(titles)} {k}" for k, titles in sorted(chosen.items())]
-        text = f"The criteria disagree: {'; '.join(parts)}."
+        text = f"The criteria disagree: {'; '.join(each_choice(chosen))}."
         yield _finding("choice", "warn", text, len(chosen))
 
 
 def _truth(criteria: Sequence[Criterion], true_components: int | None) -> Iterator[Finding]:
     if true_components is None or not criteria:
         return
-    right = _by_choice(criteria).get(true_components, [])
+    right = by_choice(criteria).get(true_components, [])
     who = (
         f"{listed(right)} {'finds' if len(right) == 1 else 'find'} it"
         if right
@@ -198,7 +197,8 @@ def _doubts(criteria: Iterable[Criterion]) -> dict[int, str]:
     }
 
 
-def _by_choice(criteria: Sequence[Criterion]) -> dict[int, list[str]]:
+def by_choice(criteria: Sequence[Criterion]) -> dict[int, list[str]]:
+    """Return the titles of the criteria that choose a number, for each number that one chooses."""
     chosen: dict[int, list[str]] = defaultdict(list)
     for criterion in criteria:
         if criterion.chosen is not None:
@@ -212,14 +212,14 @@ def _finding(identity: str, level: str, text: str, value: float, threshold: floa
     )
 
 
-def components(count: int) -> str:
-    """Write a number of components in words."""
-    return f"{count} component{'' if count == 1 else 's'}"
-
-
 def who_choose(titles: Sequence[str]) -> str:
     """Say that criteria choose something, which is to follow."""
     return f"{listed(titles)} {'chooses' if len(titles) == 1 else 'choose'}"
+
+
+def each_choice(chosen: Mapping[int, Sequence[str]]) -> list[str]:
+    """Say of each number which criteria choose it, the smallest number first."""
+    return [f"{who_choose(titles)} {k}" for k, titles in sorted(chosen.items())]
 
 
 def _first_upper(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from experiments.core.words import components
 from experiments.report.comparison.sections import sections_of
 from experiments.report.page.document import render, write
 from experiments.report.provenance import Provenance
@@ -37,7 +38,7 @@ def render_page(comparison: ComparisonValues, made: Provenance | None = None) ->
         f"{data.n_samples} rows × {data.n_features} feature{'' if data.n_features == 1 else 's'} "
         f"of {data.name}",
         f"{data.n_test} rows held out" if data.n_test else "",
-        f"{comparison.n_components} component{'' if comparison.n_components == 1 else 's'}",
+        components(comparison.n_components),
     ]
     lead = ", ".join(part for part in parts if part)
     return render(comparison.experiment, lead, sections_of(comparison, made or Provenance()))
